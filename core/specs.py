@@ -1,0 +1,156 @@
+"""Specs: frozen descriptions of everything that can be computed, and their keys.
+
+A spec nests the specs it depends on, so its key is the hash of the whole recipe: corpus
+content, network, training budget, decoder budget, seed. Same key, same result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# The algorithm version of each stage. Bump one when its results change: every key that goes
+# through the stage changes with it, so nothing stale is ever shown.
+VERSIONS = {"corpus": 1, "char_lm": 1, "states": 1, "mlp": 1, "linear": 1}
+
+Decoder = Literal["mlp", "linear"]
+State = Literal["c", "h"]
+
+
+class Spec(BaseModel):
+    """Base of all specs: immutable, hashable, strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    stages: ClassVar[tuple[str, ...]] = ()
+
+    def identity(self) -> dict[str, Any]:
+        """What the key is the hash of: every field, nested specs by their own identity."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        own: dict[str, Any] = {
+            name: value.identity() if isinstance(value, Spec) else value
+            for name, value in fields.items()
+        }
+        return own | {"versions": {stage: VERSIONS[stage] for stage in self.stages}}
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the canonical JSON of `identity()`, 64 hex digits."""
+        canonical = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class CorpusSpec(Spec):
+    """A corpus by the hash of its segments and split; the name is only for people."""
+
+    kind: Literal["corpus"] = "corpus"
+    name: str
+    content: str = Field(pattern=r"^[0-9a-f]{64}$")
+    stages = ("corpus",)
+
+    def identity(self) -> dict[str, Any]:
+        return {"kind": self.kind, "content": self.content}
+
+
+class TrainingBudget(Spec):
+    """How long and how a language model is trained.
+
+    symbols: training symbols used of the corpus (None: all). epochs: passes at most.
+    batch: symbols a minibatch. keeps: keep probabilities tried, the best on dev wins.
+    patience: epochs without a better dev perplexity before it stops.
+    """
+
+    symbols: int | None
+    epochs: int
+    batch: int
+    learning_rate: float
+    keeps: tuple[float, ...]
+    patience: int
+    evaluate: int | None  # dev symbols scored after each epoch, and test symbols at the end
+
+
+class DecoderBudget(Spec):
+    """How decoders are trained and measured.
+
+    states, dev_states, test_states: recurrent states used of each split (None: all).
+    epochs, batch, learning_rate: passes over the states, states a minibatch, the one-cycle peak.
+    keeps: keep probabilities swept, chosen on dev per decoder.
+    widths: multiples of the paper's kernel rule that are swept, chosen on dev.
+    depth: hidden layers.
+    """
+
+    states: int | None
+    dev_states: int | None
+    test_states: int | None
+    epochs: int
+    batch: int
+    learning_rate: float
+    keeps: tuple[float, ...]
+    widths: tuple[float, ...]
+    depth: int
+
+
+class ModelSpec(Spec):
+    """A character language model: `layers` stacked cells of `hidden` units on one corpus.
+
+    `trained=False` is the same network at its initial weights: the untrained floor.
+    """
+
+    kind: Literal["char_lm"] = "char_lm"
+    corpus: CorpusSpec
+    cell: str
+    layers: int = Field(ge=1, le=16)
+    hidden: int = Field(ge=1, le=4096)
+    profile: str
+    budget: TrainingBudget
+    seed: int = 0
+    trained: bool = True
+    stages = ("char_lm",)
+
+    @property
+    def title(self) -> str:
+        untrained = "" if self.trained else "untrained "
+        return f"{untrained}{self.cell.upper()} [{self.layers},{self.hidden}] on {self.corpus.name}"
+
+    def untrained(self) -> ModelSpec:
+        return self.model_copy(update={"trained": False})
+
+
+class SignatureSpec(Spec):
+    """The memory signature of one layer of one model, measured on one corpus (paper, section 4)."""
+
+    kind: Literal["signature"] = "signature"
+    model: ModelSpec
+    corpus: CorpusSpec
+    layer: int = Field(ge=1)
+    state: State
+    decoder: Decoder
+    max_lag: int = Field(ge=1, le=64)
+    profile: str
+    budget: DecoderBudget
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _layer_exists(self) -> SignatureSpec:
+        if self.layer > self.model.layers:
+            raise ValueError(f"layer {self.layer} of a network of {self.model.layers} layers")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        versions = {stage: VERSIONS[stage] for stage in ("states", self.decoder)}
+        return super().identity() | {"versions": versions}
+
+    @property
+    def title(self) -> str:
+        how = "linear preview" if self.decoder == "linear" else "signature"
+        return f"{how}: {self.model.title}, layer {self.layer} ({self.state})"
+
+    def preview(self) -> SignatureSpec:
+        """The same signature by the closed-form linear decoder."""
+        return self.model_copy(update={"decoder": "linear"})
+
+    def untrained(self) -> SignatureSpec:
+        """The same decoders on the untrained network: the floor that needs no learning."""
+        return self.model_copy(update={"model": self.model.untrained()})
