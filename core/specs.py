@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -20,20 +21,46 @@ Decoder = Literal["mlp", "linear"]
 State = Literal["c", "h"]
 
 
-class Spec(BaseModel):
-    """Base of all specs: immutable, hashable, strict about unknown fields."""
+class Frozen(BaseModel):
+    """Immutable, hashable, strict about unknown fields; nests in others of its kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    stages: ClassVar[tuple[str, ...]] = ()
 
     def identity(self) -> dict[str, Any]:
-        """What the key is the hash of: every field, nested specs by their own identity."""
+        """Every field, nested ones by their own identity: what a key is the hash of."""
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        own: dict[str, Any] = {
-            name: value.identity() if isinstance(value, Spec) else value
+        return {
+            name: value.identity() if isinstance(value, Frozen) else value
             for name, value in fields.items()
         }
-        return own | {"versions": {stage: VERSIONS[stage] for stage in self.stages}}
+
+
+class Spec(Frozen):
+    """Something that can be computed."""
+
+    kind: str
+    table: ClassVar[str]  # whose row says that it has been computed
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What it is, in a few words for a person."""
+
+    @property
+    @abstractmethod
+    def stages(self) -> tuple[str, ...]:
+        """The stages of `VERSIONS` that it goes through itself."""
+
+    def needs(self) -> list[str]:
+        """Keys of the artifacts it is computed from."""
+        return []
+
+    def steps(self) -> list[Spec]:
+        """Everything a job for this spec computes, in the order a person wants to see it."""
+        return [self]
+
+    def identity(self) -> dict[str, Any]:
+        return super().identity() | {"versions": {stage: VERSIONS[stage] for stage in self.stages}}
 
     @property
     def key(self) -> str:
@@ -48,13 +75,26 @@ class CorpusSpec(Spec):
     kind: Literal["corpus"] = "corpus"
     name: str
     content: str = Field(pattern=r"^[0-9a-f]{64}$")
-    stages = ("corpus",)
+    table: ClassVar[str] = "corpora"
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("corpus",)
+
+    @property
+    def key(self) -> str:
+        """The content hash: the name changes nothing."""
+        return self.content
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.kind, "content": self.content}
 
 
-class TrainingBudget(Spec):
+class TrainingBudget(Frozen):
     """How long and how a language model is trained.
 
     symbols: training symbols used of the corpus (None: all). epochs: passes at most.
@@ -71,7 +111,7 @@ class TrainingBudget(Spec):
     evaluate: int | None  # dev symbols scored after each epoch, and test symbols at the end
 
 
-class DecoderBudget(Spec):
+class DecoderBudget(Frozen):
     """How decoders are trained and measured.
 
     states, dev_states, test_states: recurrent states used of each split (None: all).
@@ -107,7 +147,14 @@ class ModelSpec(Spec):
     budget: TrainingBudget
     seed: int = 0
     trained: bool = True
-    stages = ("char_lm",)
+    table: ClassVar[str] = "models"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("char_lm",)
+
+    def needs(self) -> list[str]:
+        return [self.corpus.content]
 
     @property
     def title(self) -> str:
@@ -131,6 +178,17 @@ class SignatureSpec(Spec):
     profile: str
     budget: DecoderBudget
     seed: int = 0
+    table: ClassVar[str] = "signatures"
+
+    def needs(self) -> list[str]:
+        return [self.corpus.content, self.model.key]
+
+    def steps(self) -> list[Spec]:
+        """The model, the preview, the signature itself, and last the untrained floor."""
+        if not self.model.trained:
+            return [self.model, self]
+        own = [self] if self.decoder == "linear" else [self.preview(), self]
+        return [*self.model.steps(), *own, *self.untrained().steps()]
 
     @model_validator(mode="after")
     def _layer_exists(self) -> SignatureSpec:
@@ -138,9 +196,9 @@ class SignatureSpec(Spec):
             raise ValueError(f"layer {self.layer} of a network of {self.model.layers} layers")
         return self
 
-    def identity(self) -> dict[str, Any]:
-        versions = {stage: VERSIONS[stage] for stage in ("states", self.decoder)}
-        return super().identity() | {"versions": versions}
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("states", self.decoder)
 
     @property
     def title(self) -> str:

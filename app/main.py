@@ -1,0 +1,50 @@
+"""Entry point: `streamlit run app/main.py`.
+
+Streamlit imports this file once to find the server (`app`: the job runner's life and the
+/readyz route), and runs it as a script for every view of a page.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+# Streamlit puts only app/ on the import path; `app` and `core` live one folder up.
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+import pandas  # noqa: E402, F401  (two first visitors at once would race inside plotly's import)
+import streamlit as st  # noqa: E402
+from starlette.requests import Request  # noqa: E402
+from starlette.responses import PlainTextResponse  # noqa: E402
+from starlette.routing import Route  # noqa: E402
+
+from app.widgets import shell  # noqa: E402
+from app.widgets.errors import explain  # noqa: E402
+from core import jobs  # noqa: E402
+
+
+@asynccontextmanager
+async def life(_: st.App) -> AsyncIterator[dict[str, Any]]:
+    """Run the jobs for as long as the server runs: one runner, however many people look."""
+    runner = jobs.Runner()
+    runner.start()
+    yield {"runner": runner}
+    runner.stop()
+
+
+async def ready(_: Request) -> PlainTextResponse:
+    """Answer load balancers and health checks once the server and its runner are up."""
+    return PlainTextResponse("ready")
+
+
+if __name__ == "__main__":
+    shell.run()
+else:
+    app = st.App(
+        __file__, lifespan=life, routes=[Route("/readyz", ready)], on_script_error=explain
+    )

@@ -1,0 +1,19 @@
+"""Library: corpora, models, signatures, jobs and the space they take."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.widgets import choices, library
+
+PARTS = {
+    "Corpora": library.corpora,
+    "Models": library.models,
+    "Signatures": library.signatures,
+    "Jobs": library.history,
+    "Space": library.space,
+}
+
+with st.container(horizontal=True, key="toolbar"):
+    part = choices.switch("part", "Part", list(PARTS), "Corpora", label_visibility="collapsed")
+PARTS[part]()

@@ -1,0 +1,1 @@
+"""Pieces that pages share: choices, job tray, panes, export, the shell around them."""

@@ -1,0 +1,106 @@
+"""Choices that survive reruns, page changes and reloads, and travel in the URL.
+
+Streamlit forgets a widget's value when its page is left, and a link carries no session. So
+every choice is kept under a shadow key of its own; the URL is rewritten to match, and a URL
+that says something new (a followed link, a colleague's view) wins over what was kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+KEPT, WRITTEN = "choices.kept", "choices.written"
+
+
+def value(name: str, default: T, parse: Callable[[str], T | None]) -> T:
+    """The choice as it stands: what a new URL says, else what was kept, else the default.
+
+    parse: reads the URL's text; None for anything that is not a valid choice.
+    """
+    kept, written = _memory(KEPT), _memory(WRITTEN)
+    address = st.query_params.get(name)
+    if address is not None and address != written.get(name):
+        read = parse(address)
+        if read is not None:
+            kept[name] = read
+    return kept.get(name, default)
+
+
+def kept(name: str, default: T) -> T:
+    """The choice as this session last made it, on whatever page."""
+    return _memory(KEPT).get(name, default)
+
+
+def keep(name: str, chosen: object) -> None:
+    """Remember a choice for this session and write it into the URL."""
+    _memory(KEPT)[name] = chosen
+    text = str(chosen)
+    if st.query_params.get(name) != text:
+        st.query_params[name] = text
+    _memory(WRITTEN)[name] = text
+
+
+def select(
+    name: str, label: str, options: Sequence[T], default: T, *,
+    say: Callable[[T], str] = str, free: Callable[[str], T | None] | None = None,
+    width: int = 120, help: str | None = None,
+) -> T:  # fmt: skip
+    """A select box whose value is a kept choice.
+
+    free: also accept what a person types, read by this function (None: refuse it).
+    A kept value that is no longer among the options falls back to the default.
+    """
+
+    def parse(text: str) -> T | None:
+        listed = next((option for option in options if str(option) == text), None)
+        return listed if listed is not None or free is None else free(text)
+
+    current = parse(str(value(name, default, parse)))
+    current = default if current is None else current
+    listed = list(options) if current in options else [*options, current]
+    key = f"choice-{name}"
+    st.session_state[key] = current
+    picked = st.selectbox(
+        label, listed, key=key, format_func=say, accept_new_options=free is not None, width=width,
+        help=help, on_change=_took, args=(name, parse),
+    )  # fmt: skip
+    chosen = parse(str(picked))
+    chosen = current if chosen is None else chosen
+    keep(name, chosen)
+    return chosen
+
+
+def switch(name: str, label: str, options: Sequence[T], default: T, **more: Any) -> T:
+    """A row of exclusive buttons whose value is a kept choice."""
+
+    def parse(text: str) -> T | None:
+        return next((option for option in options if str(option) == text), None)
+
+    current = value(name, default, parse)
+    key = f"choice-{name}"
+    st.session_state[key] = current if current in options else default
+    chosen = st.segmented_control(
+        label, options, key=key, required=True, on_change=_took, args=(name, parse), **more
+    )
+    chosen = default if chosen is None else chosen
+    keep(name, chosen)
+    return chosen
+
+
+def whole(low: int, high: int) -> Callable[[str], int | None]:
+    """A reader of whole numbers from low to high."""
+    return lambda text: int(text) if text.isdecimal() and low <= int(text) <= high else None
+
+
+def _took(name: str, parse: Callable[[str], Any]) -> None:
+    picked = parse(str(st.session_state[f"choice-{name}"]))
+    if picked is not None:
+        _memory(KEPT)[name] = picked
+
+
+def _memory(name: str) -> dict[str, Any]:
+    return st.session_state.setdefault(name, {})

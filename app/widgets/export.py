@@ -1,0 +1,55 @@
+"""What leaves a picture: its SQL, its table as CSV or Parquet, and the chart with a save button."""
+
+from __future__ import annotations
+
+import io
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from app import figures
+from app.widgets.people import picture_format
+
+
+def colors() -> figures.Look:
+    """The look of the theme that this browser shows."""
+    return figures.look(st.context.theme.type)
+
+
+def heading(title: str, key: str, *queries: str) -> None:
+    """A pane's title with "SQL" at its right: the very queries that made the picture."""
+    with st.container(
+        horizontal=True, key=f"head-{key}", vertical_alignment="center", gap="small",
+        horizontal_alignment="distribute",
+    ):  # fmt: skip
+        st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
+        with st.popover("SQL", type="tertiary", help="Show SQL", key=f"sql-{key}"):
+            for sql in queries:
+                st.code(sql, language="sql")
+
+
+def chart(figure: go.Figure, key: str, name: str, alt: str) -> None:
+    """A picture without clicks, saved by its toolbar under `name`."""
+    st.plotly_chart(
+        figure, key=key, theme=None, config=figures.toolbar(name, picture_format()), alt=alt
+    )
+
+
+def downloads(table: pl.DataFrame, name: str) -> None:
+    """The table as CSV and as Parquet."""
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "CSV", table.write_csv, f"{name}.csv", "text/csv", key=f"csv-{name}",
+            icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "Parquet", lambda: _parquet(table), f"{name}.parquet", "application/octet-stream",
+            key=f"parquet-{name}", icon=":material/download:", on_click="ignore",
+        )  # fmt: skip
+
+
+def _parquet(table: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.write_parquet(buffer)
+    return buffer.getvalue()

@@ -1,0 +1,164 @@
+"""The parts of the Library page: what is kept, and how to add to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import streamlit as st
+
+import core
+from app import figures
+from app.widgets import export, pickers, queries, words
+from core.corpora import NAMES
+from core.errors import BadInput
+from core.specs import CorpusSpec, SignatureSpec
+from core.store import Store
+
+UPLOAD_MB = 50
+ROWS = 420  # pixels: the height of a table
+COUNT = st.column_config.NumberColumn(format="localized")
+TIME = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
+SEGMENTS = {"line": "line", "sentence": "sentence", "paragraph": "paragraph (blank line)"}
+
+
+def corpora() -> None:
+    """Corpora: the table, an upload, and a preview of the chosen one."""
+    left, right = st.columns([16, 9], gap="medium")
+    with left:
+        _new_ones()
+        table = queries.table(queries.CORPORA)
+        export.heading("Corpora", "corpora", queries.CORPORA.strip())
+        row = _table(table.drop("key", "sample"), "corpora-table", 215)
+    with right:
+        st.html("<div class='pane-title'>Add a text</div>")
+        _upload()
+    if table.height:
+        _preview(table.row(row or 0, named=True))
+
+
+def _new_ones() -> None:
+    """Packaged corpora are read when first needed; offer those that nobody has needed yet."""
+    kept = set(queries.table(queries.CORPORA)["name"])
+    missing = [name for name in NAMES if name not in kept]
+    if missing:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("Packaged and not read yet:")
+            for name in missing:
+                if st.button(name, key=f"read-{name}", icon=":material/add:"):
+                    with st.spinner(f"Reading {name} …"):
+                        core.find_corpus(name)
+                    st.rerun()
+
+
+def _upload() -> None:
+    with st.form("upload", clear_on_submit=True, border=False):
+        file = st.file_uploader(
+            f"A UTF-8 text, at most {UPLOAD_MB} MB", max_upload_size=UPLOAD_MB, key="upload-file"
+        )
+        names, splits = st.columns(2)
+        name = names.text_input("Name", placeholder="the file's name", key="upload-name")
+        segment = splits.selectbox(
+            "One segment is a", list(SEGMENTS), format_func=SEGMENTS.get, key="upload-segment"
+        )
+        if st.form_submit_button("Add", type="primary") and _added(file, name, segment):
+            st.rerun()
+    if said := st.session_state.pop("upload-said", None):
+        st.success(said)
+
+
+def _added(file: object, name: str, segment: str) -> bool:
+    if file is None:
+        st.warning("Choose a text file first, then press Add.")
+        return False
+    try:
+        added = core.add_corpus(file.getvalue(), name.strip() or Path(file.name).stem, segment)
+    except BadInput as refusal:
+        st.warning(str(refusal))
+        return False
+    st.session_state["upload-said"] = f"{added.name} is ready; choose it on the Signature page."
+    return True
+
+
+def _preview(corpus: dict[str, object]) -> None:
+    left, right = st.columns([16, 9], gap="medium")
+    with left:
+        st.html(f"<div class='pane-title'>Symbols of {corpus['name']}</div>")
+        counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
+        export.chart(
+            figures.frequencies(counts.rename({"count": "n"}), export.colors()), "frequencies",
+            figures.file_name("symbols", corpus["name"]), "How often each symbol occurs",
+        )  # fmt: skip
+    with right:
+        st.html("<div class='pane-title'>First segments</div>")
+        st.code(str(corpus["sample"]), language=None, height=190)
+
+
+def models() -> None:
+    """Models: the table and the training curve of the chosen one."""
+    table = queries.table(queries.MODELS)
+    export.heading("Models", "models", queries.MODELS.strip())
+    if not table.height:
+        st.caption("No model has been trained yet; the Signature page trains what it needs.")
+        return
+    row = table.row(_table(table.drop("key"), "models-table", 260) or 0, named=True)
+    sql = queries.fill(queries.CURVE, key=row["key"])
+    title = f"{row['cell'].upper()} [{row['layers']},{row['hidden']}] on {row['corpus']}"
+    export.heading(f"Training of {title}, {row['profile']}", "curve", sql)
+    export.chart(
+        figures.training(queries.table(sql), export.colors()), "curve",
+        figures.file_name("training", title, row["profile"]), "Perplexity while training",
+    )  # fmt: skip
+
+
+def signatures() -> None:
+    """Signatures: the table; a chosen one opens on its page."""
+    table = queries.table(queries.SIGNATURES)
+    export.heading("Signatures", "signatures", queries.SIGNATURES.strip())
+    if not table.height:
+        st.caption("No signature has been computed yet; open the Signature page for the first.")
+        return
+    row = _table(table.drop("key", "spec"), "signatures-table", ROWS)
+    if row is None:
+        st.caption("Choose a row to open it.")
+        return
+    spec = SignatureSpec.model_validate_json(table["spec"][row])
+    st.page_link(
+        "pages/signature.py", label=f"Open {spec.title}", icon=":material/open_in_new:",
+        query_params=pickers.address(spec, pickers.corpora()),
+    )  # fmt: skip
+
+
+def history() -> None:
+    """Jobs: who asked for what, how long it took, how it ended."""
+    table = queries.table(queries.JOBS)
+    export.heading("Jobs that ended", "jobs", queries.JOBS.strip())
+    st.dataframe(
+        table, hide_index=True, height=ROWS, key="jobs-table",
+        column_config=dict.fromkeys(("asked", "started", "ended"), TIME),
+    )  # fmt: skip
+
+
+def space() -> None:
+    """Space: the bytes of each part of the cache."""
+    state = Store().status()
+    parts = pl.DataFrame(
+        {"part": list(state["bytes"]), "size": [words.size(b) for b in state["bytes"].values()]}
+    )
+    st.html("<div class='pane-title'>Disk space</div>")
+    st.dataframe(parts, hide_index=True, width=360, key="space-table")
+    total = words.size(sum(state["bytes"].values()))
+    st.caption(f"{total} in all, in the cache folder that MEMSIG_CACHE names.")
+
+
+def _table(table: pl.DataFrame, key: str, height: int) -> int | None:
+    """A table in which one row can be chosen; the chosen row's number."""
+    counts = [name for name in table.columns if table[name].dtype == pl.Int64]
+    times = [name for name in ("added", "created") if name in table.columns]
+    event = st.dataframe(
+        table, hide_index=True, height=height, key=key, on_select="rerun",
+        selection_mode="single-row",
+        column_config=dict.fromkeys(counts, COUNT) | dict.fromkeys(times, TIME),
+    )  # fmt: skip
+    rows = event["selection"]["rows"]
+    return rows[0] if rows and rows[0] < table.height else None

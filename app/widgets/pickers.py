@@ -1,0 +1,85 @@
+"""The toolbar of the Signature page: from choices to a spec, and from a spec to an address."""
+
+from __future__ import annotations
+
+import os
+
+import streamlit as st
+
+import core
+from app.widgets import choices, queries
+from core.corpora import NAMES, source
+from core.library import STATES
+from core.profiles import PROFILES
+from core.specs import SignatureSpec
+
+HIDDEN = (40, 80, 160, 320, 640)
+LAYERS = (1, 2, 3, 4)
+MEANING = {"h": "h, output", "c": "c, cell"}
+
+
+def default_profile() -> str:
+    """MEMSIG_PROFILE where it names a profile, else laptop."""
+    wanted = os.environ.get("MEMSIG_PROFILE", "laptop")
+    return wanted if wanted in PROFILES else "laptop"
+
+
+def corpora() -> dict[str, str]:
+    """What a corpus is asked for by, and what it is called: packaged names, then stored texts.
+
+    Stored texts go by their content, since two may have one name.
+    """
+    listed = {name: name for name in NAMES}
+    stored = queries.table(queries.CORPORA)
+    for key, name, segment in stored.select("key", "name", "segment").iter_rows():
+        if name not in NAMES:
+            listed[key] = name
+        elif segment != source(name).segments[0]:
+            listed[key] = f"{name} by {segment}"
+    return listed
+
+
+def signature_toolbar() -> SignatureSpec:
+    """Draw the choices in one row and give the spec that they describe."""
+    with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
+        names = corpora()
+        corpus = choices.select(
+            "corpus", "Corpus", list(names), "shakespeare", say=lambda c: names.get(c, c), width=170
+        )
+        cell = choices.select("cell", "Cell", list(STATES), "gru", say=str.upper, width=100)
+        layers = choices.select(
+            "layers", "Layers", LAYERS, 1, free=choices.whole(1, 16), width=90,
+            help="How many recurrent layers are stacked; type any number up to 16.",
+        )  # fmt: skip
+        hidden = choices.select(
+            "hidden", "Hidden", HIDDEN, 80, free=choices.whole(1, 4096), width=100,
+            help="Units of each layer; type any number up to 4096.",
+        )  # fmt: skip
+        states = STATES[cell]
+        state = choices.select(
+            "state", "State", states, states[0], say=lambda s: MEANING.get(s, s), width=115
+        )
+        layer = choices.select(
+            "layer", "Layer", range(1, layers + 1), 1, width=90,
+            help="The layer whose state is read; 1 is nearest the input.",
+        )  # fmt: skip
+        profile = choices.select(
+            "profile", "Profile", list(PROFILES), default_profile(), width=115,
+            help="; ".join(f"{p.name}: {p.about}" for p in PROFILES.values()),
+        )  # fmt: skip
+    with st.spinner(f"Reading the corpus {names[corpus]} …"):
+        found = core.find_corpus(corpus)
+    return core.signature_spec(
+        found, cell=cell, layers=layers, hidden=hidden, layer=layer, state=state, profile=profile
+    )
+
+
+def address(spec: SignatureSpec, listed: dict[str, str]) -> dict[str, str]:
+    """The URL's parameters of the Signature page that shows this signature; listed: `corpora()`."""
+    model, corpus = spec.model, spec.corpus
+    values = {
+        "corpus": corpus.content if corpus.content in listed else corpus.name,
+        "cell": model.cell, "layers": model.layers, "hidden": model.hidden,
+        "state": spec.state, "layer": spec.layer, "profile": spec.profile,
+    }  # fmt: skip
+    return {name: str(value) for name, value in values.items()}

@@ -1,0 +1,46 @@
+"""The desktop around the pages: rail, job tray, status line, keys, style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.widgets import people, status
+from app.widgets.errors import explained
+from app.widgets.tray import tray
+
+STYLE = Path(__file__).parent / "style.css"
+ICON = Path(__file__).parent / "icon.svg"
+# Title, file and icon of every page, in the rail's order. A new page is a file and a line here.
+PAGES = (
+    ("Signature", "pages/signature.py", ":material/grid_on:"),
+    ("Library", "pages/library.py", ":material/inventory_2:"),
+)
+
+
+def run() -> None:
+    """Draw the shell and the chosen page inside it."""
+    st.set_page_config(page_title="Memory Signatures", page_icon=str(ICON), layout="wide")
+    st.html(STYLE)
+    pages = [
+        st.Page(file, title=title, icon=icon, default=not number)
+        for number, (title, file, icon) in enumerate(PAGES)
+    ]
+    page = st.navigation(pages)
+    with st.sidebar:
+        people.settings()
+        tray()
+        _keys(pages)
+    with st.bottom:
+        status.line()
+    with explained():
+        page.run()
+
+
+def _keys(pages: list[st.Page]) -> None:
+    """The keys 1, 2, … open the pages; the buttons that carry them are out of sight."""
+    with st.container(key="keys"):
+        for number, page in enumerate(pages, start=1):
+            if st.button(page.title, key=f"page-{number}", shortcut=str(number)):
+                st.switch_page(page)

@@ -1,0 +1,33 @@
+"""The status line at the bottom: profile, device, cache size, queue."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from app.widgets import choices, words
+from app.widgets.errors import explained
+from app.widgets.pickers import default_profile
+from core import jobs, machine
+from core.store import Store
+
+
+@st.fragment(run_every=5)
+def line() -> None:
+    """Draw the line; it redraws itself every five seconds."""
+    with explained():
+        listed = jobs.listing()
+        running = sum(job.status == "running" for job in listed)
+        waiting = sum(job.status == "queued" for job in listed)
+        profile = choices.kept("profile", default_profile())
+        facts = {
+            "profile": profile,
+            "device": machine.name(),
+            "cache": words.size(sum(Store().status()["bytes"].values())),
+            "queue": f"{running} running, {waiting} waiting" if running or waiting else "empty",
+        }
+        said = "".join(
+            f"<span><em>{name}</em> {html.escape(fact)}</span>" for name, fact in facts.items()
+        )
+        st.html(f"<div class='status-line'>{said}</div>")

@@ -1,0 +1,37 @@
+"""Memory signatures: what a recurrent network still remembers, of which symbols, for how long.
+
+    core.measure(states, symbols)   recall from arrays of one's own
+    core.probe(module, segments)    recall from a torch module with an LSTM, GRU or RNN inside
+    core.connect()                  the computed signatures, as a read-only DuckDB connection
+
+The names below are the public face; nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.errors import BadInput
+    from core.library import add_corpus, connect, corpus, find_corpus, query, signature_spec
+    from core.probing import measure, probe
+
+_HOME = {
+    "BadInput": "core.errors",
+    "add_corpus": "core.library",
+    "connect": "core.library",
+    "corpus": "core.library",
+    "find_corpus": "core.library",
+    "measure": "core.probing",
+    "probe": "core.probing",
+    "query": "core.library",
+    "signature_spec": "core.library",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'core' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

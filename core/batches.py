@@ -1,0 +1,64 @@
+"""Segments in minibatches: bucketed by length and padded.
+
+Padding beats packing: packed sequences miss the library's fast recurrence in the backward pass.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.corpora import Segments
+from core.text import BOS, EOS
+
+PAD = -1
+
+
+def bucketed(lengths: np.ndarray, batch: int, order: int | None = None) -> list[np.ndarray]:
+    """Minibatches of segment indices with similar lengths, about `batch` padded steps each.
+
+    order: None keeps them sorted by length; an int seeds which segments meet and when.
+    """
+    jitter = np.zeros(len(lengths))
+    if order is not None:
+        rng = np.random.default_rng(order)
+        jitter = rng.random(len(lengths)) * 4  # segments within four symbols of length may mix
+    ranked = np.argsort(lengths + jitter, kind="stable")[::-1].copy()
+    batches, start = [], 0
+    while start < len(ranked):
+        width = int(lengths[ranked[start]]) + 1
+        stop = start + max(1, batch // width)
+        batches.append(ranked[start:stop])
+        start = stop
+    if order is not None:
+        rng.shuffle(batches)
+    return batches
+
+
+def padded(segments: Segments, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+    """What the network reads and what it should predict, time first.
+
+    Returns (read, predict), both int64 [time, batch]: read starts with `<s>`, predict ends with
+    `</s>`, and predict is PAD where there is no segment any more (read is `</s>` there).
+    """
+    width = max(len(segments[i]) for i in indices) + 1
+    read = np.full((len(indices), width), EOS, dtype=np.int64)
+    predict = np.full((len(indices), width), PAD, dtype=np.int64)
+    for row, index in enumerate(indices):
+        segment = segments[index]
+        read[row, 0] = BOS
+        read[row, 1 : len(segment) + 1] = segment
+        predict[row, : len(segment)] = segment
+        predict[row, len(segment)] = EOS
+    return torch.from_numpy(read.T.copy()), torch.from_numpy(predict.T.copy())
+
+
+def sample(segments: Segments, symbols: int | None, seed: int) -> np.ndarray:
+    """Indices of randomly drawn segments that hold about `symbols` symbols (None: all of them)."""
+    everything = np.arange(len(segments))
+    if symbols is None or symbols >= len(segments.symbols):
+        return everything
+    shuffled = np.random.default_rng(seed).permutation(everything)
+    total = np.cumsum(segments.lengths[shuffled])
+    return np.sort(shuffled[: int(np.searchsorted(total, symbols)) + 1])

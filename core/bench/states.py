@@ -1,0 +1,45 @@
+"""How much more c_t of every step costs than the plain forward pass that yields only h_t."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from core import machine
+from core.models import lstm
+
+SIZES = (80, 160, 320)
+STEPS, BATCH, ROUNDS = 42, 128, 25
+
+
+@torch.no_grad()
+def run() -> dict[str, Any]:
+    """Medians over interleaved rounds: `ratio` is the worst `ratios` entry over the sizes."""
+    device = machine.settle()
+    ratios, plain = {}, {}
+    for hidden in SIZES:
+        layer = nn.LSTM(hidden, hidden).to(device)
+        x = torch.randn(STEPS, BATCH, hidden, device=device)
+        times = [(_seconds(lambda: layer(x)), _seconds(lambda: lstm.unroll(layer, x)))
+                 for _ in range(ROUNDS)]
+        forward, unrolled = (statistics.median(column) for column in zip(*times, strict=True))
+        ratios[hidden] = statistics.median(b / a for a, b in times)
+        plain[hidden] = STEPS * BATCH / forward
+    return {
+        "ratio": max(ratios.values()), "ratios": ratios, "plain_states_per_second": plain,
+        "steps": STEPS, "batch": BATCH, "threads": machine.threads(), "machine": machine.name(),
+        "device": machine.device_name(device),
+    }
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started

@@ -1,0 +1,199 @@
+"""The command line: `python -m core signature | sql | status | bench`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+from core.errors import BadInput
+from core.jobs import Job
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code. Errors of the user's end as one sentence."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core", description="Memory signatures.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    signature = commands.add_parser("signature", help="compute or find a memory signature")
+    signature.add_argument("corpus", help="shakespeare, sotu, or the path of a UTF-8 text")
+    signature.add_argument("--cell", default="gru", help="gru or lstm")
+    signature.add_argument("--layers", type=int, default=1)
+    signature.add_argument("--hidden", type=int, default=80, help="units of a layer")
+    signature.add_argument("--state", help="c or h (default: c of an LSTM, h of a GRU)")
+    signature.add_argument("--decoder", choices=("mlp", "linear"), default="mlp")
+    signature.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
+    signature.add_argument("--segment", help="line, sentence, speech or paragraph")
+    signature.add_argument("--seed", type=int, default=0)
+    signature.set_defaults(run=_signature)
+
+    sql = commands.add_parser("sql", help="query the published tables, read-only")
+    sql.add_argument("query")
+    sql.set_defaults(run=_sql)
+
+    status = commands.add_parser("status", help="the cache, what is in it, and what runs")
+    status.set_defaults(run=_status)
+
+    bench = commands.add_parser("bench", help="measure the speed claims on this machine")
+    bench.add_argument("name", choices=("decoders", "states"))
+    bench.set_defaults(run=_bench)
+
+    for command in (signature, sql, status, bench):
+        command.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _signature(options: argparse.Namespace) -> None:
+    from core.library import find_corpus, query, signature_spec
+
+    started = time.monotonic()
+    corpus = find_corpus(options.corpus, options.segment)
+    specs = [
+        signature_spec(
+            corpus, options.cell, options.layers, options.hidden, layer, options.state,
+            options.profile, options.decoder, options.seed,
+        )
+        for layer in range(1, max(options.layers, 1) + 1)
+    ]
+    fresh = [_obtain(spec) for spec in specs]
+    rows = query(
+        "SELECT layer, lag, accuracy AS recall, low, high, majority FROM marginal_recall "
+        "WHERE signature IN (SELECT unnest(?)) AND lag > 0 ORDER BY layer, lag",
+        [[spec.key for spec in specs]],
+    )
+    model = query("SELECT test_perplexity FROM models WHERE key = ?", [specs[0].model.key])
+    perplexity = model["test_perplexity"][0]
+    if options.json:
+        _print_json({
+            "key": specs[0].key, "keys": [spec.key for spec in specs], "cached": not any(fresh),
+            "seconds": round(time.monotonic() - started, 3), "perplexity": perplexity,
+            "marginal": rows.to_dicts(),
+        })
+        return
+    print(f"{specs[0].model.title}, profile {options.profile}: test perplexity {perplexity:.3f}")
+    _print_table(rows)
+
+
+def _obtain(spec: Any) -> bool:
+    """Has a spec computed, with a progress bar; False if everything was there already."""
+    from core import jobs
+    from core.store import Store
+
+    store = Store()
+    if all(store.has_result(step.kind, step.key) for step in spec.steps()):
+        return False
+    mine = "command line"
+    jobs.request(spec, mine, store)
+    runner = jobs.Runner(store).start()
+    bar = _Bar()
+    try:
+        while (job := jobs.find(spec.key, store)) and job.live:
+            bar.show(job)
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        if job and job.who == mine:
+            jobs.cancel(spec.key, mine, store)
+        raise
+    finally:
+        bar.close()
+        runner.stop()
+    if job is None or job.status != "done":
+        reason = job.reason if job else "it was removed from the queue"
+        raise BadInput(f"The job ended without a result: {reason}")
+    return True
+
+
+class _Bar:
+    """One line of progress on a terminal's standard error; nothing where nobody looks."""
+
+    def __init__(self) -> None:
+        self.on = sys.stderr.isatty()
+
+    def show(self, job: Job) -> None:
+        if not self.on:
+            return
+        filled = round(20 * job.fraction)
+        left = f", {job.eta:.0f} s left" if job.eta is not None else ""
+        line = f"[{'#' * filled}{'.' * (20 - filled)}] {job.fraction:4.0%} {job.message}{left}"
+        print(f"\r\033[K{line[:140]}", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self.on:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _sql(options: argparse.Namespace) -> None:
+    from core.store.sandbox import run_sql
+
+    rows, truncated = run_sql(options.query)
+    if options.json:
+        _print_json(rows.to_dicts())
+    else:
+        _print_table(rows)
+    if truncated:
+        print(f"Only the first {len(rows)} rows are shown.", file=sys.stderr)
+
+
+def _status(options: argparse.Namespace) -> None:
+    from core import jobs
+    from core.store import Store
+
+    store = Store()
+    facts = store.status()
+    facts["jobs"] = [
+        {
+            "key": job.key, "title": job.title, "status": job.status, "who": job.who,
+            "fraction": job.fraction, "eta": job.eta,
+        }
+        for job in jobs.listing(store) if job.live
+    ]
+    if options.json:
+        _print_json(facts)
+        return
+    size = sum(facts["bytes"].values()) / 1e6
+    print(f"cache       {facts['place']} ({size:.1f} MB)")
+    for name in ("corpora", "models", "signatures"):
+        print(f"{name:11} {facts[name]}")
+    for job in facts["jobs"]:
+        print(f"{job['status']:11} {job['fraction']:4.0%} {job['title']} (asked by {job['who']})")
+    if not facts["jobs"]:
+        print("jobs        none running")
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from importlib import import_module
+
+    figures = import_module(f"core.bench.{options.name}").run()
+    if options.json:
+        _print_json(figures)
+        return
+    for name, value in figures.items():
+        print(f"{name:22} {value:.4g}" if isinstance(value, float) else f"{name:22} {value}")
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, default=str))
+
+
+def _print_table(rows: Any) -> None:
+    import polars as pl
+
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, fmt_str_lengths=80):
+        print(rows)

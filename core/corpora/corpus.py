@@ -1,0 +1,180 @@
+"""What a corpus is: segments of symbols with a fixed split and a content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from core.errors import BadInput
+from core.specs import CorpusSpec
+from core.text import BOS, EOS, SYMBOLS, decode, encode
+
+SPLITS = ("train", "dev", "test")
+SEGMENTS = ("line", "sentence", "speech", "paragraph")
+_FORMAT = "memory-signatures corpus 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Segments laid end to end, read-only; <s> and </s> are not stored.
+
+    symbols: uint8 [total], numbers of `core.text.SYMBOLS`. offsets: int64 [segments + 1], segment
+    i is symbols[offsets[i] : offsets[i + 1]] and never empty.
+    """
+
+    symbols: np.ndarray
+    offsets: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.symbols.setflags(write=False)
+        self.offsets.setflags(write=False)
+
+    @classmethod
+    def of(cls, texts: list[str]) -> Segments:
+        """Segments of normalized, non-empty texts."""
+        lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+        return cls(encode("".join(texts)), np.concatenate(([0], np.cumsum(lengths))))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"segment {index} of {len(self)}")
+        index %= len(self)
+        return self.symbols[self.offsets[index] : self.offsets[index + 1]]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Symbols of each segment: int64 [segments]."""
+        return np.diff(self.offsets)
+
+    @property
+    def total(self) -> int:
+        """Symbols in all segments together."""
+        return len(self.symbols)
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Segments of one kind with their train, dev and test split; compare two by `content`.
+
+    segment: what one segment is, one of `SEGMENTS`.
+    """
+
+    name: str
+    segment: str
+    train: Segments
+    dev: Segments
+    test: Segments
+
+    @property
+    def splits(self) -> dict[str, Segments]:
+        return {split: getattr(self, split) for split in SPLITS}
+
+    def __len__(self) -> int:
+        """Segments of all splits together."""
+        return sum(map(len, self.splits.values()))
+
+    @property
+    def symbols(self) -> int:
+        """Symbols of all splits together."""
+        return sum(segments.total for segments in self.splits.values())
+
+    @cached_property
+    def content(self) -> str:
+        """SHA-256 over the segment kind and each split's segments, 64 hex digits; not the name."""
+        digest = hashlib.sha256(f"{_FORMAT}\n{self.segment}\n".encode())
+        for split, segments in self.splits.items():
+            digest.update(f"{split} {len(segments)} {segments.total}\n".encode())
+            digest.update(segments.offsets.astype("<i8").tobytes())
+            digest.update(segments.symbols.tobytes())
+        return digest.hexdigest()
+
+    @property
+    def spec(self) -> CorpusSpec:
+        return CorpusSpec(name=self.name, content=self.content)
+
+    def sample(self, segments: int = 5) -> str:
+        """The first training segments, one a line: what the corpus looks like."""
+        return "\n".join(decode(self.train[i]) for i in range(min(segments, len(self.train))))
+
+    def statistics(self) -> pl.DataFrame:
+        """How often each symbol occurs in all splits: symbol, count, share (0..1) of all symbols.
+
+        In the order of the alphabet, without <s> and </s>, which frame segments and are not stored.
+        """
+        counts = sum(
+            np.bincount(segments.symbols, minlength=len(SYMBOLS))
+            for segments in self.splits.values()
+        )
+        kept = [i for i in range(len(SYMBOLS)) if i not in (BOS, EOS)]
+        return pl.DataFrame(
+            {"symbol": [SYMBOLS[i] for i in kept], "count": np.asarray(counts)[kept]}
+        ).with_columns(share=pl.col("count") / self.symbols)
+
+    def to_bytes(self) -> bytes:
+        """The corpus as safetensors: symbols and offsets of each split, the rest as metadata."""
+        tensors = {}
+        for split, segments in self.splits.items():
+            tensors[f"{split}.symbols"] = segments.symbols
+            tensors[f"{split}.offsets"] = segments.offsets
+        metadata = {
+            "format": _FORMAT,
+            "name": self.name,
+            "segment": self.segment,
+            "content": self.content,
+        }
+        return save(tensors, metadata=metadata)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Corpus:
+        """The corpus of `to_bytes`, with its content hash checked; BadInput if it is damaged."""
+        try:
+            tensors = load(data)
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            metadata = header["__metadata__"]
+            if metadata["format"] != _FORMAT or metadata["segment"] not in SEGMENTS:
+                raise ValueError("another format")
+            if set(tensors) != {f"{split}.{part}" for split in SPLITS for part in _PARTS}:
+                raise ValueError("parts missing")
+            splits = {split: _checked(tensors, split) for split in SPLITS}
+            corpus = cls(name=metadata["name"], segment=metadata["segment"], **splits)
+            if corpus.content != metadata["content"]:
+                raise ValueError("content changed")
+        except (SafetensorError, KeyError, TypeError, ValueError) as problem:
+            raise BadInput(
+                "This stored corpus is damaged: delete it and add the text again."
+            ) from problem
+        return corpus
+
+
+_PARTS = {"symbols": np.uint8, "offsets": np.int64}
+
+
+def _checked(tensors: dict[str, np.ndarray], split: str) -> Segments:
+    """One split's segments; ValueError where they are not what `Segments` promises."""
+    for part, kind in _PARTS.items():
+        array = tensors[f"{split}.{part}"]
+        if array.dtype != kind or array.ndim != 1:
+            raise ValueError(f"{split} {part} of the wrong type")
+    segments = Segments(tensors[f"{split}.symbols"], tensors[f"{split}.offsets"])
+    bounds = segments.offsets
+    if len(segments) < 1 or bounds[0] != 0 or bounds[-1] != segments.total:
+        raise ValueError(f"{split} segments out of bounds")
+    if (segments.lengths < 1).any() or (segments.symbols >= len(SYMBOLS)).any():
+        raise ValueError(f"{split} segments out of range")
+    if np.isin(segments.symbols, (BOS, EOS)).any():
+        raise ValueError(f"{split} segments hold <s> or </s>")
+    return segments

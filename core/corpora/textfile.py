@@ -1,0 +1,76 @@
+"""A text file of the user's own: checked byte by byte, then cut like any other source."""
+
+from __future__ import annotations
+
+import codecs
+
+from core.corpora.assembly import assemble
+from core.corpora.corpus import Corpus
+from core.errors import BadInput
+from core.text import paragraphs, split
+
+MAX_BYTES = 200_000_000
+SEGMENTS = ("line", "sentence", "paragraph")
+
+_WIDE = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
+
+
+def from_text(data: bytes, name: str, segment: str = "line") -> Corpus:
+    """The corpus of a UTF-8 text (a byte order mark is allowed), split by blocks of it.
+
+    A block is what blank lines separate; one that holds more than a twentieth of the text is split
+    by contiguous runs of its segments. Raises BadInput if it is not such a text, or too short.
+    """
+    if segment not in SEGMENTS:
+        known = ", ".join(SEGMENTS)
+        raise BadInput(f"A text file cannot be cut by {segment!r}: choose one of {known}.")
+    if not name.strip():
+        raise BadInput("The text has no name: give it one.")
+    text = read_text(data, name)
+    return assemble(name, segment, [split(block, segment) for block in paragraphs(text)])
+
+
+def read_text(data: bytes, name: str) -> str:
+    """The text of a UTF-8 file's bytes; BadInput where it is empty, too large or not UTF-8 text."""
+    if not data:
+        raise BadInput(f"{name} is empty: choose a file with text in it.")
+    if len(data) > MAX_BYTES:
+        raise BadInput(
+            f"{name} has {len(data) / 1e6:,.0f} MB and the limit is {MAX_BYTES / 1e6:,.0f} MB: "
+            "give a part of it."
+        )
+    encoding = _wide_encoding(data)
+    if encoding:
+        raise BadInput(f"{name} is {encoding} text: {_convert(encoding)}.")
+    if b"\0" in data or len(data.translate(None, _CONTROLS)) < 0.99 * len(data):
+        raise BadInput(f"{name} is a binary file, not text: save its text as UTF-8 (.txt) first.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = data.count(b"\n", 0, problem.start) + 1
+        raise BadInput(
+            f"{name} is not UTF-8 text (line {line}): {_convert('WINDOWS-1252')}, "
+            "with the encoding it really has."
+        ) from problem
+
+
+def _wide_encoding(data: bytes) -> str | None:
+    """UTF-16 or UTF-32 by its byte order mark, or UTF-16 by the zero in every second byte."""
+    for mark, encoding in _WIDE.items():
+        if data.startswith(mark):
+            return encoding
+    start = data[:4096]
+    zeros = (start[0::2].count(0), start[1::2].count(0))
+    if len(start) >= 4 and max(zeros) > 0.4 * len(start) and min(zeros) < 0.01 * len(start):
+        return "UTF-16"
+    return None
+
+
+def _convert(encoding: str) -> str:
+    return f"save it as UTF-8, for example with `iconv -f {encoding} -t UTF-8 old.txt > new.txt`"

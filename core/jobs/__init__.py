@@ -1,0 +1,18 @@
+"""Jobs: a spec somebody asked for, computed once by a process of its own.
+
+The queue is a folder, `<cache>/jobs/<key>/`, shared by the app and the command line:
+
+    request.json   the spec, who asked, when           written by whoever asks
+    progress.json  how far the worker is               written by the worker
+    alive          locked by the worker while it lives (the kernel lets go when it dies)
+    outcome.json   how it ended                        written once, by the worker or a canceler
+    log.txt, *.checkpoint
+
+so every question about a job is answered by looking, and nothing has to be told to anybody.
+"""
+
+from core.jobs.estimate import estimate
+from core.jobs.queue import Job, cancel, find, listing, log, request
+from core.jobs.runner import Runner
+
+__all__ = ["Job", "Runner", "cancel", "estimate", "find", "listing", "log", "request"]

@@ -1,0 +1,91 @@
+"""How long a spec will take here: its arithmetic over the rate this machine showed before."""
+
+from __future__ import annotations
+
+import json
+from functools import singledispatch
+from statistics import median
+
+from core import machine
+from core.specs import ModelSpec, SignatureSpec, Spec
+from core.store import Store
+
+CALIBRATION = "calibration"
+UNMEASURED_GFLOPS = 40.0  # per thread, until the first job has measured the machine
+SHARE_OF_PEAK = {"models": 0.3, "signatures": 0.5}  # until the tables know better
+START_SECONDS = 3.0  # a process with torch in it
+SYMBOLS_OF_CORPUS = 4e6  # where a budget says "all"
+
+
+def estimate(spec: Spec, store: Store | None = None) -> float:
+    """Seconds for all that this spec needs and that is not there yet; 0 if it is there itself."""
+    store = store or Store()
+    missing = [step for step in spec.steps() if not store.has_result(step.kind, step.key)]
+    if not missing:
+        return 0.0
+    return START_SECONDS + sum(step_seconds(step, store) for step in missing)
+
+
+def step_seconds(step: Spec, store: Store) -> float:
+    """Seconds of one step, by what comparable steps took on this machine, else by its arithmetic."""
+    work = gflop(step)
+    past = store.query(
+        f"SELECT spec, seconds FROM {step.table} WHERE machine = ? AND seconds > 0.5 "
+        "ORDER BY created DESC LIMIT 50",
+        [machine.name()],
+    )
+    rates = [
+        gflop(other) / seconds
+        for text, seconds in past.iter_rows()
+        if _comparable(step, other := type(step).model_validate_json(text))
+    ]
+    if rates:
+        return work / median(rates[:5])
+    measured = store.artifacts.get(f"{CALIBRATION}/{machine.name()}")
+    peak = json.loads(measured)["gflops"] if measured else UNMEASURED_GFLOPS * machine.threads()
+    return 1.0 + work / (SHARE_OF_PEAK[step.table] * peak)
+
+
+def calibrate(store: Store, device: str) -> None:
+    """Measures the machine's matrix-product rate once, for the estimates."""
+    key = f"{CALIBRATION}/{machine.name()}"
+    if not store.artifacts.has(key):
+        store.artifacts.put(key, json.dumps({"gflops": machine.matmul_gflops(device)}).encode())
+
+
+@singledispatch
+def gflop(spec: Spec) -> float:
+    """Roughly how many 10⁹ floating-point operations a step takes."""
+    raise TypeError(f"no estimate for a {type(spec).__name__}")
+
+
+@gflop.register
+def _(spec: ModelSpec) -> float:
+    budget = spec.budget
+    weights = spec.layers * 8 * spec.hidden**2 + 70 * spec.hidden
+    evaluated = 2 * (budget.evaluate or SYMBOLS_OF_CORPUS / 20)
+    if not spec.trained:
+        return evaluated * 2 * weights / 1e9
+    passes = budget.epochs * len(budget.keeps)
+    read = passes * (budget.symbols or SYMBOLS_OF_CORPUS)
+    return (read * 6 + passes * evaluated) * weights / 1e9
+
+
+@gflop.register
+def _(spec: SignatureSpec) -> float:
+    budget, hidden, lags = spec.budget, spec.model.hidden, spec.max_lag + 1
+    states = budget.states or SYMBOLS_OF_CORPUS
+    if spec.decoder == "linear":
+        return states * 2 * hidden * (hidden * lags + 34 * lags) / 1e9
+    weights = 8 * hidden**2 * sum(budget.widths)
+    sweep = 2.3 if len(budget.keeps) > 1 else 1.0
+    return states * budget.epochs * sweep * lags * 5 * weights / 1e9
+
+
+def _comparable(step: Spec, other: Spec) -> bool:
+    """Whether the other's speed says something about this one's: same kind of work, same size."""
+    if isinstance(step, SignatureSpec) and isinstance(other, SignatureSpec):
+        return step.decoder == other.decoder and step.model.hidden == other.model.hidden
+    if isinstance(step, ModelSpec) and isinstance(other, ModelSpec):
+        return (step.cell, step.hidden, step.trained) == (other.cell, other.hidden, other.trained)
+    return False

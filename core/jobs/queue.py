@@ -1,0 +1,231 @@
+"""The queue: a folder with one folder per job."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import time
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from pydantic import TypeAdapter
+
+from core.errors import BadInput
+from core.jobs.estimate import estimate
+from core.specs import ModelSpec, SignatureSpec, Spec
+from core.store import Store
+
+Status = Literal["queued", "running", "interrupted", "done", "failed", "cancelled"]
+SPECS: TypeAdapter[ModelSpec | SignatureSpec] = TypeAdapter(ModelSpec | SignatureSpec)
+KEPT = 100  # ended jobs whose log stays readable
+
+
+@dataclass(frozen=True)
+class Job:
+    """A look at one job. Times are UTC; fraction is of the whole job, 0 to 1; seconds elsewhere."""
+
+    key: str
+    spec: Spec
+    title: str
+    who: str
+    status: Status
+    attempt: int
+    step: int
+    steps: int
+    message: str
+    fraction: float
+    eta: float | None
+    estimate: float
+    asked: datetime
+    started: datetime | None
+    ended: datetime | None
+    reason: str | None
+
+    @property
+    def live(self) -> bool:
+        """Whether it runs or will run by itself."""
+        return self.status in ("queued", "running", "interrupted")
+
+
+def folder(store: Store, key: str) -> Path:
+    return store.root / "jobs" / key
+
+
+def request(spec: Spec, who: str, store: Store | None = None) -> None:
+    """Asks for a spec. A live job of the same key is joined; an ended one is asked for anew."""
+    store = store or Store()
+    with locked(store.root / "jobs" / "queue.lock"):
+        job = find(spec.key, store)
+        if job and job.live:
+            return
+        place = folder(store, spec.key)
+        place.mkdir(parents=True, exist_ok=True)
+        attempt = 1 + _last_attempt(store, spec.key)
+        (place / "outcome.json").unlink(missing_ok=True)
+        (place / "progress.json").unlink(missing_ok=True)
+        write(place / "request.json", {
+            "spec": spec.model_dump(mode="json"), "who": who, "asked": time.time(),
+            "attempt": attempt, "estimate": estimate(spec, store),
+        })
+        _prune(store)
+
+
+def find(key: str, store: Store | None = None) -> Job | None:
+    """The job of that key, or None if nobody ever asked."""
+    store = store or Store()
+    place = folder(store, key)
+    asked = read(place / "request.json")
+    if not asked:
+        return None
+    spec = SPECS.validate_python(asked["spec"])
+    outcome, now = read(place / "outcome.json"), read(place / "progress.json")
+    status: Status = outcome.get("status") or (
+        "running" if is_locked(place / "alive") else "interrupted" if now else "queued"
+    )
+    return Job(
+        key=key, spec=spec, title=spec.title, who=asked["who"], status=status,
+        attempt=asked["attempt"] + now.get("resumed", 0),
+        step=now.get("step", 0), steps=now.get("steps", len(spec.steps())),
+        message=now.get("message", ""),
+        fraction=1.0 if status == "done" else now.get("fraction", 0.0),
+        eta=now.get("eta") if status == "running" else None, estimate=asked["estimate"],
+        asked=_time(asked["asked"]), started=_time(now.get("started")),
+        ended=_time(outcome.get("ended")), reason=outcome.get("reason"),
+    )
+
+
+def listing(store: Store | None = None) -> list[Job]:
+    """All jobs the queue knows: the live ones in the order they run, then the ended, newest first."""
+    store = store or Store()
+    places = (store.root / "jobs").glob("*/request.json")
+    jobs = [job for place in places if (job := find(place.parent.name, store))]
+    live = sorted((job for job in jobs if job.live), key=lambda job: (job.status != "running", job.asked))
+    ended = sorted((job for job in jobs if not job.live), key=lambda job: job.asked, reverse=True)
+    return live + ended
+
+
+def cancel(key: str, who: str, store: Store | None = None) -> None:
+    """Ends a live job within milliseconds. What it had finished stays."""
+    store = store or Store()
+    job = find(key, store)
+    if not job or not job.live:
+        return
+    if not finish(store, job, "cancelled", f"cancelled by {who}"):
+        return
+    place = folder(store, key)
+    deadline = time.monotonic() + 5
+    while is_locked(place / "alive") and time.monotonic() < deadline:
+        # The lock is held, so the pid in the file is the worker's and nobody else's.
+        if pid := read(place / "progress.json").get("pid"):
+            _kill(pid)
+        time.sleep(0.01)
+
+
+def finish(store: Store, job: Job, status: Status, reason: str | None = None) -> bool:
+    """Writes how a job ended, once: False if somebody else has said so before."""
+    place, ended = folder(store, job.key), time.time()
+    draft = place / f"outcome.{os.getpid()}"
+    write(draft, {"status": status, "reason": reason, "ended": ended})
+    try:
+        os.link(draft, place / "outcome.json")
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
+    record(store, job, status, reason, ended)
+    return True
+
+
+def record(store: Store, job: Job, outcome: str, reason: str | None, ended: float) -> None:
+    """Puts an ended (or interrupted) attempt into the `jobs` table."""
+    started = job.started or job.asked
+    store.take_in({"jobs": pl.DataFrame([{
+        "key": job.key, "attempt": job.attempt, "title": job.title, "who": job.who,
+        "asked": job.asked, "started": job.started, "ended": _time(ended),
+        "seconds": max(0.0, ended - started.replace(tzinfo=UTC).timestamp()) if job.started else 0.0,
+        "outcome": outcome, "reason": reason, "device": read(folder(store, job.key) / "progress.json").get("device"),
+    }], schema_overrides={
+        "started": pl.Datetime("us"), "reason": pl.String, "device": pl.String,
+    })}, {})
+
+
+def log(key: str, store: Store | None = None) -> str:
+    """What the job's process printed, at most the last 20,000 characters."""
+    path = folder(store or Store(), key) / "log.txt"
+    return path.read_text(errors="replace")[-20_000:] if path.exists() else ""
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock of that file."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextmanager
+def locked(path: Path, seconds: float = 30.0) -> Iterator[None]:
+    """Holds the lock of a file; raises BadInput if another process keeps it longer than that."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    with path.open("ab") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BadInput("Another process keeps the cache busy; try again.") from None
+                time.sleep(0.01)
+        yield
+
+
+def write(path: Path, value: dict[str, Any]) -> None:
+    """Replaces a JSON file in one step, so that a reader sees the old or the new, never half."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft.write_text(json.dumps(value))
+    draft.replace(path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty where there is no (readable) one."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _last_attempt(store: Store, key: str) -> int:
+    last = store.query("SELECT max(attempt) AS last FROM jobs WHERE key = ?", [key])["last"][0]
+    return last or 0
+
+
+def _prune(store: Store) -> None:
+    """Removes the folders of all but the newest ended jobs; their rows in `jobs` stay."""
+    ended = sorted((store.root / "jobs").glob("*/outcome.json"), key=lambda path: path.stat().st_mtime)
+    for path in ended[:-KEPT]:
+        shutil.rmtree(path.parent, ignore_errors=True)

@@ -1,0 +1,67 @@
+"""The embedded back end: a thread that starts one worker process per job, when there is room."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from core.jobs import queue
+from core.store import Store
+
+ROOT = Path(__file__).parents[2]
+INTERVAL = 0.25
+logger = logging.getLogger(__name__)
+
+
+class Runner:
+    """Keeps the queue moving for as long as it lives; any number of them share one queue.
+
+    Workers are sessions of their own: they outlive the app, and another runner (or this one after
+    a restart) finds them running.
+    """
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.store = store or Store()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="job-runner", daemon=True)
+        self._worker: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Runner:
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stops starting workers; one that runs goes on by itself."""
+        self._stop.set()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(INTERVAL):
+            try:
+                self._tick()
+            except Exception:
+                logger.exception("The job runner stumbled and goes on.")
+                time.sleep(5)
+
+    def _tick(self) -> None:
+        if self._worker and self._worker.poll() is None:
+            return
+        self._worker = None
+        waiting = [job for job in queue.listing(self.store) if job.live and job.status != "running"]
+        if waiting and not queue.is_locked(self.store.root / "jobs" / "slot.lock"):
+            self._worker = spawn(self.store, waiting[0].key)
+
+
+def spawn(store: Store, key: str) -> subprocess.Popen[bytes]:
+    """Starts the worker process of a job, in a process group of its own."""
+    with (queue.folder(store, key) / "log.txt").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "core.worker", key],
+            cwd=ROOT, env=os.environ | {"MEMSIG_CACHE": str(store.root)},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )

@@ -1,0 +1,131 @@
+"""What can be asked for: corpora by name or file, specs by a few choices, rows by SQL."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import duckdb
+import polars as pl
+
+from core import corpora, profiles
+from core.corpora import Corpus
+from core.errors import BadInput
+from core.specs import VERSIONS, CorpusSpec, Decoder, ModelSpec, SignatureSpec, State
+from core.store import Store
+
+# Each cell's states, the default first; `core.models` holds the cells themselves (and torch).
+STATES: dict[str, tuple[State, ...]] = {"gru": ("h",), "lstm": ("c", "h")}
+
+
+def find_corpus(name: str, segment: str | None = None, store: Store | None = None) -> CorpusSpec:
+    """The spec of a corpus, which is built and stored if it is not there yet.
+
+    name: a named corpus, the name or content hash of a stored one, or the path of a UTF-8 text.
+    segment: 'line', 'sentence', ... (None: the source's own default).
+    Raises BadInput with one sentence if there is no such corpus or its text cannot be used.
+    """
+    store = store or Store()
+    if name in corpora.NAMES:
+        return _named(name, segment, store)
+    known = store.query(
+        "SELECT name, key FROM corpora WHERE name = ? OR key = ? ORDER BY added DESC", [name, name]
+    )
+    path = Path(name)
+    if path.is_file():
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise BadInput(f"{name} cannot be read: {error.strerror}.") from error
+        return add_corpus(data, path.name, segment or "line", store)
+    if known.is_empty():
+        raise BadInput(
+            f"There is no corpus or text file {name!r}; choose one of "
+            f"{', '.join(corpora.NAMES)}, or give the path of a UTF-8 text file."
+        )
+    return CorpusSpec(name=known["name"][0], content=known["key"][0])
+
+
+def add_corpus(
+    data: bytes, name: str, segment: str = "line", store: Store | None = None
+) -> CorpusSpec:
+    """Stores a user's UTF-8 text as a corpus. Raises BadInput if it cannot be one."""
+    return _keep(corpora.from_text(data, name, segment), store or Store())
+
+
+def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
+    """The stored corpus of a spec."""
+    data = (store or Store()).artifacts.get(spec.content)
+    if data is None:
+        raise BadInput(f"The text of corpus {spec.name!r} is gone from the cache; add it again.")
+    return Corpus.from_bytes(data)
+
+
+def signature_spec(
+    corpus: str | CorpusSpec, cell: str = "gru", layers: int = 1, hidden: int = 80,
+    layer: int = 1, state: str | None = None, profile: str = "laptop",
+    decoder: Decoder = "mlp", seed: int = 0, store: Store | None = None,
+) -> SignatureSpec:
+    """The spec of one signature from a few choices; everything else comes from the profile.
+
+    state: 'c' or 'h' (None: the cell's memory, c_t of an LSTM and h_t of a GRU).
+    Raises BadInput with one sentence for a choice that does not exist.
+    """
+    if cell not in STATES:
+        raise BadInput(f"There is no cell {cell!r}; choose one of {', '.join(STATES)}.")
+    if state is not None and state not in STATES[cell]:
+        raise BadInput(f"A {cell.upper()} has no state {state!r}; use {STATES[cell][0]!r}.")
+    if not 1 <= layers <= 16 or not 1 <= hidden <= 4096:
+        raise BadInput("Choose 1 to 16 layers of 1 to 4096 units.")
+    if not 1 <= layer <= layers:
+        raise BadInput(f"There is no layer {layer} in a network of {layers} layers.")
+    budget = profiles.find(profile)
+    where = corpus if isinstance(corpus, CorpusSpec) else find_corpus(corpus, store=store)
+    model = ModelSpec(
+        corpus=where, cell=cell, layers=layers, hidden=hidden, profile=profile,
+        budget=budget.training, seed=seed,
+    )
+    return SignatureSpec(
+        model=model, corpus=where, layer=layer, state=cast(State, state or STATES[cell][0]),
+        decoder=decoder, max_lag=budget.max_lag, profile=profile, budget=budget.decoders, seed=seed,
+    )
+
+
+def query(sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
+    """The rows of a query of the program's own on the newest published tables."""
+    return Store().query(sql, params)
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A read-only DuckDB connection to the published signatures.
+
+    It sees the results there are at this moment; connect again to see newer ones.
+    """
+    return Store().connect()
+
+
+def _named(name: str, segment: str | None, store: Store) -> CorpusSpec:
+    """A named corpus by what it would be built from, so that it is built once per release."""
+    source = corpora.source(name)
+    recipe = f"{name} {segment or source.segments[0]} {source.requirement} {VERSIONS['corpus']}"
+    key = "recipe/" + hashlib.sha256(recipe.encode()).hexdigest()
+    content = store.artifacts.get(key)
+    if content and store.artifacts.has(content.decode()):
+        return CorpusSpec(name=name, content=content.decode())
+    spec = _keep(corpora.build(name, segment), store)
+    store.artifacts.put(key, spec.content.encode())
+    return spec
+
+
+def _keep(built: Corpus, store: Store) -> CorpusSpec:
+    row = {
+        "key": built.content, "name": built.name, "segment": built.segment,
+        "segments": len(built), "symbols": built.symbols,
+        **{f"{split}_symbols": part.total for split, part in built.splits.items()},
+        "sample": built.sample(), "added": datetime.now(UTC).replace(tzinfo=None),
+    }
+    store.take_in({"corpora": pl.DataFrame([row])}, {built.content: built.to_bytes()})
+    return built.spec

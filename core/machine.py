@@ -1,0 +1,58 @@
+"""What this machine is: the device, the threads, a name for results, and its measured speed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from functools import lru_cache
+from pathlib import Path
+
+
+def threads() -> int:
+    """Threads for one heavy process: MEMSIG_THREADS, else the cores this process may use."""
+    return int(os.environ.get("MEMSIG_THREADS", 0)) or len(os.sched_getaffinity(0))
+
+
+def settle() -> str:
+    """Sets torch's thread count and returns the device to compute on, 'cuda' or 'cpu'."""
+    import torch
+
+    torch.set_num_threads(threads())
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@lru_cache
+def name() -> str:
+    """Processor and core count: what a result or a speed was obtained on."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = lines[0].split(":", 1)[1].strip() if lines else model
+    return f"{model}, {threads()} threads"
+
+
+def device_name(device: str) -> str:
+    """The accelerator's name, or 'cpu'."""
+    if device == "cpu":
+        return device
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
+def matmul_gflops(device: str = "cpu", size: int = 2048, repeats: int = 5) -> float:
+    """Best rate of a float32 matrix product of this machine, in GFLOP/s."""
+    import torch
+
+    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+    out = a @ b
+    best = float("inf")
+    for _ in range(repeats):
+        started = time.perf_counter()
+        torch.matmul(a, b, out=out)
+        if device != "cpu":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best / 1e9

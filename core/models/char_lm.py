@@ -1,0 +1,233 @@
+"""The character language model and its training loop (paper, section 4).
+
+    g̃_{t+1} = argmax W_P · RNN(W_C · one-hot(g_t)) + b_P
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from core.batches import PAD, bucketed, padded, sample
+from core.checkpoints import Checkpoint, pack, unpack
+from core.corpora import Corpus, Segments
+from core.models import CELLS
+from core.specs import ModelSpec
+from core.text import SYMBOLS
+
+Progress = Callable[[float, str], None]
+
+CHECKPOINT_SECONDS = 60.0
+
+
+class CharLM(nn.Module):
+    """Embedding W_C, stacked recurrent layers, projection W_P. Everything is time first."""
+
+    def __init__(self, cell: str, layers: int, hidden: int) -> None:
+        super().__init__()
+        self.cell = CELLS[cell]
+        self.embedding = nn.Embedding(len(SYMBOLS), hidden)
+        self.layers = nn.ModuleList(self.cell.layer(hidden, hidden) for _ in range(layers))
+        self.projection = nn.Linear(hidden, len(SYMBOLS))
+
+    def forward(self, read: Tensor, keep: float = 1.0) -> Tensor:
+        """Logits of the next symbol at every step.
+
+        read: int64 [time, batch]; keep: keep probability of the dropout on the embedding and on
+        every layer's output. Returns float [time, batch, symbols].
+        """
+        x = F.dropout(self.embedding(read), 1 - keep, training=keep < 1)
+        for layer in self.layers:
+            x = F.dropout(layer(x)[0], 1 - keep, training=keep < 1)
+        return self.projection(x)
+
+    def states(self, read: Tensor, layer: int) -> dict[str, Tensor]:
+        """Every state of one layer (1-based) at every step: name -> [time, batch, hidden]."""
+        x = self.embedding(read)
+        for below in self.layers[: layer - 1]:
+            x = below(x)[0]
+        return self.cell.unroll(self.layers[layer - 1], x)
+
+    def kernel_parameters(self) -> int:
+        """Parameters of one layer's kernel and of the input projection (paper, section 4)."""
+        kernel = sum(p.numel() for p in self.layers[0].parameters() if p.dim() == 2)
+        return kernel + self.embedding.weight.numel()
+
+
+def build(spec: ModelSpec) -> CharLM:
+    """The network of a spec at its initial weights; the same for the same seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.seed)
+        return CharLM(spec.cell, spec.layers, spec.hidden)
+
+
+def load(spec: ModelSpec, weights: bytes) -> CharLM:
+    """The frozen network from the bytes that `train` returned."""
+    model = build(spec)
+    model.load_state_dict(unpack(weights)[0])
+    return model.eval().requires_grad_(False)
+
+
+def one_cycle(fraction: float, peak: float) -> float:
+    """Learning rate of the one-cycle schedule: up over the first 20 %, down to nearly zero."""
+    if fraction < 0.2:
+        return peak * (0.05 + 0.95 * fraction / 0.2)
+    return peak * (0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * (fraction - 0.2) / 0.8)))
+
+
+@torch.no_grad()
+def evaluate(
+    model: CharLM, segments: Segments, indices: np.ndarray, device: str
+) -> tuple[float, Tensor, Tensor]:
+    """Perplexity per predicted symbol (`</s>` counted) and forward accuracy (paper, Fig. 1b).
+
+    Returns (perplexity, n, correct); n and correct are int64 [segments, symbols]: how often each
+    symbol came next in each segment, and how often the model put it first.
+    """
+    loss, count = 0.0, 0
+    n = torch.zeros(len(indices), len(SYMBOLS), dtype=torch.int64)
+    correct = torch.zeros_like(n)
+    for rows in bucketed(segments.lengths[indices], batch=16_384):
+        read, predict = padded(segments, indices[rows])
+        logits = model(read.to(device)).cpu()
+        there = predict != PAD
+        truth = predict[there]
+        loss += F.cross_entropy(logits[there], truth, reduction="sum").item()
+        count += len(truth)
+        segment = torch.from_numpy(rows).expand(predict.shape)[there]
+        cell = segment * len(SYMBOLS) + truth
+        n.view(-1).index_add_(0, cell, torch.ones_like(cell))
+        correct.view(-1).index_add_(0, cell, (logits[there].argmax(1) == truth).long())
+    return math.exp(loss / max(count, 1)), n, correct
+
+
+class Run:
+    """Everything a training run is in the middle of; `save` and `resume` are exact inverses.
+
+    No random state is kept: every step seeds its dropout with its own position, so a resumed run
+    draws what the uninterrupted one would have drawn.
+    """
+
+    def __init__(self, spec: ModelSpec, device: str) -> None:
+        self.spec, self.device = spec, device
+        self.best: dict[str, Tensor] = {}
+        self.facts: dict[str, Any] = dict(
+            sweep=0, epoch=0, batch=0, epoch_symbols=0, epoch_loss=0.0, stale=0, symbols=0, seconds=0.0,
+            perplexity=math.inf, keep=spec.budget.keeps[0], curve=[], sweep_best=math.inf,
+        )
+        self.restart()
+
+    def restart(self) -> None:
+        """Fresh weights and optimizer, as at the start of each keep probability of the sweep."""
+        self.model = build(self.spec).to(self.device)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), fused=True)
+
+    def save(self) -> bytes:
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        return pack(tensors, self.facts)
+
+    def resume(self, saved: bytes) -> None:
+        tensors, self.facts = unpack(saved)
+        moments: dict[int, dict[str, Tensor]] = {}
+        weights: dict[str, Tensor] = {}
+        self.best = {}
+        for name, value in tensors.items():
+            part, rest = name.split(".", 1)
+            if part == "adam":
+                index, moment = rest.split(".")
+                moments.setdefault(int(index), {})[moment] = value
+            else:
+                (self.best if part == "best" else weights)[rest] = value
+        self.model.load_state_dict(weights)
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def train(
+    spec: ModelSpec,
+    corpus: Corpus,
+    progress: Progress = lambda fraction, message: None,
+    checkpoint: Checkpoint | None = None,
+    device: str = "cpu",
+) -> tuple[bytes, dict[str, Any]]:
+    """Trains the language model of a spec, or goes on from the checkpoint to the same weights.
+
+    Returns the best weights on dev as bytes, and the facts of the run: `keep`, `perplexity` (dev),
+    `symbols` (read in training), `seconds`, `curve` (a row per epoch).
+    """
+    budget = spec.budget
+    run = Run(spec, device)
+    if checkpoint and (saved := checkpoint.load()):
+        run.resume(saved)
+    facts, started = run.facts, time.monotonic() - run.facts["seconds"]
+    segments = corpus.train
+    chosen = sample(segments, budget.symbols, spec.seed)
+    lengths = segments.lengths[chosen]
+    dev = sample(corpus.dev, budget.evaluate, spec.seed)
+    sweeps = len(budget.keeps) if spec.trained else 0
+
+    while facts["sweep"] < sweeps:
+        keep = budget.keeps[facts["sweep"]]
+        while facts["epoch"] < budget.epochs and facts["stale"] < budget.patience:
+            order = (spec.seed * 100 + facts["sweep"]) * 1000 + facts["epoch"]
+            batches = bucketed(lengths, budget.batch, order)
+            saved_at = time.monotonic()
+            for batch in range(facts["batch"], len(batches)):
+                torch.manual_seed(order * 1_000_000 + batch)
+                read, predict = padded(segments, chosen[batches[batch]])
+                logits = run.model(read.to(device), keep)
+                target = predict.to(device)
+                loss = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=PAD)
+                run.optimizer.zero_grad()
+                loss.backward()
+                nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+                fraction = (facts["epoch"] + batch / len(batches)) / budget.epochs
+                run.optimizer.param_groups[0]["lr"] = one_cycle(fraction, budget.learning_rate)
+                run.optimizer.step()
+
+                symbols = int((predict != PAD).sum())
+                facts |= dict(
+                    batch=batch + 1, symbols=facts["symbols"] + symbols,
+                    epoch_symbols=facts["epoch_symbols"] + symbols,
+                    epoch_loss=facts["epoch_loss"] + loss.item() * symbols,
+                    seconds=time.monotonic() - started,
+                )
+                whole = (facts["sweep"] + fraction) / sweeps
+                bits = loss.item() / math.log(2)
+                progress(whole, f"epoch {facts['epoch'] + 1} of {budget.epochs}, {bits:.2f} bits")
+                if checkpoint and time.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                    checkpoint.save(run.save())
+                    saved_at = time.monotonic()
+
+            perplexity, _, _ = evaluate(run.model, corpus.dev, dev, device)
+            facts["curve"].append(dict(
+                keep=keep, epoch=facts["epoch"] + 1, symbols=facts["symbols"],
+                train_bits=facts["epoch_loss"] / facts["epoch_symbols"] / math.log(2), dev_perplexity=perplexity,
+                learning_rate=run.optimizer.param_groups[0]["lr"], seconds=facts["seconds"],
+            ))
+            progress(whole, f"epoch {facts['epoch'] + 1}: dev perplexity {perplexity:.3f}")
+            facts["stale"] = 0 if perplexity < facts["sweep_best"] else facts["stale"] + 1
+            facts["sweep_best"] = min(perplexity, facts["sweep_best"])
+            if perplexity < facts["perplexity"]:
+                facts |= dict(perplexity=perplexity, keep=keep)
+                run.best = {k: v.detach().clone() for k, v in run.model.state_dict().items()}
+            facts |= dict(epoch=facts["epoch"] + 1, batch=0, epoch_symbols=0, epoch_loss=0.0)
+            if checkpoint:
+                checkpoint.save(run.save())
+        facts |= dict(sweep=facts["sweep"] + 1, epoch=0, batch=0, stale=0, sweep_best=math.inf)
+        run.restart()
+
+    if not spec.trained:
+        run.best = run.model.state_dict()
+        facts["perplexity"] = evaluate(run.model, corpus.dev, dev, device)[0]
+    return pack(run.best, {"spec": spec.model_dump(mode="json")}), facts

@@ -1,0 +1,79 @@
+"""What the profiles mean: how much data and how many steps a result is computed with.
+
+The numbers are data: they travel inside each spec, so changing one here makes new keys and
+leaves old results as they are. Sizes are in symbols (models) and recurrent states (decoders).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.errors import BadInput
+from core.specs import DecoderBudget, TrainingBudget
+
+# The paper sweeps keep probabilities from 0.5 to 1 in steps of 0.1 (section 4).
+KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A named budget. max_lag is Δ, the deepest lag of the signature."""
+
+    name: str
+    about: str
+    training: TrainingBudget
+    decoders: DecoderBudget
+    max_lag: int
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="smoke",
+            about="seconds; for tests, too short to mean anything",
+            training=TrainingBudget(
+                symbols=60_000, epochs=1, batch=2048, learning_rate=5e-3, keeps=(1.0,),
+                patience=1, evaluate=10_000,
+            ),
+            decoders=DecoderBudget(
+                states=10_000, dev_states=4_000, test_states=6_000, epochs=2, batch=512,
+                learning_rate=3e-3, keeps=(1.0,), widths=(1.0,), depth=1,
+            ),
+            max_lag=6,
+        ),
+        Profile(
+            name="laptop",
+            about="minutes on two cores; part of the corpus",
+            training=TrainingBudget(
+                symbols=2_000_000, epochs=4, batch=2048, learning_rate=5e-3, keeps=(1.0,),
+                patience=2, evaluate=100_000,
+            ),
+            decoders=DecoderBudget(
+                states=100_000, dev_states=20_000, test_states=60_000, epochs=8, batch=512,
+                learning_rate=3e-3, keeps=(0.8, 0.9, 1.0), widths=(1.0,), depth=1,
+            ),
+            max_lag=10,
+        ),
+        Profile(
+            name="paper",
+            about="the paper's sizes and sweeps on the whole corpus; wants a GPU",
+            training=TrainingBudget(
+                symbols=None, epochs=20, batch=4096, learning_rate=3e-3, keeps=KEEPS,
+                patience=3, evaluate=None,
+            ),
+            decoders=DecoderBudget(
+                states=None, dev_states=100_000, test_states=None, epochs=4, batch=1024,
+                learning_rate=3e-3, keeps=KEEPS, widths=(0.5, 1.0, 2.0), depth=1,
+            ),
+            max_lag=15,
+        ),
+    )
+}
+
+
+def find(name: str) -> Profile:
+    """The profile of that name. Raises BadInput for an unknown one."""
+    if name not in PROFILES:
+        raise BadInput(f"There is no profile {name!r}; choose one of {', '.join(PROFILES)}.")
+    return PROFILES[name]

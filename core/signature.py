@@ -1,0 +1,162 @@
+"""From decoders and held-out states to the signature: recall, floors, intervals, bits, confusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from core.decoders import Source
+from core.statistics import bootstrap
+
+BATCH = 8192
+
+
+class Recaller(Protocol):
+    """Trained decoders, one for each lag: states [n, dim] -> logits [n, lags, symbols]."""
+
+    def logits(self, states: np.ndarray) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A measured signature. Symbols are indices; the row with symbol null is over all symbols.
+
+    recall: lag, symbol, n, correct, accuracy, low, high, bits, majority, current, precision.
+    confusion: lag, truth, guess, n.
+    """
+
+    recall: pl.DataFrame
+    confusion: pl.DataFrame
+
+
+def best_guess(train: Source) -> Tensor:
+    """The most frequent symbol δ steps back given the current one, counted on the train split.
+
+    Returns int64 [lags, symbols]: the best guess of g_{t-δ} for each current symbol g_t.
+    """
+    size = train.n_symbols
+    joint = torch.zeros(train.lags, size, size, dtype=torch.int64)
+    for chunk in train.chunks():
+        targets = torch.from_numpy(chunk.targets)
+        current = targets[:, 0]
+        for lag in range(train.lags):
+            past = targets[:, lag]
+            pair = (current * size + past)[(current >= 0) & (past >= 0)]
+            joint[lag] += torch.bincount(pair, minlength=size * size).view(size, size)
+    # A symbol never seen as the current one falls back to the most frequent of that lag.
+    unseen = joint.sum(2, keepdim=True) == 0
+    return (joint + unseen * joint.sum(1, keepdim=True)).argmax(2)
+
+
+@torch.no_grad()
+def measure(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> Signature:
+    """Measures decoders once on held-out states (paper, section 4; docs/method.md).
+
+    train: only its symbols count, for the current-symbol floor. The majority floor is the most
+    frequent held-out symbol of each lag. Intervals: bootstrap over segments.
+    """
+    size, lags = test.n_symbols, test.lags
+    guesses = best_guess(train)
+    owners = _Ranks()
+    counts: list[tuple[Tensor, Tensor]] = []  # per batch: cell index, hit
+    confusion = torch.zeros(lags, size, size, dtype=torch.int64)
+    surprise = torch.zeros(lags, size, dtype=torch.float64)
+    current_hits = torch.zeros(lags, size, dtype=torch.int64)
+    for chunk in test.chunks():
+        segments = owners.of(chunk.segments)
+        all_targets = torch.from_numpy(chunk.targets)
+        for start in range(0, len(segments), BATCH):
+            part = slice(start, start + BATCH)
+            logits = decoders.logits(chunk.states[part]).cpu()
+            targets = all_targets[part]
+            log_p = logits.log_softmax(2)
+            guess = logits.argmax(2)
+            for lag in range(lags):
+                there = (targets[:, lag] >= 0).nonzero().squeeze(1)
+                truth, said = targets[there, lag], guess[there, lag]
+                confusion[lag] += torch.bincount(truth * size + said, minlength=size**2).view(size, size)
+                surprise[lag].index_add_(0, truth, -log_p[there, lag, truth].double())
+                current = targets[there, 0]
+                from_current = guesses[lag, current.clamp(min=0)] == truth
+                current_hits[lag].index_add_(0, truth, (from_current & (current >= 0)).long())
+                cell = (segments[part][there] * lags + lag) * size + truth
+                counts.append((cell, said == truth))
+    shape = (len(owners), lags, size)
+    total = int(np.prod(shape))
+    cells = torch.cat([cell for cell, _ in counts])
+    hits = torch.cat([hit for _, hit in counts])
+    n = torch.bincount(cells, minlength=total).view(shape).numpy()
+    correct = torch.bincount(cells[hits], minlength=total).view(shape).numpy()
+    return Signature(
+        recall=_recall(n, correct, confusion, surprise, current_hits, seed),
+        confusion=_confusion(confusion),
+    )
+
+
+class _Ranks:
+    """Consecutive numbers for segment ids, in the order they come."""
+
+    def __init__(self) -> None:
+        self.ranks: dict[int, int] = {}
+
+    def of(self, segments: np.ndarray) -> Tensor:
+        unique, inverse = np.unique(segments, return_inverse=True)
+        ranks = [self.ranks.setdefault(int(i), len(self.ranks)) for i in unique]
+        return torch.tensor(ranks, dtype=torch.int64)[torch.from_numpy(inverse)]
+
+    def __len__(self) -> int:
+        return len(self.ranks)
+
+
+def _recall(
+    n: np.ndarray, correct: np.ndarray, confusion: Tensor, surprise: Tensor, current: Tensor,
+    seed: int,
+) -> pl.DataFrame:
+    """The recall rows. n, correct: [segments, lags, symbols]; the others [lags, symbols, ...]."""
+    _, lags, size = n.shape
+    # One more column for all symbols together, so that its interval comes from the same draws.
+    n = np.concatenate([n, n.sum(2, keepdims=True)], 2)
+    correct = np.concatenate([correct, correct.sum(2, keepdims=True)], 2)
+    low, high = bootstrap(n.reshape(len(n), -1), correct.reshape(len(n), -1), seed)
+    low, high = low.reshape(lags, size + 1), high.reshape(lags, size + 1)
+    trials, hits = n.sum(0), correct.sum(0)
+    said = confusion.sum(1).numpy()
+    rows = []
+    for lag in range(lags):
+        count = trials[lag, :size]
+        if not count.any():
+            continue
+        share = count / count.sum()
+        most = int(count.argmax())
+        prior = -np.log(np.where(count > 0, share, 1.0))
+        for symbol in [*np.flatnonzero(count), size]:
+            one = symbol < size
+            in_cell = slice(symbol, symbol + 1) if one else slice(0, size)
+            held = trials[lag, symbol]
+            expected = (prior * count)[in_cell].sum()
+            told = said[lag, symbol] if one else held
+            rows.append((
+                lag, int(symbol) if one else None, int(held), int(hits[lag, symbol]),
+                hits[lag, symbol] / held, low[lag, symbol], high[lag, symbol],
+                (expected - surprise[lag, in_cell].sum().item()) / held / np.log(2),
+                (float(symbol == most) if one else share[most]),
+                current[lag, in_cell].sum().item() / held,
+                hits[lag, symbol] / told if told else None,
+            ))
+    return pl.DataFrame(rows, orient="row", schema={
+        "lag": pl.Int32, "symbol": pl.Int32, "n": pl.Int64, "correct": pl.Int64,
+        "accuracy": pl.Float64, "low": pl.Float64, "high": pl.Float64, "bits": pl.Float64,
+        "majority": pl.Float64, "current": pl.Float64, "precision": pl.Float64,
+    })
+
+
+def _confusion(confusion: Tensor) -> pl.DataFrame:
+    lag, truth, guess = (part.numpy() for part in confusion.nonzero(as_tuple=True))
+    return pl.DataFrame({
+        "lag": lag, "truth": truth, "guess": guess, "n": confusion.numpy()[lag, truth, guess],
+    }, schema={"lag": pl.Int32, "truth": pl.Int32, "guess": pl.Int32, "n": pl.Int64})

@@ -1,0 +1,55 @@
+"""Intervals for accuracies whose errors are not independent: symbols of one segment go together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+REPLICATES = 1000
+Z = 1.96  # 95 %
+
+
+def bootstrap(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """95 % intervals of sum(correct) / sum(n) by bootstrap over segments.
+
+    n, correct: int [segments, cells], trials and hits of each segment. Returns (low, high), each
+    float [cells]; NaN where a cell has no trial.
+
+    A cell in which every trial (or none) is a hit would get an interval of no width, however few
+    its trials; there the Wilson interval over the segments that hold the cell stands in.
+    """
+    rng = np.random.default_rng(seed)
+    segments = len(n)
+    n, correct = n.astype(np.float32), correct.astype(np.float32)
+    rates = []
+    for _ in range(0, REPLICATES, 100):
+        weights = rng.multinomial(segments, np.full(segments, 1 / segments), 100)
+        weights = weights.astype(np.float32)
+        trials = weights @ n
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rates.append(np.where(trials > 0, weights @ correct / trials, np.nan))
+    with np.errstate(invalid="ignore"):
+        low, high = _percentiles(np.concatenate(rates))
+    total, hits = n.sum(0), correct.sum(0)
+    certain = (total > 0) & ((hits == 0) | (hits == total))
+    holders = (n > 0).sum(0)[certain]
+    rate = hits[certain] / total[certain]
+    low[certain], high[certain] = wilson(holders, rate)
+    low[total == 0], high[total == 0] = np.nan, np.nan
+    return low, high
+
+
+def _percentiles(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """2.5th and 97.5th percentile of each column, leaving out replicates without the cell."""
+    ranked = np.sort(rates, axis=0)  # NaN sorts last
+    there = np.maximum((~np.isnan(ranked)).sum(0), 1)
+    columns = np.arange(ranked.shape[1])
+    low = ranked[np.floor(0.025 * (there - 1)).astype(int), columns]
+    high = ranked[np.ceil(0.975 * (there - 1)).astype(int), columns]
+    return low, high
+
+
+def wilson(n: np.ndarray, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % Wilson score interval of `rate` in n independent trials."""
+    center = (rate + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(rate * (1 - rate) / n + Z**2 / (4 * n**2))
+    return np.clip(center - half, 0, 1), np.clip(center + half, 0, 1)

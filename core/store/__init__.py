@@ -1,0 +1,119 @@
+"""The store: the only module that touches the cache folder.
+
+- artifacts/: bytes under keys, such as weights and corpora (core.store.artifacts)
+- live/ and published/: the result tables, as written and as read (core.store.tables)
+- signatures.duckdb: a copy of the newest tables, for SQL shells and notebooks
+- jobs/: the folder of core.jobs
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from core.store.artifacts import Artifacts
+    from core.store.tables import Tables
+
+# The table that holds a result of each kind of spec.
+TABLE_OF_KIND = {"corpus": "corpora", "char_lm": "models", "signature": "signatures"}
+
+
+def default_root() -> Path:
+    """The cache folder: MEMSIG_CACHE, else `cache` beside `core`."""
+    chosen = os.environ.get("MEMSIG_CACHE")
+    return Path(chosen).expanduser() if chosen else Path(__file__).parents[2] / "cache"
+
+
+class Store:
+    """Everything kept on disk under one folder. Safe for many threads and processes.
+
+    Parts open on first use, so that making a Store and importing this module cost nothing.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = (root or default_root()).absolute()
+        self._artifacts: Artifacts | None = None
+        self._tables: Tables | None = None
+        self._guard = threading.Lock()
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """Bytes under keys."""
+        with self._guard:
+            if self._artifacts is None:
+                from core.store.artifacts import Artifacts
+
+                self._artifacts = Artifacts(self.root / "artifacts")
+            return self._artifacts
+
+    @property
+    def tables(self) -> Tables:
+        """The result tables."""
+        with self._guard:
+            if self._tables is None:
+                from core.store.tables import Tables
+
+                self._tables = Tables(self.root)
+            return self._tables
+
+    @property
+    def jobs(self) -> Path:
+        """The folder of job states, logs and checkpoints."""
+        folder = self.root / "jobs"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def take_in(
+        self,
+        tables: dict[str, pl.DataFrame],
+        artifacts: dict[str, bytes] | None = None,
+        publish: bool = True,
+    ) -> None:
+        """Keep one result: its artifacts first, then all its rows in one transaction.
+
+        Taking the same result in twice changes nothing, so a caller that was killed repeats it.
+        """
+        for key, value in (artifacts or {}).items():
+            self.artifacts.put(key, value)
+        self.tables.take_in(tables, publish)
+
+    def query(self, sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
+        """Rows of one SQL query on the newest published tables."""
+        return self.tables.query(sql, params)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A new read-only DuckDB connection to the newest published tables."""
+        return self.tables.connect()
+
+    def has_result(self, kind: str, key: str) -> bool:
+        """Whether the result of the spec of this kind (`spec.kind`) and key is in the tables."""
+        return self.tables.has(TABLE_OF_KIND[kind], key)
+
+    def status(self) -> dict[str, Any]:
+        """`place` (path), `bytes` by part, and counts of `corpora`, `models`, `signatures`."""
+        counts = self.query(
+            "SELECT (SELECT count(*) FROM corpora) AS corpora, "
+            "(SELECT count(*) FROM models WHERE trained) AS models, "
+            "(SELECT count(*) FROM signatures) AS signatures"
+        ).row(0, named=True)
+        files = self.jobs.rglob("*")
+        sizes = {
+            "artifacts": self.artifacts.size(),
+            "tables": self.tables.size(),
+            "jobs": sum(_size(path) for path in files),
+        }
+        return {"place": str(self.root), "bytes": sizes, **counts}
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:
+        return 0

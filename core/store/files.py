@@ -1,0 +1,57 @@
+"""What artifacts and tables share on disk: the store's error, and a lock between processes."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import BadInput
+
+_FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_WORDS = ("disk is full", "No space left", "File too large", "Disk quota exceeded")
+
+
+class StoreError(BadInput):
+    """The store cannot do what was asked; the message is one sentence that says what to do."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an OSError, SQLite or DuckDB error means that the disk is full."""
+    numbered = isinstance(error, OSError) and error.errno in _FULL_NUMBERS
+    return numbered or any(words in str(error) for words in _FULL_WORDS)
+
+
+def full() -> StoreError:
+    return StoreError(
+        "The disk that holds the cache folder is full: free some space there or move the cache "
+        "with MEMSIG_CACHE, then try again."
+    )
+
+
+class Busy(Exception):
+    """The lock was not free within the time given."""
+
+
+@contextmanager
+def exclusive(path: Path, seconds: float) -> Iterator[None]:
+    """Hold the lock file `path` alone among all threads and processes of this machine.
+
+    Each call opens the file anew, so two threads of one process exclude each other too, and
+    the system frees the lock when its holder is killed. Raises Busy after `seconds`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    with open(path, "a") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise Busy(path.name) from None
+                time.sleep(0.005)
+        yield

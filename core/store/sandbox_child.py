@@ -1,0 +1,191 @@
+"""The child process of core.store.sandbox: one query in, Arrow out. Run as a script, alone.
+
+It imports nothing of this project, so that it starts fast and holds nothing worth reaching.
+In: a JSON object on stdin. Out: one line of JSON, {"error": …} or {"truncated": …}, then the
+rows as an Arrow stream.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import resource
+import signal
+import sys
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.ipc
+
+MAX_COLUMNS = 1_000
+BATCH = 1_024
+
+READ_ONLY = "Only one SELECT, EXPLAIN, DESCRIBE or SHOW can be run here; rewrite it as a query."
+NO_FILES = "Files and settings of the server cannot be reached here; ask about the tables."
+UNSHOWN = "The result cannot be shown as a table; cast its columns to VARCHAR."
+PIVOT = "PIVOT has to name its values here: PIVOT … ON column IN (value, …)."
+# What polars cannot take from Arrow is sent as text.
+_AS_TEXT = re.compile(r"\b(INTERVAL|UUID|BIT|MAP|UNION|VARIANT|GEOMETRY|TIME WITH|TIMETZ|BIGNUM)")
+
+
+class Refused(Exception):
+    """The query is not run; the message says why."""
+
+
+def limit(memory_mb: int, seconds: float) -> None:
+    """Bound what the system gives this process from here on."""
+    if sys.platform == "linux":
+        with open("/proc/self/statm") as statm:
+            now = int(statm.read().split()[0]) * resource.getpagesize()
+        address_space = now + memory_mb * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+    for kind, most in (
+        (resource.RLIMIT_CPU, int(seconds * 2) + 3),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
+        resource.setrlimit(kind, (most, most))
+    # The alarm kills; it needs no help from an interpreter that waits inside the engine.
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def connect(memory_mb: int) -> duckdb.DuckDBPyConnection:
+    """The database in the working folder, which is gone once it is open."""
+    connection = duckdb.connect("signatures.duckdb", read_only=True, config={"threads": "2"})
+    # In this order: the last two forbid what comes before them.
+    for name, value in (
+        ("memory_limit", f"'{memory_mb * 6 // 10}MB'"),
+        ("temp_directory", "''"),
+        ("secret_directory", "''"),
+        ("allow_persistent_secrets", "false"),
+        ("autoinstall_known_extensions", "false"),
+        ("autoload_known_extensions", "false"),
+        ("python_enable_replacements", "false"),
+        ("enable_external_access", "false"),
+        ("lock_configuration", "true"),
+    ):
+        connection.execute(f"SET {name} = {value}")
+    os.unlink("signatures.duckdb")
+    os.rmdir(os.getcwd())
+    os.chdir("/")
+    return connection
+
+
+def one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    """The only statement of `sql`, if it is one that reads."""
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise Refused(READ_ONLY if not statements else "Run one statement at a time.")
+    statement = statements[0]
+    kind = statement.type
+    if kind == duckdb.StatementType.EXPLAIN:
+        # EXPLAIN ANALYZE runs what it explains.
+        inner = re.sub(r"(?is)^\s*explain\s+(analyze\s+)?(\([^)]*\)\s*)?", "", statement.query)
+        explained = connection.extract_statements(inner)
+        kind = explained[0].type if len(explained) == 1 else kind
+    if kind == duckdb.StatementType.MULTI:
+        raise Refused(PIVOT)
+    if kind != duckdb.StatementType.SELECT:
+        raise Refused(READ_ONLY)
+    return statement
+
+
+def readable(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> Any:
+    """The statement's relation, and its column names, with types that polars can take."""
+    relation = connection.sql(statement)
+    names = unique(relation.columns)
+    if len(names) > MAX_COLUMNS:
+        raise Refused(f"The result has more than {MAX_COLUMNS:,} columns; select fewer.")
+    as_text = [bool(_AS_TEXT.search(str(kind).upper())) for kind in relation.types]
+    if any(as_text):
+        inner = statement.query.strip().rstrip(";")
+        places = [f"c{i}" for i in range(len(names))]
+        picked = (f"{c}::VARCHAR" if text else c for c, text in zip(places, as_text, strict=True))
+        relation = connection.sql(
+            f"SELECT {', '.join(picked)} FROM (\n{inner}\n) AS q({', '.join(places)})"
+        )
+    return relation, names
+
+
+def unique(names: list[str]) -> list[str]:
+    """Column names with a number added to repeats, as a data frame needs them."""
+    seen: dict[str, None] = {}
+    for name in names:
+        new, count = name, 1
+        while new in seen:
+            count += 1
+            new = f"{name}_{count}"
+        seen[new] = None
+    return list(seen)
+
+
+def rows_of(relation: Any, names: list[str], rows: int, most: int) -> tuple[bytes, bool]:
+    """At most `rows` rows as an Arrow stream, and whether there were more."""
+    sink = io.BytesIO()
+    reader = relation.to_arrow_reader(min(BATCH, rows + 1))
+    schema = pa.schema([field.with_name(n) for field, n in zip(reader.schema, names, strict=True)])
+    left, size, truncated = rows, 0, False
+    with pyarrow.ipc.new_stream(sink, schema) as stream:
+        for batch in reader:
+            truncated = batch.num_rows > left
+            batch = batch.slice(0, left)
+            left -= batch.num_rows
+            size += batch.nbytes
+            if size > most:
+                raise Refused(
+                    f"The result is larger than {most // 2**20} MB; select fewer rows or columns."
+                )
+            stream.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            if truncated:
+                break
+    return sink.getvalue(), truncated
+
+
+def plain(message: str, too_much: str) -> str:
+    """The message, or a clearer one where DuckDB speaks of its own inner matters."""
+    if "bad_alloc" in message:
+        return too_much
+    if "read-only mode" in message:
+        return READ_ONLY
+    if "configuration" in message:
+        return NO_FILES
+    if "expression depth" in message:
+        return "The query is nested too deeply; simplify it."
+    return message
+
+
+def main() -> None:
+    # Whatever a library prints must not mix with the answer.
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    request = json.load(sys.stdin)
+    memory_mb = request["memory_mb"]
+    too_much = f"The query needed more than {memory_mb:,} MB and was stopped; narrow it down."
+    header: dict[str, Any]
+    body = b""
+    try:
+        connection = connect(memory_mb)
+        limit(memory_mb, request["seconds"])
+        relation, names = readable(connection, one_query(connection, request["sql"]))
+        body, truncated = rows_of(relation, names, request["rows"], request["bytes"])
+        header = {"truncated": truncated}
+    except (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError):
+        header = {"error": too_much}
+    except duckdb.PermissionException:
+        header = {"error": NO_FILES}
+    except (Refused, duckdb.Error) as error:
+        header = {"error": plain(str(error), too_much)}
+    except Exception:
+        header = {"error": UNSHOWN}
+    answer.write(json.dumps(header).encode() + b"\n" + body)
+    answer.flush()
+    # Threads that still work on the query must not hold up the end.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

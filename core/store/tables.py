@@ -1,0 +1,337 @@
+"""The result tables: one live DuckDB file that is written, published snapshots that are read.
+
+DuckDB lets one process write, and even a reader in another process stands in its way. So the
+live file is opened only for one short transaction at a time, under a lock between processes,
+and every change is published as a new file that nobody ever writes to again:
+
+    live/live.duckdb            written here, closed at once
+    live/unpublished            is there while the live file holds rows not published yet
+    published/<number>.duckdb   one path per generation, for readers of this product
+    signatures.duckdb           a copy of the newest, for SQL shells and notebooks
+
+A path is never used for two generations, because a process that still holds a replaced file
+gets the old rows when it connects to that path again. Every step ends in a rename, so a kill
+at any moment leaves the old state or the new one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from core.store.database import (
+    STORAGE,
+    VERSION,
+    copy_database,
+    is_damage,
+    plain,
+    readable,
+    upgrade,
+    version,
+)
+from core.store.files import Busy, StoreError, exclusive, full, is_full
+
+log = logging.getLogger(__name__)
+
+KEYED = ("corpora", "models", "signatures")
+# Rows without a key of their own belong to the columns named here and come in all together.
+OWNED = {
+    "training_curve": ("model",),
+    "predictions": ("model", "corpus"),
+    "recall": ("signature",),
+    "confusion": ("signature",),
+}
+REPLACED = ("jobs",)
+
+GENERATIONS_KEPT = 3
+CATCH_UP_SECONDS = 1.0  # rows unpublished for longer were left by a killed or waiting process
+WAIT_SECONDS = 60.0
+
+
+class Tables:
+    """The result tables under the folder `root`. Safe for many threads and processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.live = root / "live" / "live.duckdb"
+        self.published = root / "published"
+        self.shared = root / "signatures.duckdb"
+        self._unpublished = root / "live" / "unpublished"
+        self._lock = root / "live" / "lock"
+        self._guard = threading.Lock()
+        self._reader: tuple[Path, duckdb.DuckDBPyConnection] | None = None
+
+    # Writing
+
+    def take_in(self, tables: dict[str, pl.DataFrame], publish: bool = True) -> None:
+        """Add rows, all tables in one transaction; on any error nothing is added.
+
+        Columns are matched by name; missing ones become NULL. Rows whose key (or owner, for
+        rows without a key) is there already are left out; `jobs` rows replace older ones.
+        With `publish=False` readers see the rows after the next `publish()`, or a second later.
+        """
+        unknown = set(tables) - {*KEYED, *OWNED, *REPLACED}
+        if unknown:
+            raise ValueError(f"no such table: {', '.join(sorted(unknown))}")
+
+        def work(live: duckdb.DuckDBPyConnection) -> None:
+            self._unpublished.touch()
+            live.begin()
+            for table, frame in tables.items():
+                live.register("incoming", frame.to_arrow())
+                live.execute(_insert(table))
+                live.unregister("incoming")
+            live.commit()
+            if publish:
+                self._publish(live)
+
+        self._write(work, WAIT_SECONDS)
+
+    def publish(self, wait: bool = True) -> None:
+        """Publish what is not published yet; with `wait=False` only if nobody is writing now."""
+
+        def work(live: duckdb.DuckDBPyConnection) -> None:
+            # Whoever held the lock before may have published these rows too.
+            if self._unpublished.exists() or self._newest() is None or not self.shared.exists():
+                self._publish(live)
+
+        self._write(work, WAIT_SECONDS if wait else 0.0)
+
+    def _write(self, work: Callable[[duckdb.DuckDBPyConnection], None], seconds: float) -> None:
+        """Run `work` on the live database alone, once more on a rebuilt one if it is damaged."""
+        try:
+            with exclusive(self._lock, seconds):
+                self._sweep()
+                for again in (True, False):
+                    try:
+                        live = self._open_live()
+                        try:
+                            work(live)
+                        finally:
+                            live.close()
+                        return
+                    except duckdb.Error as error:
+                        if not (again and is_damage(error)):
+                            raise readable(error) from error
+                        self._set_aside(error)
+        except Busy:
+            if seconds:
+                raise StoreError(
+                    "The signature database has been busy for a minute: try again, and if that "
+                    "does not help, end the process that is writing to the cache folder."
+                ) from None
+        except OSError as error:
+            if is_full(error):
+                raise full() from error
+            raise
+
+    def _open_live(self) -> duckdb.DuckDBPyConnection:
+        if not self.live.exists():
+            self._build()
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                live = duckdb.connect(str(self.live))
+                break
+            except duckdb.IOException as error:
+                # Somebody looks at the live file with a program of their own.
+                if "Could not set lock" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+        try:
+            if version(live) != VERSION:
+                upgrade(live)
+        except BaseException:
+            live.close()
+            raise
+        return live
+
+    def _build(self) -> None:
+        """Make the live file: from the newest healthy generation, else empty."""
+        new, old = self.live.with_name("new.duckdb.part"), self.live.with_name("old.duckdb.part")
+        for generation in [*reversed(self._generations()), None]:
+            new.unlink(missing_ok=True)
+            database = duckdb.connect(str(new))
+            try:
+                if generation is not None:
+                    # A copy, because this process may hold the generation open for reading.
+                    shutil.copyfile(generation, old)
+                    copy_database(database, old, attach="READ_ONLY", outward=False)
+                upgrade(database)
+                database.close()
+                os.replace(new, self.live)
+                break
+            except (duckdb.Error, FileNotFoundError) as error:
+                database.close()
+                if generation is None or not (
+                    isinstance(error, FileNotFoundError) or is_damage(error)
+                ):
+                    raise
+                log.warning("published generation %s is damaged: %s", generation.name, error)
+                generation.unlink(missing_ok=True)
+            finally:
+                old.unlink(missing_ok=True)
+
+    def _set_aside(self, error: duckdb.Error) -> None:
+        """Move a damaged live database out of the way, its log first: a log needs its database."""
+        log.warning("the live database is damaged and is rebuilt: %s", str(error).split("\n")[0])
+        for suffix in (".wal", ""):
+            path = self.live.with_name(self.live.name + suffix)
+            if path.exists():
+                os.replace(path, path.with_name("damaged.duckdb" + suffix))
+        self._unpublished.touch()
+
+    def _publish(self, live: duckdb.DuckDBPyConnection) -> None:
+        """Write a new generation and the shared copy of it; the caller holds the lock."""
+        self.published.mkdir(exist_ok=True)
+        newest = self._newest()
+        number = time.time_ns() // 1000
+        if newest is not None:
+            number = max(number, int(newest.stem) + 1)
+        new = self.published / f"{number}.duckdb.part"
+        copy = self.root / "signatures.duckdb.part"
+        copy_database(live, new, attach=f"STORAGE_VERSION '{STORAGE}'", outward=True)
+        shutil.copyfile(new, copy)
+        os.replace(new, self.published / f"{number:020d}.duckdb")
+        # A shell that wrote to the old copy left its log, which would not fit the new one.
+        Path(f"{self.shared}.wal").unlink(missing_ok=True)
+        os.replace(copy, self.shared)
+        self._unpublished.unlink(missing_ok=True)
+        for old in self._generations()[:-GENERATIONS_KEPT]:
+            old.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Remove what a killed writer left; nobody else writes while the lock is held."""
+        for folder in (self.root, self.live.parent, self.published):
+            for left in folder.glob("*.part*"):
+                left.unlink(missing_ok=True)
+
+    # Reading
+
+    def query(self, sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
+        """Rows of one SQL query on the newest published generation.
+
+        The statement is the caller's own: text typed by a user goes through `core.store.sandbox`.
+        Raises duckdb.Error for a wrong statement.
+        """
+        self._catch_up()
+        for again in (True, False):
+            path, cursor = self._cursor()
+            try:
+                relation = cursor.sql(sql, params=params)
+                if relation is None:
+                    raise StoreError("That statement returns no rows: ask with SELECT.")
+                return plain(relation.pl())
+            except duckdb.Error as error:
+                if not (again and is_damage(error)):
+                    raise
+                self._replace_generation(path, error)
+            finally:
+                cursor.close()
+        raise AssertionError("unreachable")
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A new read-only connection to the newest published generation.
+
+        It keeps seeing that generation until it is closed; connect again for newer results.
+        """
+        self._catch_up()
+        return self._cursor()[1]
+
+    def has(self, table: str, key: str) -> bool:
+        """Whether `table` (corpora, models or signatures) has the row `key`, published or not."""
+        if table not in KEYED:
+            raise ValueError(f"no such keyed table: {table}")
+        if self._unpublished.exists():
+            self.publish()
+        return not self.query(f"SELECT 1 FROM {table} WHERE key = ?", [key]).is_empty()
+
+    def newest(self) -> Path:
+        """The file of the newest published generation; it is never written to again."""
+        self._catch_up()
+        path, cursor = self._cursor()
+        cursor.close()
+        return path
+
+    def size(self) -> int:
+        """Bytes of the database files."""
+        files = [self.shared, *self.live.parent.glob("*"), *self.published.glob("*")]
+        return sum(path.stat().st_size for path in files if path.exists())
+
+    def _catch_up(self) -> None:
+        """Publish what a process that was killed, or asked to wait, has left unpublished."""
+        try:
+            waiting = time.time() - self._unpublished.stat().st_mtime > CATCH_UP_SECONDS
+        except FileNotFoundError:
+            waiting = False
+        if self._newest() is None:
+            self.publish()
+        elif waiting or not self.shared.exists():
+            self.publish(wait=False)
+
+    def _generations(self) -> list[Path]:
+        """The published files, oldest first; their names are numbers of equal length."""
+        return sorted(self.published.glob("*.duckdb"))
+
+    def _newest(self) -> Path | None:
+        return max(self.published.glob("*.duckdb"), default=None)
+
+    def _cursor(self) -> tuple[Path, duckdb.DuckDBPyConnection]:
+        """The newest generation, and a new cursor of this process's one connection to it."""
+        for _ in range(10):
+            path = self._newest()
+            if path is None:
+                self.publish()
+                continue
+            with self._guard:
+                if self._reader is not None and self._reader[0] == path:
+                    return path, self._reader[1].cursor()
+                try:
+                    connection = duckdb.connect(str(path), read_only=True)
+                except duckdb.Error as error:
+                    problem = error
+                else:
+                    # Cursors still in use keep the generation before open by themselves.
+                    old, self._reader = self._reader, (path, connection)
+                    if old is not None:
+                        old[1].close()
+                    return path, connection.cursor()
+            if path.exists():
+                if not is_damage(problem):
+                    raise readable(problem) from problem
+                self._replace_generation(path, problem)
+        raise StoreError("The published database cannot be opened: look at the cache folder.")
+
+    def _replace_generation(self, path: Path, error: duckdb.Error) -> None:
+        """Drop a damaged published file and publish anew from the live database."""
+        first = str(error).split("\n")[0]
+        log.warning("published generation %s is damaged and is replaced: %s", path.name, first)
+        with self._guard:
+            if self._reader is not None and self._reader[0] == path:
+                self._reader[1].close()
+                self._reader = None
+        path.unlink(missing_ok=True)
+        self._unpublished.touch()
+        self.publish()
+
+
+def _insert(table: str) -> str:
+    """The statement that adds the registered rows `incoming` to `table`."""
+    if table in KEYED:
+        return f"INSERT OR IGNORE INTO {table} BY NAME SELECT * FROM incoming"
+    if table in REPLACED:
+        return f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
+    same = " AND ".join(f"old.{column} = incoming.{column}" for column in OWNED[table])
+    return (
+        f"INSERT INTO {table} BY NAME SELECT * FROM incoming "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})"
+    )

@@ -1,0 +1,141 @@
+"""The process of one job: `python -m core.worker KEY`. Started by the runner, one at a time.
+
+It computes the steps of the job that are missing, each from its last checkpoint, and takes every
+finished step into the store at once, so that a kill loses at most the step it hits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+from core.errors import BadInput
+from core.jobs import queue
+from core.jobs.estimate import START_SECONDS, calibrate, step_seconds
+from core.specs import Spec
+from core.store import Store
+
+RESUMES = 25  # deaths in a row without a finished step before a job counts as failed
+REPORT_SECONDS = 0.2
+
+
+class FileCheckpoint:
+    """A checkpoint in the job's folder; replaced in one step."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> bytes | None:
+        return self.path.read_bytes() if self.path.exists() else None
+
+    def save(self, data: bytes) -> None:
+        draft = self.path.with_suffix(".new")
+        draft.write_bytes(data)
+        draft.replace(self.path)
+
+
+class Reporter:
+    """Turns a step's progress into the job's: fraction and remaining seconds over all steps."""
+
+    def __init__(self, path: Path, steps: list[Spec], seconds: list[float], facts: dict) -> None:
+        self.path, self.steps, self.seconds, self.facts = path, steps, seconds, facts
+        self.step, self.began, self.written = 0, time.time(), 0.0
+
+    def begin(self, step: int) -> None:
+        self.step, self.began, self.written = step, time.time(), 0.0
+        self(0.0, "starting")
+
+    def __call__(self, fraction: float, message: str) -> None:
+        now = time.time()
+        if now - self.written < REPORT_SECONDS:
+            return
+        self.written = now
+        expected, taken = self.seconds[self.step], now - self.began
+        # The longer a step runs, the more its own pace counts and the less the estimate.
+        paced = taken * (1 - fraction) / max(fraction, 1e-3)
+        left = fraction * paced + (1 - fraction) * max(expected - taken, 0.05 * expected)
+        later = sum(self.seconds[self.step + 1 :])
+        done = sum(self.seconds[: self.step]) + expected * fraction
+        queue.write(self.path, self.facts | {
+            "step": self.step + 1, "steps": len(self.steps),
+            "message": f"{self.steps[self.step].title}: {message}",
+            "fraction": done / max(sum(self.seconds), 1e-9), "eta": left + later,
+        })
+
+
+def work(key: str, store: Store) -> None:
+    """Runs the job of that key to its end, whatever that is."""
+    place = queue.folder(store, key)
+    job = queue.find(key, store)
+    if job is None or not job.live:
+        return
+    before = queue.read(place / "progress.json")
+    resumed = before.get("resumed", 0) + 1 if before else 0
+    deaths = before.get("deaths", 0) + 1 if before else 0
+    if before:
+        queue.record(store, job, "interrupted", "its process ended without a word", time.time())
+    facts = {"pid": os.getpid(), "started": time.time(), "resumed": resumed, "deaths": deaths}
+    queue.write(place / "progress.json", facts)
+    job = replace(queue.find(key, store) or job)
+    if deaths > RESUMES:
+        queue.finish(store, job, "failed", f"Its process died {deaths} times; see the log.")
+        return
+    try:
+        _run(job, store, place, facts)
+        queue.finish(store, queue.find(key, store) or job, "done")
+    except BadInput as error:
+        queue.finish(store, job, "failed", str(error))
+    except MemoryError:
+        queue.finish(store, job, "failed", "There was not enough memory; choose a smaller size.")
+    except Exception as error:
+        traceback.print_exc()
+        queue.finish(store, job, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+def _run(job: queue.Job, store: Store, place: Path, facts: dict) -> None:
+    from core import machine  # torch is loaded only once the job is really ours
+    from core.compute import run
+
+    device = machine.settle()
+    facts["device"] = machine.device_name(device)
+    calibrate(store, device)
+    steps = [step for step in job.spec.steps() if not store.has_result(step.kind, step.key)]
+    report = Reporter(
+        place / "progress.json", steps, [step_seconds(step, store) for step in steps], facts
+    )
+    for number, step in enumerate(steps):
+        report.begin(number)
+        inputs = {key: _artifact(store, key) for key in step.needs()}
+        saved = FileCheckpoint(place / f"{step.key}.checkpoint")
+        result = run(step, inputs, report, saved)
+        store.take_in(result.tables, result.artifacts)
+        saved.path.unlink(missing_ok=True)
+        facts["deaths"] = 0
+
+
+def _artifact(store: Store, key: str) -> bytes:
+    data = store.artifacts.get(key)
+    if data is None:
+        raise BadInput("Something this needs is gone from the cache; ask for it again.")
+    return data
+
+
+def main() -> None:
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    store, key = Store(), sys.argv[1]
+    jobs = store.root / "jobs"
+    try:
+        with queue.locked(jobs / "slot.lock", seconds=5), \
+             queue.locked(queue.folder(store, key) / "alive", seconds=2):
+            work(key, store)
+    except BadInput:
+        logging.info("Another worker is at it.")
+
+
+if __name__ == "__main__":
+    main()
