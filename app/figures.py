@@ -18,27 +18,29 @@ PURPLE = [
     [0.0, "#ffffff"], [0.125, "#efedf5"], [0.25, "#dadaeb"], [0.375, "#bcbddc"], [0.5, "#9e9ac8"],
     [0.625, "#807dba"], [0.75, "#6a51a3"], [0.875, "#54278f"], [1.0, "#3f007d"],
 ]  # fmt: skip
+SPECIAL = ("<s>", "</s>", "<unk>")
 NAMED_IN_PAPER = ("q", "y", "k", "e", ".")
 FLOORS = {"majority": "majority symbol", "current": "current symbol", "untrained": "untrained"}
-CELL = 26  # height of a heatmap row, in pixels
+HEIGHT = 470  # of the signature, in pixels: the same for every Δ, so that nothing jumps
 FONT = "'Source Sans', 'Source Sans Pro', Inter, 'Helvetica Neue', Arial, sans-serif"
 
 
 @dataclass(frozen=True)
 class Look:
-    """The colors of a theme. paper: what an exported picture stands on."""
+    """The colors of a theme. card: what a hover stands on. paper: what an exported picture stands on."""
 
     text: str
     faint: str
     grid: str
     accent: str
     second: str
+    card: str
     paper: str
 
 
-LIGHT = Look("#2f2d2b", "#8b8680", "#e6e4e1", "#5b3a9b", "#c2571a", "rgba(0,0,0,0)")
+LIGHT = Look("#2f2d2b", "#8b8680", "#e6e4e1", "#5b3a9b", "#c2571a", "#ffffff", "rgba(0,0,0,0)")
 # Light text on nothing would be unreadable outside the app, so dark pictures carry their ground.
-DARK = Look("#e4e1de", "#948f88", "#3a3733", "#b79df0", "#f2a56d", "#171614")
+DARK = Look("#e4e1de", "#948f88", "#3a3733", "#b79df0", "#f2a56d", "#2d2b27", "#171614")
 
 
 def look(theme: str | None) -> Look:
@@ -71,11 +73,14 @@ def at_floor(row: dict[str, object]) -> bool:
     return float(row["low"]) <= max(float(row[floor] or 0) for floor in FLOORS)
 
 
-def signature(matrix: pl.DataFrame, forward: pl.DataFrame, colors: Look) -> go.Figure:
+def signature(
+    matrix: pl.DataFrame, forward: pl.DataFrame, colors: Look, chosen: tuple[int, str] | None = None
+) -> go.Figure:
     """Fig. 1: recall by lag and symbol, and under it the forward accuracy by symbol.
 
     matrix: lag, symbol, n, accuracy, low, high, precision, majority, current, untrained.
     forward: symbol, n, accuracy, low, high (may be empty while it is not known).
+    chosen: the (lag, symbol) of the outlined cell.
     The last trace is the layer that takes clicks: its customdata is [lag, symbol].
     """
     matrix = matrix.with_columns(share=pl.col("n") / pl.col("n").sum().over("lag"))
@@ -86,9 +91,8 @@ def signature(matrix: pl.DataFrame, forward: pl.DataFrame, colors: Look) -> go.F
     cells = {(r["lag"], r["symbol"]): r for r in matrix.iter_rows(named=True) if r["n"]}
     ahead = {r["symbol"]: r for r in forward.iter_rows(named=True)}
     figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True,
-        row_heights=[len(lags) * CELL, CELL], vertical_spacing=14 / ((len(lags) + 1) * CELL + 14),
-    )  # fmt: skip
+        rows=2, cols=1, shared_xaxes=True, row_heights=[len(lags), 1], vertical_spacing=0.03
+    )
     heat = {"coloraxis": "coloraxis", "xgap": 1, "ygap": 1, "hoverinfo": "skip"}
     recall = [[_value(cells.get((lag, s)), "accuracy") for s in symbols] for lag in lags]
     figure.add_heatmap(z=recall, x=list(range(len(symbols))), y=lags, row=1, col=1, **heat)
@@ -97,12 +101,14 @@ def signature(matrix: pl.DataFrame, forward: pl.DataFrame, colors: Look) -> go.F
     floored = [key for key, row in cells.items() if at_floor(row)]
     figure.add_scatter(
         x=[place[s] for _, s in floored], y=[lag for lag, _ in floored], mode="markers",
-        marker={"size": 3, "color": "#8d8899"}, hoverinfo="skip", row=1, col=1,
+        marker={"size": 3, "color": "#8d8899"}, hoverinfo="skip",
+        unselected={"marker": {"opacity": 1}}, row=1, col=1,
     )  # fmt: skip
+    known = [s for s in symbols if s in ahead]
     figure.add_scatter(
-        x=[place[s] for s in symbols if s in ahead], y=["next"] * len(ahead), mode="markers",
+        x=[place[s] for s in known], y=["next"] * len(known), mode="markers",
         marker={"symbol": "square", "size": 16, "opacity": 0.001}, hoverlabel_align="left",
-        text=[_ahead_hover(ahead[s]) for s in symbols if s in ahead],
+        text=[_ahead_hover(ahead[s]) for s in known],
         hovertemplate="%{text}<extra></extra>", row=2, col=1,
     )  # fmt: skip
     keys = sorted(cells)
@@ -114,6 +120,7 @@ def signature(matrix: pl.DataFrame, forward: pl.DataFrame, colors: Look) -> go.F
         marker={"symbol": "square-open", "size": 17, "opacity": 0.001, "color": "#e8590c",
                 "line": {"width": 2.5}},
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.001}},
+        selectedpoints=[keys.index(chosen)] if chosen in cells else None,
         row=1, col=1,
     )  # fmt: skip
     ticks = {"tickvals": list(range(len(symbols))), "ticktext": [shown(s) for s in symbols]}
@@ -122,16 +129,15 @@ def signature(matrix: pl.DataFrame, forward: pl.DataFrame, colors: Look) -> go.F
     figure.update_yaxes(showgrid=False, zeroline=False, fixedrange=True, ticks="")
     figure.update_xaxes(showgrid=False, zeroline=False, ticks="")
     figure.update_yaxes(
-        row=1, col=1, tickvals=lags, range=[lags[-1] + 0.5, lags[0] - 0.5], title="lag (symbols ago)"
+        row=1, col=1, tickvals=lags, range=[lags[-1] + 0.5, lags[0] - 0.5], title="symbols ago"
     )
-    height = (len(lags) + 1) * CELL + 14 + 8 + 30
     bar = {
         "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%", "thickness": 9, "len": 1,
         "outlinewidth": 0, "x": 1.01, "xpad": 4,
     }  # fmt: skip
     figure.update_layout(coloraxis={"colorscale": PURPLE, "cmin": 0, "cmax": 1, "colorbar": bar})
     figure.update_layout(clickmode="event+select", dragmode=False, hovermode="closest")
-    return _dressed(figure, colors, height, {"l": 46, "r": 10, "t": 8, "b": 30})
+    return _dressed(figure, colors, HEIGHT, {"l": 46, "r": 10, "t": 24, "b": 26})
 
 
 def marginal(trained: pl.DataFrame, preview: pl.DataFrame, colors: Look) -> go.Figure:
@@ -141,23 +147,26 @@ def marginal(trained: pl.DataFrame, preview: pl.DataFrame, colors: Look) -> go.F
     """
     figure = go.Figure()
     main = trained if trained.height else preview
-    for floor, dash in zip(FLOORS, ("dot", "dash", "solid"), strict=True):
-        if main[floor].null_count() < main.height:
-            _line(figure, main, floor, FLOORS[floor], colors.faint, dash, 1.3)
-    if preview.height:
-        _band(figure, preview, "linear preview", colors.second)
     if trained.height:
         _band(figure, trained, "trained decoders", colors.accent)
+    if preview.height:
+        _band(figure, preview, "linear preview", colors.second)
+    for floor, dash in zip(reversed(FLOORS), ("solid", "dash", "dot"), strict=True):
+        if main[floor].null_count() < main.height:
+            _line(figure, main, floor, FLOORS[floor], colors.faint, dash, 1.3)
     last = max(main["lag"].to_list(), default=1)
     figure.update_xaxes(title="lag (symbols ago)", dtick=1, range=[0.8, last + 0.2])
     figure.update_yaxes(title="recall", range=[0, 1.02], tickformat=".0%", dtick=0.25)
     figure.update_layout(hovermode="x unified")
-    return _dressed(figure, colors, 232, {"l": 52, "r": 8, "t": 44, "b": 38}, legend=True)
+    # Recall falls with lag: the upper right corner is free.
+    corner = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "top", "font_size": 11}
+    return _dressed(figure, colors, 222, {"l": 52, "r": 8, "t": 24, "b": 38}, corner)
 
 
 def confusion(row: pl.DataFrame, colors: Look) -> go.Figure:
     """What the decoder answered where one symbol was true. row: guess, n, truth (one value)."""
     row = in_order(row.filter(pl.col("n") > 0), "guess")
+    axis = [shown(s) for s in SYMBOLS if s not in SPECIAL or s in row["guess"]]
     total = max(row["n"].sum(), 1)
     right = [guess == truth for guess, truth in zip(row["guess"], row["truth"], strict=True)]
     figure = go.Figure(
@@ -168,14 +177,17 @@ def confusion(row: pl.DataFrame, colors: Look) -> go.Figure:
             hovertemplate="answered <b>%{x}</b>: %{y:.1%} (%{customdata:,})<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_xaxes(type="category", title="answer", tickangle=0)
-    figure.update_yaxes(title="share", tickformat=".0%", rangemode="tozero", nticks=5)
-    figure.update_layout(bargap=0.25)
-    return _dressed(figure, colors, 176, {"l": 52, "r": 8, "t": 6, "b": 38})
+    figure.update_xaxes(
+        type="category", categoryorder="array", categoryarray=axis, tickangle=0, dtick=1,
+        range=[-0.5, len(axis) - 0.5], showgrid=False, tickfont_size=10,
+    )  # fmt: skip
+    figure.update_yaxes(title="share of answers", tickformat=".0%", range=[0, 1.02], dtick=0.25)
+    figure.update_layout(bargap=0.2)
+    return _dressed(figure, colors, 204, {"l": 52, "r": 8, "t": 24, "b": 24})
 
 
 def memory_against_prediction(table: pl.DataFrame, colors: Look) -> go.Figure:
-    """Each symbol by forward accuracy (x) and mean recall (y). table: symbol, n, memory, forward."""
+    """Each symbol by forward accuracy and mean recall. table: symbol, n, memory, forward."""
     table = in_order(table)
     named = [symbol in NAMED_IN_PAPER for symbol in table["symbol"]]
     figure = go.Figure(
@@ -192,7 +204,7 @@ def memory_against_prediction(table: pl.DataFrame, colors: Look) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title="forward accuracy", tickformat=".0%", range=[-0.04, 1.04], dtick=0.25)
     figure.update_yaxes(title="mean recall over lags", tickformat=".0%", rangemode="tozero")
-    return _dressed(figure, colors, 330, {"l": 56, "r": 8, "t": 8, "b": 40})
+    return _dressed(figure, colors, 340, {"l": 56, "r": 8, "t": 24, "b": 40})
 
 
 def training(curve: pl.DataFrame, colors: Look) -> go.Figure:
@@ -213,9 +225,10 @@ def training(curve: pl.DataFrame, colors: Look) -> go.Figure:
             hovertemplate="%{y:.2f}",
         )  # fmt: skip
     figure.update_xaxes(title="epoch", rangemode="tozero")
-    figure.update_yaxes(title="perplexity", type="log", dtick="D2")
+    figure.update_yaxes(title="perplexity", type="log", tickvals=[2, 3, 4, 5, 6, 8, 10, 15, 20, 34])
     figure.update_layout(hovermode="x unified")
-    return _dressed(figure, colors, 300, {"l": 52, "r": 8, "t": 36, "b": 40}, legend=True)
+    top = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font_size": 11}
+    return _dressed(figure, colors, 300, {"l": 52, "r": 8, "t": 36, "b": 40}, top)
 
 
 def frequencies(table: pl.DataFrame, colors: Look) -> go.Figure:
@@ -229,10 +242,10 @@ def frequencies(table: pl.DataFrame, colors: Look) -> go.Figure:
             hovertemplate="<b>%{x}</b> %{y:.2%} (%{customdata:,})<extra></extra>",
         )
     )
-    figure.update_xaxes(type="category", tickangle=0)
+    figure.update_xaxes(type="category", tickangle=0, showgrid=False)
     figure.update_yaxes(title="share", tickformat=".0%", nticks=5)
     figure.update_layout(bargap=0.25)
-    return _dressed(figure, colors, 210, {"l": 52, "r": 8, "t": 8, "b": 30})
+    return _dressed(figure, colors, 220, {"l": 52, "r": 8, "t": 24, "b": 26})
 
 
 def file_name(*parts: object) -> str:
@@ -300,17 +313,19 @@ def _band(figure: go.Figure, table: pl.DataFrame, name: str, color: str) -> None
 
 
 def _dressed(
-    figure: go.Figure, colors: Look, height: int, margin: dict[str, int], legend: bool = False
-) -> go.Figure:
+    figure: go.Figure, colors: Look, height: int, margin: dict[str, int],
+    legend: dict[str, object] | None = None,
+) -> go.Figure:  # fmt: skip
     axis = {"gridcolor": colors.grid, "zeroline": False, "linecolor": colors.grid,
             "title_standoff": 6, "title_font_size": 12, "automargin": False}  # fmt: skip
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
     figure.update_layout(
-        height=height, margin=margin, showlegend=legend, paper_bgcolor=colors.paper,
+        height=height, margin=margin, showlegend=legend is not None, paper_bgcolor=colors.paper,
         plot_bgcolor="rgba(0,0,0,0)", font={"family": FONT, "size": 12, "color": colors.text},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font_size": 11},
+        legend=(legend or {}) | {"bgcolor": "rgba(0,0,0,0)", "tracegroupgap": 0},
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": colors.faint, "activecolor": colors.accent},
-        hoverlabel={"font": {"family": FONT, "size": 12}}, uirevision="keep",
+        hoverlabel={"font": {"family": FONT, "size": 12, "color": colors.text},
+                    "bgcolor": colors.card, "bordercolor": colors.faint},
     )  # fmt: skip
     return figure

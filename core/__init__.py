@@ -28,7 +28,17 @@ _HOME = {
     "query": "core.library",
     "signature_spec": "core.library",
 }
-__all__ = sorted(_HOME)
+__all__ = [
+    "BadInput",
+    "add_corpus",
+    "connect",
+    "corpus",
+    "find_corpus",
+    "measure",
+    "probe",
+    "query",
+    "signature_spec",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -34,4 +34,6 @@ def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         header = json.loads(data[8 : 8 + size])
         return tensors, json.loads(header["__metadata__"]["facts"])
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
-        raise BadInput("These are not weights this program wrote; train the model again.") from error
+        raise BadInput(
+            "These are not weights this program wrote; train the model again."
+        ) from error

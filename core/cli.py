@@ -67,8 +67,15 @@ def _signature(options: argparse.Namespace) -> None:
     corpus = find_corpus(options.corpus, options.segment)
     specs = [
         signature_spec(
-            corpus, options.cell, options.layers, options.hidden, layer, options.state,
-            options.profile, options.decoder, options.seed,
+            corpus,
+            options.cell,
+            options.layers,
+            options.hidden,
+            layer,
+            options.state,
+            options.profile,
+            options.decoder,
+            options.seed,
         )
         for layer in range(1, max(options.layers, 1) + 1)
     ]
@@ -81,11 +88,16 @@ def _signature(options: argparse.Namespace) -> None:
     model = query("SELECT test_perplexity FROM models WHERE key = ?", [specs[0].model.key])
     perplexity = model["test_perplexity"][0]
     if options.json:
-        _print_json({
-            "key": specs[0].key, "keys": [spec.key for spec in specs], "cached": not any(fresh),
-            "seconds": round(time.monotonic() - started, 3), "perplexity": perplexity,
-            "marginal": rows.to_dicts(),
-        })
+        _print_json(
+            {
+                "key": specs[0].key,
+                "keys": [spec.key for spec in specs],
+                "cached": not any(fresh),
+                "seconds": round(time.monotonic() - started, 3),
+                "perplexity": perplexity,
+                "marginal": rows.to_dicts(),
+            }
+        )
         return
     print(f"{specs[0].model.title}, profile {options.profile}: test perplexity {perplexity:.3f}")
     _print_table(rows)
@@ -159,10 +171,15 @@ def _status(options: argparse.Namespace) -> None:
     facts = store.status()
     facts["jobs"] = [
         {
-            "key": job.key, "title": job.title, "status": job.status, "who": job.who,
-            "fraction": job.fraction, "eta": job.eta,
+            "key": job.key,
+            "title": job.title,
+            "status": job.status,
+            "who": job.who,
+            "fraction": job.fraction,
+            "eta": job.eta,
         }
-        for job in jobs.listing(store) if job.live
+        for job in jobs.listing(store)
+        if job.live
     ]
     if options.json:
         _print_json(facts)

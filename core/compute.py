@@ -52,7 +52,9 @@ def run(
 
 @run.register
 def _(
-    spec: ModelSpec, inputs: dict[str, bytes], progress: Progress,
+    spec: ModelSpec,
+    inputs: dict[str, bytes],
+    progress: Progress,
     checkpoint: Checkpoint | None = None,
 ) -> Result:
     device = machine.settle()
@@ -63,13 +65,25 @@ def _(
     chosen = sample(corpus.test, spec.budget.evaluate, spec.seed)
     perplexity, n, correct = char_lm.evaluate(model, corpus.test, chosen, device)
     row = {
-        "key": spec.key, "kind": spec.kind, "cell": spec.cell, "layers": spec.layers,
-        "hidden": spec.hidden, "corpus": spec.corpus.content, "parent": None,
-        "trained": spec.trained, "profile": spec.profile, "seed": spec.seed,
-        "parameters": sum(p.numel() for p in model.parameters()), "keep": facts["keep"],
-        "dev_perplexity": facts["perplexity"], "test_perplexity": perplexity,
-        "train_symbols": facts["symbols"], "epochs": float(len(facts["curve"])),
-        "seconds": facts["seconds"], "spec": spec.model_dump_json(), **_where(device),
+        "key": spec.key,
+        "kind": spec.kind,
+        "cell": spec.cell,
+        "layers": spec.layers,
+        "hidden": spec.hidden,
+        "corpus": spec.corpus.content,
+        "parent": None,
+        "trained": spec.trained,
+        "profile": spec.profile,
+        "seed": spec.seed,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "keep": facts["keep"],
+        "dev_perplexity": facts["perplexity"],
+        "test_perplexity": perplexity,
+        "train_symbols": facts["symbols"],
+        "epochs": float(len(facts["curve"])),
+        "seconds": facts["seconds"],
+        "spec": spec.model_dump_json(),
+        **_where(device),
     }
     curve = [{"model": spec.key, **point} for point in facts["curve"]]
     tables = {
@@ -83,7 +97,9 @@ def _(
 
 @run.register
 def _(
-    spec: SignatureSpec, inputs: dict[str, bytes], progress: Progress,
+    spec: SignatureSpec,
+    inputs: dict[str, bytes],
+    progress: Progress,
     checkpoint: Checkpoint | None = None,
 ) -> Result:
     device = machine.settle()
@@ -108,25 +124,42 @@ def _(
     progress(1.0, "measuring on the test split")
     measured = signature.measure(bank, train, test, spec.seed)
     row = {
-        "key": spec.key, "model": spec.model.key, "layer": spec.layer, "state": spec.state,
-        "corpus": spec.corpus.content, "decoder": spec.decoder, "width": bank.width,
-        "depth": bank.depth, "max_lag": spec.max_lag, "keeps": list(bank.keeps),
-        "profile": spec.profile, "seed": spec.seed, "parameters": bank.parameters,
+        "key": spec.key,
+        "model": spec.model.key,
+        "layer": spec.layer,
+        "state": spec.state,
+        "corpus": spec.corpus.content,
+        "decoder": spec.decoder,
+        "width": bank.width,
+        "depth": bank.depth,
+        "max_lag": spec.max_lag,
+        "keeps": list(bank.keeps),
+        "profile": spec.profile,
+        "seed": spec.seed,
+        "parameters": bank.parameters,
         "untrained": spec.untrained().key if spec.model.trained else None,
-        "train_states": train.size, "dev_states": dev.size, "test_states": test.size,
-        "seconds": time.monotonic() - started, "spec": spec.model_dump_json(), **_where(device),
+        "train_states": train.size,
+        "dev_states": dev.size,
+        "test_states": test.size,
+        "seconds": time.monotonic() - started,
+        "spec": spec.model_dump_json(),
+        **_where(device),
     }
-    return Result({
-        "signatures": pl.DataFrame([row], schema_overrides={"untrained": pl.String}),
-        "recall": _named(spec, measured.recall, "symbol"),
-        "confusion": _named(spec, measured.confusion, "truth", "guess"),
-    })
+    return Result(
+        {
+            "signatures": pl.DataFrame([row], schema_overrides={"untrained": pl.String}),
+            "recall": _named(spec, measured.recall, "symbol"),
+            "confusion": _named(spec, measured.confusion, "truth", "guess"),
+        }
+    )
 
 
 def _where(device: str) -> dict[str, Any]:
     return {
-        "device": machine.device_name(device), "threads": machine.threads(),
-        "machine": machine.name(), "created": datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
+        "device": machine.device_name(device),
+        "threads": machine.threads(),
+        "machine": machine.name(),
+        "created": datetime.datetime.now(datetime.UTC).replace(tzinfo=None),
     }
 
 
@@ -145,11 +178,20 @@ def _predictions(spec: ModelSpec, n: np.ndarray, correct: np.ndarray) -> pl.Data
     correct = np.concatenate([correct, correct.sum(1, keepdims=True)], 1)
     low, high = bootstrap(n, correct, spec.seed)
     total, hits = n.sum(0), correct.sum(0)
-    return pl.DataFrame([
-        {
-            "model": spec.key, "corpus": spec.corpus.content, "symbol": symbol,
-            "n": int(total[i]), "correct": int(hits[i]), "accuracy": hits[i] / total[i],
-            "low": low[i], "high": high[i],
-        }
-        for i, symbol in enumerate([*SYMBOLS, None]) if total[i]
-    ], schema_overrides={"symbol": pl.String})
+    return pl.DataFrame(
+        [
+            {
+                "model": spec.key,
+                "corpus": spec.corpus.content,
+                "symbol": symbol,
+                "n": int(total[i]),
+                "correct": int(hits[i]),
+                "accuracy": hits[i] / total[i],
+                "low": low[i],
+                "high": high[i],
+            }
+            for i, symbol in enumerate([*SYMBOLS, None])
+            if total[i]
+        ],
+        schema_overrides={"symbol": pl.String},
+    )

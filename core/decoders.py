@@ -9,25 +9,25 @@ activations of one stay in the cache; on a GPU all decoders of one keep probabil
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.linear import TILE, Chunk, Progress, Source, Split, train_linear
 from core.specs import DecoderBudget
 
-Progress = Callable[[float, str], None]
+__all__ = [
+    "Bank", "Chunk", "Decoders", "Source", "decoder_parameters", "train", "train_linear",
+    "width_for",
+]
 
-HELD_BYTES = 1 << 30  # a split smaller than this is held in memory, a larger one is streamed
 POOL = 1 << 22  # mask elements in a pool: 16 MiB
 REFRESH = 64  # a pool is drawn anew once in this many minibatches, a slice at a time
-TILE = 1024  # states that are read out at once
 EVALUATIONS = 8  # dev measurements in a full run: the candidates for the best checkpoint
 WARM = 0.25  # share of the steps in which the learning rate rises
 
@@ -41,31 +41,6 @@ class Rung:
 
 
 RUNGS = (Rung(0.1, 2), Rung(0.25, 1))
-
-
-@dataclass
-class Chunk:
-    """States in order, with their targets.
-
-    states: float32 [N, dim]. targets: int64 [N, lags], column d = the symbol d steps back
-    (column 0 is the symbol just read), −1 = no target. segments: int64 [N], the segment's number.
-    """
-
-    states: np.ndarray
-    targets: np.ndarray
-    segments: np.ndarray
-
-
-class Source(Protocol):
-    """One split of a corpus as recurrent states, handed out in chunks of bounded memory."""
-
-    dim: int
-    n_symbols: int
-    lags: int
-
-    def chunks(self, order: int | None = None) -> Iterator[Chunk]:
-        """All states once: in natural order, or with the segments shuffled by the seed `order`."""
-        ...
 
 
 def width_for(dim: int, n_symbols: int, parameters: int, depth: int = 1) -> int:
@@ -274,9 +249,7 @@ class Bank:
                     truth = targets[:, lag]
                     logits = read_out(states, self.layers, i)
                     right[i] += (logits.argmax(1) == truth).sum().cpu()
-                    loss = functional.cross_entropy(
-                        logits, truth, ignore_index=-1, reduction="sum"
-                    )
+                    loss = functional.cross_entropy(logits, truth, ignore_index=-1, reduction="sum")
                     bits[i] += loss.cpu() / math.log(2)
                     count[i] += (truth >= 0).sum().cpu()
         return right / count.clamp(min=1), bits / count.clamp(min=1)
@@ -302,73 +275,6 @@ def _initial(
             )
             bias[i, 0, :outer] = torch.empty(outer).uniform_(-bound, bound, generator=draws)
     return layers
-
-
-class Split:
-    """A source as standardised tensors on a device: held when small, streamed when large.
-
-    Reads the source once. mean, scale: the statistics to standardise with; None takes the
-    source's own. n: how many states there are.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        device: torch.device,
-        statistics: tuple[Tensor, Tensor] | None = None,
-    ) -> None:
-        self.source, self.device, self.n = source, device, 0
-        sums = torch.zeros(2, source.dim, dtype=torch.float64)
-        held: list[tuple[Tensor, Tensor]] = []
-        for chunk in source.chunks():
-            states = torch.from_numpy(chunk.states)
-            self.n += len(states)
-            sums += torch.stack([states.sum(0, dtype=torch.float64), states.double().square().sum(0)])
-            if self.n * source.dim * 4 <= HELD_BYTES:
-                held.append((states, torch.from_numpy(chunk.targets)))
-        mean, square = sums / max(1, self.n)
-        deviation = (square - mean.square()).clamp(min=0).sqrt()
-        # A dimension that never moves carries nothing: leave it at zero.
-        scale = torch.where(deviation > 1e-6 * mean.abs() + 1e-12, deviation, torch.inf)
-        own = mean.float().to(device), scale.float().to(device)
-        self.mean, self.scale = statistics or own
-        self.held: tuple[Tensor, Tensor] | None = None
-        if self.n * source.dim * 4 <= HELD_BYTES and held:
-            states, targets = torch.cat([x for x, _ in held]), torch.cat([t for _, t in held])
-            self.held = self._standardised(states), targets.to(device)
-
-    def _standardised(self, states: Tensor) -> Tensor:
-        return (states.to(self.device) - self.mean) / self.scale
-
-    def _parts(self, order: int | None) -> Iterator[tuple[Tensor, Tensor]]:
-        if self.held:
-            yield self.held
-            return
-        for chunk in self.source.chunks(order):
-            states = self._standardised(torch.from_numpy(chunk.states))
-            yield states, torch.from_numpy(chunk.targets).to(self.device)
-
-    def tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All states once in natural order, `TILE` at a time: [n, dim], [n, lags]."""
-        for states, targets in self._parts(None):
-            yield from zip(states.split(TILE), targets.split(TILE), strict=True)
-
-    def minibatches(self, batch: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Shuffled minibatches of exactly `batch` states without end, one pass after another."""
-        draws = torch.Generator().manual_seed(seed)
-        rest: tuple[Tensor, Tensor] | None = None  # the end of a part, shorter than a minibatch
-        for epoch in itertools.count():
-            for states, targets in self._parts(seed + epoch):
-                rows = torch.randperm(len(states), generator=draws).to(self.device)
-                first = batch - len(rest[0]) if rest else 0
-                pieces = rows[first:].split(batch)
-                for piece in (rows[:first], *pieces) if rest else pieces:
-                    ready = states[piece], targets[piece]
-                    if rest:
-                        ready = torch.cat([rest[0], ready[0]]), torch.cat([rest[1], ready[1]])
-                    rest = None if len(ready[0]) == batch else ready
-                    if not rest:
-                        yield ready
 
 
 def one_cycle(step: int, steps: int, peak: float) -> float:
@@ -490,8 +396,15 @@ def _sweep(
             source.dim, source.n_symbols, width, budget.depth, members, batch, seed, train.device
         )
         run = run_bank(
-            bank, train, dev, max(1, round(rung.share * full)),
-            max(1, round(EVALUATIONS * rung.share)), batch, budget.learning_rate, seed, tick,
+            bank,
+            train,
+            dev,
+            max(1, round(rung.share * full)),
+            max(1, round(EVALUATIONS * rung.share)),
+            batch,
+            budget.learning_rate,
+            seed,
+            tick,
         )
         scores = {member: float(r) for member, r in zip(run.members, run.recall, strict=True)}
         for lag, keeps in alive.items():

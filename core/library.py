@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -65,9 +65,16 @@ def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
 
 
 def signature_spec(
-    corpus: str | CorpusSpec, cell: str = "gru", layers: int = 1, hidden: int = 80,
-    layer: int = 1, state: str | None = None, profile: str = "laptop",
-    decoder: Decoder = "mlp", seed: int = 0, store: Store | None = None,
+    corpus: str | CorpusSpec,
+    cell: str = "gru",
+    layers: int = 1,
+    hidden: int = 80,
+    layer: int = 1,
+    state: State | None = None,
+    profile: str = "laptop",
+    decoder: Decoder = "mlp",
+    seed: int = 0,
+    store: Store | None = None,
 ) -> SignatureSpec:
     """The spec of one signature from a few choices; everything else comes from the profile.
 
@@ -76,7 +83,8 @@ def signature_spec(
     """
     if cell not in STATES:
         raise BadInput(f"There is no cell {cell!r}; choose one of {', '.join(STATES)}.")
-    if state is not None and state not in STATES[cell]:
+    chosen = state or STATES[cell][0]
+    if chosen not in STATES[cell]:
         raise BadInput(f"A {cell.upper()} has no state {state!r}; use {STATES[cell][0]!r}.")
     if not 1 <= layers <= 16 or not 1 <= hidden <= 4096:
         raise BadInput("Choose 1 to 16 layers of 1 to 4096 units.")
@@ -85,12 +93,24 @@ def signature_spec(
     budget = profiles.find(profile)
     where = corpus if isinstance(corpus, CorpusSpec) else find_corpus(corpus, store=store)
     model = ModelSpec(
-        corpus=where, cell=cell, layers=layers, hidden=hidden, profile=profile,
-        budget=budget.training, seed=seed,
+        corpus=where,
+        cell=cell,
+        layers=layers,
+        hidden=hidden,
+        profile=profile,
+        budget=budget.training,
+        seed=seed,
     )
     return SignatureSpec(
-        model=model, corpus=where, layer=layer, state=cast(State, state or STATES[cell][0]),
-        decoder=decoder, max_lag=budget.max_lag, profile=profile, budget=budget.decoders, seed=seed,
+        model=model,
+        corpus=where,
+        layer=layer,
+        state=chosen,
+        decoder=decoder,
+        max_lag=budget.max_lag,
+        profile=profile,
+        budget=budget.decoders,
+        seed=seed,
     )
 
 
@@ -122,10 +142,14 @@ def _named(name: str, segment: str | None, store: Store) -> CorpusSpec:
 
 def _keep(built: Corpus, store: Store) -> CorpusSpec:
     row = {
-        "key": built.content, "name": built.name, "segment": built.segment,
-        "segments": len(built), "symbols": built.symbols,
+        "key": built.content,
+        "name": built.name,
+        "segment": built.segment,
+        "segments": len(built),
+        "symbols": built.symbols,
         **{f"{split}_symbols": part.total for split, part in built.splits.items()},
-        "sample": built.sample(), "added": datetime.now(UTC).replace(tzinfo=None),
+        "sample": built.sample(),
+        "added": datetime.now(UTC).replace(tzinfo=None),
     }
     store.take_in({"corpora": pl.DataFrame([row])}, {built.content: built.to_bytes()})
     return built.spec

@@ -52,8 +52,15 @@ def measure(
     device = machine.settle()
     train, dev, test = _split(states, symbols, max_lag, seed)
     budget = DecoderBudget(
-        states=None, dev_states=None, test_states=None, epochs=epochs, batch=512,
-        learning_rate=3e-3, keeps=tuple(keeps), widths=(1.0,), depth=1,
+        states=None,
+        dev_states=None,
+        test_states=None,
+        epochs=epochs,
+        batch=512,
+        learning_rate=3e-3,
+        keeps=tuple(keeps),
+        widths=(1.0,),
+        depth=1,
     )
     bank: signature.Recaller
     if decoder == "linear":
@@ -121,9 +128,11 @@ def _split(
     states: np.ndarray, symbols: np.ndarray, max_lag: int, seed: int
 ) -> tuple[ArrayStates, ArrayStates, ArrayStates]:
     """Train, dev and test sources by segment, or by block of time where segments are few."""
-    count, steps = symbols.shape
+    count = len(symbols)
     if (symbols >= 0).sum() < 10 * MIN_BLOCKS:
-        raise BadInput(f"A signature needs at least {10 * MIN_BLOCKS} states; give longer segments.")
+        raise BadInput(
+            f"A signature needs at least {10 * MIN_BLOCKS} states; give longer segments."
+        )
     pieces = -(-MIN_BLOCKS // count)
     rows = np.random.default_rng(seed).permutation(count * pieces)
     held_out = max(len(rows) // 10, 1)
@@ -200,8 +209,8 @@ def _layers(rnn: nn.RNNBase, x: Tensor, state: str) -> list[Tensor]:
     """One state of the forward half of every layer at every step: [time, batch, hidden] each."""
     if rnn.proj_size:
         raise BadInput("An LSTM with a projection is not supported; use `measure` with its states.")
-    kind = type(rnn)
-    unroll = lstm.unroll if kind is nn.LSTM else gru.unroll
+    kind: Any = type(rnn)  # nn.LSTM, nn.GRU or nn.RNN
+    unroll: Any = lstm.unroll if isinstance(rnn, nn.LSTM) else gru.unroll
     options = {"nonlinearity": rnn.nonlinearity} if isinstance(rnn, nn.RNN) else {}
     found = []
     for number in range(rnn.num_layers):

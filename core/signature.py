@@ -1,4 +1,4 @@
-"""From decoders and held-out states to the signature: recall, floors, intervals, bits, confusion."""
+"""From decoders and held-out states to the signature: recall, floors, intervals, confusion."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def measure(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> S
             for lag in range(lags):
                 there = (targets[:, lag] >= 0).nonzero().squeeze(1)
                 truth, said = targets[there, lag], guess[there, lag]
-                confusion[lag] += torch.bincount(truth * size + said, minlength=size**2).view(size, size)
+                pair = torch.bincount(truth * size + said, minlength=size * size)
+                confusion[lag] += pair.view(size, size)
                 surprise[lag].index_add_(0, truth, -log_p[there, lag, truth].double())
                 current = targets[there, 0]
                 from_current = guesses[lag, current.clamp(min=0)] == truth
@@ -114,7 +115,11 @@ class _Ranks:
 
 
 def _recall(
-    n: np.ndarray, correct: np.ndarray, confusion: Tensor, surprise: Tensor, current: Tensor,
+    n: np.ndarray,
+    correct: np.ndarray,
+    confusion: Tensor,
+    surprise: Tensor,
+    current: Tensor,
     seed: int,
 ) -> pl.DataFrame:
     """The recall rows. n, correct: [segments, lags, symbols]; the others [lags, symbols, ...]."""
@@ -140,23 +145,48 @@ def _recall(
             held = trials[lag, symbol]
             expected = (prior * count)[in_cell].sum()
             told = said[lag, symbol] if one else held
-            rows.append((
-                lag, int(symbol) if one else None, int(held), int(hits[lag, symbol]),
-                hits[lag, symbol] / held, low[lag, symbol], high[lag, symbol],
-                (expected - surprise[lag, in_cell].sum().item()) / held / np.log(2),
-                (float(symbol == most) if one else share[most]),
-                current[lag, in_cell].sum().item() / held,
-                hits[lag, symbol] / told if told else None,
-            ))
-    return pl.DataFrame(rows, orient="row", schema={
-        "lag": pl.Int32, "symbol": pl.Int32, "n": pl.Int64, "correct": pl.Int64,
-        "accuracy": pl.Float64, "low": pl.Float64, "high": pl.Float64, "bits": pl.Float64,
-        "majority": pl.Float64, "current": pl.Float64, "precision": pl.Float64,
-    })
+            rows.append(
+                (
+                    lag,
+                    int(symbol) if one else None,
+                    int(held),
+                    int(hits[lag, symbol]),
+                    hits[lag, symbol] / held,
+                    low[lag, symbol],
+                    high[lag, symbol],
+                    (expected - surprise[lag, in_cell].sum().item()) / held / np.log(2),
+                    (float(symbol == most) if one else share[most]),
+                    current[lag, in_cell].sum().item() / held,
+                    hits[lag, symbol] / told if told else None,
+                )
+            )
+    return pl.DataFrame(
+        rows,
+        orient="row",
+        schema={
+            "lag": pl.Int32,
+            "symbol": pl.Int32,
+            "n": pl.Int64,
+            "correct": pl.Int64,
+            "accuracy": pl.Float64,
+            "low": pl.Float64,
+            "high": pl.Float64,
+            "bits": pl.Float64,
+            "majority": pl.Float64,
+            "current": pl.Float64,
+            "precision": pl.Float64,
+        },
+    )
 
 
 def _confusion(confusion: Tensor) -> pl.DataFrame:
     lag, truth, guess = (part.numpy() for part in confusion.nonzero(as_tuple=True))
-    return pl.DataFrame({
-        "lag": lag, "truth": truth, "guess": guess, "n": confusion.numpy()[lag, truth, guess],
-    }, schema={"lag": pl.Int32, "truth": pl.Int32, "guess": pl.Int32, "n": pl.Int64})
+    return pl.DataFrame(
+        {
+            "lag": lag,
+            "truth": truth,
+            "guess": guess,
+            "n": confusion.numpy()[lag, truth, guess],
+        },
+        schema={"lag": pl.Int32, "truth": pl.Int32, "guess": pl.Int32, "n": pl.Int64},
+    )

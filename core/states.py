@@ -16,6 +16,7 @@ import torch
 from core.batches import bucketed, padded, sample
 from core.corpora import Segments
 from core.decoders import Chunk
+from core.errors import BadInput
 from core.models.char_lm import CharLM
 from core.text import BOS, EOS, SYMBOLS
 
@@ -73,8 +74,15 @@ class ModelStates(Chunked):
     """
 
     def __init__(
-        self, model: CharLM, segments: Segments, layer: int, state: str, max_lag: int,
-        limit: int | None, seed: int, device: str = "cpu",
+        self,
+        model: CharLM,
+        segments: Segments,
+        layer: int,
+        state: str,
+        max_lag: int,
+        limit: int | None,
+        seed: int,
+        device: str = "cpu",
     ) -> None:
         self.model, self.segments, self.layer, self.state = model, segments, layer, state
         self.device = device
@@ -90,7 +98,9 @@ class ModelStates(Chunked):
             states = self.model.states(read.to(self.device), self.layer)[self.state]
             # The step that reads `<s>` has nothing to recall; `</s>` pads and is never read.
             symbols = read.masked_fill((read == BOS) | (read == EOS), -1).T.numpy()
-            parts.append(_flat(states.transpose(0, 1).cpu().numpy(), symbols, rows[batch], self.lags))
+            parts.append(
+                _flat(states.transpose(0, 1).cpu().numpy(), symbols, rows[batch], self.lags)
+            )
         return Chunk(*map(np.concatenate, zip(*parts, strict=True)))
 
 
@@ -103,8 +113,13 @@ class ArrayStates(Chunked):
     """
 
     def __init__(
-        self, states: np.ndarray, symbols: np.ndarray, rows: np.ndarray, max_lag: int,
-        n_symbols: int, pieces: int = 1,
+        self,
+        states: np.ndarray,
+        symbols: np.ndarray,
+        rows: np.ndarray,
+        max_lag: int,
+        n_symbols: int,
+        pieces: int = 1,
     ) -> None:
         self.states, self.symbols, self.pieces = states, symbols, pieces
         self.edges = np.arange(pieces + 1) * symbols.shape[1] // pieces
@@ -121,6 +136,8 @@ class ArrayStates(Chunked):
             symbols = self.symbols[chosen, before:stop].astype(np.int64)
             states = self.states[chosen, start:stop].astype(np.float32)
             parts.append(_flat(states, symbols, rows[pieces == piece], self.lags))
+            if not np.isfinite(parts[-1][0]).all():
+                raise BadInput("The states hold NaN or infinity; give finite numbers.")
         return Chunk(*map(np.concatenate, zip(*parts, strict=True)))
 
 

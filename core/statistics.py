@@ -32,10 +32,10 @@ def bootstrap(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> tuple[np.nda
     total, hits = n.sum(0), correct.sum(0)
     certain = (total > 0) & ((hits == 0) | (hits == total))
     holders = (n > 0).sum(0)[certain]
-    rate = hits[certain] / total[certain]
-    low[certain], high[certain] = wilson(holders, rate)
-    low[total == 0], high[total == 0] = np.nan, np.nan
-    return low, high
+    low[certain], high[certain] = wilson(holders, hits[certain] / total[certain])
+    with np.errstate(invalid="ignore"):
+        rate = hits / total  # NaN where there is no trial; no interval leaves its own rate out
+    return np.minimum(low, rate), np.maximum(high, rate)
 
 
 def _percentiles(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,10 +13,11 @@ import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from core.errors import BadInput
 from core.jobs import queue
-from core.jobs.estimate import START_SECONDS, calibrate, step_seconds
+from core.jobs.estimate import calibrate, step_seconds
 from core.specs import Spec
 from core.store import Store
 
@@ -42,7 +43,9 @@ class FileCheckpoint:
 class Reporter:
     """Turns a step's progress into the job's: fraction and remaining seconds over all steps."""
 
-    def __init__(self, path: Path, steps: list[Spec], seconds: list[float], facts: dict) -> None:
+    def __init__(
+        self, path: Path, steps: list[Spec], seconds: list[float], facts: dict[str, Any]
+    ) -> None:
         self.path, self.steps, self.seconds, self.facts = path, steps, seconds, facts
         self.step, self.began, self.written = 0, time.time(), 0.0
 
@@ -61,11 +64,17 @@ class Reporter:
         left = fraction * paced + (1 - fraction) * max(expected - taken, 0.05 * expected)
         later = sum(self.seconds[self.step + 1 :])
         done = sum(self.seconds[: self.step]) + expected * fraction
-        queue.write(self.path, self.facts | {
-            "step": self.step + 1, "steps": len(self.steps),
-            "message": f"{self.steps[self.step].title}: {message}",
-            "fraction": done / max(sum(self.seconds), 1e-9), "eta": left + later,
-        })
+        queue.write(
+            self.path,
+            self.facts
+            | {
+                "step": self.step + 1,
+                "steps": len(self.steps),
+                "message": f"{self.steps[self.step].title}: {message}",
+                "fraction": done / max(sum(self.seconds), 1e-9),
+                "eta": left + later,
+            },
+        )
 
 
 def work(key: str, store: Store) -> None:
@@ -97,7 +106,7 @@ def work(key: str, store: Store) -> None:
         queue.finish(store, job, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def _run(job: queue.Job, store: Store, place: Path, facts: dict) -> None:
+def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> None:
     from core import machine  # torch is loaded only once the job is really ours
     from core.compute import run
 
@@ -130,8 +139,10 @@ def main() -> None:
     store, key = Store(), sys.argv[1]
     jobs = store.root / "jobs"
     try:
-        with queue.locked(jobs / "slot.lock", seconds=5), \
-             queue.locked(queue.folder(store, key) / "alive", seconds=2):
+        with (
+            queue.locked(jobs / "slot.lock", seconds=5),
+            queue.locked(queue.folder(store, key) / "alive", seconds=2),
+        ):
             work(key, store)
     except BadInput:
         logging.info("Another worker is at it.")

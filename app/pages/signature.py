@@ -9,6 +9,4 @@ from app.widgets import pane, pickers, watch
 spec = pickers.signature_toolbar()
 with st.container(key="strip"):
     there = watch.watch(spec)
-    if there.trained:
-        pane.caption(spec.key)
 pane.draw(spec, there)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import plotly.graph_objects as go
 import polars as pl
@@ -17,13 +18,19 @@ def colors() -> figures.Look:
     return figures.look(st.context.theme.type)
 
 
-def heading(title: str, key: str, *queries: str) -> None:
-    """A pane's title with "SQL" at its right: the very queries that made the picture."""
+def heading(
+    title: str, key: str, *queries: str, buttons: Callable[[], None] | None = None
+) -> None:
+    """A pane's title with "SQL" at its right: the very queries that made the picture.
+
+    title: HTML. buttons: draws what stands between the two.
+    """
     with st.container(
-        horizontal=True, key=f"head-{key}", vertical_alignment="center", gap="small",
-        horizontal_alignment="distribute",
-    ):  # fmt: skip
+        horizontal=True, key=f"head-{key}", vertical_alignment="center", gap="xxsmall"
+    ):
         st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
+        if buttons:
+            buttons()
         with st.popover("SQL", type="tertiary", help="Show SQL", key=f"sql-{key}"):
             for sql in queries:
                 st.code(sql, language="sql")

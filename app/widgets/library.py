@@ -18,7 +18,8 @@ from core.store import Store
 UPLOAD_MB = 50
 ROWS = 420  # pixels: the height of a table
 COUNT = st.column_config.NumberColumn(format="localized")
-TIME = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm")
+TIME = st.column_config.DatetimeColumn(format="D MMM YYYY")
+MOMENT = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")
 SEGMENTS = {"line": "line", "sentence": "sentence", "paragraph": "paragraph (blank line)"}
 
 
@@ -26,10 +27,10 @@ def corpora() -> None:
     """Corpora: the table, an upload, and a preview of the chosen one."""
     left, right = st.columns([16, 9], gap="medium")
     with left:
-        _new_ones()
         table = queries.table(queries.CORPORA)
         export.heading("Corpora", "corpora", queries.CORPORA.strip())
         row = _table(table.drop("key", "sample"), "corpora-table", 215)
+        _unread(set(table["name"]))
     with right:
         st.html("<div class='pane-title'>Add a text</div>")
         _upload()
@@ -37,13 +38,12 @@ def corpora() -> None:
         _preview(table.row(row or 0, named=True))
 
 
-def _new_ones() -> None:
+def _unread(kept: set[str]) -> None:
     """Packaged corpora are read when first needed; offer those that nobody has needed yet."""
-    kept = set(queries.table(queries.CORPORA)["name"])
     missing = [name for name in NAMES if name not in kept]
     if missing:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption("Packaged and not read yet:")
+            st.caption("Packaged, not read yet:", width="content")
             for name in missing:
                 if st.button(name, key=f"read-{name}", icon=":material/add:"):
                     with st.spinner(f"Reading {name} …"):
@@ -135,7 +135,7 @@ def history() -> None:
     export.heading("Jobs that ended", "jobs", queries.JOBS.strip())
     st.dataframe(
         table, hide_index=True, height=ROWS, key="jobs-table",
-        column_config=dict.fromkeys(("asked", "started", "ended"), TIME),
+        column_config=dict.fromkeys(("asked", "started", "ended"), MOMENT),
     )  # fmt: skip
 
 

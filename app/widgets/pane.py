@@ -9,11 +9,12 @@ import polars as pl
 import streamlit as st
 
 from app import figures
-from app.widgets import choices, export, queries, words
+from app.widgets import choices, export, queries
 from app.widgets.watch import Results
 from core.specs import SignatureSpec
 
-EMPTY_PANE = 470  # pixels: the height of the first row of panes, kept while results are missing
+# The height of the first row of panes in pixels, kept while results are missing.
+EMPTY_PANE = figures.HEIGHT + 48
 STEPS = {"Left": (0, -1), "Right": (0, 1), "Up": (-1, 0), "Down": (1, 0)}
 
 
@@ -25,25 +26,6 @@ def draw(spec: SignatureSpec, there: Results) -> None:
     shown = spec if there.trained else spec.preview()
     _upper(spec, shown, there)
     _lower(shown)
-
-
-def caption(key: str) -> None:
-    """One line that says what the pictures show and how they were made."""
-    row = queries.table(queries.fill(queries.CAPTION, key=key)).row(0, named=True)
-    keeps = sorted({f"{keep:g}" for keep in row["keeps"] or [] if keep is not None})
-    facts = [
-        f"{row['cell'].upper()} [{row['layers']},{row['hidden']}] on {row['corpus']}, "
-        f"layer {row['layer']} ({row['state']})",
-        f"test perplexity {row['test_perplexity']:.3f}",
-        f"profile {row['profile']}, seed {row['seed']}",
-        f"{words.number(row['test_states'])} test states",
-        f"decoders {row['width']} wide" + (f", keep {'/'.join(keeps)}" if keeps else ""),
-        f"{row['machine']}, {row['device']}, "
-        f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))}",
-    ]
-    label = "Linear preview" if row["decoder"] == "linear" else "Signature"
-    said = " · ".join(html.escape(fact) for fact in facts)
-    st.html(f"<div class='job strip'><span><b>{label}</b> {said}</span></div>")
 
 
 def _placeholder() -> None:
@@ -65,7 +47,7 @@ def _upper(spec: SignatureSpec, shown: SignatureSpec, there: Results) -> None:
     with left:
         label = "Recall by lag and symbol" + ("" if there.trained else ", linear preview")
         export.heading(label, "matrix", sql, ahead)
-        figure = figures.signature(matrix, queries.table(ahead), colors)
+        figure = figures.signature(matrix, queries.table(ahead), colors, _cell(matrix))
         st.plotly_chart(
             figure, key=f"signature-{shown.key[:12]}", theme=None, on_select=_clicked(shown),
             selection_mode="points", alt="Recall of every symbol at every lag, and below it the "
@@ -74,7 +56,8 @@ def _upper(spec: SignatureSpec, shown: SignatureSpec, there: Results) -> None:
         )  # fmt: skip
         st.html(
             "<div class='note'>White 0 %, dark purple 100 %. A dot marks recall not above its "
-            "floors. The lowest row is the accuracy of predicting the symbol as the next one.</div>"
+            "floors. Row “next”: accuracy of predicting the symbol. Click a cell for its "
+            "answers.</div>"
         )
     with right:
         _marginal(spec, there, name)
@@ -84,7 +67,7 @@ def _upper(spec: SignatureSpec, shown: SignatureSpec, there: Results) -> None:
 def _marginal(spec: SignatureSpec, there: Results, name: str) -> None:
     trained = queries.fill(queries.MARGINAL, key=spec.key)
     preview = queries.fill(queries.MARGINAL, key=spec.preview().key)
-    run = [sql for sql, is_there in ((trained, there.trained), (preview, there.preview)) if is_there]
+    run = [trained] * there.trained + [preview] * there.preview
     export.heading("Marginal recall", "marginal", *run)
     figure = figures.marginal(queries.table(trained), queries.table(preview), export.colors())
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
@@ -95,7 +78,10 @@ def _confusion(shown: SignatureSpec, matrix: pl.DataFrame, name: str) -> None:
     sql = queries.fill(queries.CONFUSION, key=shown.key, lag=lag, symbol=symbol)
     row = queries.table(sql)
     said = html.escape(figures.shown(symbol))
-    export.heading(f"Answers where <b>{said}</b> was read {lag} ago", "confusion", sql)
+    export.heading(
+        f"Answers where <b>{said}</b> was read {lag} ago", "confusion", sql,
+        buttons=lambda: _steps(matrix, lag, symbol),
+    )  # fmt: skip
     if row.height:
         figure = figures.confusion(row, export.colors())
         export.chart(
@@ -104,7 +90,6 @@ def _confusion(shown: SignatureSpec, matrix: pl.DataFrame, name: str) -> None:
         )  # fmt: skip
     else:
         st.caption("No held-out position has this symbol at this lag.")
-    _steps(matrix, lag, symbol)
 
 
 def _clicked(shown: SignatureSpec) -> Callable[[], None]:
@@ -138,7 +123,7 @@ def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
     seen = figures.in_order(matrix.filter(pl.col("n") > 0).select("symbol").unique())
     symbols, last = seen["symbol"].to_list(), matrix["lag"].max()
     place = symbols.index(symbol) if symbol in symbols else 0
-    with st.container(horizontal=True, key="steps", horizontal_alignment="right", gap=None):
+    with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):
         for arrow, (down, right) in STEPS.items():
             target = min(max(lag + down, 1), last), symbols[(place + right) % len(symbols)]
             st.button(

@@ -63,7 +63,7 @@ JOIN models m ON m.key = s.model
 JOIN corpora c ON c.key = s.corpus
 WHERE s.key = {key}"""
 
-PRESENT = "SELECT key FROM signatures WHERE key IN ({trained}, {preview})"
+PRESENT = "SELECT key FROM signatures WHERE key IN ({trained}, {preview}, {floor})"
 
 CURVE = """
 SELECT keep, epoch, symbols, train_bits, dev_perplexity, learning_rate, seconds
@@ -72,8 +72,8 @@ WHERE model = {key}
 ORDER BY keep, epoch"""
 
 CORPORA = """
-SELECT key, name, segment, segments, symbols, train_symbols, dev_symbols, test_symbols,
-       sample, added
+SELECT key, name, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
+       test_symbols AS test, sample, added
 FROM corpora
 ORDER BY added"""
 

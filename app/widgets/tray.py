@@ -29,7 +29,7 @@ def tray() -> None:
             f"<div class='tray-head'><b>Jobs</b><span>{running} running, "
             f"{len(going) - running} waiting</span></div>"
         )
-        with st.container(height=340, key="tray", gap=None):
+        with st.container(height=400, key="tray", gap=None):
             if not listed:
                 st.caption("Nothing has been asked for yet.")
             known = corpora() if listed else {}
@@ -39,14 +39,13 @@ def tray() -> None:
 
 def _entry(job: jobs.Job, known: dict[str, str]) -> None:
     with st.container(key=f"job-{job.key[:12]}", gap=None):
-        title, buttons = st.columns([5, 2], gap=None, vertical_alignment="center", wrap=False)
-        if isinstance(job.spec, SignatureSpec):
-            title.page_link(
-                SIGNATURE, label=job.title, query_params=address(job.spec, known), width="stretch"
-            )
-        else:
-            title.markdown(job.title)
-        with buttons.container(horizontal=True, horizontal_alignment="right", gap=None):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
+            if isinstance(job.spec, SignatureSpec):
+                label = job.title.removeprefix("signature: ")
+                where = address(job.spec, known)
+                st.page_link(SIGNATURE, label=label, query_params=where, width="stretch")
+            else:
+                st.markdown(job.title)
             log(job, "tray")
             if job.live:
                 cancel(job, "tray")

@@ -20,36 +20,41 @@ TAKING_IN = timedelta(seconds=15)
 
 @dataclass(frozen=True)
 class Results:
-    """Which of the two signatures of a spec are in the tables."""
+    """Which signatures of a spec are in the tables; floor: the untrained network's."""
 
-    trained: bool
     preview: bool
+    trained: bool
+    floor: bool
 
 
 def results(spec: SignatureSpec) -> Results:
     """What is there now."""
-    trained, preview = spec.key, spec.preview().key
-    sql = queries.fill(queries.PRESENT, trained=trained, preview=preview)
+    preview, trained, floor = spec.preview().key, spec.key, spec.untrained().key
+    sql = queries.fill(queries.PRESENT, preview=preview, trained=trained, floor=floor)
     present = set(queries.table(sql)["key"])
-    return Results(trained in present, preview in present)
+    return Results(preview in present, trained in present, floor in present)
 
 
 def watch(spec: SignatureSpec) -> Results:
     """Start the job where it is missing and allowed; draw its progress; give what is there."""
     before = results(spec)
-    if not before.trained:
+    if before.trained and before.floor:
+        caption(spec.key)
+    else:
         st.fragment(_progress, run_every=1)(spec, before)
     return before
 
 
 def _progress(spec: SignatureSpec, before: Results) -> None:
-    """The strip in place of the caption while the trained signature is missing."""
+    """The strip while something is missing; the page is run again only when a result arrived."""
     with explained():
         if results(spec) != before:
             st.rerun(scope="app")
         job = jobs.find(spec.key)
         if job is None or (job.status == "done" and _lost(job)):
             _begin(spec)
+        elif before.trained:
+            _floor(spec, job)
         elif job.live or job.status == "done":
             _going(job, before)
         else:
@@ -65,10 +70,11 @@ def _begin(spec: SignatureSpec) -> None:
     told, button = st.columns([5, 2], vertical_alignment="center")
     with told:
         _say("Not computed yet", f"about {words.seconds(estimate)} on this machine")
-    button.button(
-        "Compute", key="begin", type="primary", shortcut="Shift+S", width="stretch",
-        on_click=jobs.request, args=(spec, who()),
-    )  # fmt: skip
+    with button.container(horizontal=True, horizontal_alignment="right"):
+        st.button(
+            "Compute", key="begin", type="primary", shortcut="Shift+S",
+            on_click=jobs.request, args=(spec, who()),
+        )  # fmt: skip
 
 
 def _going(job: jobs.Job, before: Results) -> None:
@@ -91,6 +97,17 @@ def _going(job: jobs.Job, before: Results) -> None:
             tray.cancel(job, "strip")
 
 
+def _floor(spec: SignatureSpec, job: jobs.Job) -> None:
+    """The signature is there and drawn; what is still missing is the untrained floor."""
+    told, buttons = st.columns([6, 1], vertical_alignment="center", wrap=False)
+    with told:
+        percent = f"{job.fraction:.0%}" if job.live else job.status
+        caption(spec.key, f"untrained floor: {percent}")
+    with buttons.container(horizontal=True, horizontal_alignment="right", gap=None):
+        tray.log(job, "strip")
+        (tray.cancel if job.live else tray.again)(job, "strip")
+
+
 def _ended(job: jobs.Job) -> None:
     told, buttons = st.columns([5, 2], vertical_alignment="center")
     with told:
@@ -109,10 +126,26 @@ def _lost(job: jobs.Job) -> bool:
     return job.ended is not None and now - job.ended > TAKING_IN
 
 
+def caption(key: str, more: str = "") -> None:
+    """One line that says what the pictures show and how they were made."""
+    row = queries.table(queries.fill(queries.CAPTION, key=key)).row(0, named=True)
+    keeps = sorted({f"{keep:g}" for keep in row["keeps"] or [] if keep is not None})
+    facts = [
+        f"{row['cell'].upper()} [{row['layers']},{row['hidden']}] on {row['corpus']}, "
+        f"layer {row['layer']} ({row['state']})",
+        f"test perplexity {row['test_perplexity']:.3f}",
+        f"profile {row['profile']}, seed {row['seed']}",
+        f"{words.number(row['test_states'])} test states",
+        f"decoders {row['width']} wide, keep {'/'.join(keeps)}",
+        f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
+        f"{row['device']}, {row['machine']}",
+    ]
+    _say("Signature", " · ".join(facts + [more] if more else facts))
+
+
 def _say(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:
     bar = "" if fraction is None else f"<i><u style='width:{100 * fraction:.1f}%'></u></i>"
     tone = " failed" if bad else ""
-    st.html(
-        f"<div class='job strip{tone}'><span><b>{html.escape(head)}</b> {html.escape(text)}</span>"
-        f"{bar}</div>"
-    )
+    said = html.escape(text)
+    spoken = f"<span title='{said}'><b>{html.escape(head)}</b> {said}</span>"
+    st.html(f"<div class='job strip{tone}'>{spoken}{bar}</div>")

@@ -25,21 +25,24 @@ def run() -> dict[str, Any]:
     for hidden in SIZES:
         layer = nn.LSTM(hidden, hidden).to(device)
         x = torch.randn(STEPS, BATCH, hidden, device=device)
-        times = [(_seconds(lambda: layer(x)), _seconds(lambda: lstm.unroll(layer, x)))
-                 for _ in range(ROUNDS)]
-        forward, unrolled = (statistics.median(column) for column in zip(*times, strict=True))
-        ratios[hidden] = statistics.median(b / a for a, b in times)
-        plain[hidden] = STEPS * BATCH / forward
+        times = [(_seconds(layer, x), _seconds(lstm.unroll, layer, x)) for _ in range(ROUNDS)]
+        ratios[hidden] = statistics.median(unrolled / forward for forward, unrolled in times)
+        plain[hidden] = STEPS * BATCH / statistics.median(forward for forward, _ in times)
     return {
-        "ratio": max(ratios.values()), "ratios": ratios, "plain_states_per_second": plain,
-        "steps": STEPS, "batch": BATCH, "threads": machine.threads(), "machine": machine.name(),
+        "ratio": max(ratios.values()),
+        "ratios": ratios,
+        "plain_states_per_second": plain,
+        "steps": STEPS,
+        "batch": BATCH,
+        "threads": machine.threads(),
+        "machine": machine.name(),
         "device": machine.device_name(device),
     }
 
 
-def _seconds(work: Callable[[], Any]) -> float:
+def _seconds(work: Callable[..., Any], *arguments: Any) -> float:
     started = time.perf_counter()
-    work()
+    work(*arguments)
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter() - started

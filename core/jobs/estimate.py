@@ -1,4 +1,4 @@
-"""How long a spec will take here: its arithmetic over the rate this machine showed before."""
+"""How long a spec will take here: its arithmetic over the rate this machine showed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def estimate(spec: Spec, store: Store | None = None) -> float:
 
 
 def step_seconds(step: Spec, store: Store) -> float:
-    """Seconds of one step, by what comparable steps took on this machine, else by its arithmetic."""
+    """Seconds of one step: by what comparable steps took here, else by its arithmetic."""
     work = gflop(step)
     past = store.query(
         f"SELECT spec, seconds FROM {step.table} WHERE machine = ? AND seconds > 0.5 "

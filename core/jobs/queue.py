@@ -8,8 +8,8 @@ import os
 import shutil
 import signal
 import time
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,10 +71,16 @@ def request(spec: Spec, who: str, store: Store | None = None) -> None:
         attempt = 1 + _last_attempt(store, spec.key)
         (place / "outcome.json").unlink(missing_ok=True)
         (place / "progress.json").unlink(missing_ok=True)
-        write(place / "request.json", {
-            "spec": spec.model_dump(mode="json"), "who": who, "asked": time.time(),
-            "attempt": attempt, "estimate": estimate(spec, store),
-        })
+        write(
+            place / "request.json",
+            {
+                "spec": spec.model_dump(mode="json"),
+                "who": who,
+                "asked": time.time(),
+                "attempt": attempt,
+                "estimate": estimate(spec, store),
+            },
+        )
         _prune(store)
 
 
@@ -91,25 +97,34 @@ def find(key: str, store: Store | None = None) -> Job | None:
         "running" if is_locked(place / "alive") else "interrupted" if now else "queued"
     )
     return Job(
-        key=key, spec=spec, title=spec.title, who=asked["who"], status=status,
+        key=key,
+        spec=spec,
+        title=spec.title,
+        who=asked["who"],
+        status=status,
         attempt=asked["attempt"] + now.get("resumed", 0),
-        step=now.get("step", 0), steps=now.get("steps", len(spec.steps())),
+        step=now.get("step", 0),
+        steps=now.get("steps", len(spec.steps())),
         message=now.get("message", ""),
         fraction=1.0 if status == "done" else now.get("fraction", 0.0),
-        eta=now.get("eta") if status == "running" else None, estimate=asked["estimate"],
-        asked=_time(asked["asked"]), started=_time(now.get("started")),
-        ended=_time(outcome.get("ended")), reason=outcome.get("reason"),
+        eta=now.get("eta") if status == "running" else None,
+        estimate=asked["estimate"],
+        asked=_utc(asked["asked"]),
+        started=_time(now.get("started")),
+        ended=_time(outcome.get("ended")),
+        reason=outcome.get("reason"),
     )
 
 
 def listing(store: Store | None = None) -> list[Job]:
-    """All jobs the queue knows: the live ones in the order they run, then the ended, newest first."""
+    """All jobs the queue knows: the live in the order they run, then the ended, newest first."""
     store = store or Store()
     places = (store.root / "jobs").glob("*/request.json")
     jobs = [job for place in places if (job := find(place.parent.name, store))]
-    live = sorted((job for job in jobs if job.live), key=lambda job: (job.status != "running", job.asked))
-    ended = sorted((job for job in jobs if not job.live), key=lambda job: job.asked, reverse=True)
-    return live + ended
+    live = [job for job in jobs if job.live]
+    live.sort(key=lambda job: (job.status != "running", job.asked))
+    ended = [job for job in jobs if not job.live]
+    return live + sorted(ended, key=lambda job: job.asked, reverse=True)
 
 
 def cancel(key: str, who: str, store: Store | None = None) -> None:
@@ -146,15 +161,25 @@ def finish(store: Store, job: Job, status: Status, reason: str | None = None) ->
 
 def record(store: Store, job: Job, outcome: str, reason: str | None, ended: float) -> None:
     """Puts an ended (or interrupted) attempt into the `jobs` table."""
-    started = job.started or job.asked
-    store.take_in({"jobs": pl.DataFrame([{
-        "key": job.key, "attempt": job.attempt, "title": job.title, "who": job.who,
-        "asked": job.asked, "started": job.started, "ended": _time(ended),
-        "seconds": max(0.0, ended - started.replace(tzinfo=UTC).timestamp()) if job.started else 0.0,
-        "outcome": outcome, "reason": reason, "device": read(folder(store, job.key) / "progress.json").get("device"),
-    }], schema_overrides={
-        "started": pl.Datetime("us"), "reason": pl.String, "device": pl.String,
-    })}, {})
+    row = {
+        "key": job.key,
+        "attempt": job.attempt,
+        "title": job.title,
+        "who": job.who,
+        "asked": job.asked,
+        "started": job.started,
+        "ended": _utc(ended),
+        "seconds": (_utc(ended) - job.started).total_seconds() if job.started else 0.0,
+        "outcome": outcome,
+        "reason": reason,
+        "device": read(folder(store, job.key) / "progress.json").get("device"),
+    }
+    missing: dict[str, Any] = {
+        "started": pl.Datetime("us"),
+        "reason": pl.String,
+        "device": pl.String,
+    }
+    store.take_in({"jobs": pl.DataFrame([row], schema_overrides=missing)})
 
 
 def log(key: str, store: Store | None = None) -> str:
@@ -208,15 +233,17 @@ def read(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
 def _time(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return None if seconds is None else _utc(seconds)
 
 
 def _kill(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _last_attempt(store: Store, key: str) -> int:
@@ -226,6 +253,6 @@ def _last_attempt(store: Store, key: str) -> int:
 
 def _prune(store: Store) -> None:
     """Removes the folders of all but the newest ended jobs; their rows in `jobs` stay."""
-    ended = sorted((store.root / "jobs").glob("*/outcome.json"), key=lambda path: path.stat().st_mtime)
-    for path in ended[:-KEPT]:
+    ended = (store.root / "jobs").glob("*/outcome.json")
+    for path in sorted(ended, key=lambda path: path.stat().st_mtime)[:-KEPT]:
         shutil.rmtree(path.parent, ignore_errors=True)

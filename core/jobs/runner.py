@@ -62,6 +62,10 @@ def spawn(store: Store, key: str) -> subprocess.Popen[bytes]:
     with (queue.folder(store, key) / "log.txt").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "core.worker", key],
-            cwd=ROOT, env=os.environ | {"MEMSIG_CACHE": str(store.root)},
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            cwd=ROOT,
+            env=os.environ | {"MEMSIG_CACHE": str(store.root)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )

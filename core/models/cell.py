@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
-Unroll = Callable[[nn.Module, Tensor], dict[str, Tensor]]
+# A cell of one's own is any module, so the layer is not narrowed to torch's own here.
+Unroll = Callable[[Any, Tensor], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The character language model and its training loop (paper, section 4).
 
-    g̃_{t+1} = argmax W_P · RNN(W_C · one-hot(g_t)) + b_P
+g̃_{t+1} = argmax W_P · RNN(W_C · one-hot(g_t)) + b_P
 """
 
 from __future__ import annotations
@@ -119,8 +119,18 @@ class Run:
         self.spec, self.device = spec, device
         self.best: dict[str, Tensor] = {}
         self.facts: dict[str, Any] = dict(
-            sweep=0, epoch=0, batch=0, epoch_symbols=0, epoch_loss=0.0, stale=0, symbols=0, seconds=0.0,
-            perplexity=math.inf, keep=spec.budget.keeps[0], curve=[], sweep_best=math.inf,
+            sweep=0,
+            epoch=0,
+            batch=0,
+            epoch_symbols=0,
+            epoch_loss=0.0,
+            stale=0,
+            symbols=0,
+            seconds=0.0,
+            perplexity=math.inf,
+            keep=spec.budget.keeps[0],
+            curve=[],
+            sweep_best=math.inf,
         )
         self.restart()
 
@@ -197,7 +207,8 @@ def train(
 
                 symbols = int((predict != PAD).sum())
                 facts |= dict(
-                    batch=batch + 1, symbols=facts["symbols"] + symbols,
+                    batch=batch + 1,
+                    symbols=facts["symbols"] + symbols,
                     epoch_symbols=facts["epoch_symbols"] + symbols,
                     epoch_loss=facts["epoch_loss"] + loss.item() * symbols,
                     seconds=time.monotonic() - started,
@@ -210,11 +221,17 @@ def train(
                     saved_at = time.monotonic()
 
             perplexity, _, _ = evaluate(run.model, corpus.dev, dev, device)
-            facts["curve"].append(dict(
-                keep=keep, epoch=facts["epoch"] + 1, symbols=facts["symbols"],
-                train_bits=facts["epoch_loss"] / facts["epoch_symbols"] / math.log(2), dev_perplexity=perplexity,
-                learning_rate=run.optimizer.param_groups[0]["lr"], seconds=facts["seconds"],
-            ))
+            facts["curve"].append(
+                dict(
+                    keep=keep,
+                    epoch=facts["epoch"] + 1,
+                    symbols=facts["symbols"],
+                    train_bits=facts["epoch_loss"] / facts["epoch_symbols"] / math.log(2),
+                    dev_perplexity=perplexity,
+                    learning_rate=run.optimizer.param_groups[0]["lr"],
+                    seconds=facts["seconds"],
+                )
+            )
             progress(whole, f"epoch {facts['epoch'] + 1}: dev perplexity {perplexity:.3f}")
             facts["stale"] = 0 if perplexity < facts["sweep_best"] else facts["stale"] + 1
             facts["sweep_best"] = min(perplexity, facts["sweep_best"])

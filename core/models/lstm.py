@@ -17,13 +17,14 @@ def unroll(layer: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
 
     x: [time, batch, inputs] -> {"c", "h"}: [time, batch, hidden].
     """
+    weights = dict(layer.named_parameters())
     h, _ = layer(x)
     steps, _, hidden = h.shape
     rows = 3 * hidden  # torch stacks i, f, g, o; c needs no output gate
-    gates = x @ layer.weight_ih_l0[:rows].T
-    gates[1:] += h[:-1] @ layer.weight_hh_l0[:rows].T
+    gates = x @ weights["weight_ih_l0"][:rows].T
+    gates[1:] += h[:-1] @ weights["weight_hh_l0"][:rows].T
     if layer.bias:
-        gates += layer.bias_ih_l0[:rows] + layer.bias_hh_l0[:rows]
+        gates += (weights["bias_ih_l0"] + weights["bias_hh_l0"])[:rows]
     c = torch.empty_like(h)
     for t in range(steps):  # one step's gates stay in the processor's cache
         i, f, g = gates[t].chunk(3, 1)

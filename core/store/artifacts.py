@@ -16,12 +16,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import diskcache
 from diskcache.core import MODE_BINARY, MODE_RAW, UNKNOWN
 
-from core.store.files import StoreError, full, is_full
+from core.store.files import full, is_full
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class Artifacts:
 
         def work() -> bytes | None:
             try:
-                return self._cache.get(key)  # type: ignore[no-any-return]
+                return self._cache.get(key)
             except Damaged:
                 return self._recheck(key)
 
@@ -143,7 +143,7 @@ class Artifacts:
     def keys(self) -> list[str]:
         """All keys, oldest first."""
         return self._attempt(
-            lambda: [key for key in self._rows("SELECT key FROM Cache ORDER BY rowid")]
+            lambda: self._rows("SELECT key FROM Cache ORDER BY rowid")
         )
 
     def size(self) -> int:
@@ -196,7 +196,7 @@ class Artifacts:
             words in str(error) for words in ("malformed", "not a database")
         )
         if not (broken and again):
-            _raise(error)
+            raise error
         log.warning("the index of the artifacts is damaged and starts anew: %s", error)
         with suppress(AttributeError):
             self._cache.close()
@@ -208,7 +208,7 @@ class Artifacts:
         """Drop the damaged entry, unless another process has replaced it meanwhile."""
         with self._cache.transact(retry=True):
             try:
-                return self._cache.get(key)  # type: ignore[no-any-return]
+                return self._cache.get(key)
             except Damaged as error:
                 log.warning("artifact %s is dropped, to be computed again: %s", key, error)
                 self._cache.delete(key, retry=True)
@@ -224,9 +224,3 @@ def _modified(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return float("inf")
-
-
-def _raise(error: Exception) -> NoReturn:
-    if isinstance(error, diskcache.Timeout):
-        raise StoreError("The artifact index is locked: try again in a moment.") from error
-    raise error

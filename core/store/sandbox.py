@@ -45,6 +45,9 @@ _SERVER = re.compile(
 )
 _PATH = re.compile(r"""(?<![\w)\]])(?:[A-Za-z]:)?[/\\][^\s"'`,;)]+""")
 
+# Days since 1970 of the first and last date that Python has.
+_DAYS = (-719_162, 2_932_896)
+
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -91,25 +94,28 @@ def run_sql(
     answer = json.loads(header)
     if "error" in answer:
         raise BadInput(_sentence(answer["error"]))
-    return SqlResult(plain(pl.read_ipc_stream(body)), answer["truncated"])
+    frame = plain(pl.read_ipc_stream(body))
+    _check_dates(frame)
+    return SqlResult(frame, answer["truncated"])
 
 
 def _run_child(
     sql: str, seconds: float, rows: int, memory_mb: int, store: Store
 ) -> tuple[bytes, int, bool]:
     """The child's output, its exit code, and whether it ran out of time."""
-    request = {
-        "sql": sql, "rows": rows, "bytes": MAX_BYTES, "memory_mb": memory_mb, "seconds": seconds,
-    }  # fmt: skip
     base = "/tmp" if os.access("/tmp", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="sql-", dir=base, ignore_cleanup_errors=True) as folder:
+        request = {
+            "folder": folder, "sql": sql, "rows": rows, "bytes": MAX_BYTES,
+            "memory_mb": memory_mb, "seconds": seconds,
+        }  # fmt: skip
         _place(store, Path(folder, "signatures.duckdb"))
         child = subprocess.Popen(
             [sys.executable, "-I", str(CHILD)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=folder,
+            cwd="/",
             env={"LC_ALL": "C.UTF-8"},
             start_new_session=True,
         )
@@ -138,6 +144,14 @@ def _run_child(
                 child.kill()
                 child.wait()
         return data, child.returncode, stopped.is_set()
+
+
+def _check_dates(frame: pl.DataFrame) -> None:
+    """DuckDB's calendar reaches further than Python's, which would fail only when shown."""
+    for column in frame.select(pl.selectors.date(), pl.selectors.datetime()):
+        days = column.dt.replace_time_zone(None) if column.dtype != pl.Date else column
+        if not days.cast(pl.Date).to_physical().is_between(*_DAYS).all():
+            raise BadInput("The result has dates outside years 1 to 9999; cast them to VARCHAR.")
 
 
 def _place(store: Store, path: Path) -> None:

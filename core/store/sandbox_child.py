@@ -28,7 +28,8 @@ NO_FILES = "Files and settings of the server cannot be reached here; ask about t
 UNSHOWN = "The result cannot be shown as a table; cast its columns to VARCHAR."
 PIVOT = "PIVOT has to name its values here: PIVOT … ON column IN (value, …)."
 # What polars cannot take from Arrow is sent as text.
-_AS_TEXT = re.compile(r"\b(INTERVAL|UUID|BIT|MAP|UNION|VARIANT|GEOMETRY|TIME WITH|TIMETZ|BIGNUM)")
+_FOREIGN = re.compile(r"\b(INTERVAL|UUID|BIT|MAP|UNION|VARIANT|GEOMETRY|TIME WITH|TIMETZ|BIGNUM)")
+_NESTED_DATE = re.compile(r"(?=.*[\[(])(?=.*\b(DATE|TIMESTAMP))", re.DOTALL)
 
 
 class Refused(Exception):
@@ -53,9 +54,10 @@ def limit(memory_mb: int, seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def connect(memory_mb: int) -> duckdb.DuckDBPyConnection:
-    """The database in the working folder, which is gone once it is open."""
-    connection = duckdb.connect("signatures.duckdb", read_only=True, config={"threads": "2"})
+def connect(folder: str, memory_mb: int) -> duckdb.DuckDBPyConnection:
+    """The database in `folder`; the folder is gone once it is open."""
+    path = os.path.join(folder, "signatures.duckdb")
+    connection = duckdb.connect(path, read_only=True, config={"threads": "2"})
     # In this order: the last two forbid what comes before them.
     for name, value in (
         ("memory_limit", f"'{memory_mb * 6 // 10}MB'"),
@@ -69,9 +71,8 @@ def connect(memory_mb: int) -> duckdb.DuckDBPyConnection:
         ("lock_configuration", "true"),
     ):
         connection.execute(f"SET {name} = {value}")
-    os.unlink("signatures.duckdb")
-    os.rmdir(os.getcwd())
-    os.chdir("/")
+    os.unlink(path)
+    os.rmdir(folder)
     return connection
 
 
@@ -100,7 +101,8 @@ def readable(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement)
     names = unique(relation.columns)
     if len(names) > MAX_COLUMNS:
         raise Refused(f"The result has more than {MAX_COLUMNS:,} columns; select fewer.")
-    as_text = [bool(_AS_TEXT.search(str(kind).upper())) for kind in relation.types]
+    kinds = [str(kind).upper() for kind in relation.types]
+    as_text = [bool(_FOREIGN.search(kind) or _NESTED_DATE.match(kind)) for kind in kinds]
     if any(as_text):
         inner = statement.query.strip().rstrip(";")
         places = [f"c{i}" for i in range(len(names))]
@@ -147,7 +149,7 @@ def rows_of(relation: Any, names: list[str], rows: int, most: int) -> tuple[byte
 
 def plain(message: str, too_much: str) -> str:
     """The message, or a clearer one where DuckDB speaks of its own inner matters."""
-    if "bad_alloc" in message:
+    if "bad_alloc" in message or message.startswith("Out of Memory"):
         return too_much
     if "read-only mode" in message:
         return READ_ONLY
@@ -168,7 +170,7 @@ def main() -> None:
     header: dict[str, Any]
     body = b""
     try:
-        connection = connect(memory_mb)
+        connection = connect(request["folder"], memory_mb)
         limit(memory_mb, request["seconds"])
         relation, names = readable(connection, one_query(connection, request["sql"]))
         body, truncated = rows_of(relation, names, request["rows"], request["bytes"])
@@ -177,7 +179,8 @@ def main() -> None:
         header = {"error": too_much}
     except duckdb.PermissionException:
         header = {"error": NO_FILES}
-    except (Refused, duckdb.Error) as error:
+    except (Refused, duckdb.Error, OSError, pa.ArrowException) as error:
+        # What goes wrong while rows arrive comes from Arrow's reader, in DuckDB's words.
         header = {"error": plain(str(error), too_much)}
     except Exception:
         header = {"error": UNSHOWN}

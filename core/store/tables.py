@@ -54,7 +54,8 @@ REPLACED = ("jobs",)
 
 GENERATIONS_KEPT = 3
 CATCH_UP_SECONDS = 1.0  # rows unpublished for longer were left by a killed or waiting process
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 60.0  # for other writers of this product
+LOCK_SECONDS = 10.0  # for another program that looks at the live file
 
 
 class Tables:
@@ -137,7 +138,7 @@ class Tables:
     def _open_live(self) -> duckdb.DuckDBPyConnection:
         if not self.live.exists():
             self._build()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LOCK_SECONDS
         while True:
             try:
                 live = duckdb.connect(str(self.live))

@@ -1,0 +1,129 @@
+"""A small store with one finished signature and its linear preview, made of invented numbers."""
+
+from __future__ import annotations
+
+import math
+import random
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+import core
+from core.specs import SignatureSpec
+from core.store import Store
+from core.text import SYMBOLS
+
+TEXT = "\n".join(
+    f"the {word} fox, number {number}, quickly jumps over the lazy dog's {word} bed."
+    for number in range(40)
+    for word in ("brown", "grey", "red", "old", "young", "quiet", "happy", "small")
+)
+MADE = datetime(2026, 1, 2, 3, 4, 5)
+MACHINE = {"device": "cpu", "threads": 2, "machine": "a test machine", "created": MADE}
+FREQUENT = dict(zip(" etaoinshrdlucmfwygpbvk.,'xjq#z", range(31, 0, -1), strict=True))
+
+
+def prepare(root: Path, **choices: object) -> SignatureSpec:
+    """Fill the store at `root` with a signature of these choices on a small text; its spec."""
+    store = Store(root)
+    corpus = core.add_corpus(TEXT.encode(), "tiny", "line")
+    spec = core.signature_spec(corpus, **({"profile": "smoke"} | choices))
+    for part, strength in ((spec.untrained(), 0.6), (spec.preview(), 0.8), (spec, 1.0)):
+        store.take_in(tables(part, strength), {})
+    return spec
+
+
+def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
+    """The rows of one signature and of its model; more strength, more memory."""
+    model, chance = spec.model, random.Random(0)
+    symbols = [symbol for symbol in SYMBOLS if symbol in FREQUENT]
+    recall, confusion = [], []
+    for lag in range(spec.max_lag + 1):
+        rows = [_cell(spec.key, lag, symbol, strength, chance) for symbol in symbols]
+        total, right = (sum(row[column] for row in rows) for column in ("n", "correct"))
+        whole = _row(spec.key, lag, None, total, right / total)
+        recall += [*rows, whole | {"majority": 0.18, "current": 0.3 if lag else 1.0, "bits": 2.0}]
+        for row in rows:
+            wrong = row["n"] - row["correct"]
+            guess = "e" if row["symbol"] != "e" else " "
+            third = wrong // 3
+            pairs = [(row["symbol"], row["correct"]), (guess, wrong - third), ("t", third)]
+            merged: dict[str, int] = {}
+            for answer, n in pairs:
+                merged[answer] = merged.get(answer, 0) + n
+            confusion += [
+                {"signature": spec.key, "lag": lag, "truth": row["symbol"], "guess": answer, "n": n}
+                for answer, n in merged.items()
+                if n
+            ]
+    forward = [
+        {"model": model.key, "corpus": spec.corpus.content} | _ahead(symbol, chance)
+        for symbol in [*symbols, None]
+    ]
+    curve = [
+        {
+            "model": model.key, "keep": 1.0, "epoch": step / 4, "symbols": 10_000 * step,
+            "train_bits": 2.4 + 2 / step, "dev_perplexity": 6 + 9 / step if step % 4 == 0 else None,
+            "learning_rate": 0.005, "seconds": 2.0 * step,
+        }
+        for step in range(1, 17)
+    ]  # fmt: skip
+    return {
+        "models": pl.DataFrame([_model(spec)]),
+        "training_curve": pl.DataFrame(curve),
+        "predictions": pl.DataFrame(forward, infer_schema_length=None),
+        "signatures": pl.DataFrame([_signature(spec)], schema_overrides={"untrained": pl.String}),
+        "recall": pl.DataFrame(recall, infer_schema_length=None),
+        "confusion": pl.DataFrame(confusion),
+    }
+
+
+def _row(key: str, lag: int, symbol: str | None, n: int, accuracy: float) -> dict[str, object]:
+    half = 1.96 * math.sqrt(accuracy * (1 - accuracy) / n)
+    return {
+        "signature": key, "lag": lag, "symbol": symbol, "n": n, "correct": round(accuracy * n),
+        "accuracy": accuracy, "low": max(0.0, accuracy - half), "high": min(1.0, accuracy + half),
+        "bits": None, "majority": 0.0, "current": 0.0, "precision": None,
+    }  # fmt: skip
+
+
+def _cell(key: str, lag: int, symbol: str, strength: float, chance: random.Random) -> dict:
+    often = FREQUENT[symbol] / 31
+    reach = strength * (2.5 + 2.5 * often + chance.uniform(-0.6, 1.0) + (symbol in "qk"))
+    base = {" ": 0.8, "e": 0.25}.get(symbol, 0.02)
+    remembered = 1 / (1 + math.exp(1.2 * (lag - reach - 0.7)))
+    row = _row(key, lag, symbol, 20 + 40 * FREQUENT[symbol], base + (0.99 - base) * remembered)
+    floors = {"majority": float(symbol == " "), "current": 0.5 * (symbol == " " and lag > 0)}
+    return row | floors | {"precision": 0.2 + 0.75 * remembered}
+
+
+def _ahead(symbol: str | None, chance: random.Random) -> dict[str, object]:
+    known = {"q": 0.04, "y": 0.74, "k": 0.6, "e": 0.66, ".": 0.58, " ": 0.85, None: 0.5}
+    accuracy = known.get(symbol, chance.uniform(0.1, 0.6))
+    row = _row("", 0, symbol, 20 + 40 * FREQUENT.get(symbol or "e", 1), accuracy)
+    return {k: row[k] for k in ("symbol", "n", "correct", "accuracy", "low", "high")}
+
+
+def _model(spec: SignatureSpec) -> dict[str, object]:
+    model = spec.model
+    return MACHINE | {
+        "key": model.key, "kind": model.kind, "cell": model.cell, "layers": model.layers,
+        "hidden": model.hidden, "corpus": model.corpus.content, "trained": model.trained,
+        "profile": model.profile, "seed": model.seed, "parameters": 30_000, "keep": 1.0,
+        "dev_perplexity": 6.4, "test_perplexity": 6.52, "train_symbols": 160_000, "epochs": 4.0,
+        "seconds": 61.0, "spec": model.model_dump_json(),
+    }  # fmt: skip
+
+
+def _signature(spec: SignatureSpec) -> dict[str, object]:
+    linear = spec.decoder == "linear"
+    return MACHINE | {
+        "key": spec.key, "model": spec.model.key, "layer": spec.layer, "state": spec.state,
+        "corpus": spec.corpus.content, "decoder": spec.decoder, "width": None if linear else 240,
+        "depth": 0 if linear else 1, "max_lag": spec.max_lag,
+        "keeps": [1.0] * (spec.max_lag + 1), "profile": spec.profile, "seed": spec.seed,
+        "parameters": 40_000, "untrained": spec.untrained().key if spec.model.trained else None,
+        "train_states": 10_000, "dev_states": 4_000, "test_states": 6_000, "seconds": 31.0,
+        "spec": spec.model_dump_json(),
+    }  # fmt: skip

@@ -1,0 +1,171 @@
+"""Both pages, run by streamlit's own test driver on a prepared store; no job runner is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import core
+from app.widgets import queries
+from core import jobs
+from core.specs import SignatureSpec
+from tests.app.prepared import TEXT, prepare
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SignatureSpec:
+    monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
+    monkeypatch.setenv("MEMSIG_PROFILE", "smoke")
+    return prepare(tmp_path)
+
+
+def opened(**address: object) -> AppTest:
+    page = AppTest.from_file(str(MAIN), default_timeout=60)
+    page.query_params.update({name: str(value) for name, value in address.items()})
+    return page.run()
+
+
+def said(page: AppTest) -> str:
+    parts = [*page.html, *page.caption, *page.markdown, *page.warning, *page.error, *page.success]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def charts(page: AppTest) -> int:
+    return len(page.get("plotly_chart"))
+
+
+def test_signature_draws_what_is_there(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content)
+    assert not page.exception and not page.error
+    assert charts(page) == 4
+    for part in ("GRU [1,80] on tiny", "perplexity 6.520", "smoke, seed 0", "a test machine"):
+        assert part in said(page)
+    assert jobs.listing() == []
+
+
+def test_shown_sql_runs_as_it_is(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content)
+    shown = [code.value for code in page.code]
+    assert len(shown) >= 7
+    for sql in shown:
+        assert core.query(sql).height
+    assert any(spec.key in sql for sql in shown)
+
+
+def test_the_view_is_in_the_url(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content, lag=2, symbol="q")
+    assert "Answers where <b>q</b> was read 2 ago" in said(page)
+    assert page.query_params["profile"] == "smoke"
+    assert page.query_params["hidden"] == "80"
+    page.button(key="step-Down").click().run()
+    assert page.query_params["lag"] == "3"
+    assert "Answers where <b>q</b> was read 3 ago" in said(page)
+
+
+def test_choices_survive_a_visit_to_another_page(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content)
+    page.selectbox(key="choice-cell").select("lstm").run()
+    assert page.selectbox(key="choice-state").value == "c"
+    page.switch_page("pages/library.py").run()
+    assert not page.exception
+    page.query_params.clear()
+    page.switch_page("pages/signature.py").run()
+    assert page.selectbox(key="choice-cell").value == "lstm"
+    assert page.query_params["cell"] == "lstm"
+
+
+def test_missing_work_below_the_limit_starts_by_itself_once(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content, cell="lstm")
+    [job] = jobs.listing()
+    assert job.spec.model.cell == "lstm" and job.who == "test@example.com"
+    page.run()
+    opened(corpus=spec.corpus.content, cell="lstm")
+    assert len(jobs.listing()) == 1
+    assert charts(page) == 0
+    page.run()
+    assert "Waiting" in said(page)
+
+
+def test_missing_work_above_the_limit_waits_for_a_click(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content, profile="paper")
+    assert jobs.listing() == []
+    assert "Not computed yet" in said(page) and "about" in said(page)
+    page.button(key="begin").click().run()
+    assert [job.spec.profile for job in jobs.listing()] == ["paper"]
+
+
+def test_a_canceled_job_is_not_restarted_until_asked(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content, cell="lstm")
+    page.run()
+    [job] = jobs.listing()
+    page.button(key=f"strip-cancel-{job.key}").click().run()
+    assert jobs.find(job.key).status == "cancelled"
+    assert "Cancelled" in said(page)
+    page.button(key="again").click().run()
+    assert jobs.find(job.key).live
+
+
+def test_the_preview_is_shown_first_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: SignatureSpec
+) -> None:
+    sql = queries.fill("SELECT key FROM signatures WHERE key = {key}", key=spec.preview().key)
+    assert core.query(sql).height
+    from tests.app import prepared
+
+    other = core.signature_spec(spec.corpus, cell="lstm", profile="smoke")
+    core_store = prepared.Store(tmp_path)
+    core_store.take_in(prepared.tables(other.preview(), 0.8), {})
+    page = opened(corpus=spec.corpus.content, cell="lstm")
+    assert "Recall by lag and symbol, linear preview" in said(page)
+    assert charts(page) == 4
+
+
+def test_an_odd_address_falls_back_to_the_defaults(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content, cell="transformer", layers="-3", lag="x", hidden="")
+    assert not page.exception and not page.error
+    assert page.selectbox(key="choice-cell").value == "gru"
+    assert page.selectbox(key="choice-layers").value == 1
+
+
+def test_an_unexpected_error_is_one_sentence(
+    spec: SignatureSpec, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: str) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(core, "find_corpus", broken, raising=False)
+    page = opened(corpus=spec.corpus.content)
+    assert not page.exception
+    assert len(page.error) == 1 and "secret" not in said(page)
+    assert "secret detail" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["Corpora", "Models", "Signatures", "Jobs", "Space"])
+def test_library_shows_every_part(spec: SignatureSpec, part: str) -> None:
+    page = opened().switch_page("pages/library.py")
+    page.query_params["part"] = part
+    page.run()
+    assert not page.exception and not page.error
+    assert len(page.dataframe) == 1
+
+
+def upload(page: AppTest, data: bytes, name: str) -> AppTest:
+    page.file_uploader(key="upload-file").upload(name, data, "text/plain")
+    next(button for button in page.button if button.label == "Add").click()
+    return page.run()
+
+
+def test_library_takes_a_text_and_refuses_a_bad_one(spec: SignatureSpec) -> None:
+    page = opened().switch_page("pages/library.py").run()
+    upload(page, TEXT.replace("fox", "hen").encode(), "hens.txt")
+    assert "hens" in core.query("SELECT name FROM corpora")["name"].to_list()
+    before = core.query("SELECT * FROM corpora").height
+    for bad in (b"", b"\xff\xfe\x00\x01binary", b"one line only"):
+        upload(page, bad, "bad.txt")
+        assert not page.exception and not page.error
+        assert len(page.warning) == 1
+    assert core.query("SELECT * FROM corpora").height == before

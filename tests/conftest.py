@@ -1,0 +1,36 @@
+"""What every test shares: a cache folder of its own, one thread, a small text."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.store import Store
+
+
+# The nets of the tests are small: a second thread would mostly wait for the first.
+os.environ["MEMSIG_THREADS"] = "1"
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store, which is also what MEMSIG_CACHE points to."""
+    monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path / "cache"))
+    return Store()
+
+
+@pytest.fixture(scope="session")
+def text() -> bytes:
+    """A small text with structure to learn: 400 lines of a few words in varying order."""
+    import random
+
+    words = (
+        "the quick brown fox jumps over a lazy dog, and then it sleeps. why not, asked zoe".split()
+    )
+    chance = random.Random(0)
+    lines = [" ".join(chance.choices(words, k=chance.randint(5, 9))) for _ in range(400)]
+    return "\n".join(lines).encode()

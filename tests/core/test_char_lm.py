@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from core.batches import PAD, bucketed, padded, sample
+from core.corpora import Corpus, Segments, from_text
+from core.models import char_lm
+from core.profiles import PROFILES
+from core.specs import ModelSpec
+from core.text import BOS, EOS
+
+
+@pytest.fixture(scope="module")
+def corpus(text: bytes) -> Corpus:
+    return from_text(text, "words")
+
+
+def spec(corpus: Corpus, **changes: object) -> ModelSpec:
+    budget = PROFILES["smoke"].training.model_copy(
+        update={"epochs": 3, "patience": 3, "batch": 512, "symbols": None, **changes}
+    )
+    return ModelSpec(
+        corpus=corpus.spec, cell="gru", layers=2, hidden=16, profile="smoke", budget=budget
+    )
+
+
+class Memory:
+    """A checkpoint that keeps everything and dies after so many saves."""
+
+    def __init__(self, saves: int | None = None) -> None:
+        self.saved: list[bytes] = []
+        self.left = saves
+
+    def load(self) -> bytes | None:
+        return self.saved[-1] if self.saved else None
+
+    def save(self, data: bytes) -> None:
+        self.saved.append(data)
+        if self.left is not None:
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+
+
+def test_training_learns_and_reports(corpus: Corpus) -> None:
+    seen: list[float] = []
+    mine = spec(corpus, epochs=8, learning_rate=2e-2)
+    weights, facts = char_lm.train(mine, corpus, lambda f, m: seen.append(f))
+    assert facts["perplexity"] < 4  # of 34 symbols; the words repeat
+    assert seen == sorted(seen) and 0.9 < seen[-1] <= 1
+    assert [row["epoch"] for row in facts["curve"]] == list(range(1, 9))
+    assert facts["symbols"] == 8 * (corpus.train.total + len(corpus.train))
+    model = char_lm.load(mine, weights)
+    perplexity, _, _ = char_lm.evaluate(model, corpus.dev, np.arange(len(corpus.dev)), "cpu")
+    assert perplexity == pytest.approx(facts["perplexity"])
+
+
+@pytest.mark.parametrize("keeps", [(0.9,), (0.8, 1.0)])
+def test_a_killed_and_resumed_run_gives_the_same_weights(
+    corpus: Corpus, keeps: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(char_lm, "CHECKPOINT_SECONDS", 0.0)  # after every minibatch
+    expected, facts = char_lm.train(spec(corpus, keeps=keeps), corpus)
+    checkpoint = Memory()
+    torch.manual_seed(99)  # what ran before must not matter
+    for saves in (7, 40, 31, 1, None):
+        checkpoint.left = saves
+        try:
+            got, resumed = char_lm.train(spec(corpus, keeps=keeps), corpus, checkpoint=checkpoint)
+        except KeyboardInterrupt:
+            continue
+    assert len(checkpoint.saved) > 79
+    assert got == expected
+    timeless = [{k: v for k, v in row.items() if k != "seconds"} for row in resumed["curve"]]
+    assert timeless == [{k: v for k, v in row.items() if k != "seconds"} for row in facts["curve"]]
+
+
+def test_early_stopping_keeps_the_best_epoch(corpus: Corpus) -> None:
+    """With an absurd learning rate the first epochs are the best ones."""
+    hasty = spec(corpus, learning_rate=0.5, epochs=12, patience=2)
+    _, facts = char_lm.train(hasty, corpus)
+    curve = [row["dev_perplexity"] for row in facts["curve"]]
+    assert facts["perplexity"] == min(curve)
+    assert len(curve) < 12 and curve.index(min(curve)) == len(curve) - 3
+
+
+def test_an_untrained_network_is_the_initial_one(corpus: Corpus) -> None:
+    weights, facts = char_lm.train(spec(corpus).untrained(), corpus)
+    assert facts["curve"] == [] and 25 < facts["perplexity"] < 45
+    fresh = char_lm.build(spec(corpus)).state_dict()
+    loaded = char_lm.load(spec(corpus), weights).state_dict()
+    assert all(torch.equal(fresh[name], loaded[name]) for name in fresh)
+
+
+def test_perplexity_counts_the_end_but_not_the_start() -> None:
+    segments = Segments.of(["ab", "b"])
+    model = char_lm.CharLM("gru", 1, 4)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.zero_()
+        model.projection.bias[0] = 5.0  # always 'a'
+    perplexity, n, correct = char_lm.evaluate(model, segments, np.arange(2), "cpu")
+    assert n.sum().item() == 5  # a b </s>, b </s>
+    assert n[0].nonzero().squeeze().tolist() == [0, 1, EOS]
+    assert correct.sum().item() == 1
+    other = math.log(math.exp(5) + 33)
+    assert perplexity == pytest.approx(math.exp((other - 5 + 4 * other) / 5))
+
+
+def test_batches_hold_every_segment_once_and_little_padding() -> None:
+    lengths = np.random.default_rng(0).integers(1, 120, 3000)
+    for order in (None, 0, 1):
+        batches = bucketed(lengths, 2048, order)
+        assert sorted(np.concatenate(batches)) == list(range(3000))
+        area = sum((lengths[batch].max() + 1) * len(batch) for batch in batches)
+        assert area < 1.1 * (lengths + 1).sum()
+        assert max((lengths[batch].max() + 1) * len(batch) for batch in batches) <= 2048 * 1.2  # by the jitter
+    assert [b.tolist() for b in bucketed(lengths, 2048, 0)] != [
+        b.tolist() for b in bucketed(lengths, 2048, 1)
+    ]
+
+
+def test_padding() -> None:
+    read, predict = padded(Segments.of(["ab", "c"]), np.array([0, 1]))
+    assert read.T.tolist() == [[BOS, 0, 1], [BOS, 2, EOS]]
+    assert predict.T.tolist() == [[0, 1, EOS], [2, EOS, PAD]]
+
+
+def test_sample_takes_about_as_many_symbols_as_asked() -> None:
+    segments = Segments.of(["abcde" * (1 + i % 7) for i in range(200)])
+    rows = sample(segments, 1000, seed=0)
+    assert 1000 <= segments.lengths[rows].sum() < 1035
+    assert len(set(rows)) == len(rows) and list(rows) == sorted(rows)
+    assert list(sample(segments, None, 0)) == list(range(200))

@@ -1,0 +1,265 @@
+"""The bank against separately trained decoders, the linear preview against a direct solution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call, stack_module_state
+from torch.nn import functional
+
+from core import decoders, linear
+from core.decoders import Bank, Chunk, MaskPool, decoder_parameters, width_for
+from core.specs import DecoderBudget
+
+CPU = torch.device("cpu")
+BUDGET = DecoderBudget(
+    states=None, dev_states=None, test_states=None, epochs=3, batch=128, learning_rate=1e-2,
+    keeps=(1.0,), widths=(1.0,), depth=1,
+)  # fmt: skip
+
+
+class Arrays:
+    """A source of arrays, in chunks of `size` states."""
+
+    def __init__(self, states: np.ndarray, targets: np.ndarray, n_symbols: int, size: int) -> None:
+        self.states, self.targets, self.n_symbols, self.size = states, targets, n_symbols, size
+        self.dim, self.lags = states.shape[1], targets.shape[1]
+
+    def chunks(self, order: int | None = None) -> Iterator[Chunk]:
+        starts = np.arange(0, len(self.states), self.size)
+        if order is not None:
+            starts = np.random.default_rng(order).permutation(starts)
+        for start in starts:
+            part = slice(start, start + self.size)
+            states, targets = self.states[part], self.targets[part]
+            yield Chunk(states, targets, np.full(len(states), start))
+
+
+def delay_line(n: int, slots: int, lags: int, seed: int, n_symbols: int = 6) -> Arrays:
+    """States that hold exactly the last `slots` symbols of segments of 25, one-hot."""
+    symbols = np.random.default_rng(seed).integers(0, n_symbols, n)
+    step = np.arange(n) % 25
+    targets = np.stack([np.where(step >= d, np.roll(symbols, d), -1) for d in range(lags)], 1)
+    held = np.stack([np.where(step >= d, np.roll(symbols, d), n_symbols) for d in range(slots)], 1)
+    states = np.eye(n_symbols + 1, dtype=np.float32)[held][..., :n_symbols].reshape(n, -1)
+    return Arrays(states, targets, n_symbols, 400)
+
+
+def noise(n: int, dim: int, lags: int, seed: int, n_symbols: int = 5) -> Arrays:
+    """States that know a little about lag 0, with a fifth of all targets missing."""
+    rng = np.random.default_rng(seed)
+    states = rng.normal(2.0, 3.0, (n, dim)).astype(np.float32)
+    targets = rng.integers(0, n_symbols, (n, lags))
+    states[:, 0] += targets[:, 0]
+    targets[rng.random(targets.shape) < 0.2] = -1
+    return Arrays(states, targets, n_symbols, 300)
+
+
+def as_modules(bank: Bank, width: int) -> list[nn.Sequential]:
+    """Each decoder of the bank as ordinary layers with the same weights, padding left out."""
+    modules = []
+    for index in range(len(bank.members)):
+        parts: list[nn.Module] = []
+        for number, (weight, bias) in enumerate(bank.layers):
+            last = number == len(bank.layers) - 1
+            outer = weight.shape[1] if last else width
+            inner = weight.shape[2] if number == 0 else width
+            layer = nn.Linear(inner, outer)
+            layer.load_state_dict(
+                {"weight": weight[index, :outer, :inner], "bias": bias[index, 0, :outer]}
+            )
+            parts += [layer] if last else [layer, nn.ReLU()]
+        modules.append(nn.Sequential(*parts))
+    return modules
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("keep", [1.0, 0.7])
+def test_bank_equals_separately_trained_decoders(
+    depth: int, keep: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dim, width, n_symbols, lags, batch = 12, 21, 5, 3, 64
+    bank = Bank(dim, n_symbols, width, depth, {keep: list(range(lags))}, batch, 3, CPU)
+    masks: list[torch.Tensor] = []
+    take = MaskPool.take
+
+    def recorded(pool: MaskPool, *shape: int) -> torch.Tensor:
+        mask = take(pool, *shape)
+        masks.append(mask.clone())
+        return mask
+
+    monkeypatch.setattr(MaskPool, "take", recorded)
+    modules = as_modules(bank, width)
+    template = modules[0]
+    stacked, _ = stack_module_state(modules)
+    optimizer = torch.optim.Adam(stacked.values())
+
+    def loss(values: dict[str, torch.Tensor], index: int, inputs: torch.Tensor,
+             truth: torch.Tensor, used: list[torch.Tensor]) -> torch.Tensor:  # fmt: skip
+        hidden = inputs * used[0]
+        for number, layer in enumerate(template):
+            own = {k.split(".")[1]: v[index] for k, v in values.items() if k[0] == str(number)}
+            hidden = functional_call(layer, own, (hidden,)) if own else layer(hidden)
+            if isinstance(layer, nn.ReLU):
+                hidden = hidden * used[number // 2 + 1]
+        return functional.cross_entropy(hidden, truth, ignore_index=-1)
+
+    source = noise(batch * 6, dim, lags, 1)
+    for start in range(0, len(source.states), batch):
+        inputs = torch.from_numpy(source.states[start : start + batch])
+        truth = torch.from_numpy(source.targets[start : start + batch])
+        rate = 1e-3 * (1 + start)
+        masks.clear()
+        bank.step(inputs, truth, rate)
+        optimizer.zero_grad()
+        for index in range(lags):
+            used = masks[index * (depth + 1) :][: depth + 1]
+            used = [used[0], *(mask[:, :width] for mask in used[1:])] if used else []
+            used = used or [torch.ones(())] * (depth + 1)
+            loss(stacked, index, inputs, truth[:, index], used).backward()
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step()
+    assert len(masks) == (0 if keep == 1 else lags * (depth + 1))
+    for number, (weight, bias) in enumerate(bank.layers):
+        expected = stacked[f"{2 * number}.weight"], stacked[f"{2 * number}.bias"]
+        outer, inner = expected[0].shape[1:]
+        torch.testing.assert_close(weight[:, :outer, :inner], expected[0], rtol=1e-3, atol=2e-5)
+        torch.testing.assert_close(bias[:, 0, :outer], expected[1], rtol=1e-3, atol=2e-5)
+        assert not weight[:, outer:].any() and not weight[:, :, inner:].any()
+
+
+def test_delay_line_is_recalled_exactly_as_far_as_it_reaches() -> None:
+    fit, check = delay_line(8000, 4, 6, 0), delay_line(3000, 4, 6, 1)
+    budget = BUDGET.model_copy(update={"keeps": (0.8, 1.0), "epochs": 6})
+    for bank in (decoders.train(fit, check, 32, budget), linear.train_linear(fit, check)):
+        assert bank.dev_recall[:4] == (1.0,) * 4
+        assert max(bank.dev_recall[4:]) < 0.25  # six equally likely symbols
+        assert max(bank.dev_bits[:4]) < 0.1 and min(bank.dev_bits[4:]) > 2.4
+        logits = bank.logits(check.states)
+        assert logits.shape == (3000, 6, 6)
+        there = check.targets[:, 3] >= 0
+        assert (logits[:, 3].argmax(1).numpy() == check.targets[:, 3])[there].all()
+
+
+def test_linear_preview_is_the_ridge_solution_of_each_lag() -> None:
+    fit, check = noise(900, 7, 4, 0), noise(500, 7, 4, 1)
+    found = linear.train_linear(fit, check)
+    mean, scale = fit.states.mean(0, dtype=float), fit.states.std(0, dtype=float)
+    for lag in range(4):
+        there = fit.targets[:, lag] >= 0
+        rows = ((fit.states - mean) / scale)[there]
+        hot = np.eye(5)[fit.targets[there, lag]]
+        centered, share = rows - rows.mean(0), hot.mean(0)
+        ridge = found.ridges[lag] * there.sum() * np.eye(7)
+        weights = np.linalg.solve(centered.T @ centered + ridge, centered.T @ (hot - share))
+        np.testing.assert_allclose(found.weights[lag], weights, atol=1e-5)
+        np.testing.assert_allclose(found.biases[lag], share - rows.mean(0) @ weights, atol=1e-5)
+        told = found.logits(check.states)[:, lag].argmax(1).numpy()
+        known = check.targets[:, lag] >= 0
+        recall = (told == check.targets[:, lag])[known].mean()
+        assert recall == pytest.approx(found.dev_recall[lag], abs=1e-6)
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.8])
+def test_masks_are_independent_draws(keep: float) -> None:
+    pool = MaskPool(keep, decoders.POOL, 0, CPU)
+    shape, n = (512, 352), 512 * 352
+    first = pool.take(*shape).clone()
+    assert set(first.unique().tolist()) == {0.0, pytest.approx(1 / keep)}
+    spread = (keep * (1 - keep) / n) ** 0.5
+    steps = [first]
+    for _ in range(decoders.REFRESH):
+        pool.refresh()
+        steps.append(pool.take(*shape).clone())
+    kept = torch.stack(steps).gt(0).double()
+    assert kept.mean().item() == pytest.approx(keep, abs=5 * spread)
+    for mask in kept:
+        assert mask.mean().item() == pytest.approx(keep, abs=5 * spread)
+    unit = (kept - keep) / (keep * (1 - keep)) ** 0.5  # mean 0, variance 1
+    for a, b in [
+        (unit[0][:, :-1], unit[0][:, 1:]),  # neighboring units
+        (unit[0][:-1], unit[0][1:]),  # neighboring samples
+        (unit[0], unit[1]),  # consecutive steps
+        (unit[0], unit[-1]),  # before and after the pool was drawn anew
+    ]:
+        assert (a * b).mean().abs().item() < 5 * a.numel() ** -0.5
+    # A unit is dropped in as many samples as chance allows, and a sample in as many units.
+    assert unit[0].mean(0).abs().max().item() < 5 * 512**-0.5
+    assert unit[0].mean(1).abs().max().item() < 5 * 352**-0.5
+
+
+def test_pool_is_drawn_anew() -> None:
+    pool = MaskPool(0.5, 1 << 16, 0, CPU)
+    before = pool.bits.clone()
+    for _ in range(decoders.REFRESH):
+        pool.refresh()
+    assert (pool.bits == before).double().mean().item() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("parameters", [1, 38_400, 207_360])
+def test_width_is_the_smallest_that_has_the_parameters(depth: int, parameters: int) -> None:
+    width = width_for(80, 34, parameters, depth)
+    assert decoder_parameters(80, 34, width, depth) >= parameters
+    assert width == 1 or decoder_parameters(80, 34, width - 1, depth) < parameters
+    layers = as_modules(Bank(80, 34, width, depth, {1.0: [0]}, 8, 0, CPU), width)[0]
+    assert sum(p.numel() for p in layers.parameters()) == decoder_parameters(80, 34, width, depth)
+
+
+def test_same_seed_same_decoders() -> None:
+    fit, check = noise(1500, 8, 3, 0), noise(500, 8, 3, 1)
+    budget = BUDGET.model_copy(update={"keeps": (0.5, 0.8, 1.0), "widths": (0.5, 1.0)})
+    first, second, other = (decoders.train(fit, check, 16, budget, seed) for seed in (0, 0, 1))
+    assert first.keeps == second.keeps and first.width == second.width
+    assert torch.equal(first.logits(check.states), second.logits(check.states))
+    assert not torch.equal(first.logits(check.states), other.logits(check.states))
+
+
+def test_missing_targets_do_not_train_their_lag() -> None:
+    source = noise(256, 8, 2, 0)
+    inputs, truth = torch.from_numpy(source.states), torch.from_numpy(source.targets)
+    banks = [Bank(8, 5, 16, 1, {1.0: [0, 1]}, 256, 0, CPU) for _ in range(2)]
+    replaced = inputs.clone()
+    replaced[truth[:, 1] < 0] = 100.0
+    for _ in range(3):
+        banks[0].step(inputs, truth, 1e-2)
+        banks[1].step(replaced, truth, 1e-2)
+    for (weight, bias), (other, other_bias) in zip(banks[0].layers, banks[1].layers, strict=True):
+        torch.testing.assert_close(weight[1], other[1])
+        torch.testing.assert_close(bias[1], other_bias[1])
+        assert not torch.allclose(weight[0], other[0])
+
+
+def test_a_lag_without_any_target_leaves_the_others_as_they_are() -> None:
+    fit, check = noise(1500, 8, 2, 0), noise(500, 8, 2, 1)
+    whole = decoders.train(fit, check, 16, BUDGET)
+    fit.targets[:, 1] = check.targets[:, 1] = -1
+    assert decoders.train(fit, check, 16, BUDGET).dev_recall == (whole.dev_recall[0], 0.0)
+    assert linear.train_linear(fit, check).logits(check.states).isfinite().all()
+
+
+def test_a_split_that_is_not_held_streams_the_same_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = noise(1000, 8, 2, 0)
+    held = linear.Split(source, CPU)
+    monkeypatch.setattr(linear, "HELD_BYTES", 0)
+    streamed = linear.Split(source, CPU)
+    assert held.held and not streamed.held
+    for split in (held, streamed):
+        batches = split.minibatches(128, 0)
+        rows = torch.cat([next(batches)[0] for _ in range(1000 // 128 * 8)])[:1000]
+        known = torch.cat([states for states, _ in held.tiles()])
+        # One pass hands out every state once, in another order than they stand.
+        assert torch.equal(rows[:, 0].sort().values, known[:, 0].sort().values)
+        assert not torch.equal(rows, known)
+
+
+def test_progress_goes_from_nothing_to_done() -> None:
+    seen: list[float] = []
+    budget = BUDGET.model_copy(update={"keeps": (0.5, 0.6, 0.7, 0.8)})
+    fit, check = noise(1500, 8, 2, 0), noise(500, 8, 2, 1)
+    decoders.train(fit, check, 16, budget, progress=lambda share, _: seen.append(share))
+    assert seen == sorted(seen) and seen[0] < 0.1 and seen[-1] == pytest.approx(1.0)
