@@ -27,7 +27,7 @@ FONT = "'Source Sans', 'Source Sans Pro', Inter, 'Helvetica Neue', Arial, sans-s
 
 @dataclass(frozen=True)
 class Look:
-    """The colors of a theme. card: what a hover stands on. paper: what an exported picture stands on."""
+    """The colors of a theme. card: the ground of a hover; paper: of an exported picture."""
 
     text: str
     faint: str
@@ -238,7 +238,10 @@ def frequencies(table: pl.DataFrame, colors: Look) -> go.Figure:
     labels = [shown(s) for s in table["symbol"]]
     figure = go.Figure(
         go.Bar(
-            x=labels, y=share, marker_color=colors.accent, customdata=table["n"].to_list(),
+            x=labels,
+            y=share,
+            marker_color=colors.accent,
+            customdata=table["n"].to_list(),
             hovertemplate="<b>%{x}</b> %{y:.2%} (%{customdata:,})<extra></extra>",
         )
     )

@@ -45,6 +45,4 @@ async def ready(_: Request) -> PlainTextResponse:
 if __name__ == "__main__":
     shell.run()
 else:
-    app = st.App(
-        __file__, lifespan=life, routes=[Route("/readyz", ready)], on_script_error=explain
-    )
+    app = st.App(__file__, lifespan=life, routes=[Route("/readyz", ready)], on_script_error=explain)

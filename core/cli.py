@@ -109,7 +109,7 @@ def _obtain(spec: Any) -> bool:
     from core.store import Store
 
     store = Store()
-    if all(store.has_result(step.kind, step.key) for step in spec.steps()):
+    if all(store.has_result(step) for step in spec.steps()):
         return False
     mine = "command line"
     jobs.request(spec, mine, store)

@@ -113,7 +113,7 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
     device = machine.settle()
     facts["device"] = machine.device_name(device)
     calibrate(store, device)
-    steps = [step for step in job.spec.steps() if not store.has_result(step.kind, step.key)]
+    steps = [step for step in job.spec.steps() if not store.has_result(step)]
     report = Reporter(
         place / "progress.json", steps, [step_seconds(step, store) for step in steps], facts
     )

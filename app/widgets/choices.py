@@ -38,6 +38,11 @@ def kept(name: str, default: T) -> T:
 def keep(name: str, chosen: object) -> None:
     """Remember a choice for this session and write it into the URL."""
     _memory(KEPT)[name] = chosen
+    _write(name, chosen)
+
+
+def _write(name: str, chosen: object) -> None:
+    """Bring the URL up to date."""
     text = str(chosen)
     if st.query_params.get(name) != text:
         st.query_params[name] = text
@@ -59,7 +64,9 @@ def select(
         listed = next((option for option in options if str(option) == text), None)
         return listed if listed is not None or free is None else free(text)
 
-    current = parse(str(value(name, default, parse)))
+    # Where there is one option nothing was chosen, so a later, wider menu starts at its default.
+    free_to_choose = len(options) > 1 or free is not None
+    current = parse(str(value(name, default, parse))) if free_to_choose else default
     current = default if current is None else current
     listed = list(options) if current in options else [*options, current]
     key = f"choice-{name}"
@@ -70,7 +77,7 @@ def select(
     )  # fmt: skip
     chosen = parse(str(picked))
     chosen = current if chosen is None else chosen
-    keep(name, chosen)
+    _write(name, chosen)
     return chosen
 
 
@@ -87,7 +94,7 @@ def switch(name: str, label: str, options: Sequence[T], default: T, **more: Any)
         label, options, key=key, required=True, on_change=_took, args=(name, parse), **more
     )
     chosen = default if chosen is None else chosen
-    keep(name, chosen)
+    _write(name, chosen)
     return chosen
 
 

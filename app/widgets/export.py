@@ -18,9 +18,7 @@ def colors() -> figures.Look:
     return figures.look(st.context.theme.type)
 
 
-def heading(
-    title: str, key: str, *queries: str, buttons: Callable[[], None] | None = None
-) -> None:
+def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | None = None) -> None:
     """A pane's title with "SQL" at its right: the very queries that made the picture.
 
     title: HTML. buttons: draws what stands between the two.

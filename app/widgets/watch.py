@@ -140,7 +140,7 @@ def caption(key: str, more: str = "") -> None:
         f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
         f"{row['device']}, {row['machine']}",
     ]
-    _say("Signature", " · ".join(facts + [more] if more else facts))
+    _say("Signature", " · ".join([*facts, more] if more else facts))
 
 
 def _say(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:

@@ -146,16 +146,14 @@ def cancel(key: str, who: str, store: Store | None = None) -> None:
 
 def finish(store: Store, job: Job, status: Status, reason: str | None = None) -> bool:
     """Writes how a job ended, once: False if somebody else has said so before."""
-    place, ended = folder(store, job.key), time.time()
-    draft = place / f"outcome.{os.getpid()}"
-    write(draft, {"status": status, "reason": reason, "ended": ended})
-    try:
-        os.link(draft, place / "outcome.json")
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    record(store, job, status, reason, ended)
+    outcome = folder(store, job.key) / "outcome.json"
+    with locked(store.root / "jobs" / "queue.lock"):
+        if outcome.exists():
+            return False
+        ended = time.time()
+        # The row first: whoever sees the outcome finds the job in the table, too.
+        record(store, job, status, reason, ended)
+        write(outcome, {"status": status, "reason": reason, "ended": ended})
     return True
 
 

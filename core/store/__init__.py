@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+    from core.specs import Spec
     from core.store.artifacts import Artifacts
     from core.store.tables import Tables
-
-# The table that holds a result of each kind of spec.
-TABLE_OF_KIND = {"corpus": "corpora", "char_lm": "models", "signature": "signatures"}
 
 
 def default_root() -> Path:
@@ -92,9 +90,9 @@ class Store:
         """A new read-only DuckDB connection to the newest published tables."""
         return self.tables.connect()
 
-    def has_result(self, kind: str, key: str) -> bool:
-        """Whether the result of the spec of this kind (`spec.kind`) and key is in the tables."""
-        return self.tables.has(TABLE_OF_KIND[kind], key)
+    def has_result(self, spec: Spec) -> bool:
+        """Whether the result of a spec is in the tables."""
+        return self.tables.has(spec.table, spec.key)
 
     def status(self) -> dict[str, Any]:
         """`place` (path), `bytes` by part, and counts of `corpora`, `models`, `signatures`."""

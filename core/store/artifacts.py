@@ -142,9 +142,7 @@ class Artifacts:
 
     def keys(self) -> list[str]:
         """All keys, oldest first."""
-        return self._attempt(
-            lambda: self._rows("SELECT key FROM Cache ORDER BY rowid")
-        )
+        return self._attempt(lambda: self._rows("SELECT key FROM Cache ORDER BY rowid"))
 
     def size(self) -> int:
         """Bytes on disk, the index included."""

@@ -117,9 +117,7 @@ def test_planted_rows_are_never_unpickled(artifacts: Artifacts, mode: int, tmp_p
 
 
 @pytest.mark.parametrize("mode", [2, 3, 4])
-def test_planted_files_are_never_unpickled(
-    artifacts: Artifacts, mode: int, tmp_path: Path
-) -> None:
+def test_planted_files_are_never_unpickled(artifacts: Artifacts, mode: int, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     name = f"ab/cd/{'0' * 28}.val"
     path = artifacts.root / name
@@ -167,9 +165,7 @@ def value_file_of(artifacts: Artifacts, besides: tuple[Path, ...]) -> Path:
     return path
 
 
-def test_a_full_disk_is_one_sentence(
-    artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_one_sentence(artifacts: Artifacts, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 

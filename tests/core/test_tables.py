@@ -67,7 +67,7 @@ def counts(store: Store) -> tuple[int, ...]:
 
 def test_an_empty_store_answers(store: Store) -> None:
     assert counts(store) == (0, 0, 0)
-    assert not store.has_result("signature", "x")
+    assert not store.tables.has("signatures", "x")
     status = store.status()
     assert status["models"] == status["signatures"] == 0 and status["place"] == str(store.root)
     assert (store.root / "signatures.duckdb").exists()
@@ -80,7 +80,7 @@ def test_taking_in_twice_changes_nothing(store: Store) -> None:
     recall = store.query("FROM recall WHERE lag = 1 AND symbol IS NULL")
     assert recall["accuracy"].to_list() == [0.5]
     assert store.artifacts.get("weights") == b"w"
-    assert store.has_result("signature", "x") and not store.has_result("signature", "y")
+    assert store.tables.has("signatures", "x") and not store.tables.has("signatures", "y")
     row = store.query("SELECT keeps, created, spec FROM signatures").row(0)
     assert row == ([1.0, 0.8], datetime(2026, 1, 1, 12), None)
 
@@ -164,7 +164,7 @@ def test_unpublished_rows_appear_within_about_a_second(store: Store) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     store.take_in(result("y"), publish=False)
-    assert store.has_result("signature", "y")
+    assert store.tables.has("signatures", "y")
     store.take_in(result("z"), publish=False)
     store.tables.publish()
     assert count(store, "signatures") == 3
@@ -177,7 +177,7 @@ def test_threads_and_stores_share_the_folder(store: Store) -> None:
         try:
             own = Store(store.root)
             own.take_in(result(f"x{number}"))
-            assert own.has_result("signature", f"x{number}")
+            assert own.tables.has("signatures", f"x{number}")
             for _ in range(20):
                 assert store.query("SELECT count(*) AS n FROM recall")["n"][0] % 6 == 0
         except BaseException as error:
@@ -208,7 +208,7 @@ def newest_file(store: Store) -> Path:
     return max((store.root / "published").glob("*.duckdb"))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.6, 0.95])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.95])
 def test_a_damaged_live_database_is_rebuilt(store: Store, share: float) -> None:
     store.take_in(result("x"))
     flip(store.tables.live, share)
@@ -239,7 +239,7 @@ def test_a_broken_log_of_the_live_database_is_set_aside(store: Store) -> None:
     assert counts(again) == (2, 12, 2)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.6, 0.95])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.95])
 def test_a_damaged_generation_is_published_again(store: Store, share: float) -> None:
     store.take_in(result("x"))
     path = newest_file(store)
@@ -247,8 +247,8 @@ def test_a_damaged_generation_is_published_again(store: Store, share: float) -> 
     again = Store(store.root)
     assert counts(again) == (1, 6, 1)
     assert again.query("SELECT sum(accuracy) AS a FROM recall")["a"][0] == pytest.approx(4.5)
-    # One block may be unused; a file that is read without complaint may stay.
-    assert again.tables.newest() != path or share > 0.001
+    # Only what was read can be found damaged; the header always is.
+    assert again.tables.newest() != path or share > 0
 
 
 def test_all_is_rebuilt_when_live_and_newest_are_damaged(store: Store) -> None:
@@ -309,13 +309,13 @@ for number in range(10_000):
 
 def test_a_killed_writer_leaves_nothing_half(store: Store) -> None:
     done = 0
-    for kill in range(6):
+    for kill in range(4):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(store.root), str(kill)],
             cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert writer.stdout is not None and writer.stdout.readline() == "ready\n"
-        time.sleep(0.15 + 0.037 * kill)
+        time.sleep(0.1 + 0.07 * kill)
         writer.send_signal(signal.SIGKILL)
         reported = len(writer.stdout.read().split())
         writer.wait()
@@ -412,14 +412,14 @@ def test_outside_readers_never_wait_and_see_what_is_new(store: Store) -> None:
     store.take_in(result("first"))
     shared = str(store.tables.shared)
     with (
-        process(READER, shared, "3", "0") as quick,
-        process(READER, shared, "3", "0.2") as slow,
-        process(READER, shared, "3", "2.5") as holder,
+        process(READER, shared, "2", "0") as quick,
+        process(READER, shared, "2", "0.2") as slow,
+        process(READER, shared, "2", "1.5") as holder,
     ):
         readers = [quick, slow, holder]
         for reader in readers:
             assert reader.stdout is not None and reader.stdout.readline() == "ready\n"
-        end, taken, slowest = time.monotonic() + 2.2, 1, 0.0
+        end, taken, slowest = time.monotonic() + 1.3, 1, 0.0
         while time.monotonic() < end:
             start = time.monotonic()
             store.take_in(result(f"x{taken}"))
@@ -430,7 +430,7 @@ def test_outside_readers_never_wait_and_see_what_is_new(store: Store) -> None:
             seen, waited = (reader.communicate()[0] or "0 0").split()
             assert reader.returncode == 0
             assert int(seen) == taken and float(waited) < 2
-    assert taken > 5 and slowest < 2
+    assert taken > 3 and slowest < 2
 
 
 def test_a_shell_that_writes_to_the_shared_copy_disturbs_nobody(store: Store) -> None:

@@ -1,0 +1,216 @@
+"""How fast the bank of decoders trains, against the machine's limit and against a plain loop.
+
+The bank and the loop train on the same minibatches of real recurrent states, in turns of a few
+steps, with a large matrix product timed between the turns: a machine whose speed drifts slows all
+three alike, and the ratios are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from core import machine
+from core.batches import PAD, padded
+from core.corpora import Segments, build
+from core.decoders import Bank, Split, one_cycle, train
+from core.models.char_lm import CharLM
+from core.specs import DecoderBudget
+from core.states import ModelStates
+from core.text import SYMBOLS
+
+STATE, HIDDEN, LAGS, KEEP, BATCH, RATE = 160, 1056, 10, 0.8, 1024, 3e-3
+TRAIN_STATES, HELD_OUT_STATES = 100_000, 20_000
+ROUNDS, TURN = 30, 10  # turns, and steps in one
+LM_STEPS, LM_SEGMENTS = 300, 96
+KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+# The keep sweep in the two regimes that want different keeps: (hidden, states, epochs).
+SWEEPS = {"many_states": (256, 100_000, 4), "few_states": (256, 10_000, 40)}
+
+
+def run(threads: int | None = None) -> dict[str, Any]:
+    """Measures the speed claims on this machine, in about five minutes on two cores.
+
+    threads: None takes `machine.threads()`. Rates are in GFLOP/s and count only the matrix
+    products that forward and backward need (no gradient of the input, no padding). recall_*: on
+    held-out text per lag 1..10. sweep_ratio: the keep sweep's time over that of one keep, the
+    worse of two regimes. sweep_recall_gap: the largest amount of dev recall, over lags and
+    regimes, that the sweep's choice lies below the best of six full runs.
+    """
+    device = torch.device(machine.settle())
+    torch.set_num_threads(threads or machine.threads())
+    splits = recurrent_states(device)
+    figures = _speed(splits, device)
+    sweeps = {name: _sweep(splits, *setting, device) for name, setting in SWEEPS.items()}
+    return {
+        **figures,
+        "sweep_ratio": max(sweep["ratio"] for sweep in sweeps.values()),
+        "sweep_recall_gap": max(max(sweep["gap"]) for sweep in sweeps.values()),
+        "sweeps": sweeps,
+        "dim": STATE,
+        "hidden": HIDDEN,
+        "decoders": LAGS,
+        "keep": KEEP,
+        "batch": BATCH,
+        "steps": ROUNDS * TURN,
+        "states": TRAIN_STATES,
+        "threads": torch.get_num_threads(),
+        "machine": machine.name(),
+        "device": machine.device_name(device.type),
+    }
+
+
+def recurrent_states(device: torch.device) -> tuple[ModelStates, ModelStates, ModelStates]:
+    """States c_t of a briefly trained LSTM on Shakespeare: train, dev, test."""
+    corpus = build("shakespeare")
+    torch.manual_seed(0)
+    model = CharLM("lstm", 1, STATE).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    draws = np.random.default_rng(0)
+    for step in range(LM_STEPS):
+        rows = draws.integers(0, len(corpus.train), LM_SEGMENTS)
+        read, predict = padded(corpus.train, rows)
+        logits = model(read.to(device)).flatten(0, 1)
+        loss = functional.cross_entropy(logits, predict.to(device).flatten(), ignore_index=PAD)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.param_groups[0]["lr"] = one_cycle(step, LM_STEPS, 1e-2)
+        optimizer.step()
+    model.eval().requires_grad_(False)
+
+    def states(segments: Segments, limit: int) -> ModelStates:
+        return ModelStates(model, segments, 1, "c", LAGS, limit, 0, device.type)
+
+    return (
+        states(corpus.train, TRAIN_STATES),
+        states(corpus.dev, HELD_OUT_STATES),
+        states(corpus.test, HELD_OUT_STATES),
+    )
+
+
+class Loop:
+    """The plain way: one nn.Sequential and one optimizer for each lag."""
+
+    def __init__(self, device: torch.device) -> None:
+        torch.manual_seed(0)
+        drop = 1 - KEEP
+        self.nets = [
+            nn.Sequential(
+                nn.Dropout(drop), nn.Linear(STATE, HIDDEN), nn.ReLU(),
+                nn.Dropout(drop), nn.Linear(HIDDEN, len(SYMBOLS)),
+            ).to(device)
+            for _ in range(LAGS)
+        ]  # fmt: skip
+        self.optimizers = [torch.optim.Adam(net.parameters(), fused=True) for net in self.nets]
+
+    def step(self, states: Tensor, targets: Tensor, learning_rate: float) -> None:
+        for lag, (net, optimizer) in enumerate(zip(self.nets, self.optimizers, strict=True), 1):
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(net(states), targets[:, lag], ignore_index=-1)
+            torch.autograd.backward(loss)
+            optimizer.param_groups[0]["lr"] = learning_rate
+            optimizer.step()
+
+    def measure(self, split: Split) -> list[float]:
+        """Recall per lag."""
+        right, count = torch.zeros(2, LAGS, dtype=torch.float64)
+        with torch.inference_mode():
+            for states, targets in split.tiles():
+                for i, net in enumerate(self.nets):
+                    truth = targets[:, i + 1]
+                    right[i] += (net.eval()(states).argmax(1) == truth).sum().cpu()
+                    count[i] += (truth >= 0).sum().cpu()
+        return [float(value) for value in right / count]
+
+
+def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, Any]:
+    """Bank and loop on the same minibatches in turns, with the machine's peak in between."""
+    fit = Split(splits[0], device)
+    held_out = Split(splits[2], device, (fit.mean, fit.scale))
+    bank = Bank(
+        STATE, len(SYMBOLS), HIDDEN, 1, {KEEP: list(range(1, LAGS + 1))}, BATCH, 0, device
+    )
+    loop = Loop(device)
+    large = [torch.randn(2048, 2048, device=device) for _ in range(3)]
+
+    def peak() -> None:
+        torch.mm(large[0], large[1], out=large[2])
+
+    batches = fit.minibatches(BATCH, 0)
+    flops = TURN * LAGS * BATCH * HIDDEN * (4 * STATE + 6 * len(SYMBOLS))
+    rates = []
+    peak()
+    for turn in range(ROUNDS):
+        steps = [
+            (*next(batches), one_cycle(TURN * turn + i, ROUNDS * TURN, RATE)) for i in range(TURN)
+        ]
+        # The peak is the faster of a product before and one after the bank's turn.
+        before = _seconds(peak, device)
+        bank_time = _seconds(lambda steps=steps: [bank.step(*step) for step in steps], device)
+        after = _seconds(peak, device)
+        loop_time = _seconds(lambda steps=steps: [loop.step(*step) for step in steps], device)
+        rates.append((2 * 2048**3 / min(before, after), flops / bank_time, flops / loop_time))
+    recall, _ = bank.measure(held_out)
+    recall_bank, recall_loop = recall.tolist(), loop.measure(held_out)
+    peaks, banks, loops = (median(rate) / 1e9 for rate in zip(*rates, strict=True))
+    return {
+        "peak_gflops": peaks,
+        "bank_gflops": banks,
+        "loop_gflops": loops,
+        "share_of_peak": median(bank / peak for peak, bank, _ in rates),
+        "speedup_over_loop": median(bank / loop for _, bank, loop in rates),
+        "recall_bank": recall_bank,
+        "recall_loop": recall_loop,
+        "recall_deficit": max(b - a for a, b in zip(recall_bank, recall_loop, strict=True)),
+    }
+
+
+def _sweep(
+    splits: tuple[ModelStates, ...], hidden: int, states: int, epochs: int, device: torch.device
+) -> dict[str, Any]:
+    """The keep sweep against full runs of every keep."""
+    whole, dev, _ = splits
+    fit = ModelStates(
+        whole.model, whole.segments, whole.layer, whole.state, LAGS, states, 0, device.type
+    )
+    budget = DecoderBudget(
+        states=None, dev_states=None, test_states=None, epochs=epochs, batch=BATCH,
+        learning_rate=RATE, keeps=KEEPS, widths=(1.0,), depth=1,
+    )  # fmt: skip
+    full, seconds = {}, []
+    swept = None
+    for keep in KEEPS:
+        started = time.perf_counter()
+        alone = budget.model_copy(update={"keeps": (keep,)})
+        full[keep] = train(fit, dev, hidden, alone, 0, device.type).dev_recall
+        seconds.append(time.perf_counter() - started)
+        if keep == KEEPS[len(KEEPS) // 2]:  # in the middle, so that drift cancels
+            started = time.perf_counter()
+            swept = train(fit, dev, hidden, budget, 0, device.type)
+            sweep_seconds = time.perf_counter() - started
+    assert swept is not None
+    best = [max(full[keep][lag] for keep in KEEPS) for lag in range(LAGS + 1)]
+    return {
+        "ratio": sweep_seconds / median(seconds),
+        "gap": [max(0.0, b - full[k][lag]) for lag, (b, k) in enumerate(zip(best, swept.keeps))],
+        "keeps": swept.keeps,
+        "best_keeps": [max(KEEPS, key=lambda k: full[k][lag]) for lag in range(LAGS + 1)],
+        "dev_recall": swept.dev_recall,
+        "best_dev_recall": best,
+    }
+
+
+def _seconds(work: Callable[[], Any], device: torch.device) -> float:
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started

@@ -1,0 +1,184 @@
+"""Jobs as a person meets them: asked twice, cancelled, killed, failed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from core import jobs
+from core.jobs import queue
+from core.jobs.runner import ROOT
+from core.library import add_corpus, signature_spec
+from core.specs import SignatureSpec
+from core.store import Store
+
+
+@pytest.fixture
+def spec(store: Store, text: bytes) -> SignatureSpec:
+    corpus = add_corpus(text, "words", store=store)
+    return signature_spec(corpus, hidden=16, profile="smoke", store=store)
+
+
+@pytest.fixture
+def runner(store: Store) -> Iterator[jobs.Runner]:
+    running = jobs.Runner(store).start()
+    yield running
+    running.stop()
+    for job in jobs.listing(store):
+        jobs.cancel(job.key, "the test", store)
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def long(spec: SignatureSpec) -> SignatureSpec:
+    """The same signature of a model that trains for many minutes."""
+    budget = spec.model.budget.model_copy(update={"epochs": 5000, "patience": 5000})
+    return spec.model_copy(update={"model": spec.model.model_copy(update={"budget": budget})})
+
+
+def status(spec: SignatureSpec, store: Store) -> str:
+    job = jobs.find(spec.key, store)
+    assert job
+    return job.status
+
+
+def pid(spec: SignatureSpec, store: Store) -> int | None:
+    return queue.read(queue.folder(store, spec.key) / "progress.json").get("pid")
+
+
+def test_a_job_computes_what_is_missing_and_says_how_it_went(
+    spec: SignatureSpec, store: Store, runner: jobs.Runner
+) -> None:
+    assert jobs.estimate(spec, store) > 0
+    for _ in range(3):  # asked three times, computed once
+        jobs.request(spec, "ada", store)
+    assert len(jobs.listing(store)) == 1
+    fractions = []
+    until(
+        lambda: (
+            fractions.append(jobs.find(spec.key, store).fraction) or status(spec, store) == "done"
+        )
+    )
+    assert fractions == sorted(fractions) and len(set(fractions)) > 3
+    for step in spec.steps():
+        assert store.has_result(step)
+    assert jobs.estimate(spec, store) == 0
+    (row,) = store.query("SELECT * FROM jobs").to_dicts()
+    assert (row["key"], row["who"], row["outcome"]) == (spec.key, "ada", "done")
+    assert 0 < row["seconds"] < 60 and row["started"] <= row["ended"]
+    marginal = store.query(
+        "SELECT lag, accuracy, untrained FROM marginal_recall WHERE signature = ? ORDER BY lag",
+        [spec.key],
+    )
+    assert marginal["lag"].to_list() == list(range(spec.max_lag + 1))
+    assert marginal["untrained"].null_count() == 0
+
+
+def test_cancel_is_quick_and_the_job_can_be_asked_for_again(
+    spec: SignatureSpec, store: Store, runner: jobs.Runner
+) -> None:
+    spec = long(spec)
+    jobs.request(spec, "ada", store)
+    until(lambda: jobs.find(spec.key, store).fraction > 0)
+    jobs.cancel(spec.key, "bob", store)
+    assert status(spec, store) == "cancelled"
+    assert not queue.is_locked(queue.folder(store, spec.key) / "alive")
+    (row,) = store.query("SELECT * FROM jobs").to_dicts()
+    assert row["outcome"] == "cancelled" and "bob" in row["reason"]
+    jobs.request(spec, "ada", store)
+    until(lambda: status(spec, store) == "running")
+
+
+def test_a_queued_job_is_cancelled_before_it_starts(spec: SignatureSpec, store: Store) -> None:
+    jobs.request(spec, "ada", store)
+    assert status(spec, store) == "queued"
+    jobs.cancel(spec.key, "ada", store)
+    assert status(spec, store) == "cancelled"
+
+
+def test_killed_workers_resume_by_themselves(
+    spec: SignatureSpec, store: Store, runner: jobs.Runner
+) -> None:
+    """kill -9 at several moments: the job ends all the same, and every row is there once."""
+    jobs.request(spec, "ada", store)
+    for moment in (0.0, 0.5, 1.5, 2.0):
+        before = pid(spec, store)
+        until(lambda before=before: pid(spec, store) != before or status(spec, store) == "done")
+        time.sleep(moment)
+        if status(spec, store) == "done":
+            break
+        os.kill(pid(spec, store), signal.SIGKILL)
+    until(lambda: status(spec, store) == "done")
+    for table, key in (
+        ("models", "key"),
+        ("signatures", "key"),
+        ("recall", "signature, lag, symbol"),
+    ):
+        (doubled,) = store.query(f"SELECT count(*) - count(DISTINCT ({key})) AS n FROM {table}")[
+            "n"
+        ]
+        assert doubled == 0
+    outcomes = store.query("SELECT outcome FROM jobs ORDER BY attempt")["outcome"].to_list()
+    assert outcomes[-1] == "done" and outcomes[:-1] and set(outcomes[:-1]) == {"interrupted"}
+
+
+def test_the_worker_outlives_the_app_that_started_it(spec: SignatureSpec, store: Store) -> None:
+    """A process that runs a runner is killed; its worker goes on to the end."""
+    app = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import time; from core import jobs; jobs.Runner().start(); time.sleep(99)",
+        ],
+        cwd=ROOT,
+    )
+    jobs.request(spec, "ada", store)
+    until(lambda: status(spec, store) == "running")
+    app.kill()
+    app.wait()
+    until(lambda: status(spec, store) == "done")
+
+
+def test_two_runners_start_each_job_once(
+    spec: SignatureSpec, store: Store, runner: jobs.Runner
+) -> None:
+    other = jobs.Runner(store).start()
+    wanted = [spec.model_copy(update={"seed": seed}) for seed in range(3)]
+    for one in wanted:
+        jobs.request(one, "ada", store)
+    running: list[int] = []
+    until(
+        lambda: (
+            running.append(sum(job.status == "running" for job in jobs.listing(store)))
+            or all(status(one, store) == "done" for one in wanted)
+        )
+    )
+    other.stop()
+    assert max(running) == 1  # one heavy job at a time
+    rows = store.query("SELECT key, count(*) AS n FROM jobs GROUP BY key")
+    assert rows["n"].to_list() == [1, 1, 1]
+
+
+def test_a_failure_gives_its_reason_and_a_retry(
+    spec: SignatureSpec, store: Store, runner: jobs.Runner
+) -> None:
+    data = store.artifacts.get(spec.corpus.content)
+    store.artifacts.drop(spec.corpus.content)
+    jobs.request(spec, "ada", store)
+    until(lambda: status(spec, store) == "failed")
+    assert "gone from the cache" in jobs.find(spec.key, store).reason
+    store.artifacts.put(spec.corpus.content, data)
+    jobs.request(spec, "ada", store)
+    until(lambda: status(spec, store) == "done")
+    assert jobs.find(spec.key, store).attempt == 2
