@@ -7,6 +7,7 @@ everything around it (text, grid, lines) follows the theme.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -17,7 +18,7 @@ from core.text import SYMBOLS
 PURPLE = [
     [0.0, "#ffffff"], [0.125, "#efedf5"], [0.25, "#dadaeb"], [0.375, "#bcbddc"], [0.5, "#9e9ac8"],
     [0.625, "#807dba"], [0.75, "#6a51a3"], [0.875, "#54278f"], [1.0, "#3f007d"],
-]  # fmt: skip
+]
 SPECIAL = ("<s>", "</s>", "<unk>")
 NAMED_IN_PAPER = ("q", "y", "k", "e", ".")
 FLOORS = {"majority": "majority symbol", "current": "current symbol", "untrained": "untrained"}
@@ -59,7 +60,7 @@ def in_order(table: pl.DataFrame, column: str = "symbol") -> pl.DataFrame:
     return table.sort(order)
 
 
-def at_floor(row: dict[str, object]) -> bool:
+def at_floor(row: dict[str, Any]) -> bool:
     """Whether a cell's recall is not above its floors.
 
     A guesser that always answers one symbol recalls it perfectly (floor 1), so that symbol is
@@ -103,14 +104,14 @@ def signature(
         x=[place[s] for _, s in floored], y=[lag for lag, _ in floored], mode="markers",
         marker={"size": 3, "color": "#8d8899"}, hoverinfo="skip",
         unselected={"marker": {"opacity": 1}}, row=1, col=1,
-    )  # fmt: skip
+    )
     known = [s for s in symbols if s in ahead]
     figure.add_scatter(
         x=[place[s] for s in known], y=["next"] * len(known), mode="markers",
         marker={"symbol": "square", "size": 16, "opacity": 0.001}, hoverlabel_align="left",
         text=[_ahead_hover(ahead[s]) for s in known],
         hovertemplate="%{text}<extra></extra>", row=2, col=1,
-    )  # fmt: skip
+    )
     keys = sorted(cells)
     figure.add_scatter(
         x=[place[s] for _, s in keys], y=[lag for lag, _ in keys], mode="markers",
@@ -122,7 +123,7 @@ def signature(
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 0.001}},
         selectedpoints=[keys.index(chosen)] if chosen in cells else None,
         row=1, col=1,
-    )  # fmt: skip
+    )
     ticks = {"tickvals": list(range(len(symbols))), "ticktext": [shown(s) for s in symbols]}
     figure.update_xaxes(**ticks, range=[-0.5, len(symbols) - 0.5], tickangle=0, fixedrange=True)
     figure.update_xaxes(row=1, col=1, showticklabels=False)
@@ -134,7 +135,7 @@ def signature(
     bar = {
         "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%", "thickness": 9, "len": 1,
         "outlinewidth": 0, "x": 1.01, "xpad": 4,
-    }  # fmt: skip
+    }
     figure.update_layout(coloraxis={"colorscale": PURPLE, "cmin": 0, "cmax": 1, "colorbar": bar})
     figure.update_layout(clickmode="event+select", dragmode=False, hovermode="closest")
     return _dressed(figure, colors, HEIGHT, {"l": 46, "r": 10, "t": 24, "b": 26})
@@ -176,11 +177,11 @@ def confusion(row: pl.DataFrame, colors: Look) -> go.Figure:
             marker_color=[colors.accent if hit else colors.faint for hit in right],
             hovertemplate="answered <b>%{x}</b>: %{y:.1%} (%{customdata:,})<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(
         type="category", categoryorder="array", categoryarray=axis, tickangle=0, dtick=1,
         range=[-0.5, len(axis) - 0.5], showgrid=False, tickfont_size=10,
-    )  # fmt: skip
+    )
     figure.update_yaxes(title="share of answers", tickformat=".0%", range=[0, 1.02], dtick=0.25)
     figure.update_layout(bargap=0.2)
     return _dressed(figure, colors, 204, {"l": 52, "r": 8, "t": 24, "b": 24})
@@ -201,7 +202,7 @@ def memory_against_prediction(table: pl.DataFrame, colors: Look) -> go.Figure:
             hovertemplate="<b>%{text}</b><br>memory %{y:.1%}<br>prediction %{x:.1%}"
                           "<br>n %{customdata:,}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(title="forward accuracy", tickformat=".0%", range=[-0.04, 1.04], dtick=0.25)
     figure.update_yaxes(title="mean recall over lags", tickformat=".0%", rangemode="tozero")
     return _dressed(figure, colors, 340, {"l": 56, "r": 8, "t": 24, "b": 40})
@@ -223,7 +224,7 @@ def training(curve: pl.DataFrame, colors: Look) -> go.Figure:
             x=dev["epoch"].to_list(), y=dev["dev_perplexity"].to_list(), mode=mode,
             name=f"dev{suffix}", line={"color": color, "width": 2},
             hovertemplate="%{y:.2f}",
-        )  # fmt: skip
+        )
     figure.update_xaxes(title="epoch", rangemode="tozero")
     figure.update_yaxes(title="perplexity", type="log", tickvals=[2, 3, 4, 5, 6, 8, 10, 15, 20, 34])
     figure.update_layout(hovermode="x unified")
@@ -257,7 +258,7 @@ def file_name(*parts: object) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in words)
 
 
-def toolbar(name: str, picture: str = "svg") -> dict[str, object]:
+def toolbar(name: str, picture: str = "svg") -> dict[str, Any]:
     """Plotly's configuration: one button that saves the picture as `name`.svg or .png."""
     return {
         "displaylogo": False,
@@ -268,11 +269,11 @@ def toolbar(name: str, picture: str = "svg") -> dict[str, object]:
     }
 
 
-def _value(row: dict[str, object] | None, column: str) -> object:
+def _value(row: dict[str, Any] | None, column: str) -> object:
     return None if row is None else row[column]
 
 
-def _hover(row: dict[str, object]) -> str:
+def _hover(row: dict[str, Any]) -> str:
     floors = [f"{label} {row[f]:.1%}" for f, label in FLOORS.items() if row[f] is not None]
     precision = "" if row["precision"] is None else f", precision {row['precision']:.1%}"
     return (
@@ -282,7 +283,7 @@ def _hover(row: dict[str, object]) -> str:
     )
 
 
-def _ahead_hover(row: dict[str, object]) -> str:
+def _ahead_hover(row: dict[str, Any]) -> str:
     interval = "" if row["low"] is None else f" ({row['low']:.1%} to {row['high']:.1%})"
     return (
         f"<b>{shown(row['symbol'])}</b> predicted as the next symbol: "
@@ -293,11 +294,11 @@ def _ahead_hover(row: dict[str, object]) -> str:
 def _line(
     figure: go.Figure, table: pl.DataFrame, column: str, name: str, color: str, dash: str,
     width: float, x: str = "lag", form: str = ".1%",
-) -> None:  # fmt: skip
+) -> None:
     figure.add_scatter(
         x=table[x].to_list(), y=table[column].to_list(), mode="lines", name=name,
         line={"color": color, "width": width, "dash": dash}, hovertemplate=f"%{{y:{form}}}",
-    )  # fmt: skip
+    )
 
 
 def _band(figure: go.Figure, table: pl.DataFrame, name: str, color: str) -> None:
@@ -306,21 +307,21 @@ def _band(figure: go.Figure, table: pl.DataFrame, name: str, color: str) -> None
         x=lags + lags[::-1], y=table["high"].to_list() + table["low"].to_list()[::-1],
         fill="toself", fillcolor=color, opacity=0.22, mode="none", hoverinfo="skip",
         showlegend=False,
-    )  # fmt: skip
+    )
     figure.add_scatter(
         x=lags, y=table["accuracy"].to_list(), mode="lines+markers", name=name,
         line={"color": color, "width": 2}, marker={"size": 5},
         customdata=table.select("low", "high").rows(),
         hovertemplate="%{y:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%})",
-    )  # fmt: skip
+    )
 
 
 def _dressed(
     figure: go.Figure, colors: Look, height: int, margin: dict[str, int],
-    legend: dict[str, object] | None = None,
-) -> go.Figure:  # fmt: skip
+    legend: dict[str, Any] | None = None,
+) -> go.Figure:
     axis = {"gridcolor": colors.grid, "zeroline": False, "linecolor": colors.grid,
-            "title_standoff": 6, "title_font_size": 12, "automargin": False}  # fmt: skip
+            "title_standoff": 6, "title_font_size": 12, "automargin": False}
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
     figure.update_layout(
@@ -330,5 +331,5 @@ def _dressed(
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": colors.faint, "activecolor": colors.accent},
         hoverlabel={"font": {"family": FONT, "size": 12, "color": colors.text},
                     "bgcolor": colors.card, "bordercolor": colors.faint},
-    )  # fmt: skip
+    )
     return figure

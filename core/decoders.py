@@ -9,6 +9,7 @@ activations of one stay in the cache; on a GPU all decoders of one keep probabil
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,25 +23,18 @@ from core.linear import TILE, Chunk, Progress, Source, Split, train_linear
 from core.specs import DecoderBudget
 
 __all__ = [
-    "Bank", "Chunk", "Decoders", "Source", "decoder_parameters", "train", "train_linear",
-    "width_for",
+    "Bank", "Chunk", "Decoders", "MaskPool", "Source", "Split", "decoder_parameters", "one_cycle",
+    "train", "train_linear", "width_for",
 ]
 
 POOL = 1 << 22  # mask elements in a pool: 16 MiB
 REFRESH = 64  # a pool is drawn anew once in this many minibatches, a slice at a time
-EVALUATIONS = 8  # dev measurements in a full run: the candidates for the best checkpoint
 WARM = 0.25  # share of the steps in which the learning rate rises
+SHORT = 0.05  # share of the full steps that the first run of the keep sweep takes
+# Shares of the steps after which dev is measured: the candidates for the best checkpoint.
+CHECKPOINTS = (0.04, 0.1, 0.25, 0.45, 0.6, 0.75, 0.9, 1.0)
 
-
-@dataclass(frozen=True)
-class Rung:
-    """A step of the keep sweep: a run of `share` of the full steps, after which `survivors` stay."""
-
-    share: float
-    survivors: int
-
-
-RUNGS = (Rung(0.1, 2), Rung(0.25, 1))
+Layers = list[tuple[Tensor, Tensor]]  # weight [decoders, out, in], bias [decoders, 1, out]
 
 
 def width_for(dim: int, n_symbols: int, parameters: int, depth: int = 1) -> int:
@@ -72,7 +66,7 @@ class Decoders:
 
     mean: Tensor
     scale: Tensor
-    layers: list[tuple[Tensor, Tensor]]
+    layers: Layers
     keeps: tuple[float, ...]
     width: int
     depth: int
@@ -93,7 +87,7 @@ class Decoders:
         return out
 
 
-def read_out(inputs: Tensor, layers: list[tuple[Tensor, Tensor]], decoder: int) -> Tensor:
+def read_out(inputs: Tensor, layers: Layers, decoder: int) -> Tensor:
     """Standardised states [N, dim] → logits [N, symbols] of one decoder, without dropout."""
     hidden = inputs
     for weight, bias in layers[:-1]:
@@ -141,18 +135,12 @@ class Bank:
     """
 
     def __init__(
-        self,
-        dim: int,
-        n_symbols: int,
-        width: int,
-        depth: int,
-        members: dict[float, list[int]],
-        batch: int,
-        seed: int,
-        device: torch.device,
+        self, dim: int, n_symbols: int, width: int, depth: int, members: dict[float, list[int]],
+        batch: int, seed: int, device: torch.device,
     ) -> None:
         self.members = [(keep, lag) for keep, lags in members.items() for lag in lags]
         self.layers = _initial(dim, n_symbols, width, depth, [lag for _, lag in self.members], seed)
+        self.batch = batch
         self.layers = [(weight.to(device), bias.to(device)) for weight, bias in self.layers]
         self.gradients = [(torch.zeros_like(w), torch.zeros_like(b)) for w, b in self.layers]
         for values, gradients in zip(self.layers, self.gradients, strict=True):
@@ -163,13 +151,13 @@ class Bank:
         # A group is worked through as one stack: a single decoder on a CPU, one keep on a GPU.
         self.groups: list[tuple[int | slice, int | list[int], float]] = []
         if device.type == "cpu":
-            self.groups = [(i, lag, keep) for i, (keep, lag) in enumerate(self.members)]
+            stack = 1
+            self.groups += [(i, lag, keep) for i, (keep, lag) in enumerate(self.members)]
         else:
-            start = 0
+            stack, start = max(map(len, members.values())), 0
             for keep, lags in members.items():
                 self.groups.append((slice(start, start + len(lags)), lags, keep))
                 start += len(lags)
-        stack = max(len(lags) if isinstance(lags, list) else 1 for _, lags, _ in self.groups)
         padded = self.layers[0][0].shape[1]
 
         def buffer(columns: int) -> Tensor:
@@ -207,12 +195,13 @@ class Bank:
         self, states: Tensor, truth: Tensor, weights: Tensor, index: int | slice, keep: float
     ) -> None:
         """Gradients of the mean cross-entropy of one group: forward, then backward, by hand."""
+        product: Callable[..., Tensor] = torch.mm
+        affine: Callable[..., Tensor] = torch.addmm
+        some: int | slice = 0  # which part of the buffers
         if isinstance(index, slice):
             product, affine = torch.bmm, torch.baddbmm
-            states = states.expand(index.stop - index.start, -1, -1)
             some = slice(0, index.stop - index.start)
-        else:
-            product, affine, some = torch.mm, torch.addmm, 0
+            states = states.expand(index.stop - index.start, -1, -1)
         pool = self.pools.get(keep)
         if pool:
             states = torch.mul(states, pool.take(*states.shape), out=self.input[some])
@@ -257,28 +246,26 @@ class Bank:
 
 def _initial(
     dim: int, n_symbols: int, width: int, depth: int, lags: list[int], seed: int
-) -> list[tuple[Tensor, Tensor]]:
+) -> Layers:
     """nn.Linear's initial weights; decoders of one lag start alike whatever their keep."""
     padded = -(-width // 16) * 16
     sizes = [dim] + [width] * depth + [n_symbols]
     shapes = [dim] + [padded] * depth + [n_symbols]
     layers = [
         (torch.zeros(len(lags), outer, inner), torch.zeros(len(lags), 1, outer))
-        for inner, outer in zip(shapes, shapes[1:], strict=False)
+        for inner, outer in itertools.pairwise(shapes)
     ]
     for i, lag in enumerate(lags):
         draws = torch.Generator().manual_seed(1000 * seed + lag)
         for (weight, bias), inner, outer in zip(layers, sizes, sizes[1:], strict=False):
             bound = inner**-0.5
-            weight[i, :outer, :inner] = torch.empty(outer, inner).uniform_(
-                -bound, bound, generator=draws
-            )
-            bias[i, 0, :outer] = torch.empty(outer).uniform_(-bound, bound, generator=draws)
+            weight[i, :outer, :inner].uniform_(-bound, bound, generator=draws)
+            bias[i, 0, :outer].uniform_(-bound, bound, generator=draws)
     return layers
 
 
 def one_cycle(step: int, steps: int, peak: float) -> float:
-    """The learning rate of a step: a quarter of the steps up to the peak, the rest down to zero."""
+    """The learning rate of a step: up to the peak in the first quarter, then down to zero."""
     done = (step + 1) / (steps + 1)
     if done < WARM:
         return peak * (0.04 + 0.96 * done / WARM)
@@ -287,26 +274,22 @@ def one_cycle(step: int, steps: int, peak: float) -> float:
 
 @dataclass
 class Run:
-    """The best checkpoint of each decoder of a bank: dev recall, dev bits, and the weights."""
+    """A trained bank: the best dev checkpoint of each of its decoders.
+
+    members: (keep, lag) of each. recall, bits: on dev, [decoders]. layers: as in `Bank`.
+    """
 
     members: list[tuple[float, int]]
     recall: Tensor
     bits: Tensor
-    layers: list[tuple[Tensor, Tensor]]
+    layers: Layers
 
 
 def run_bank(
-    bank: Bank,
-    train: Split,
-    dev: Split,
-    steps: int,
-    evaluations: int,
-    batch: int,
-    learning_rate: float,
-    seed: int,
-    tick: Callable[[int, str], None],
+    bank: Bank, train: Split, dev: Split, steps: int, checkpoints: tuple[float, ...],
+    learning_rate: float, seed: int, tick: Callable[[str], None],
 ) -> Run:
-    """Train a bank for `steps` minibatches and keep each decoder's best dev checkpoint."""
+    """Train a bank for `steps` minibatches, measuring dev at these shares of them."""
     size = len(bank.members)
     best = Run(
         bank.members,
@@ -314,11 +297,11 @@ def run_bank(
         torch.full((size,), math.inf, dtype=torch.float64),
         [(weight.clone(), bias.clone()) for weight, bias in bank.layers],
     )
-    # Later checkpoints are nearly always better: measure in the later half, the end included.
-    due = {steps - 1 - (steps * k) // (2 * evaluations) for k in range(evaluations)}
-    for step, (states, targets) in enumerate(train.minibatches(batch, seed)):
+    due = {max(1, round(share * steps)) for share in checkpoints}
+    minibatches = train.minibatches(bank.batch, seed)
+    for step, (states, targets) in enumerate(itertools.islice(minibatches, steps)):
         bank.step(states, targets, one_cycle(step, steps, learning_rate))
-        if step in due:
+        if step + 1 in due:
             recall, bits = bank.measure(dev)
             better = recall > best.recall
             best.recall[better], best.bits[better] = recall[better], bits[better]
@@ -326,100 +309,99 @@ def run_bank(
             for kept, now in zip(best.layers, bank.layers, strict=True):
                 for old, new in zip(kept, now, strict=True):
                     old[rows] = new[rows]
-        tick(size, f"step {step + 1} of {steps}")
-        if step + 1 == steps:
-            break
+        tick(f"{size} decoders, step {step + 1} of {steps}")
     return best
 
 
 def train(
-    train: Source,
-    dev: Source,
-    width: int,
-    budget: DecoderBudget,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: Progress | None = None,
+    train: Source, dev: Source, width: int, budget: DecoderBudget, seed: int = 0,
+    device: str = "cpu", progress: Progress | None = None,
 ) -> Decoders:
     """Train one decoder per lag, with the keep probability and width that are best on dev.
 
     train, dev: the splits, of one dim and number of lags. width: the base width, see `width_for`;
     `budget.widths` are multiples of it. progress: called with (fraction done, what is going on).
+    The same seed and number of threads give the same decoders.
     """
-    where = torch.device(device)
-    fit = Split(train, where)
-    check = Split(dev, where, (fit.mean, fit.scale))
+    fit = Split(train, torch.device(device))
+    check = Split(dev, fit.device, (fit.mean, fit.scale))
     widths = sorted({max(1, round(width * multiple)) for multiple in budget.widths})
-    best: Decoders | None = None
-    for done, each in enumerate(widths):
+    swept: list[Decoders] = []
 
-        def report(fraction: float, message: str, done: int = done, each: int = each) -> None:
-            if progress:
-                progress((done + fraction) / len(widths), f"width {each}: {message}")
+    def report(fraction: float, message: str) -> None:
+        if progress:
+            progress((len(swept) + fraction) / len(widths), message)
 
-        found = _sweep(fit, check, each, budget, seed, report)
-        if best is None or np.mean(found.dev_recall) > np.mean(best.dev_recall):
-            best = found
-    assert best is not None
-    return best
+    for each in widths:
+        swept.append(_sweep(fit, check, each, budget, seed, report))
+    return max(swept, key=lambda decoders: sum(decoders.dev_recall))
 
 
 def _sweep(
     train: Split, dev: Split, width: int, budget: DecoderBudget, seed: int, report: Progress
 ) -> Decoders:
-    """One width: rungs of ever longer runs with ever fewer keeps, the last rung a full run."""
-    source = train.source
+    """One width: a short run of every keep names two finalists per lag, which run in full.
+
+    Dropout pays late, when a decoder begins to fit the states it has seen by heart, so a short
+    run errs toward too high a keep, never too low: the finalists are its best keep and the one
+    below. It is judged by cross-entropy, which says more than recall while both are still poor.
+    """
+    keeps = sorted(set(budget.keeps))
     batch = min(budget.batch, train.n)
     full = max(1, round(budget.epochs * train.n / batch))
-    alive = {lag: sorted(set(budget.keeps)) for lag in range(source.lags)}
-    rungs = [rung for rung in RUNGS if rung.survivors < len(set(budget.keeps))]
-    planned = [rung.survivors for rung in rungs]
-    sizes = [len(set(budget.keeps)), *planned]
-    total = sum(
-        size * source.lags * max(1, round(share * full))
-        for size, share in zip(sizes, [*(rung.share for rung in rungs), 1.0], strict=True)
-    )
+    lags = list(range(train.lags))
+    short = max(1, round(SHORT * full)) if len(keeps) > 2 else 0
+    total = len(lags) * (len(keeps) * short + min(2, len(keeps)) * full)
     done = 0
-    run: Run | None = None
 
-    def tick(units: int, message: str) -> None:
-        nonlocal done
-        done += units
-        report(min(1.0, done / total), message)
-
-    for rung in [*rungs, Rung(1.0, 1)]:
-        members = {
-            keep: [lag for lag in alive if keep in alive[lag]]
-            for keep in sorted({keep for keeps in alive.values() for keep in keeps})
-        }
+    def run(members: dict[float, list[int]], steps: int, checkpoints: tuple[float, ...]) -> Run:
         bank = Bank(
-            source.dim, source.n_symbols, width, budget.depth, members, batch, seed, train.device
+            train.dim, train.n_symbols, width, budget.depth, members, batch, seed, train.device
         )
-        run = run_bank(
-            bank,
-            train,
-            dev,
-            max(1, round(rung.share * full)),
-            max(1, round(EVALUATIONS * rung.share)),
-            batch,
-            budget.learning_rate,
-            seed,
-            tick,
+
+        def tick(message: str) -> None:
+            nonlocal done
+            done += len(bank.members)
+            report(done / total, f"width {width}: {message}")
+
+        rate = budget.learning_rate
+        return run_bank(bank, train, dev, steps, checkpoints, rate, seed, tick)
+
+    runs = []
+    finalists = {lag: keeps for lag in lags}
+    if short:
+        runs.append(run({keep: lags for keep in keeps}, short, (1.0,)))
+        ranks = runs[0].bits.view(len(keeps), len(lags)).argmin(0).clamp(min=1).tolist()
+        finalists = {lag: keeps[rank - 1 : rank + 1] for lag, rank in zip(lags, ranks, strict=True)}
+    members = {keep: [lag for lag in lags if keep in finalists[lag]] for keep in keeps}
+    members = {keep: alive for keep, alive in members.items() if alive}
+    runs.append(run(members, full, CHECKPOINTS))
+
+    def quality(entry: tuple[Run, int]) -> tuple[float, float]:
+        return float(entry[0].recall[entry[1]]), -float(entry[0].bits[entry[1]])
+
+    # The short run's decoders stay candidates: at lags of which nothing is known, they win.
+    chosen = [
+        max(
+            ((each, i) for each in runs for i, (_, of) in enumerate(each.members) if of == lag),
+            key=quality,
         )
-        scores = {member: float(r) for member, r in zip(run.members, run.recall, strict=True)}
-        for lag, keeps in alive.items():
-            ranked = sorted(keeps, key=lambda keep: -scores[keep, lag])
-            alive[lag] = sorted(ranked[: rung.survivors])
-    assert run is not None
-    order = torch.tensor([run.members.index((alive[lag][0], lag)) for lag in alive])
+        for lag in lags
+    ]
     return Decoders(
         mean=train.mean,
         scale=train.scale,
-        layers=[(weight[order], bias[order]) for weight, bias in run.layers],
-        keeps=tuple(alive[lag][0] for lag in alive),
+        layers=[
+            (
+                torch.stack([each.layers[n][0][i] for each, i in chosen]),
+                torch.stack([each.layers[n][1][i] for each, i in chosen]),
+            )
+            for n in range(budget.depth + 1)
+        ],
+        keeps=tuple(each.members[i][0] for each, i in chosen),
         width=width,
         depth=budget.depth,
-        parameters=decoder_parameters(source.dim, source.n_symbols, width, budget.depth),
-        dev_recall=tuple(run.recall[order].tolist()),
-        dev_bits=tuple(run.bits[order].tolist()),
+        parameters=decoder_parameters(train.dim, train.n_symbols, width, budget.depth),
+        dev_recall=tuple(quality(entry)[0] for entry in chosen),
+        dev_bits=tuple(-quality(entry)[1] for entry in chosen),
     )

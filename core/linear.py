@@ -64,12 +64,10 @@ class Split:
     """
 
     def __init__(
-        self,
-        source: Source,
-        device: torch.device,
-        statistics: tuple[Tensor, Tensor] | None = None,
+        self, source: Source, device: torch.device, statistics: tuple[Tensor, Tensor] | None = None
     ) -> None:
         self.source, self.device, self.n = source, device, 0
+        self.dim, self.n_symbols, self.lags = source.dim, source.n_symbols, source.lags
         sums = torch.zeros(2, source.dim, dtype=torch.float64)
         held: list[tuple[Tensor, Tensor]] = []
         for chunk in source.chunks():
@@ -80,7 +78,7 @@ class Split:
             )
             if self.n * source.dim * 4 <= HELD_BYTES:
                 held.append((states, torch.as_tensor(chunk.targets)))
-        mean, square = sums / max(1, self.n)
+        mean, square = (sums / max(1, self.n)).unbind()
         deviation = (square - mean.square()).clamp(min=0).sqrt()
         # A dimension that never moves carries nothing: leave it at zero.
         scale = torch.where(deviation > 1e-6 * mean.abs() + 1e-12, deviation, torch.inf)
@@ -172,18 +170,20 @@ class _Moments:
     cross: Tensor
 
 
-def _moments(split: Split, lags: int, n_symbols: int, progress: Progress | None) -> _Moments:
+def _moments(split: Split, progress: Progress | None) -> _Moments:
+    lags, n_symbols = split.lags, split.n_symbols
     dim = len(split.mean) + 1
-    kind = {"dtype": torch.float64, "device": split.device}
-    shared, gram = torch.zeros(dim, dim, **kind), torch.zeros(lags, dim, dim, **kind)
-    cross = torch.zeros(dim, lags * n_symbols, **kind)
-    columns = torch.arange(lags, device=split.device) * n_symbols
+    double, where = torch.float64, split.device
+    shared = torch.zeros(dim, dim, dtype=double, device=where)
+    gram = torch.zeros(lags, dim, dim, dtype=double, device=where)
+    cross = torch.zeros(dim, lags * n_symbols, dtype=double, device=where)
+    columns = torch.arange(lags, device=where) * n_symbols
     seen = 0
     for states, targets in split.tiles():
         rows = functional.pad(states.double(), (0, 1), value=1.0)
         missing = targets < 0
         # One-hot targets of every lag side by side; a missing one stays all zero.
-        hot = torch.zeros(len(rows), lags * n_symbols, **kind)
+        hot = torch.zeros(len(rows), lags * n_symbols, dtype=double, device=where)
         hot.scatter_(1, targets.clamp(min=0) + columns, (~missing).double())
         cross.addmm_(rows.T, hot)
         shared.addmm_(rows.T, rows)
@@ -221,7 +221,7 @@ def train_linear(
     """
     fit = Split(train, torch.device(device))
     check = Split(dev, fit.device, (fit.mean, fit.scale))
-    moments = _moments(fit, train.lags, train.n_symbols, progress)
+    moments = _moments(fit, progress)
     solved = [_solve(moments.gram[lag], moments.cross[lag], RIDGES) for lag in range(train.lags)]
     weights = torch.stack([w for w, _ in solved]).float()
     biases = torch.stack([b for _, b in solved]).float()

@@ -53,7 +53,7 @@ def select(
     name: str, label: str, options: Sequence[T], default: T, *,
     say: Callable[[T], str] = str, free: Callable[[str], T | None] | None = None,
     width: int = 120, help: str | None = None,
-) -> T:  # fmt: skip
+) -> T:
     """A select box whose value is a kept choice.
 
     free: also accept what a person types, read by this function (None: refuse it).
@@ -64,9 +64,10 @@ def select(
         listed = next((option for option in options if str(option) == text), None)
         return listed if listed is not None or free is None else free(text)
 
-    # Where there is one option nothing was chosen, so a later, wider menu starts at its default.
-    free_to_choose = len(options) > 1 or free is not None
-    current = parse(str(value(name, default, parse))) if free_to_choose else default
+    # One option is no choice: it is neither kept nor in the URL, or it would pass for one as
+    # soon as another choice widens the menu.
+    choosable = len(options) > 1 or free is not None
+    current = parse(str(value(name, default, parse))) if choosable else default
     current = default if current is None else current
     listed = list(options) if current in options else [*options, current]
     key = f"choice-{name}"
@@ -74,10 +75,14 @@ def select(
     picked = st.selectbox(
         label, listed, key=key, format_func=say, accept_new_options=free is not None, width=width,
         help=help, on_change=_took, args=(name, parse),
-    )  # fmt: skip
+    )
     chosen = parse(str(picked))
     chosen = current if chosen is None else chosen
-    _write(name, chosen)
+    if choosable:
+        _write(name, chosen)
+    else:
+        _memory(WRITTEN).pop(name, None)
+        st.query_params.pop(name, None)
     return chosen
 
 

@@ -19,7 +19,7 @@ def colors() -> figures.Look:
 
 
 def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | None = None) -> None:
-    """A pane's title with "SQL" at its right: the very queries that made the picture.
+    """A pane's title with "Show SQL" at its right: the very queries that made the picture.
 
     title: HTML. buttons: draws what stands between the two.
     """
@@ -29,7 +29,7 @@ def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | N
         st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
         if buttons:
             buttons()
-        with st.popover("SQL", type="tertiary", help="Show SQL", key=f"sql-{key}"):
+        with st.popover("Show SQL", type="tertiary", key=f"sql-{key}"):
             for sql in queries:
                 st.code(sql, language="sql")
 
@@ -47,11 +47,11 @@ def downloads(table: pl.DataFrame, name: str) -> None:
         st.download_button(
             "CSV", table.write_csv, f"{name}.csv", "text/csv", key=f"csv-{name}",
             icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+        )
         st.download_button(
             "Parquet", lambda: _parquet(table), f"{name}.parquet", "application/octet-stream",
             key=f"parquet-{name}", icon=":material/download:", on_click="ignore",
-        )  # fmt: skip
+        )
 
 
 def _parquet(table: pl.DataFrame) -> bytes:

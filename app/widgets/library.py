@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import streamlit as st
+from streamlit.typing import UploadedFile
 
 import core
 from app import figures
@@ -59,7 +62,10 @@ def _upload() -> None:
         names, splits = st.columns(2)
         name = names.text_input("Name", placeholder="the file's name", key="upload-name")
         segment = splits.selectbox(
-            "One segment is a", list(SEGMENTS), format_func=SEGMENTS.get, key="upload-segment"
+            "One segment is a",
+            list(SEGMENTS),
+            format_func=SEGMENTS.__getitem__,
+            key="upload-segment",
         )
         if st.form_submit_button("Add", type="primary") and _added(file, name, segment):
             st.rerun()
@@ -67,7 +73,7 @@ def _upload() -> None:
         st.success(said)
 
 
-def _added(file: object, name: str, segment: str) -> bool:
+def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
     if file is None:
         st.warning("Choose a text file first, then press Add.")
         return False
@@ -80,18 +86,18 @@ def _added(file: object, name: str, segment: str) -> bool:
     return True
 
 
-def _preview(corpus: dict[str, object]) -> None:
+def _preview(corpus: dict[str, Any]) -> None:
     left, right = st.columns([16, 9], gap="medium")
     with left:
-        st.html(f"<div class='pane-title'>Symbols of {corpus['name']}</div>")
+        st.html(f"<div class='pane-title'>Symbols of {html.escape(corpus['name'])}</div>")
         counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
         export.chart(
             figures.frequencies(counts.rename({"count": "n"}), export.colors()), "frequencies",
             figures.file_name("symbols", corpus["name"]), "How often each symbol occurs",
-        )  # fmt: skip
+        )
     with right:
         st.html("<div class='pane-title'>First segments</div>")
-        st.code(str(corpus["sample"]), language=None, height=190)
+        st.code(str(corpus["sample"]), language=None, height=190, wrap_lines=True)
 
 
 def models() -> None:
@@ -104,11 +110,11 @@ def models() -> None:
     row = table.row(_table(table.drop("key"), "models-table", 260) or 0, named=True)
     sql = queries.fill(queries.CURVE, key=row["key"])
     title = f"{row['cell'].upper()} [{row['layers']},{row['hidden']}] on {row['corpus']}"
-    export.heading(f"Training of {title}, {row['profile']}", "curve", sql)
+    export.heading(f"Training of {html.escape(title)}, {row['profile']}", "curve", sql)
     export.chart(
         figures.training(queries.table(sql), export.colors()), "curve",
         figures.file_name("training", title, row["profile"]), "Perplexity while training",
-    )  # fmt: skip
+    )
 
 
 def signatures() -> None:
@@ -126,7 +132,7 @@ def signatures() -> None:
     st.page_link(
         "pages/signature.py", label=f"Open {spec.title}", icon=":material/open_in_new:",
         query_params=pickers.address(spec, pickers.corpora()),
-    )  # fmt: skip
+    )
 
 
 def history() -> None:
@@ -136,7 +142,7 @@ def history() -> None:
     st.dataframe(
         table, hide_index=True, height=ROWS, key="jobs-table",
         column_config=dict.fromkeys(("asked", "started", "ended"), MOMENT),
-    )  # fmt: skip
+    )
 
 
 def space() -> None:
@@ -159,6 +165,6 @@ def _table(table: pl.DataFrame, key: str, height: int) -> int | None:
         table, hide_index=True, height=height, key=key, on_select="rerun",
         selection_mode="single-row",
         column_config=dict.fromkeys(counts, COUNT) | dict.fromkeys(times, TIME),
-    )  # fmt: skip
+    )
     rows = event["selection"]["rows"]
     return rows[0] if rows and rows[0] < table.height else None

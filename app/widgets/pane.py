@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from app import figures
-from app.widgets import choices, export, queries
+from app.widgets import choices, export, people, queries
 from app.widgets.watch import Results
 from core.specs import SignatureSpec
 
@@ -29,11 +29,13 @@ def draw(spec: SignatureSpec, there: Results) -> None:
 
 
 def _placeholder() -> None:
+    coming = "First the network is trained, then come the linear preview and the trained decoders."
     left, right = st.columns([16, 9], gap="medium")
-    for column, title in ((left, "Recall by lag and symbol"), (right, "Marginal recall")):
+    panes = ((left, "Recall by lag and symbol", coming), (right, "Marginal recall", ""))
+    for column, title, said in panes:
         with column:
             st.html(f"<div class='pane-title'>{title}</div>")
-            st.html(f"<div class='empty' style='height:{EMPTY_PANE - 30}px'></div>")
+            st.html(f"<div class='empty' style='height:{EMPTY_PANE - 30}px'>{said}</div>")
 
 
 @st.fragment
@@ -52,8 +54,8 @@ def _upper(spec: SignatureSpec, shown: SignatureSpec, there: Results) -> None:
             figure, key=f"signature-{shown.key[:12]}", theme=None, on_select=_clicked(shown),
             selection_mode="points", alt="Recall of every symbol at every lag, and below it the "
             "accuracy of predicting it as the next symbol",
-            config=figures.toolbar(name, export.picture_format()),
-        )  # fmt: skip
+            config=figures.toolbar(name, people.picture_format()),
+        )
         st.html(
             "<div class='note'>White 0 %, dark purple 100 %. A dot marks recall not above its "
             "floors. Row “next”: accuracy of predicting the symbol. Click a cell for its "
@@ -81,13 +83,13 @@ def _confusion(shown: SignatureSpec, matrix: pl.DataFrame, name: str) -> None:
     export.heading(
         f"Answers where <b>{said}</b> was read {lag} ago", "confusion", sql,
         buttons=lambda: _steps(matrix, lag, symbol),
-    )  # fmt: skip
+    )
     if row.height:
         figure = figures.confusion(row, export.colors())
         export.chart(
             figure, "confusion", f"{name}-confusion-{lag}-{ord(symbol[0])}",
             f"What the decoder answered where {symbol!r} was read {lag} symbols ago",
-        )  # fmt: skip
+        )
     else:
         st.caption("No held-out position has this symbol at this lag.")
 
@@ -112,7 +114,7 @@ def _choose(lag: int, symbol: str) -> None:
 
 def _cell(matrix: pl.DataFrame) -> tuple[int, str]:
     """The cell whose confusion row is shown: the kept one where this signature has it."""
-    last, symbols = matrix["lag"].max(), matrix["symbol"].unique().to_list()
+    last, symbols = max(matrix["lag"].to_list()), matrix["symbol"].unique().to_list()
     lag = choices.value("lag", 3, choices.whole(1, 64))
     symbol = choices.value("symbol", "e", lambda text: text if text in symbols else None)
     return min(lag, last), symbol if symbol in symbols else "e"
@@ -121,7 +123,7 @@ def _cell(matrix: pl.DataFrame) -> tuple[int, str]:
 def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
     """Four buttons, and their keys, that step to the neighbouring cell."""
     seen = figures.in_order(matrix.filter(pl.col("n") > 0).select("symbol").unique())
-    symbols, last = seen["symbol"].to_list(), matrix["lag"].max()
+    symbols, last = seen["symbol"].to_list(), max(matrix["lag"].to_list())
     place = symbols.index(symbol) if symbol in symbols else 0
     with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):
         for arrow, (down, right) in STEPS.items():
@@ -129,7 +131,7 @@ def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
             st.button(
                 "", icon=f":material/keyboard_arrow_{arrow.lower()}:", key=f"step-{arrow}",
                 type="tertiary", shortcut=f"Shift+{arrow}", on_click=_choose, args=target,
-            )  # fmt: skip
+            )
 
 
 def _lower(shown: SignatureSpec) -> None:
@@ -146,7 +148,7 @@ def _lower(shown: SignatureSpec) -> None:
         export.chart(
             figures.memory_against_prediction(table, export.colors()), "scatter",
             f"{name}-scatter", "Mean recall of each symbol against its forward accuracy",
-        )  # fmt: skip
+        )
     with right:
         sql = queries.fill(queries.NUMBERS, key=shown.key)
         table = queries.table(sql)
@@ -161,4 +163,4 @@ def _name(spec: SignatureSpec) -> str:
     return figures.file_name(
         kind, spec.corpus.name, f"{model.cell}-{model.layers}-{model.hidden}",
         f"layer{spec.layer}-{spec.state}", spec.profile,
-    )  # fmt: skip
+    )

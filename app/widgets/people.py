@@ -22,19 +22,20 @@ def picture_format() -> str:
     return str(st.session_state.get("settings.picture", "SVG")).lower()
 
 
-def settings() -> None:
+def settings(pages: list[str]) -> None:
     """The settings popover of the rail; its values last for the session."""
+    keys = ", ".join(f"`{number}` {page}" for number, page in enumerate(pages, start=1))
     with st.popover("Settings", icon=":material/tune:", width="stretch"):
         st.number_input(
             "Ask before work longer than (minutes)", 0, 10_000, ASK_FIRST_MINUTES, 5,
             key="settings.ask_first", persist_state="session",
             help="Shorter work starts by itself as soon as a page needs it.",
-        )  # fmt: skip
+        )
         st.segmented_control(
             "Save pictures as", ["SVG", "PNG"], default="SVG", required=True,
             key="settings.picture", persist_state="session",
-        )  # fmt: skip
+        )
         st.markdown(
-            "**Keys**  \n`1` Signature, `2` Library  \n"
-            "`Shift` + arrows: next cell of the signature  \n`Shift` + `S`: start or try again"
+            f"**Keys**  \n{keys}  \n`Shift` + arrows: next cell of the signature  \n"
+            "`Shift` + `S`: start or try again"
         )

@@ -50,11 +50,11 @@ def signature_toolbar() -> SignatureSpec:
         layers = choices.select(
             "layers", "Layers", LAYERS, 1, free=choices.whole(1, 16), width=90,
             help="How many recurrent layers are stacked; type any number up to 16.",
-        )  # fmt: skip
+        )
         hidden = choices.select(
             "hidden", "Hidden", HIDDEN, 80, free=choices.whole(1, 4096), width=100,
             help="Units of each layer; type any number up to 4096.",
-        )  # fmt: skip
+        )
         states = STATES[cell]
         state = choices.select(
             "state", "State", states, states[0], say=lambda s: MEANING.get(s, s), width=115
@@ -62,11 +62,11 @@ def signature_toolbar() -> SignatureSpec:
         layer = choices.select(
             "layer", "Layer", range(1, layers + 1), 1, width=90,
             help="The layer whose state is read; 1 is nearest the input.",
-        )  # fmt: skip
+        )
         profile = choices.select(
             "profile", "Profile", list(PROFILES), default_profile(), width=115,
             help="; ".join(f"{p.name}: {p.about}" for p in PROFILES.values()),
-        )  # fmt: skip
+        )
     with st.spinner(f"Reading the corpus {names[corpus]} …"):
         found = core.find_corpus(corpus)
     return core.signature_spec(
@@ -81,5 +81,5 @@ def address(spec: SignatureSpec, listed: dict[str, str]) -> dict[str, str]:
         "corpus": corpus.content if corpus.content in listed else corpus.name,
         "cell": model.cell, "layers": model.layers, "hidden": model.hidden,
         "state": spec.state, "layer": spec.layer, "profile": spec.profile,
-    }  # fmt: skip
+    }
     return {name: str(value) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""The SQL behind every picture. What a page shows under "SQL" is the very text that ran."""
+"""The SQL behind every picture. What a page shows under "Show SQL" is the very text that ran."""
 
 from __future__ import annotations
 

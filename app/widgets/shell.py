@@ -11,6 +11,7 @@ from app.widgets.errors import explained
 from app.widgets.tray import tray
 
 STYLE = Path(__file__).parent / "style.css"
+ABOUT = "**Memory Signatures**: what a recurrent network still remembers, of which symbols."
 ICON = Path(__file__).parent / "icon.svg"
 # Title, file and icon of every page, in the rail's order. A new page is a file and a line here.
 PAGES = (
@@ -21,7 +22,12 @@ PAGES = (
 
 def run() -> None:
     """Draw the shell and the chosen page inside it."""
-    st.set_page_config(page_title="Memory Signatures", page_icon=str(ICON), layout="wide")
+    st.set_page_config(
+        page_title="Memory Signatures",
+        page_icon=str(ICON),
+        layout="wide",
+        menu_items={"About": ABOUT},
+    )
     st.html(STYLE)
     pages = [
         st.Page(file, title=title, icon=icon, default=not number)
@@ -29,7 +35,7 @@ def run() -> None:
     ]
     page = st.navigation(pages)
     with st.sidebar:
-        people.settings()
+        people.settings([page.title for page in pages])
         tray()
         _keys(pages)
     with st.bottom:

@@ -59,7 +59,7 @@ def cancel(job: jobs.Job, place: str) -> None:
     st.button(
         "", icon=":material/close:", key=f"{place}-cancel-{job.key}", type="tertiary",
         help="Cancel", on_click=jobs.cancel, args=(job.key, who()),
-    )  # fmt: skip
+    )
 
 
 def again(job: jobs.Job, place: str) -> None:
@@ -67,7 +67,7 @@ def again(job: jobs.Job, place: str) -> None:
     st.button(
         "", icon=":material/refresh:", key=f"{place}-again-{job.key}", type="tertiary",
         help="Try again", on_click=jobs.request, args=(job.spec, who()),
-    )  # fmt: skip
+    )
 
 
 def log(job: jobs.Job, place: str) -> None:
@@ -87,7 +87,7 @@ def _show_log(job: jobs.Job) -> None:
 def _line(job: jobs.Job) -> str:
     if job.status == "running":
         left = "" if job.eta is None else f", {words.seconds(job.eta)} left"
-        said = f"{job.fraction:.0%}{left} · {job.message}"
+        said = f"{job.fraction:.0%}{left} · {_detail(job)}"
     elif job.live:
         state = "waiting" if job.status == "queued" else "interrupted, goes on by itself"
         said = f"{state} · about {words.seconds(job.estimate)}"
@@ -96,6 +96,14 @@ def _line(job: jobs.Job) -> str:
         said = f"{said} · {words.clock(job.ended)}"
     text = html.escape(f"{said} · {job.who}")
     return f"<span title='{text}'>{text}</span>"
+
+
+def _detail(job: jobs.Job) -> str:
+    """What the job's step is at, without the step's name, for which the rail is too narrow."""
+    for step in job.spec.steps():
+        if job.message.startswith(f"{step.title}: "):
+            return job.message.removeprefix(f"{step.title}: ")
+    return job.message
 
 
 def _bar(job: jobs.Job) -> str:

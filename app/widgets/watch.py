@@ -74,7 +74,7 @@ def _begin(spec: SignatureSpec) -> None:
         st.button(
             "Compute", key="begin", type="primary", shortcut="Shift+S",
             on_click=jobs.request, args=(spec, who()),
-        )  # fmt: skip
+        )
 
 
 def _going(job: jobs.Job, before: Results) -> None:
@@ -90,7 +90,8 @@ def _going(job: jobs.Job, before: Results) -> None:
         else:
             left = "" if job.eta is None else f" · {words.seconds(job.eta)} left"
             shown = "Linear preview shown, decoders training" if before.preview else "Computing"
-            _say(shown, f"{job.message} · {job.fraction:.0%}{left}", job.fraction)
+            step = f"step {job.step} of {job.steps} · {job.message} · " if job.steps else ""
+            _say(shown, f"{step}{job.fraction:.0%}{left}", job.fraction)
     with buttons.container(horizontal=True, horizontal_alignment="right", gap=None):
         tray.log(job, "strip")
         if job.live:
@@ -117,7 +118,7 @@ def _ended(job: jobs.Job) -> None:
         st.button(
             "Try again", key="again", type="primary", shortcut="Shift+S",
             on_click=jobs.request, args=(job.spec, who()),
-        )  # fmt: skip
+        )
 
 
 def _lost(job: jobs.Job) -> bool:

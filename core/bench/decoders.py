@@ -153,10 +153,10 @@ def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, A
             (*next(batches), one_cycle(TURN * turn + i, ROUNDS * TURN, RATE)) for i in range(TURN)
         ]
         # The peak is the faster of a product before and one after the bank's turn.
-        before = _seconds(peak, device)
-        bank_time = _seconds(lambda steps=steps: [bank.step(*step) for step in steps], device)
-        after = _seconds(peak, device)
-        loop_time = _seconds(lambda steps=steps: [loop.step(*step) for step in steps], device)
+        before = _seconds(peak, [()], device)
+        bank_time = _seconds(bank.step, steps, device)
+        after = _seconds(peak, [()], device)
+        loop_time = _seconds(loop.step, steps, device)
         rates.append((2 * 2048**3 / min(before, after), flops / bank_time, flops / loop_time))
     recall, _ = bank.measure(held_out)
     recall_bank, recall_loop = recall.tolist(), loop.measure(held_out)
@@ -200,17 +200,19 @@ def _sweep(
     best = [max(full[keep][lag] for keep in KEEPS) for lag in range(LAGS + 1)]
     return {
         "ratio": sweep_seconds / median(seconds),
-        "gap": [max(0.0, b - full[k][lag]) for lag, (b, k) in enumerate(zip(best, swept.keeps))],
+        "gap": [best[lag] - full[keep][lag] for lag, keep in enumerate(swept.keeps)],
         "keeps": swept.keeps,
-        "best_keeps": [max(KEEPS, key=lambda k: full[k][lag]) for lag in range(LAGS + 1)],
+        "best_keeps": [max((full[k][lag], k) for k in KEEPS)[1] for lag in range(LAGS + 1)],
         "dev_recall": swept.dev_recall,
         "best_dev_recall": best,
     }
 
 
-def _seconds(work: Callable[[], Any], device: torch.device) -> float:
+def _seconds(work: Callable[..., None], calls: list[Any], device: torch.device) -> float:
+    """Seconds that one call of `work` with each of these arguments takes in all."""
     started = time.perf_counter()
-    work()
+    for arguments in calls:
+        work(*arguments)
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - started

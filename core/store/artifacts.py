@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import diskcache
 from diskcache.core import MODE_BINARY, MODE_RAW, UNKNOWN
 
-from core.store.files import full, is_full
+from core.store.files import full, is_full, readable_os
 
 log = logging.getLogger(__name__)
 
@@ -168,9 +168,9 @@ class Artifacts:
         return len(orphans)
 
     def _open(self) -> diskcache.Cache:
-        self.root.mkdir(parents=True, exist_ok=True)
         for again in (True, False):
             try:
+                self.root.mkdir(parents=True, exist_ok=True)
                 return diskcache.Cache(str(self.root), disk=BytesDisk, eviction_policy="none")
             except (sqlite3.Error, OSError) as error:
                 self._put_right(error, again)
@@ -186,8 +186,10 @@ class Artifacts:
                 self._cache = self._open()
         raise AssertionError("unreachable")
 
-    def _put_right(self, error: Exception, again: bool) -> None:
+    def _put_right(self, error: sqlite3.Error | OSError, again: bool) -> None:
         """Move a broken index aside so that work can be tried again; raise anything else."""
+        if isinstance(error, OSError):
+            raise readable_os(error) from error
         if is_full(error):
             raise full() from error
         broken = isinstance(error, sqlite3.DatabaseError) and any(

@@ -32,6 +32,18 @@ def full() -> StoreError:
     )
 
 
+def readable_os(error: OSError) -> Exception:
+    """The error to raise for `error`: a StoreError where a person can put it right."""
+    if is_full(error):
+        return full()
+    if isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
+        return StoreError(
+            "The cache folder cannot be written to: give it another place with MEMSIG_CACHE, or "
+            "the right to write to this one."
+        )
+    return error
+
+
 class Busy(Exception):
     """The lock was not free within the time given."""
 

@@ -111,7 +111,7 @@ def _run_child(
         }  # fmt: skip
         _place(store, Path(folder, "signatures.duckdb"))
         child = subprocess.Popen(
-            [sys.executable, "-I", str(CHILD)],
+            [sys.executable, "-IB", str(CHILD)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

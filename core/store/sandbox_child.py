@@ -17,8 +17,6 @@ import sys
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.ipc
 
 MAX_COLUMNS = 1_000
 BATCH = 1_024
@@ -36,13 +34,8 @@ class Refused(Exception):
     """The query is not run; the message says why."""
 
 
-def limit(memory_mb: int, seconds: float) -> None:
-    """Bound what the system gives this process from here on."""
-    if sys.platform == "linux":
-        with open("/proc/self/statm") as statm:
-            now = int(statm.read().split()[0]) * resource.getpagesize()
-        address_space = now + memory_mb * 2**20
-        resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+def limit(seconds: float) -> None:
+    """Bound the time and the files of this process from here on."""
     for kind, most in (
         (resource.RLIMIT_CPU, int(seconds * 2) + 3),
         (resource.RLIMIT_FSIZE, 0),
@@ -52,6 +45,15 @@ def limit(memory_mb: int, seconds: float) -> None:
         resource.setrlimit(kind, (most, most))
     # The alarm kills; it needs no help from an interpreter that waits inside the engine.
     signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def limit_memory(memory_mb: int) -> None:
+    """Bound the address space to what is in use now and `memory_mb` more."""
+    if sys.platform == "linux":
+        with open("/proc/self/statm") as statm:
+            now = int(statm.read().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (now + memory_mb * 2**20, hard))
 
 
 def connect(folder: str, memory_mb: int) -> duckdb.DuckDBPyConnection:
@@ -127,6 +129,9 @@ def unique(names: list[str]) -> list[str]:
 
 def rows_of(relation: Any, names: list[str], rows: int, most: int) -> tuple[bytes, bool]:
     """At most `rows` rows as an Arrow stream, and whether there were more."""
+    import pyarrow as pa
+    import pyarrow.ipc
+
     sink = io.BytesIO()
     reader = relation.to_arrow_reader(min(BATCH, rows + 1))
     schema = pa.schema([field.with_name(n) for field, n in zip(reader.schema, names, strict=True)])
@@ -171,15 +176,20 @@ def main() -> None:
     body = b""
     try:
         connection = connect(request["folder"], memory_mb)
-        limit(memory_mb, request["seconds"])
-        relation, names = readable(connection, one_query(connection, request["sql"]))
+        limit(request["seconds"])
+        limit_memory(memory_mb)
+        statement = one_query(connection, request["sql"])
+        import pyarrow.ipc  # noqa: F401  (slow to start, so only for what is to be run)
+
+        limit_memory(memory_mb)
+        relation, names = readable(connection, statement)
         body, truncated = rows_of(relation, names, request["rows"], request["bytes"])
         header = {"truncated": truncated}
-    except (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError):
+    except (duckdb.OutOfMemoryException, MemoryError):
         header = {"error": too_much}
     except duckdb.PermissionException:
         header = {"error": NO_FILES}
-    except (Refused, duckdb.Error, OSError, pa.ArrowException) as error:
+    except (Refused, duckdb.Error, OSError, ValueError) as error:
         # What goes wrong while rows arrive comes from Arrow's reader, in DuckDB's words.
         header = {"error": plain(str(error), too_much)}
     except Exception:

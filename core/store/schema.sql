@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS corpora (
     sample VARCHAR, added TIMESTAMP
 );
 COMMENT ON TABLE corpora IS 'Texts that models are trained on and signatures are measured on.';
-COMMENT ON COLUMN corpora.key IS 'Key of the corpus spec: the hash of its segments and split.';
+COMMENT ON COLUMN corpora.key IS 'Hash of its segments and split, by which specs name it.';
 COMMENT ON COLUMN corpora.name IS 'Name shown to people; not unique.';
 COMMENT ON COLUMN corpora.segment IS 'What one segment is: line, sentence, speech or paragraph.';
 COMMENT ON COLUMN corpora.segments IS 'Number of segments in all splits.';

@@ -38,7 +38,7 @@ from core.store.database import (
     upgrade,
     version,
 )
-from core.store.files import Busy, StoreError, exclusive, full, is_full
+from core.store.files import Busy, StoreError, exclusive, readable_os
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +131,7 @@ class Tables:
                     "does not help, end the process that is writing to the cache folder."
                 ) from None
         except OSError as error:
-            if is_full(error):
-                raise full() from error
-            raise
+            raise readable_os(error) from error
 
     def _open_live(self) -> duckdb.DuckDBPyConnection:
         if not self.live.exists():
@@ -272,7 +270,7 @@ class Tables:
         """Publish what a process that was killed, or asked to wait, has left unpublished."""
         try:
             waiting = time.time() - self._unpublished.stat().st_mtime > CATCH_UP_SECONDS
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             waiting = False
         if self._newest() is None:
             self.publish()

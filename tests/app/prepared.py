@@ -68,7 +68,7 @@ def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
             "learning_rate": 0.005, "seconds": 2.0 * step,
         }
         for step in range(1, 17)
-    ]  # fmt: skip
+    ]
     return {
         "models": pl.DataFrame([_model(spec)]),
         "training_curve": pl.DataFrame(curve),
@@ -85,7 +85,7 @@ def _row(key: str, lag: int, symbol: str | None, n: int, accuracy: float) -> dic
         "signature": key, "lag": lag, "symbol": symbol, "n": n, "correct": round(accuracy * n),
         "accuracy": accuracy, "low": max(0.0, accuracy - half), "high": min(1.0, accuracy + half),
         "bits": None, "majority": 0.0, "current": 0.0, "precision": None,
-    }  # fmt: skip
+    }
 
 
 def _cell(key: str, lag: int, symbol: str, strength: float, chance: random.Random) -> dict:
@@ -113,7 +113,7 @@ def _model(spec: SignatureSpec) -> dict[str, object]:
         "profile": model.profile, "seed": model.seed, "parameters": 30_000, "keep": 1.0,
         "dev_perplexity": 6.4, "test_perplexity": 6.52, "train_symbols": 160_000, "epochs": 4.0,
         "seconds": 61.0, "spec": model.model_dump_json(),
-    }  # fmt: skip
+    }
 
 
 def _signature(spec: SignatureSpec) -> dict[str, object]:
@@ -126,4 +126,4 @@ def _signature(spec: SignatureSpec) -> dict[str, object]:
         "parameters": 40_000, "untrained": spec.untrained().key if spec.model.trained else None,
         "train_states": 10_000, "dev_states": 4_000, "test_states": 6_000, "seconds": 31.0,
         "spec": spec.model_dump_json(),
-    }  # fmt: skip
+    }

@@ -14,7 +14,7 @@ def cell(lag: int, symbol: str, accuracy: float, **more: object) -> dict[str, ob
         "lag": lag, "symbol": symbol, "n": 100, "accuracy": accuracy, "low": accuracy - 0.05,
         "high": accuracy + 0.05, "precision": 0.5, "majority": 0.0, "current": 0.1,
         "untrained": 0.2,
-    }  # fmt: skip
+    }
     return row | more
 
 
@@ -102,7 +102,7 @@ def test_scatter_names_every_symbol() -> None:
     table = pl.DataFrame(
         {"symbol": ["q", "y", " "], "n": [5, 50, 500], "memory": [0.8, 0.4, 0.9],
          "forward": [0.1, 0.7, 0.8]}
-    )  # fmt: skip
+    )
     figure = figures.memory_against_prediction(table, figures.DARK)
     assert list(figure.data[0].text) == ["<b>q</b>", "<b>y</b>", "␣"]
     assert list(figure.data[0].x) == [0.1, 0.7, 0.8]
@@ -112,12 +112,12 @@ def test_training_draws_each_keep_in_perplexity() -> None:
     table = pl.DataFrame(
         {"keep": [0.8, 0.8, 1.0], "epoch": [0.5, 1.0, 1.0], "train_bits": [3.0, 2.0, 1.0],
          "dev_perplexity": [None, 5.0, 6.0]}
-    )  # fmt: skip
+    )
     figure = figures.training(table, figures.LIGHT)
     assert list(figure.data[0].y) == [8.0, 4.0]
     assert {trace.name for trace in figure.data} == {
         "train, keep 0.8", "dev, keep 0.8", "train, keep 1", "dev, keep 1",
-    }  # fmt: skip
+    }
 
 
 def test_frequencies_and_order() -> None:

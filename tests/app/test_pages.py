@@ -8,10 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
-from app.widgets import queries
 from core import jobs
 from core.specs import SignatureSpec
-from tests.app.prepared import TEXT, prepare
+from core.store import Store
+from tests.app.prepared import TEXT, prepare, tables
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
@@ -78,6 +78,14 @@ def test_choices_survive_a_visit_to_another_page(spec: SignatureSpec) -> None:
     assert page.query_params["cell"] == "lstm"
 
 
+def test_a_link_to_the_state_of_another_cell_is_followed(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content)
+    assert "state" not in page.query_params
+    page.query_params.update({"cell": "lstm", "state": "h"})
+    page.run()
+    assert page.selectbox(key="choice-state").value == "h"
+
+
 def test_missing_work_below_the_limit_starts_by_itself_once(spec: SignatureSpec) -> None:
     page = opened(corpus=spec.corpus.content, cell="lstm")
     [job] = jobs.listing()
@@ -109,16 +117,9 @@ def test_a_canceled_job_is_not_restarted_until_asked(spec: SignatureSpec) -> Non
     assert jobs.find(job.key).live
 
 
-def test_the_preview_is_shown_first_and_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: SignatureSpec
-) -> None:
-    sql = queries.fill("SELECT key FROM signatures WHERE key = {key}", key=spec.preview().key)
-    assert core.query(sql).height
-    from tests.app import prepared
-
+def test_the_preview_is_shown_first_and_named(spec: SignatureSpec) -> None:
     other = core.signature_spec(spec.corpus, cell="lstm", profile="smoke")
-    core_store = prepared.Store(tmp_path)
-    core_store.take_in(prepared.tables(other.preview(), 0.8), {})
+    Store().take_in(tables(other.preview(), 0.8), {})
     page = opened(corpus=spec.corpus.content, cell="lstm")
     assert "Recall by lag and symbol, linear preview" in said(page)
     assert charts(page) == 4

@@ -170,7 +170,7 @@ def test_a_full_disk_is_one_sentence(artifacts: Artifacts, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(BytesDisk, "_write", no_room)
-    with pytest.raises(BadInput, match="disk .* is full"):
+    with pytest.raises(BadInput, match=r"disk .* is full"):
         artifacts.put("key", BIG)
     monkeypatch.undo()
     assert artifacts.get("key") is None
@@ -178,7 +178,7 @@ def test_a_full_disk_is_one_sentence(artifacts: Artifacts, monkeypatch: pytest.M
 
 def test_a_full_index_is_one_sentence(artifacts: Artifacts) -> None:
     artifacts._cache._sql("PRAGMA max_page_count = 1")
-    with pytest.raises(BadInput, match="disk .* is full"):
+    with pytest.raises(BadInput, match=r"disk .* is full"):
         for number in range(50):
             artifacts.put(f"key{number}", b"x" * 30_000)
 
