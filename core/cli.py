@@ -143,7 +143,8 @@ class _Bar:
             return
         filled = round(20 * job.fraction)
         left = f", {job.eta:.0f} s left" if job.eta is not None else ""
-        line = f"[{'#' * filled}{'.' * (20 - filled)}] {job.fraction:4.0%} {job.message}{left}"
+        bar = f"[{'#' * filled}{'.' * (20 - filled)}]"
+        line = f"{bar} {job.fraction:4.0%} {job.stage}: {job.message}{left}"
         print(f"\r\033[K{line[:140]}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:

@@ -10,8 +10,7 @@ import logging
 import os
 import sys
 import time
-import traceback
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,9 @@ from core.jobs import queue
 from core.jobs.estimate import calibrate, step_seconds
 from core.specs import Spec
 from core.store import Store
+from core.store.files import Busy, exclusive
+
+log = logging.getLogger("worker")
 
 RESUMES = 25  # deaths in a row without a finished step before a job counts as failed
 REPORT_SECONDS = 0.2
@@ -70,7 +72,8 @@ class Reporter:
             | {
                 "step": self.step + 1,
                 "steps": len(self.steps),
-                "message": f"{self.steps[self.step].title}: {message}",
+                "stage": self.steps[self.step].title,
+                "message": message,
                 "fraction": done / max(sum(self.seconds), 1e-9),
                 "eta": left + later,
             },
@@ -90,20 +93,22 @@ def work(key: str, store: Store) -> None:
         queue.record(store, job, "interrupted", "its process ended without a word", time.time())
     facts = {"pid": os.getpid(), "started": time.time(), "resumed": resumed, "deaths": deaths}
     queue.write(place / "progress.json", facts)
-    job = replace(queue.find(key, store) or job)
+    job = queue.find(key, store) or job
     if deaths > RESUMES:
         queue.finish(store, job, "failed", f"Its process died {deaths} times; see the log.")
         return
     try:
         _run(job, store, place, facts)
-        queue.finish(store, queue.find(key, store) or job, "done")
+        queue.finish(store, job, "done")
     except BadInput as error:
         queue.finish(store, job, "failed", str(error))
     except MemoryError:
         queue.finish(store, job, "failed", "There was not enough memory; choose a smaller size.")
     except Exception as error:
-        traceback.print_exc()
-        queue.finish(store, job, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
+        log.exception("The job failed.")
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = f"Something unexpected went wrong ({what}); the log has the details."
+        queue.finish(store, job, "failed", reason)
 
 
 def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> None:
@@ -119,6 +124,7 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
     )
     for number, step in enumerate(steps):
         report.begin(number)
+        log.info("%s", step.title)
         inputs = {key: _artifact(store, key) for key in step.needs()}
         saved = FileCheckpoint(place / f"{step.key}.checkpoint")
         result = run(step, inputs, report, saved)
@@ -137,15 +143,14 @@ def _artifact(store: Store, key: str) -> bytes:
 def main() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     store, key = Store(), sys.argv[1]
-    jobs = store.root / "jobs"
-    try:
-        with (
-            queue.locked(jobs / "slot.lock", seconds=5),
-            queue.locked(queue.folder(store, key) / "alive", seconds=2),
-        ):
-            work(key, store)
-    except BadInput:
-        logging.info("Another worker is at it.")
+    with ExitStack() as locks:
+        try:
+            locks.enter_context(exclusive(store.jobs / "slot.lock", 5))
+            locks.enter_context(exclusive(queue.folder(store, key) / "alive", 2))
+        except Busy:
+            log.info("Another worker is at it.")
+            return
+        work(key, store)
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def _show_log(job: jobs.Job) -> None:
 def _line(job: jobs.Job) -> str:
     if job.status == "running":
         left = "" if job.eta is None else f", {words.seconds(job.eta)} left"
-        said = f"{job.fraction:.0%}{left} · {_detail(job)}"
+        said = f"{job.fraction:.0%}{left} · {job.message}"
     elif job.live:
         state = "waiting" if job.status == "queued" else "interrupted, goes on by itself"
         said = f"{state} · about {words.seconds(job.estimate)}"
@@ -96,16 +96,3 @@ def _line(job: jobs.Job) -> str:
         said = f"{said} · {words.clock(job.ended)}"
     text = html.escape(f"{said} · {job.who}")
     return f"<span title='{text}'>{text}</span>"
-
-
-def _detail(job: jobs.Job) -> str:
-    """What the job's step is at, without the step's name, for which the rail is too narrow."""
-    for step in job.spec.steps():
-        if job.message.startswith(f"{step.title}: "):
-            return job.message.removeprefix(f"{step.title}: ")
-    return job.message
-
-
-def _bar(job: jobs.Job) -> str:
-    share = 100 * job.fraction if job.live else 0
-    return f"<i><u style='width:{share:.1f}%'></u></i>"

@@ -8,8 +8,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,19 +17,24 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import TypeAdapter
 
-from core.errors import BadInput
 from core.jobs.estimate import estimate
 from core.specs import ModelSpec, SignatureSpec, Spec
 from core.store import Store
+from core.store.files import exclusive
 
 Status = Literal["queued", "running", "interrupted", "done", "failed", "cancelled"]
 SPECS: TypeAdapter[ModelSpec | SignatureSpec] = TypeAdapter(ModelSpec | SignatureSpec)
+LOCK_SECONDS = 30.0
 KEPT = 100  # ended jobs whose log stays readable
 
 
 @dataclass(frozen=True)
 class Job:
-    """A look at one job. Times are UTC; fraction is of the whole job, 0 to 1; seconds elsewhere."""
+    """A look at one job.
+
+    stage: what the current step computes; message: how it is doing; fraction: of the whole job,
+    0 to 1; eta, estimate: seconds; asked, started, ended: UTC.
+    """
 
     key: str
     spec: Spec
@@ -40,6 +44,7 @@ class Job:
     attempt: int
     step: int
     steps: int
+    stage: str
     message: str
     fraction: float
     eta: float | None
@@ -56,13 +61,13 @@ class Job:
 
 
 def folder(store: Store, key: str) -> Path:
-    return store.root / "jobs" / key
+    return store.jobs / key
 
 
 def request(spec: Spec, who: str, store: Store | None = None) -> None:
     """Asks for a spec. A live job of the same key is joined; an ended one is asked for anew."""
     store = store or Store()
-    with locked(store.root / "jobs" / "queue.lock"):
+    with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
         job = find(spec.key, store)
         if job and job.live:
             return
@@ -105,6 +110,7 @@ def find(key: str, store: Store | None = None) -> Job | None:
         attempt=asked["attempt"] + now.get("resumed", 0),
         step=now.get("step", 0),
         steps=now.get("steps", len(spec.steps())),
+        stage=now.get("stage", ""),
         message=now.get("message", ""),
         fraction=1.0 if status == "done" else now.get("fraction", 0.0),
         eta=now.get("eta") if status == "running" else None,
@@ -119,7 +125,7 @@ def find(key: str, store: Store | None = None) -> Job | None:
 def listing(store: Store | None = None) -> list[Job]:
     """All jobs the queue knows: the live in the order they run, then the ended, newest first."""
     store = store or Store()
-    places = (store.root / "jobs").glob("*/request.json")
+    places = (store.jobs).glob("*/request.json")
     jobs = [job for place in places if (job := find(place.parent.name, store))]
     live = [job for job in jobs if job.live]
     live.sort(key=lambda job: (job.status != "running", job.asked))
@@ -147,7 +153,7 @@ def cancel(key: str, who: str, store: Store | None = None) -> None:
 def finish(store: Store, job: Job, status: Status, reason: str | None = None) -> bool:
     """Writes how a job ended, once: False if somebody else has said so before."""
     outcome = folder(store, job.key) / "outcome.json"
-    with locked(store.root / "jobs" / "queue.lock"):
+    with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
         if outcome.exists():
             return False
         ended = time.time()
@@ -198,23 +204,6 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-@contextmanager
-def locked(path: Path, seconds: float = 30.0) -> Iterator[None]:
-    """Holds the lock of a file; raises BadInput if another process keeps it longer than that."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + seconds
-    with path.open("ab") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise BadInput("Another process keeps the cache busy; try again.") from None
-                time.sleep(0.01)
-        yield
-
-
 def write(path: Path, value: dict[str, Any]) -> None:
     """Replaces a JSON file in one step, so that a reader sees the old or the new, never half."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.new")
@@ -251,6 +240,6 @@ def _last_attempt(store: Store, key: str) -> int:
 
 def _prune(store: Store) -> None:
     """Removes the folders of all but the newest ended jobs; their rows in `jobs` stay."""
-    ended = (store.root / "jobs").glob("*/outcome.json")
+    ended = (store.jobs).glob("*/outcome.json")
     for path in sorted(ended, key=lambda path: path.stat().st_mtime)[:-KEPT]:
         shutil.rmtree(path.parent, ignore_errors=True)

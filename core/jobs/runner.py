@@ -53,7 +53,7 @@ class Runner:
             return
         self._worker = None
         waiting = [job for job in queue.listing(self.store) if job.live and job.status != "running"]
-        if waiting and not queue.is_locked(self.store.root / "jobs" / "slot.lock"):
+        if waiting and not queue.is_locked(self.store.jobs / "slot.lock"):
             self._worker = spawn(self.store, waiting[0].key)
 
 
