@@ -10,7 +10,6 @@ import torch
 
 from core.store import Store
 
-
 # The nets of the tests are small: a second thread would mostly wait for the first.
 os.environ["MEMSIG_THREADS"] = "1"
 torch.set_num_threads(1)
@@ -28,9 +27,7 @@ def text() -> bytes:
     """A small text with structure to learn: 400 lines of a few words in varying order."""
     import random
 
-    words = (
-        "the quick brown fox jumps over a lazy dog, and then it sleeps. why not, asked zoe".split()
-    )
+    words = "the quick brown fox jumps over a lazy dog, and then it sleeps. why not, asked zoe"
     chance = random.Random(0)
-    lines = [" ".join(chance.choices(words, k=chance.randint(5, 9))) for _ in range(400)]
+    lines = [" ".join(chance.choices(words.split(), k=chance.randint(5, 9))) for _ in range(400)]
     return "\n".join(lines).encode()

@@ -96,3 +96,8 @@ def _line(job: jobs.Job) -> str:
         said = f"{said} · {words.clock(job.ended)}"
     text = html.escape(f"{said} · {job.who}")
     return f"<span title='{text}'>{text}</span>"
+
+
+def _bar(job: jobs.Job) -> str:
+    share = 100 * job.fraction if job.live else 0
+    return f"<i><u style='width:{share:.1f}%'></u></i>"

@@ -90,8 +90,8 @@ def _going(job: jobs.Job, before: Results) -> None:
         else:
             left = "" if job.eta is None else f" · {words.seconds(job.eta)} left"
             shown = "Linear preview shown, decoders training" if before.preview else "Computing"
-            step = f"step {job.step} of {job.steps} · {job.stage}: {job.message} · " if job.steps else ""
-            _say(shown, f"{step}{job.fraction:.0%}{left}", job.fraction)
+            step = f"step {job.step} of {job.steps} · {job.stage}: {job.message}"
+            _say(shown, f"{step} · {job.fraction:.0%}{left}", job.fraction)
     with buttons.container(horizontal=True, horizontal_alignment="right", gap=None):
         tray.log(job, "strip")
         if job.live:

@@ -118,7 +118,8 @@ def test_batches_hold_every_segment_once_and_little_padding() -> None:
         assert sorted(np.concatenate(batches)) == list(range(3000))
         area = sum((lengths[batch].max() + 1) * len(batch) for batch in batches)
         assert area < 1.1 * (lengths + 1).sum()
-        assert max((lengths[batch].max() + 1) * len(batch) for batch in batches) <= 2048 * 1.2  # by the jitter
+        widest = max((lengths[batch].max() + 1) * len(batch) for batch in batches)
+        assert widest <= 2048 * 1.2  # the jitter may lengthen a batch a little
     assert [b.tolist() for b in bucketed(lengths, 2048, 0)] != [
         b.tolist() for b in bucketed(lengths, 2048, 1)
     ]
