@@ -23,12 +23,17 @@ SPECIAL = ("<s>", "</s>", "<unk>")
 NAMED_IN_PAPER = ("q", "y", "k", "e", ".")
 FLOORS = {"majority": "majority symbol", "current": "current symbol", "untrained": "untrained"}
 HEIGHT = 470  # of the signature, in pixels: the same for every Δ, so that nothing jumps
+GROUPS = 8  # colors of a quick chart: those compared have, and as many more
+MORE_SERIES = ("#c0447f", "#3b78c3", "#8b8680", "#8a5a33")
 FONT = "'Source Sans', 'Source Sans Pro', Inter, 'Helvetica Neue', Arial, sans-serif"
 
 
 @dataclass(frozen=True)
 class Look:
-    """The colors of a theme. card: the ground of a hover; paper: of an exported picture."""
+    """The colors of a theme.
+
+    card: the ground of a hover; paper: of an exported picture; series: of things compared.
+    """
 
     text: str
     faint: str
@@ -37,11 +42,18 @@ class Look:
     second: str
     card: str
     paper: str
+    series: tuple[str, ...]
 
 
-LIGHT = Look("#2f2d2b", "#8b8680", "#e6e4e1", "#5b3a9b", "#c2571a", "#ffffff", "rgba(0,0,0,0)")
+LIGHT = Look(
+    "#2f2d2b", "#8b8680", "#e6e4e1", "#5b3a9b", "#c2571a", "#ffffff", "rgba(0,0,0,0)",
+    ("#5b3a9b", "#c2571a", "#0b8a8f", "#6b7d12"),
+)
 # Light text on nothing would be unreadable outside the app, so dark pictures carry their ground.
-DARK = Look("#e4e1de", "#948f88", "#3a3733", "#b79df0", "#f2a56d", "#2d2b27", "#171614")
+DARK = Look(
+    "#e4e1de", "#948f88", "#3a3733", "#b79df0", "#f2a56d", "#2d2b27", "#171614",
+    ("#b79df0", "#f2a56d", "#54c6c9", "#b9cc5a"),
+)
 
 
 def look(theme: str | None) -> Look:
@@ -95,9 +107,9 @@ def signature(
         rows=2, cols=1, shared_xaxes=True, row_heights=[len(lags), 1], vertical_spacing=0.03
     )
     heat = {"coloraxis": "coloraxis", "xgap": 1, "ygap": 1, "hoverinfo": "skip"}
-    recall = [[_value(cells.get((lag, s)), "accuracy") for s in symbols] for lag in lags]
+    recall = [[value_of(cells.get((lag, s)), "accuracy") for s in symbols] for lag in lags]
     figure.add_heatmap(z=recall, x=list(range(len(symbols))), y=lags, row=1, col=1, **heat)
-    strip = [[_value(ahead.get(s), "accuracy") for s in symbols]]
+    strip = [[value_of(ahead.get(s), "accuracy") for s in symbols]]
     figure.add_heatmap(z=strip, x=list(range(len(symbols))), y=["next"], row=2, col=1, **heat)
     floored = [key for key, row in cells.items() if at_floor(row)]
     figure.add_scatter(
@@ -115,7 +127,7 @@ def signature(
     keys = sorted(cells)
     figure.add_scatter(
         x=[place[s] for _, s in keys], y=[lag for lag, _ in keys], mode="markers",
-        customdata=[[lag, s] for lag, s in keys], text=[_hover(cells[key]) for key in keys],
+        customdata=[[lag, s] for lag, s in keys], text=[told(cells[key]) for key in keys],
         hovertemplate="%{text}<extra></extra>", hoverlabel_align="left",
         # Heatmaps give no click event, SVG markers do, even when nobody can see them.
         marker={"symbol": "square-open", "size": 17, "opacity": 0.001, "color": "#e8590c",
@@ -138,7 +150,7 @@ def signature(
     }
     figure.update_layout(coloraxis={"colorscale": PURPLE, "cmin": 0, "cmax": 1, "colorbar": bar})
     figure.update_layout(clickmode="event+select", dragmode=False, hovermode="closest")
-    return _dressed(figure, colors, HEIGHT, {"l": 46, "r": 10, "t": 24, "b": 26})
+    return dressed(figure, colors, HEIGHT, {"l": 46, "r": 10, "t": 24, "b": 26})
 
 
 def marginal(trained: pl.DataFrame, preview: pl.DataFrame, colors: Look) -> go.Figure:
@@ -149,19 +161,19 @@ def marginal(trained: pl.DataFrame, preview: pl.DataFrame, colors: Look) -> go.F
     figure = go.Figure()
     main = trained if trained.height else preview
     if trained.height:
-        _band(figure, trained, "trained decoders", colors.accent)
+        band(figure, trained, "trained decoders", colors.accent)
     if preview.height:
-        _band(figure, preview, "linear preview", colors.second)
+        band(figure, preview, "linear preview", colors.second)
     for floor, dash in zip(reversed(FLOORS), ("solid", "dash", "dot"), strict=True):
         if main[floor].null_count() < main.height:
-            _line(figure, main, floor, FLOORS[floor], colors.faint, dash, 1.3)
+            line(figure, main, floor, FLOORS[floor], colors.faint, dash, 1.3)
     last = max(main["lag"].to_list(), default=1)
     figure.update_xaxes(title="lag (symbols ago)", dtick=1, range=[0.8, last + 0.2])
     figure.update_yaxes(title="recall", range=[0, 1.02], tickformat=".0%", dtick=0.25)
     figure.update_layout(hovermode="x unified")
     # Recall falls with lag: the upper right corner is free.
     corner = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "top", "font_size": 11}
-    return _dressed(figure, colors, 222, {"l": 52, "r": 8, "t": 24, "b": 38}, corner)
+    return dressed(figure, colors, 222, {"l": 52, "r": 8, "t": 24, "b": 38}, corner)
 
 
 def confusion(row: pl.DataFrame, colors: Look) -> go.Figure:
@@ -184,7 +196,7 @@ def confusion(row: pl.DataFrame, colors: Look) -> go.Figure:
     )
     figure.update_yaxes(title="share of answers", tickformat=".0%", range=[0, 1.02], dtick=0.25)
     figure.update_layout(bargap=0.2)
-    return _dressed(figure, colors, 204, {"l": 52, "r": 8, "t": 24, "b": 24})
+    return dressed(figure, colors, 204, {"l": 52, "r": 8, "t": 24, "b": 24})
 
 
 def memory_against_prediction(table: pl.DataFrame, colors: Look) -> go.Figure:
@@ -205,7 +217,7 @@ def memory_against_prediction(table: pl.DataFrame, colors: Look) -> go.Figure:
     )
     figure.update_xaxes(title="forward accuracy", tickformat=".0%", range=[-0.04, 1.04], dtick=0.25)
     figure.update_yaxes(title="mean recall over lags", tickformat=".0%", rangemode="tozero")
-    return _dressed(figure, colors, 340, {"l": 56, "r": 8, "t": 24, "b": 40})
+    return dressed(figure, colors, 340, {"l": 56, "r": 8, "t": 24, "b": 40})
 
 
 def training(curve: pl.DataFrame, colors: Look) -> go.Figure:
@@ -217,7 +229,7 @@ def training(curve: pl.DataFrame, colors: Look) -> go.Figure:
         suffix = f", keep {keep:g}" if len(keeps) > 1 else ""
         train = part.filter(pl.col("train_bits").is_not_null())
         train = train.with_columns(train=(2.0 ** pl.col("train_bits")))
-        _line(figure, train, "train", f"train{suffix}", colors.faint, "solid", 1.3, "epoch", ".2f")
+        line(figure, train, "train", f"train{suffix}", colors.faint, "solid", 1.3, "epoch", ".2f")
         dev = part.filter(pl.col("dev_perplexity").is_not_null())
         color, mode = colors.accent, "lines+markers"
         figure.add_scatter(
@@ -229,7 +241,7 @@ def training(curve: pl.DataFrame, colors: Look) -> go.Figure:
     figure.update_yaxes(title="perplexity", type="log", tickvals=[2, 3, 4, 5, 6, 8, 10, 15, 20, 34])
     figure.update_layout(hovermode="x unified")
     top = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font_size": 11}
-    return _dressed(figure, colors, 300, {"l": 52, "r": 8, "t": 36, "b": 40}, top)
+    return dressed(figure, colors, 300, {"l": 52, "r": 8, "t": 36, "b": 40}, top)
 
 
 def frequencies(table: pl.DataFrame, colors: Look) -> go.Figure:
@@ -249,7 +261,39 @@ def frequencies(table: pl.DataFrame, colors: Look) -> go.Figure:
     figure.update_xaxes(type="category", tickangle=0, showgrid=False)
     figure.update_yaxes(title="share", tickformat=".0%", nticks=5)
     figure.update_layout(bargap=0.25)
-    return _dressed(figure, colors, 220, {"l": 52, "r": 8, "t": 24, "b": 26})
+    return dressed(figure, colors, 220, {"l": 52, "r": 8, "t": 24, "b": 26})
+
+
+def quick(
+    table: pl.DataFrame, x: str, y: str, by: str | None, mark: str, colors: Look
+) -> go.Figure:
+    """Any table as lines, bars or points: a column over another, a color for each value of `by`.
+
+    Only the first GROUPS values are drawn; the title of the legend says so.
+    """
+    groups = table[by].unique(maintain_order=True).to_list() if by else [None]
+    figure = go.Figure()
+    for number, group in enumerate(groups[:GROUPS]):
+        part = table.filter(pl.col(by).eq_missing(group)) if by else table
+        if mark == "line":
+            part = part.sort(x, nulls_last=True)
+        color = (*colors.series, *MORE_SERIES)[number]
+        name = "" if group is None else f"{group:g}" if isinstance(group, float) else str(group)
+        across = part[x] if part[x].dtype.is_numeric() else part[x].cast(pl.String)
+        values = {"x": across.to_list(), "y": part[y].to_list(), "name": shown(name)}
+        if mark == "bars":
+            figure.add_bar(**values, marker_color=color)
+        else:
+            how = "lines+markers" if mark == "line" else "markers"
+            figure.add_scatter(
+                **values, mode=how, marker={"color": color, "size": 6}, line={"width": 2}
+            )
+    cut = f", the first {GROUPS} of {len(groups)}" if len(groups) > GROUPS else ""
+    figure.update_xaxes(title=x)
+    figure.update_yaxes(title=y)
+    figure.update_layout(legend_title=f"{by or ''}{cut}")
+    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font_size": 11}
+    return dressed(figure, colors, 400, {"l": 60, "r": 8, "t": 36, "b": 44}, legend if by else None)
 
 
 def file_name(*parts: object) -> str:
@@ -258,22 +302,27 @@ def file_name(*parts: object) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in words)
 
 
-def toolbar(name: str, picture: str = "svg") -> dict[str, Any]:
-    """Plotly's configuration: one button that saves the picture as `name`.svg or .png."""
+def toolbar(name: str, picture: str = "svg", zooms: bool = False) -> dict[str, Any]:
+    """Plotly's configuration: one button that saves the picture as `name`.svg or .png.
+
+    zooms: a double click, or a second button, shows all of a picture again.
+    """
     return {
         "displaylogo": False,
         "displayModeBar": True,
-        "modeBarButtons": [["toImage"]],
+        "modeBarButtons": [["resetScale2d", "toImage"] if zooms else ["toImage"]],
         "toImageButtonOptions": {"format": picture, "filename": name, "scale": 2},
-        "doubleClick": False,
+        "doubleClick": "reset" if zooms else False,
     }
 
 
-def _value(row: dict[str, Any] | None, column: str) -> object:
+def value_of(row: dict[str, Any] | None, column: str) -> object:
+    """A column of a row that may not be there."""
     return None if row is None else row[column]
 
 
-def _hover(row: dict[str, Any]) -> str:
+def told(row: dict[str, Any]) -> str:
+    """What the hover of a cell says. Needs the columns of `at_floor`, symbol, lag, n and high."""
     floors = [f"{label} {row[f]:.1%}" for f, label in FLOORS.items() if row[f] is not None]
     precision = "" if row["precision"] is None else f", precision {row['precision']:.1%}"
     return (
@@ -291,17 +340,21 @@ def _ahead_hover(row: dict[str, Any]) -> str:
     )
 
 
-def _line(
+def line(
     figure: go.Figure, table: pl.DataFrame, column: str, name: str, color: str, dash: str,
     width: float, x: str = "lag", form: str = ".1%",
 ) -> None:
+    """Add a line of a column over another."""
     figure.add_scatter(
         x=table[x].to_list(), y=table[column].to_list(), mode="lines", name=name,
         line={"color": color, "width": width, "dash": dash}, hovertemplate=f"%{{y:{form}}}",
     )
 
 
-def _band(figure: go.Figure, table: pl.DataFrame, name: str, color: str) -> None:
+def band(
+    figure: go.Figure, table: pl.DataFrame, name: str, color: str, mark: str = "circle"
+) -> None:
+    """Add a line of recall by lag with its interval as a band."""
     lags = table["lag"].to_list()
     figure.add_scatter(
         x=lags + lags[::-1], y=table["high"].to_list() + table["low"].to_list()[::-1],
@@ -310,16 +363,17 @@ def _band(figure: go.Figure, table: pl.DataFrame, name: str, color: str) -> None
     )
     figure.add_scatter(
         x=lags, y=table["accuracy"].to_list(), mode="lines+markers", name=name,
-        line={"color": color, "width": 2}, marker={"size": 5},
+        line={"color": color, "width": 2}, marker={"size": 5, "symbol": mark},
         customdata=table.select("low", "high").rows(),
         hovertemplate="%{y:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%})",
     )
 
 
-def _dressed(
+def dressed(
     figure: go.Figure, colors: Look, height: int, margin: dict[str, int],
     legend: dict[str, Any] | None = None,
 ) -> go.Figure:
+    """The figure in the clothes of its theme: every picture ends here."""
     axis = {"gridcolor": colors.grid, "zeroline": False, "linecolor": colors.grid,
             "title_standoff": 6, "title_font_size": 12, "automargin": False}
     figure.update_xaxes(**axis)

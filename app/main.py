@@ -22,6 +22,7 @@ import streamlit as st  # noqa: E402
 from starlette.requests import Request  # noqa: E402
 from starlette.responses import PlainTextResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
+from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 
 from app.widgets import shell  # noqa: E402
 from app.widgets.errors import explain  # noqa: E402
@@ -45,4 +46,7 @@ async def ready(_: Request) -> PlainTextResponse:
 if __name__ == "__main__":
     shell.run()
 else:
+    # Streamlit would run a file of pages/ instead of this one for whoever opens its link before
+    # anybody has been here.
+    PagesManager.uses_pages_directory = False
     app = st.App(__file__, lifespan=life, routes=[Route("/readyz", ready)], on_script_error=explain)

@@ -54,10 +54,15 @@ def padded(segments: Segments, indices: np.ndarray) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(read.T.copy()), torch.from_numpy(predict.T.copy())
 
 
-def sample(segments: Segments, symbols: int | None, seed: int) -> np.ndarray:
-    """Indices of randomly drawn segments that hold about `symbols` symbols (None: all of them)."""
+def sample(segments: Segments, symbols: int | None, seed: int, fraction: float = 1.0) -> np.ndarray:
+    """Indices of randomly drawn segments that hold about `symbols` symbols (None: all of them).
+
+    fraction: at most this share of all symbols.
+    """
     everything = np.arange(len(segments))
-    if symbols is None or symbols >= len(segments.symbols):
+    share = round(fraction * segments.total)
+    symbols = share if symbols is None else min(symbols, share)
+    if symbols >= segments.total:
         return everything
     shuffled = np.random.default_rng(seed).permutation(everything)
     total = np.cumsum(segments.lengths[shuffled])

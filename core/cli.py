@@ -1,4 +1,4 @@
-"""The command line: `python -m core signature | sql | status | bench`."""
+"""The command line: `python -m core signature | study | sql | status | bench`."""
 
 from __future__ import annotations
 
@@ -51,11 +51,20 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="the cache, what is in it, and what runs")
     status.set_defaults(run=_status)
 
+    study = commands.add_parser("study", help="compute or find one of the paper's figures")
+    study.add_argument("name", choices=("size", "depth", "adaptation", "ngram"))
+    study.add_argument("--corpus", default="sotu", help="of size, depth and ngram")
+    study.add_argument("--source", default="shakespeare", help="of adaptation")
+    study.add_argument("--target", default="sotu", help="of adaptation")
+    study.add_argument("--fraction", type=float, default=0.05, help="of the target, to retrain on")
+    study.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
+    study.set_defaults(run=_study)
+
     bench = commands.add_parser("bench", help="measure the speed claims on this machine")
-    bench.add_argument("name", choices=("decoders", "states"))
+    bench.add_argument("name", choices=("decoders", "ngram", "states"))
     bench.set_defaults(run=_bench)
 
-    for command in (signature, sql, status, bench):
+    for command in (signature, study, sql, status, bench):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -79,12 +88,9 @@ def _signature(options: argparse.Namespace) -> None:
         )
         for layer in range(1, max(options.layers, 1) + 1)
     ]
-    fresh = [_obtain(spec) for spec in specs]
-    rows = query(
-        "SELECT layer, lag, accuracy AS recall, low, high, majority FROM marginal_recall "
-        "WHERE signature IN (SELECT unnest(?)) AND lag > 0 ORDER BY layer, lag",
-        [[spec.key for spec in specs]],
-    )
+    floors = [spec.floor for spec in specs if spec.floor]
+    fresh = [_obtain(spec) for spec in [*specs, *floors]]
+    rows = _marginal([spec.key for spec in specs]).drop("signature", "model")
     model = query("SELECT test_perplexity FROM models WHERE key = ?", [specs[0].model.key])
     perplexity = model["test_perplexity"][0]
     if options.json:
@@ -103,7 +109,57 @@ def _signature(options: argparse.Namespace) -> None:
     _print_table(rows)
 
 
-def _obtain(spec: Any) -> bool:
+def _study(options: argparse.Namespace) -> None:
+    from core.library import find_corpus, query
+    from core.studies import STUDIES, Choices
+
+    started = time.monotonic()
+    if not 0 < options.fraction <= 1:
+        raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
+    names = ("source", "target") if options.name == "adaptation" else ("corpus",)
+    corpora: dict[str, Any] = {name: find_corpus(getattr(options, name)) for name in names}
+    choices = Choices(options.profile, fraction=options.fraction, **corpora)
+    plan = STUDIES[options.name].plan(choices)
+    for number, spec in enumerate(plan.specs, start=1):
+        _obtain(spec, f"{number} of {len(plan.specs)}")
+    labels = {spec.key: label for label, spec in plan.signatures.items()}
+    marginal = _marginal(list(labels)).to_dicts()
+    rows = [row | {"signature": labels[row["signature"]]} for row in marginal]
+    rows.sort(key=lambda row: list(labels.values()).index(row["signature"]))
+    scored = query("SELECT key, test_perplexity FROM perplexities").rows_by_key("key", unique=True)
+    perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
+    for model in {spec.model for spec in plan.signatures.values()}:
+        found = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
+        perplexities.setdefault(model.title, found["test_perplexity"][0])
+    if options.json:
+        _print_json(
+            {
+                "study": options.name,
+                "profile": options.profile,
+                "seconds": round(time.monotonic() - started, 3),
+                "rows": rows,
+                "perplexities": perplexities,
+            }
+        )
+        return
+    import polars as pl
+
+    _print_table(pl.DataFrame(rows).pivot("lag", index="signature", values="recall"))
+    _print_table(pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()}))
+
+
+def _marginal(keys: list[str]) -> Any:
+    from core.library import query
+
+    return query(
+        "SELECT signature, title AS model, layer, lag, accuracy AS recall, low, high, majority "
+        "FROM marginal_recall WHERE signature IN (SELECT unnest(?)) AND lag > 0 "
+        "ORDER BY signature, layer, lag",
+        [keys],
+    )
+
+
+def _obtain(spec: Any, which: str = "") -> bool:
     """Has a spec computed, with a progress bar; False if everything was there already."""
     from core import jobs
     from core.store import Store
@@ -114,7 +170,7 @@ def _obtain(spec: Any) -> bool:
     mine = "command line"
     jobs.request(spec, mine, store)
     runner = jobs.Runner(store).start()
-    bar = _Bar()
+    bar = _Bar(which)
     try:
         while (job := jobs.find(spec.key, store)) and job.live:
             bar.show(job)
@@ -135,8 +191,8 @@ def _obtain(spec: Any) -> bool:
 class _Bar:
     """One line of progress on a terminal's standard error; nothing where nobody looks."""
 
-    def __init__(self) -> None:
-        self.on = sys.stderr.isatty()
+    def __init__(self, which: str) -> None:
+        self.which, self.on = which, sys.stderr.isatty()
 
     def show(self, job: Job) -> None:
         if not self.on:
@@ -144,8 +200,8 @@ class _Bar:
         filled = round(20 * job.fraction)
         left = f", {job.eta:.0f} s left" if job.eta is not None else ""
         bar = f"[{'#' * filled}{'.' * (20 - filled)}]"
-        line = f"{bar} {job.fraction:4.0%} {job.stage}: {job.message}{left}"
-        print(f"\r\033[K{line[:140]}", end="", file=sys.stderr, flush=True)
+        line = f"{self.which} {bar} {job.fraction:4.0%} {job.stage}: {job.message}{left}"
+        print(f"\r\033[K{line.strip()[:140]}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if self.on:

@@ -7,6 +7,7 @@ runs in a worker process here or on any other machine.
 from __future__ import annotations
 
 import datetime
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,15 +20,17 @@ import polars as pl
 from core import decoders, machine, signature
 from core.batches import sample
 from core.checkpoints import Checkpoint
-from core.corpora import Corpus
+from core.corpora import Corpus, Segments
 from core.decoders import Decoders, width_for
+from core.exact import ExactDecoders
 from core.linear import LinearDecoders, train_linear
-from core.models import char_lm
-from core.specs import ModelSpec, SignatureSpec, Spec
-from core.states import ModelStates
+from core.models import char_lm, forward, mixture, ngram
+from core.specs import MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.states import Chunked, ModelStates, NgramStates
 from core.statistics import bootstrap
 from core.text import SYMBOLS
 
+Inputs = dict[str, bytes]
 Progress = Callable[[float, str], None]
 
 
@@ -42,7 +45,7 @@ class Result:
 @singledispatch
 def run(
     spec: Spec,
-    inputs: dict[str, bytes],
+    inputs: Inputs,
     progress: Progress,
     checkpoint: Checkpoint | None = None,
 ) -> Result:
@@ -52,74 +55,127 @@ def run(
 
 @run.register
 def _(
-    spec: ModelSpec,
-    inputs: dict[str, bytes],
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
+    spec: ModelSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     device = machine.settle()
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
-    weights, facts = char_lm.train(spec, corpus, progress, checkpoint, device)
+    init = inputs[spec.init_from.key] if spec.init_from else None
+    weights, facts = char_lm.train(spec, corpus, progress, checkpoint, device, init)
     model = char_lm.load(spec, weights).to(device)
     progress(1.0, "measuring on the test split")
-    chosen = sample(corpus.test, spec.budget.evaluate, spec.seed)
-    perplexity, n, correct = char_lm.evaluate(model, corpus.test, chosen, device)
-    row = {
-        "key": spec.key,
-        "kind": spec.kind,
+    test = corpus.test.take(sample(corpus.test, spec.budget.evaluate, spec.seed))
+    logs, first = char_lm.score(model, test, device)
+    row = _model_row(spec, device) | {
         "cell": spec.cell,
         "layers": spec.layers,
         "hidden": spec.hidden,
-        "corpus": spec.corpus.content,
-        "parent": None,
+        "parent": spec.init_from.key if spec.init_from else None,
         "trained": spec.trained,
-        "profile": spec.profile,
-        "seed": spec.seed,
         "parameters": sum(p.numel() for p in model.parameters()),
         "keep": facts["keep"],
         "dev_perplexity": facts["perplexity"],
-        "test_perplexity": perplexity,
+        "test_perplexity": math.exp(-logs.mean()),
         "train_symbols": facts["symbols"],
         "epochs": float(len(facts["curve"])),
         "seconds": facts["seconds"],
-        "spec": spec.model_dump_json(),
-        **_where(device),
     }
-    curve = [{"model": spec.key, **point} for point in facts["curve"]]
     tables = {
         "models": pl.DataFrame([row], schema_overrides={"parent": pl.String}),
-        "predictions": _predictions(spec, n.numpy(), correct.numpy()),
+        "predictions": _predictions(spec, *forward.count(test, first)),
     }
-    if curve:
-        tables["training_curve"] = pl.DataFrame(curve)
+    if facts["curve"]:
+        tables["training_curve"] = pl.DataFrame(
+            [{"model": spec.key, **point} for point in facts["curve"]]
+        )
     return Result(tables, {spec.key: weights})
 
 
 @run.register
 def _(
-    spec: SignatureSpec,
-    inputs: dict[str, bytes],
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
+    spec: NgramSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    started = time.monotonic()
+    corpus = Corpus.from_bytes(inputs[spec.corpus.content])
+    chosen = sample(corpus.train, spec.symbols, spec.seed, spec.fraction)
+    train = corpus.train.take(chosen)
+    arpa = ngram.estimate(train, spec.order, progress)
+    model = ngram.Ngram(arpa)
+    progress(1.0, "measuring on the test split")
+    dev, test = (
+        split.take(sample(split, spec.evaluate, spec.seed)) for split in (corpus.dev, corpus.test)
+    )
+    row = _model_row(spec, "cpu") | {
+        "ngram_order": spec.order,
+        "trained": True,
+        "parameters": ngram.size(arpa),
+        "dev_perplexity": model.perplexity(dev),
+        "test_perplexity": model.perplexity(test),
+        "train_symbols": train.total + len(train),
+        "epochs": 1.0,
+        "seconds": time.monotonic() - started,
+    }
+    predictions = _predictions(spec, *forward.count(test, model.first(test)))
+    return Result({"models": pl.DataFrame([row]), "predictions": predictions}, {spec.key: arpa})
+
+
+@run.register
+def _(
+    spec: MixtureSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     device = machine.settle()
     started = time.monotonic()
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
-    model = char_lm.load(spec.model, inputs[spec.model.key]).to(device)
+    dev, test = (
+        split.take(sample(split, spec.evaluate, spec.seed)) for split in (corpus.dev, corpus.test)
+    )
+    scored = []
+    for number, member in enumerate(spec.members):
+        progress(number / len(spec.members), f"scoring {member.title}")
+        score = _scorer(member, inputs[member.key], device)
+        scored.append((score(dev), score(test)))
+    on_dev, on_test = (np.stack(logs) for logs in zip(*scored, strict=True))
+    weights = mixture.fit(on_dev)
+    row = {
+        "key": spec.key,
+        "title": " + ".join(member.title for member in spec.members),
+        "corpus": spec.corpus.content,
+        "members": [member.key for member in spec.members],
+        "weights": weights.tolist(),
+        "dev_perplexity": mixture.perplexity(on_dev, weights),
+        "test_perplexity": mixture.perplexity(on_test, weights),
+        "test_symbols": on_test.shape[1],
+        "profile": spec.profile,
+        "seconds": time.monotonic() - started,
+        "spec": spec.model_dump_json(),
+        **_where(device),
+    }
+    return Result({"perplexities": pl.DataFrame([row])})
+
+
+@run.register
+def _(
+    spec: SignatureSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    device = machine.settle()
+    started = time.monotonic()
+    corpus = Corpus.from_bytes(inputs[spec.corpus.content])
     budget = spec.budget
-    train, dev, test = (
-        ModelStates(model, segments, spec.layer, spec.state, spec.max_lag, limit, spec.seed, device)
-        for segments, limit in (
+    splits = [
+        split.take(sample(split, limit, spec.seed))
+        for split, limit in (
             (corpus.train, budget.states),
             (corpus.dev, budget.dev_states),
             (corpus.test, budget.test_states),
         )
-    )
-    bank: Decoders | LinearDecoders
+    ]
+    train, dev, test, kernel = _sources(spec, inputs[spec.model.key], splits, device)
+    bank: Decoders | LinearDecoders | ExactDecoders
     if spec.decoder == "linear":
         bank = train_linear(train, dev, device, progress)
+    elif spec.decoder == "exact":
+        bank = ExactDecoders.fit(train)
     else:
-        rule = width_for(train.dim, train.n_symbols, model.kernel_parameters(), budget.depth)
+        rule = width_for(train.dim, train.n_symbols, kernel, budget.depth)
         bank = decoders.train(train, dev, rule, budget, spec.seed, device, progress)
     progress(1.0, "measuring on the test split")
     measured = signature.measure(bank, train, test, spec.seed)
@@ -137,7 +193,7 @@ def _(
         "profile": spec.profile,
         "seed": spec.seed,
         "parameters": bank.parameters,
-        "untrained": spec.untrained().key if spec.model.trained else None,
+        "untrained": spec.floor.key if spec.floor else None,
         "train_states": train.size,
         "dev_states": dev.size,
         "test_states": test.size,
@@ -145,13 +201,55 @@ def _(
         "spec": spec.model_dump_json(),
         **_where(device),
     }
-    return Result(
-        {
-            "signatures": pl.DataFrame([row], schema_overrides={"untrained": pl.String}),
-            "recall": _named(spec, measured.recall, "symbol"),
-            "confusion": _named(spec, measured.confusion, "truth", "guess"),
-        }
+    tables = {
+        "signatures": pl.DataFrame([row], schema_overrides={"untrained": pl.String}),
+        "recall": _named(spec, measured.recall, "symbol"),
+        "confusion": _named(spec, measured.confusion, "truth", "guess"),
+    }
+    return Result(tables)
+
+
+def _sources(
+    spec: SignatureSpec, frozen: bytes, splits: list[Segments], device: str
+) -> tuple[Chunked, Chunked, Chunked, int]:
+    """The states of train, dev and test, and the parameters that the decoders must match."""
+    train: Chunked
+    dev: Chunked
+    test: Chunked
+    if isinstance(spec.model, NgramSpec):
+        gram = ngram.Ngram(frozen)
+        hot = spec.decoder != "exact"
+        train, dev, test = (NgramStates(gram, split, spec.max_lag, hot) for split in splits)
+        # An n-gram has no kernel; the rule then asks for one layer as wide as its one-hot state.
+        return train, dev, test, train.dim * train.dim
+    model = char_lm.load(spec.model, frozen).to(device)
+    train, dev, test = (
+        ModelStates(model, split, spec.layer, spec.state, spec.max_lag, device) for split in splits
     )
+    return train, dev, test, model.kernel_parameters()
+
+
+def _scorer(
+    member: ModelSpec | NgramSpec, frozen: bytes, device: str
+) -> Callable[[Segments], np.ndarray]:
+    """A frozen language model as a function: segments -> log probability of every symbol."""
+    if isinstance(member, NgramSpec):
+        return ngram.Ngram(frozen).log_probs
+    model = char_lm.load(member, frozen).to(device)
+    return lambda segments: char_lm.score(model, segments, device)[0]
+
+
+def _model_row(spec: ModelSpec | NgramSpec, device: str) -> dict[str, Any]:
+    return {
+        "key": spec.key,
+        "kind": spec.kind,
+        "title": spec.title,
+        "corpus": spec.corpus.content,
+        "profile": spec.profile,
+        "seed": spec.seed,
+        "spec": spec.model_dump_json(),
+        **_where(device),
+    }
 
 
 def _where(device: str) -> dict[str, Any]:
@@ -172,7 +270,7 @@ def _named(spec: SignatureSpec, rows: pl.DataFrame, *columns: str) -> pl.DataFra
     )
 
 
-def _predictions(spec: ModelSpec, n: np.ndarray, correct: np.ndarray) -> pl.DataFrame:
+def _predictions(spec: ModelSpec | NgramSpec, n: np.ndarray, correct: np.ndarray) -> pl.DataFrame:
     """Forward accuracy by symbol (paper, Fig. 1b); n, correct: int [segments, symbols]."""
     n = np.concatenate([n, n.sum(1, keepdims=True)], 1)
     correct = np.concatenate([correct, correct.sum(1, keepdims=True)], 1)

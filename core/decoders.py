@@ -1,6 +1,6 @@
 """Decoders: small networks that recall the symbol seen `lag` steps ago from a recurrent state.
 
-One decoder per lag and keep probability. All of them read the same standardised states, so they
+One decoder per lag and keep probability. All of them read the same standardized states, so they
 train together as one bank: hand-written gradients, in-place buffers, and dropout masks cut out of
 a pool of random bits that were drawn in advance (drawing them afresh costs more than the matrix
 products themselves). On a CPU the bank works through its decoders one at a time, so that the
@@ -12,7 +12,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def decoder_parameters(dim: int, n_symbols: int, width: int, depth: int = 1) -> 
 class Decoders:
     """Trained decoders, one per lag, all of one width.
 
-    mean, scale: [dim], the train statistics that standardise a state.
+    mean, scale: [dim], the train statistics that standardize a state.
     layers: (weight [lags, out, in], bias [lags, 1, out]) of each layer, the last one the readout.
     keeps, dev_recall, dev_bits: per lag, as chosen and measured on dev (bits: cross-entropy).
     parameters: of one decoder.
@@ -75,7 +76,7 @@ class Decoders:
     dev_bits: tuple[float, ...]
 
     def logits(self, states: np.ndarray | Tensor) -> Tensor:
-        """Raw states [N, dim] → unnormalised log probabilities [N, lags, symbols], on the CPU."""
+        """Raw states [N, dim] → unnormalized log probabilities [N, lags, symbols], on the CPU."""
         states = torch.as_tensor(states, dtype=torch.float32).to(self.mean.device)
         inputs = (states - self.mean) / self.scale
         out = torch.empty(len(inputs), len(self.keeps), self.layers[-1][0].shape[1])
@@ -88,7 +89,7 @@ class Decoders:
 
 
 def read_out(inputs: Tensor, layers: Layers, decoder: int) -> Tensor:
-    """Standardised states [N, dim] → logits [N, symbols] of one decoder, without dropout."""
+    """Standardized states [N, dim] → logits [N, symbols] of one decoder, without dropout."""
     hidden = inputs
     for weight, bias in layers[:-1]:
         hidden = torch.addmm(bias[decoder], hidden, weight[decoder].mT).relu_()
@@ -127,6 +128,17 @@ class MaskPool:
         return self.bits[offset : offset + size].view(shape)
 
 
+class Group(NamedTuple):
+    """Decoders that are worked through as one stack; a single one has no stack dimension.
+
+    layers: views of (weight, bias, weight gradient, bias gradient) of each layer.
+    """
+
+    keep: float
+    lags: int | list[int]
+    layers: list[tuple[Tensor, Tensor, Tensor, Tensor]]
+
+
 class Bank:
     """Decoders of one width that train at once: one for each lag of each keep probability.
 
@@ -139,9 +151,9 @@ class Bank:
         batch: int, seed: int, device: torch.device,
     ) -> None:
         self.members = [(keep, lag) for keep, lags in members.items() for lag in lags]
-        self.layers = _initial(dim, n_symbols, width, depth, [lag for _, lag in self.members], seed)
         self.batch = batch
-        self.layers = [(weight.to(device), bias.to(device)) for weight, bias in self.layers]
+        initial = _initial(dim, [width] * depth, n_symbols, [lag for _, lag in self.members], seed)
+        self.layers = [(weight.to(device), bias.to(device)) for weight, bias in initial]
         self.gradients = [(torch.zeros_like(w), torch.zeros_like(b)) for w, b in self.layers]
         for values, gradients in zip(self.layers, self.gradients, strict=True):
             for value, gradient in zip(values, gradients, strict=True):
@@ -149,15 +161,17 @@ class Bank:
         self.optimizer = torch.optim.Adam([v for layer in self.layers for v in layer], fused=True)
 
         # A group is worked through as one stack: a single decoder on a CPU, one keep on a GPU.
-        self.groups: list[tuple[int | slice, int | list[int], float]] = []
-        if device.type == "cpu":
-            stack = 1
-            self.groups += [(i, lag, keep) for i, (keep, lag) in enumerate(self.members)]
-        else:
-            stack, start = max(map(len, members.values())), 0
-            for keep, lags in members.items():
-                self.groups.append((slice(start, start + len(lags)), lags, keep))
-                start += len(lags)
+        self.groups: list[Group] = []
+        start = 0
+        for keep, lags in members.items():
+            stop = start + len(lags)
+            if device.type == "cpu":
+                numbered = zip(lags, range(start, stop), strict=True)
+                self.groups += [Group(keep, lag, self._views(i)) for lag, i in numbered]
+            else:
+                self.groups.append(Group(keep, lags, self._views(slice(start, stop))))
+            start = stop
+        stack = 1 if device.type == "cpu" else max(map(len, members.values()))
         padded = self.layers[0][0].shape[1]
 
         def buffer(columns: int) -> Tensor:
@@ -168,16 +182,16 @@ class Bank:
         self.hidden = [buffer(padded) for _ in range(depth)]
         self.deltas = [buffer(padded) for _ in range(min(depth, 2))]
         size = max(POOL, 2 * stack * batch * max(padded, dim))
-        self.pools = {
-            keep: MaskPool(keep, size, seed + round(1e6 * keep), device)
-            for keep in members
-            if keep < 1
-        }
+        self.pools = {k: MaskPool(k, size, seed + round(1e6 * k), device) for k in members if k < 1}
+
+    def _views(self, index: int | slice) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        pairs = zip(self.layers, self.gradients, strict=True)
+        return [(w[index], b[index], dw[index], db[index]) for (w, b), (dw, db) in pairs]
 
     def step(self, states: Tensor, targets: Tensor, learning_rate: float) -> None:
         """One optimizer step of every decoder.
 
-        states: standardised [batch, dim]. targets: int64 [batch, lags], −1 = no target.
+        states: standardized [batch, dim]. targets: int64 [batch, lags], −1 = no target.
         """
         truth = targets.T.contiguous()
         weights = (truth >= 0).float()
@@ -185,45 +199,42 @@ class Bank:
         truth.clamp_(min=0)
         for pool in self.pools.values():
             pool.refresh()
-        for index, lags, keep in self.groups:
-            self._differentiate(states, truth[lags], weights[lags], index, keep)
+        for group in self.groups:
+            self._differentiate(group, states, truth[group.lags], weights[group.lags])
         for settings in self.optimizer.param_groups:
             settings["lr"] = learning_rate
         self.optimizer.step()
 
-    def _differentiate(
-        self, states: Tensor, truth: Tensor, weights: Tensor, index: int | slice, keep: float
-    ) -> None:
+    def _differentiate(self, group: Group, states: Tensor, truth: Tensor, weights: Tensor) -> None:
         """Gradients of the mean cross-entropy of one group: forward, then backward, by hand."""
         product: Callable[..., Tensor] = torch.mm
         affine: Callable[..., Tensor] = torch.addmm
         some: int | slice = 0  # which part of the buffers
-        if isinstance(index, slice):
-            product, affine = torch.bmm, torch.baddbmm
-            some = slice(0, index.stop - index.start)
-            states = states.expand(index.stop - index.start, -1, -1)
-        pool = self.pools.get(keep)
+        if isinstance(group.lags, list):
+            product, affine, some = torch.bmm, torch.baddbmm, slice(0, len(group.lags))
+            states = states.expand(len(group.lags), -1, -1)
+        pool = self.pools.get(group.keep)
         if pool:
             states = torch.mul(states, pool.take(*states.shape), out=self.input[some])
         inputs = [states]
-        for (weight, bias), hidden in zip(self.layers, self.hidden, strict=False):
-            hidden = affine(bias[index], inputs[-1], weight[index].mT, out=hidden[some])
+        for (weight, bias, *_), buffer in zip(group.layers, self.hidden, strict=False):
+            hidden = affine(bias, inputs[-1], weight.mT, out=buffer[some])
             if pool:
                 hidden.mul_(pool.take(*hidden.shape))
             inputs.append(hidden.relu_())
-        weight, bias = self.layers[-1]
-        delta = torch.softmax(affine(bias[index], inputs[-1], weight[index].mT), -1)
+        weight, bias, *_ = group.layers[-1]
+        delta = torch.softmax(affine(bias, inputs[-1], weight.mT), -1)
         delta.mul_(weights.unsqueeze(-1))
         delta.scatter_add_(-1, truth.unsqueeze(-1), -weights.unsqueeze(-1))
-        for layer in reversed(range(len(self.layers))):
-            weight_gradient, bias_gradient = self.gradients[layer]
-            product(delta.mT, inputs[layer], out=weight_gradient[index])
+        for layer in reversed(range(len(group.layers))):
+            weight, _, weight_gradient, bias_gradient = group.layers[layer]
+            product(delta.mT, inputs[layer], out=weight_gradient)
             # The sum over the minibatch as a product: three times as fast as torch.sum.
-            product(self.ones[some], delta, out=bias_gradient[index])
+            product(self.ones[some], delta, out=bias_gradient)
             if layer:
-                below = self.deltas[layer % len(self.deltas)][some]
-                weight = self.layers[layer][0]
-                affine(below, delta, weight[index], beta=0, alpha=1 / keep, out=below)
+                # Zeros first bring the buffer into the cache: faster than beta=0 without them.
+                below = self.deltas[layer % len(self.deltas)][some].zero_()
+                affine(below, delta, weight, alpha=1 / group.keep, out=below)
                 # A unit passes no gradient where it was dropped or negative: there it is zero.
                 delta = torch.ops.aten.threshold_backward.grad_input(
                     below, inputs[layer], 0, grad_input=below
@@ -244,13 +255,10 @@ class Bank:
         return right / count.clamp(min=1), bits / count.clamp(min=1)
 
 
-def _initial(
-    dim: int, n_symbols: int, width: int, depth: int, lags: list[int], seed: int
-) -> Layers:
+def _initial(dim: int, hidden: list[int], n_symbols: int, lags: list[int], seed: int) -> Layers:
     """nn.Linear's initial weights; decoders of one lag start alike whatever their keep."""
-    padded = -(-width // 16) * 16
-    sizes = [dim] + [width] * depth + [n_symbols]
-    shapes = [dim] + [padded] * depth + [n_symbols]
+    sizes = [dim, *hidden, n_symbols]
+    shapes = [dim, *(-(-width // 16) * 16 for width in hidden), n_symbols]
     layers = [
         (torch.zeros(len(lags), outer, inner), torch.zeros(len(lags), 1, outer))
         for inner, outer in itertools.pairwise(shapes)
@@ -272,44 +280,40 @@ def one_cycle(step: int, steps: int, peak: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (done - WARM) / (1 - WARM)))
 
 
-@dataclass
-class Run:
-    """A trained bank: the best dev checkpoint of each of its decoders.
+@dataclass(frozen=True)
+class Candidate:
+    """A trained decoder as it did on dev: its recall, its cross-entropy in bits, its layers."""
 
-    members: (keep, lag) of each. recall, bits: on dev, [decoders]. layers: as in `Bank`.
-    """
+    keep: float
+    lag: int
+    recall: float = -1.0
+    bits: float = math.inf
+    layers: Layers = field(default_factory=list)
 
-    members: list[tuple[float, int]]
-    recall: Tensor
-    bits: Tensor
-    layers: Layers
+    @property
+    def merit(self) -> tuple[float, float]:
+        """Recall decides, and cross-entropy between equals."""
+        return self.recall, -self.bits
 
 
 def run_bank(
     bank: Bank, train: Split, dev: Split, steps: int, checkpoints: tuple[float, ...],
     learning_rate: float, seed: int, tick: Callable[[str], None],
-) -> Run:
-    """Train a bank for `steps` minibatches, measuring dev at these shares of them."""
-    size = len(bank.members)
-    best = Run(
-        bank.members,
-        torch.full((size,), -1.0, dtype=torch.float64),
-        torch.full((size,), math.inf, dtype=torch.float64),
-        [(weight.clone(), bias.clone()) for weight, bias in bank.layers],
-    )
+) -> list[Candidate]:
+    """Train a bank for `steps` minibatches: the best of each decoder at these shares of them."""
+    best = [Candidate(keep, lag) for keep, lag in bank.members]
     due = {max(1, round(share * steps)) for share in checkpoints}
     minibatches = train.minibatches(bank.batch, seed)
     for step, (states, targets) in enumerate(itertools.islice(minibatches, steps)):
         bank.step(states, targets, one_cycle(step, steps, learning_rate))
         if step + 1 in due:
-            recall, bits = bank.measure(dev)
-            better = recall > best.recall
-            best.recall[better], best.bits[better] = recall[better], bits[better]
-            rows = better.to(bank.layers[0][0].device)
-            for kept, now in zip(best.layers, bank.layers, strict=True):
-                for old, new in zip(kept, now, strict=True):
-                    old[rows] = new[rows]
-        tick(f"{size} decoders, step {step + 1} of {steps}")
+            recall, bits = (figure.tolist() for figure in bank.measure(dev))
+            for i, (keep, lag) in enumerate(bank.members):
+                now = Candidate(keep, lag, recall[i], bits[i])
+                if now.merit > best[i].merit:
+                    layers = [(weight[i].clone(), bias[i].clone()) for weight, bias in bank.layers]
+                    best[i] = replace(now, layers=layers)
+        tick(f"{len(best)} decoders, step {step + 1} of {steps}")
     return best
 
 
@@ -344,7 +348,9 @@ def _sweep(
 
     Dropout pays late, when a decoder begins to fit the states it has seen by heart, so a short
     run errs toward too high a keep, never too low: the finalists are its best keep and the one
-    below. It is judged by cross-entropy, which says more than recall while both are still poor.
+    below. It is judged by cross-entropy, which says more than recall while both are still poor,
+    summed over the lags up to this one: of a far lag a short run has learned next to nothing, so
+    there the nearer ones decide.
     """
     keeps = sorted(set(budget.keeps))
     batch = min(budget.batch, train.n)
@@ -354,7 +360,8 @@ def _sweep(
     total = len(lags) * (len(keeps) * short + min(2, len(keeps)) * full)
     done = 0
 
-    def run(members: dict[float, list[int]], steps: int, checkpoints: tuple[float, ...]) -> Run:
+    def run(keeping: dict[float, list[int]], steps: int, *shares: float) -> list[Candidate]:
+        members = {keep: some for keep, some in keeping.items() if some}
         bank = Bank(
             train.dim, train.n_symbols, width, budget.depth, members, batch, seed, train.device
         )
@@ -364,44 +371,30 @@ def _sweep(
             done += len(bank.members)
             report(done / total, f"width {width}: {message}")
 
-        rate = budget.learning_rate
-        return run_bank(bank, train, dev, steps, checkpoints, rate, seed, tick)
+        return run_bank(bank, train, dev, steps, shares, budget.learning_rate, seed, tick)
 
-    runs = []
+    candidates: list[Candidate] = []
     finalists = {lag: keeps for lag in lags}
     if short:
-        runs.append(run({keep: lags for keep in keeps}, short, (1.0,)))
-        ranks = runs[0].bits.view(len(keeps), len(lags)).argmin(0).clamp(min=1).tolist()
-        finalists = {lag: keeps[rank - 1 : rank + 1] for lag, rank in zip(lags, ranks, strict=True)}
-    members = {keep: [lag for lag in lags if keep in finalists[lag]] for keep in keeps}
-    members = {keep: alive for keep, alive in members.items() if alive}
-    runs.append(run(members, full, CHECKPOINTS))
-
-    def quality(entry: tuple[Run, int]) -> tuple[float, float]:
-        return float(entry[0].recall[entry[1]]), -float(entry[0].bits[entry[1]])
-
-    # The short run's decoders stay candidates: at lags of which nothing is known, they win.
-    chosen = [
-        max(
-            ((each, i) for each in runs for i, (_, of) in enumerate(each.members) if of == lag),
-            key=quality,
-        )
-        for lag in lags
-    ]
+        candidates += run({keep: lags for keep in keeps}, short, 1.0)
+        bits = torch.tensor([each.bits for each in candidates]).view(len(keeps), len(lags))
+        for lag, rank in enumerate(bits.cumsum(1).argmin(0).clamp(min=1).tolist()):
+            finalists[lag] = keeps[rank - 1 : rank + 1]
+    keeping = {keep: [lag for lag in lags if keep in finalists[lag]] for keep in keeps}
+    candidates += run(keeping, full, *CHECKPOINTS)
+    # The short run's decoders stay candidates: at lags of which nothing is known, they may win.
+    chosen = [max((c for c in candidates if c.lag == lag), key=lambda c: c.merit) for lag in lags]
     return Decoders(
         mean=train.mean,
         scale=train.scale,
         layers=[
-            (
-                torch.stack([each.layers[n][0][i] for each, i in chosen]),
-                torch.stack([each.layers[n][1][i] for each, i in chosen]),
-            )
-            for n in range(budget.depth + 1)
+            (torch.stack([w for w, _ in layer]), torch.stack([b for _, b in layer]))
+            for layer in zip(*(each.layers for each in chosen), strict=True)
         ],
-        keeps=tuple(each.members[i][0] for each, i in chosen),
+        keeps=tuple(each.keep for each in chosen),
         width=width,
         depth=budget.depth,
         parameters=decoder_parameters(train.dim, train.n_symbols, width, budget.depth),
-        dev_recall=tuple(quality(entry)[0] for entry in chosen),
-        dev_bits=tuple(-quality(entry)[1] for entry in chosen),
+        dev_recall=tuple(each.recall for each in chosen),
+        dev_bits=tuple(each.bits for each in chosen),
     )

@@ -14,7 +14,7 @@ import polars as pl
 from core import corpora, profiles
 from core.corpora import Corpus
 from core.errors import BadInput
-from core.specs import VERSIONS, CorpusSpec, Decoder, ModelSpec, SignatureSpec, State
+from core.specs import VERSIONS, CorpusSpec, Decoder, ModelSpec, NgramSpec, SignatureSpec, State
 from core.store import Store
 
 # Each cell's states, the default first; `core.models` holds the cells themselves (and torch).
@@ -109,8 +109,23 @@ def signature_spec(
         decoder=decoder,
         max_lag=budget.max_lag,
         profile=profile,
-        budget=budget.decoders,
+        budget=budget.decoders_for(hidden),
         seed=seed,
+    )
+
+
+def ngram_spec(
+    corpus: CorpusSpec, order: int = 5, profile: str = "laptop", fraction: float = 1.0
+) -> NgramSpec:
+    """The spec of an n-gram on the text that a network of that profile is trained on."""
+    budget = profiles.find(profile).training
+    return NgramSpec(
+        corpus=corpus,
+        order=order,
+        profile=profile,
+        symbols=budget.symbols,
+        evaluate=budget.evaluate,
+        fraction=fraction,
     )
 
 

@@ -23,7 +23,7 @@ Progress = Callable[[float, str], None]
 HELD_BYTES = 1 << 30  # a split smaller than this is held in memory, a larger one is streamed
 TILE = 1024  # states that are read out at once
 
-# Ridge strengths tried, in units of the number of states (a standardised dimension's own square).
+# Ridge strengths tried, in units of the number of states (a standardized dimension's own square).
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # A ridge output estimates a probability. Cross-entropy reads it as (max(output, floor))^power,
 # both fitted on dev. Every floor is below 1/34, so the best guess stays the largest output.
@@ -57,9 +57,9 @@ class Source(Protocol):
 
 
 class Split:
-    """A source as standardised tensors on a device: held when small, streamed when large.
+    """A source as standardized tensors on a device: held when small, streamed when large.
 
-    Reads the source once. mean, scale: the statistics to standardise with; None takes the
+    Reads the source once. mean, scale: the statistics to standardize with; None takes the
     source's own. n: how many states there are.
     """
 
@@ -87,9 +87,9 @@ class Split:
         self.held: tuple[Tensor, Tensor] | None = None
         if self.n * source.dim * 4 <= HELD_BYTES and held:
             states, targets = torch.cat([x for x, _ in held]), torch.cat([t for _, t in held])
-            self.held = self._standardised(states), targets.to(device)
+            self.held = self._standardized(states), targets.to(device)
 
-    def _standardised(self, states: Tensor) -> Tensor:
+    def _standardized(self, states: Tensor) -> Tensor:
         return (states.to(self.device) - self.mean) / self.scale
 
     def _parts(self, order: int | None) -> Iterator[tuple[Tensor, Tensor]]:
@@ -97,7 +97,7 @@ class Split:
             yield self.held
             return
         for chunk in self.source.chunks(order):
-            states = self._standardised(torch.as_tensor(chunk.states))
+            states = self._standardized(torch.as_tensor(chunk.states))
             yield states, torch.as_tensor(chunk.targets).to(self.device)
 
     def tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -127,7 +127,7 @@ class Split:
 class LinearDecoders:
     """Ridge decoders of one-hot symbols, one per lag.
 
-    mean, scale: [dim], the train statistics that standardise a state.
+    mean, scale: [dim], the train statistics that standardize a state.
     weights: [lags, dim, symbols]; biases: [lags, symbols]; floors, powers: [lags].
     ridges: the strength chosen per lag. keeps, width and depth as for a network without dropout
     or hidden layers. dev_recall, dev_bits (cross-entropy): per lag. parameters: of one decoder.
@@ -151,7 +151,7 @@ class LinearDecoders:
         return (1.0,) * len(self.ridges)
 
     def logits(self, states: np.ndarray | Tensor) -> Tensor:
-        """Raw states [N, dim] → unnormalised log probabilities [N, lags, symbols], on the CPU."""
+        """Raw states [N, dim] → unnormalized log probabilities [N, lags, symbols], on the CPU."""
         states = torch.as_tensor(states, dtype=torch.float32).to(self.mean.device)
         inputs = (states - self.mean) / self.scale
         outputs = torch.einsum("nd,lds->nls", inputs, self.weights) + self.biases

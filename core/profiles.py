@@ -17,14 +17,57 @@ KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Profile:
-    """A named budget. max_lag is Δ, the deepest lag of the signature."""
+    """A named budget.
+
+    retraining: of a model that starts from another's weights (section 6); sizes: hidden sizes of
+    the size sweep (Fig. 2); deep: (layers, hidden) of the depth figure (Fig. 3); max_lag: Δ;
+    swept: the largest hidden size whose decoders sweep the keep probabilities, larger ones take
+    the last of them.
+    """
 
     name: str
     about: str
     training: TrainingBudget
+    retraining: TrainingBudget
     decoders: DecoderBudget
+    sizes: tuple[int, ...]
+    deep: tuple[int, int]
     max_lag: int
+    swept: int
 
+    def decoders_for(self, hidden: int) -> DecoderBudget:
+        """The decoder budget for a network of that hidden size."""
+        keeps = self.decoders.keeps if hidden <= self.swept else self.decoders.keeps[-1:]
+        return self.decoders.model_copy(update={"keeps": keeps})
+
+
+_SMOKE = TrainingBudget(
+    symbols=60_000,
+    epochs=1,
+    batch=2048,
+    learning_rate=5e-3,
+    keeps=(1.0,),
+    patience=1,
+    evaluate=10_000,
+)
+_LAPTOP = TrainingBudget(
+    symbols=1_500_000,
+    epochs=3,
+    batch=2048,
+    learning_rate=5e-3,
+    keeps=(1.0,),
+    patience=2,
+    evaluate=100_000,
+)
+_PAPER = TrainingBudget(
+    symbols=None,
+    epochs=20,
+    batch=4096,
+    learning_rate=3e-3,
+    keeps=KEEPS,
+    patience=3,
+    evaluate=None,
+)
 
 PROFILES = {
     profile.name: profile
@@ -32,15 +75,8 @@ PROFILES = {
         Profile(
             name="smoke",
             about="seconds; for tests, too short to mean anything",
-            training=TrainingBudget(
-                symbols=60_000,
-                epochs=1,
-                batch=2048,
-                learning_rate=5e-3,
-                keeps=(1.0,),
-                patience=1,
-                evaluate=10_000,
-            ),
+            training=_SMOKE,
+            retraining=_SMOKE.model_copy(update={"epochs": 2, "learning_rate": 2e-3}),
             decoders=DecoderBudget(
                 states=10_000,
                 dev_states=4_000,
@@ -52,45 +88,37 @@ PROFILES = {
                 widths=(1.0,),
                 depth=1,
             ),
+            sizes=(16, 32),
+            deep=(2, 16),
             max_lag=6,
+            swept=4096,
         ),
         Profile(
             name="laptop",
             about="minutes on two cores; part of the corpus",
-            training=TrainingBudget(
-                symbols=2_000_000,
-                epochs=4,
-                batch=2048,
-                learning_rate=5e-3,
-                keeps=(1.0,),
-                patience=2,
-                evaluate=100_000,
-            ),
+            training=_LAPTOP,
+            retraining=_LAPTOP.model_copy(update={"epochs": 12, "learning_rate": 2e-3}),
             decoders=DecoderBudget(
                 states=100_000,
-                dev_states=20_000,
+                dev_states=16_000,
                 test_states=60_000,
-                epochs=8,
-                batch=512,
+                epochs=4,
+                batch=1024,
                 learning_rate=3e-3,
                 keeps=(0.8, 0.9, 1.0),
                 widths=(1.0,),
                 depth=1,
             ),
+            sizes=(40, 80, 160, 320),
+            deep=(4, 160),
             max_lag=10,
+            swept=80,
         ),
         Profile(
             name="paper",
             about="the paper's sizes and sweeps on the whole corpus; wants a GPU",
-            training=TrainingBudget(
-                symbols=None,
-                epochs=20,
-                batch=4096,
-                learning_rate=3e-3,
-                keeps=KEEPS,
-                patience=3,
-                evaluate=None,
-            ),
+            training=_PAPER,
+            retraining=_PAPER.model_copy(update={"learning_rate": 1e-3}),
             decoders=DecoderBudget(
                 states=None,
                 dev_states=100_000,
@@ -102,7 +130,10 @@ PROFILES = {
                 widths=(0.5, 1.0, 2.0),
                 depth=1,
             ),
+            sizes=(80, 160, 320, 640),
+            deep=(4, 320),
             max_lag=15,
+            swept=4096,
         ),
     )
 }

@@ -9,16 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 # The algorithm version of each stage. Bump one when its results change: every key that goes
 # through the stage changes with it, so nothing stale is ever shown.
-VERSIONS = {"corpus": 1, "char_lm": 1, "states": 1, "mlp": 1, "linear": 1}
+VERSIONS = {
+    "corpus": 1,
+    "char_lm": 1,
+    "ngram": 1,
+    "states": 1,
+    "mlp": 1,
+    "linear": 1,
+    "exact": 1,
+    "mixture": 1,
+}
 
-Decoder = Literal["mlp", "linear"]
-State = Literal["c", "h"]
+Decoder = Literal["mlp", "linear", "exact"]
+State = Literal["c", "h", "context"]
 
 
 class Frozen(BaseModel):
@@ -28,11 +37,13 @@ class Frozen(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """Every field, nested ones by their own identity: what a key is the hash of."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return {
-            name: value.identity() if isinstance(value, Frozen) else value
-            for name, value in fields.items()
-        }
+        return {name: _identity(getattr(self, name)) for name in type(self).model_fields}
+
+
+def _identity(value: Any) -> Any:
+    if isinstance(value, Frozen):
+        return value.identity()
+    return [_identity(part) for part in value] if isinstance(value, tuple) else value
 
 
 class Spec(Frozen):
@@ -135,7 +146,9 @@ class DecoderBudget(Frozen):
 class ModelSpec(Spec):
     """A character language model: `layers` stacked cells of `hidden` units on one corpus.
 
-    `trained=False` is the same network at its initial weights: the untrained floor.
+    init_from: the model whose weights it starts from (retraining, the paper's section 6).
+    fraction: share of the train split's symbols it may use, seeded.
+    trained: False is the same network at its initial weights, the untrained floor.
     """
 
     kind: Literal["char_lm"] = "char_lm"
@@ -146,6 +159,8 @@ class ModelSpec(Spec):
     profile: str
     budget: TrainingBudget
     seed: int = 0
+    init_from: ModelSpec | None = None
+    fraction: float = Field(default=1.0, gt=0, le=1)
     trained: bool = True
     table: ClassVar[str] = "models"
 
@@ -153,23 +168,93 @@ class ModelSpec(Spec):
     def stages(self) -> tuple[str, ...]:
         return ("char_lm",)
 
+    @property
+    def title(self) -> str:
+        name = f"{self.cell.upper()} [{self.layers},{self.hidden}]"
+        if self.init_from:
+            name = f"{name} on {self.init_from.corpus.name}, retrained"
+        untrained = "" if self.trained else "untrained "
+        return f"{untrained}{name} on {_share(self.fraction)}{self.corpus.name}"
+
     def needs(self) -> list[str]:
-        return [self.corpus.content]
+        return [self.corpus.content, *([self.init_from.key] if self.init_from else [])]
+
+    def steps(self) -> list[Spec]:
+        return [*(self.init_from.steps() if self.init_from else []), self]
+
+    def untrained(self) -> ModelSpec:
+        """The same network at its initial weights, whatever it was to be trained on."""
+        return self.model_copy(update={"trained": False, "init_from": None, "fraction": 1.0})
+
+
+class NgramSpec(Spec):
+    """A modified Kneser-Ney n-gram; symbols, fraction and seed draw its text as a ModelSpec's."""
+
+    kind: Literal["ngram"] = "ngram"
+    corpus: CorpusSpec
+    order: int = Field(ge=2, le=6)
+    profile: str
+    symbols: int | None
+    evaluate: int | None
+    seed: int = 0
+    fraction: float = Field(default=1.0, gt=0, le=1)
+    layers: ClassVar[int] = 1
+    table: ClassVar[str] = "models"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("ngram",)
 
     @property
     def title(self) -> str:
-        untrained = "" if self.trained else "untrained "
-        return f"{untrained}{self.cell.upper()} [{self.layers},{self.hidden}] on {self.corpus.name}"
+        return f"{self.order}-gram on {_share(self.fraction)}{self.corpus.name}"
 
-    def untrained(self) -> ModelSpec:
-        return self.model_copy(update={"trained": False})
+    def needs(self) -> list[str]:
+        return [self.corpus.content]
+
+
+LanguageModelSpec = ModelSpec | NgramSpec
+
+
+class MixtureSpec(Spec):
+    """Perplexity of one language model, or of several interpolated, on a corpus.
+
+    The weights are fitted on dev by expectation maximization; evaluate: symbols scored of dev and
+    of test (None: all).
+    """
+
+    kind: Literal["mixture"] = "mixture"
+    members: tuple[LanguageModelSpec, ...] = Field(min_length=1)
+    corpus: CorpusSpec
+    profile: str
+    evaluate: int | None
+    seed: int = 0
+    table: ClassVar[str] = "perplexities"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("mixture",)
+
+    @property
+    def title(self) -> str:
+        return (
+            f"perplexity of {' + '.join(member.title for member in self.members)}, "
+            f"scored on {self.corpus.name}"
+        )
+
+    def needs(self) -> list[str]:
+        return [self.corpus.content, *(member.key for member in self.members)]
+
+    def steps(self) -> list[Spec]:
+        models = [step for member in self.members for step in member.steps()]
+        return [*dict.fromkeys(models), self]  # one source may serve several members
 
 
 class SignatureSpec(Spec):
     """The memory signature of one layer of one model, measured on one corpus (paper, section 4)."""
 
     kind: Literal["signature"] = "signature"
-    model: ModelSpec
+    model: LanguageModelSpec = Field(discriminator="kind")
     corpus: CorpusSpec
     layer: int = Field(ge=1)
     state: State
@@ -184,11 +269,9 @@ class SignatureSpec(Spec):
         return [self.corpus.content, self.model.key]
 
     def steps(self) -> list[Spec]:
-        """The model, the preview, the signature itself, and last the untrained floor."""
-        if not self.model.trained:
-            return [self.model, self]
-        own = [self] if self.decoder == "linear" else [self.preview(), self]
-        return [*self.model.steps(), *own, *self.untrained().steps()]
+        """The model, the linear preview of trained decoders, and the signature itself."""
+        own = [self.preview(), self] if self.decoder == "mlp" else [self]
+        return [*self.model.steps(), *own]
 
     @model_validator(mode="after")
     def _layer_exists(self) -> SignatureSpec:
@@ -202,13 +285,26 @@ class SignatureSpec(Spec):
 
     @property
     def title(self) -> str:
-        how = "linear preview" if self.decoder == "linear" else "signature"
-        return f"{how}: {self.model.title}, layer {self.layer} ({self.state})"
+        how = {"mlp": "signature", "linear": "linear preview", "exact": "exact signature"}
+        return f"{how[self.decoder]}: {self.model.title}, layer {self.layer} ({self.state})"
 
     def preview(self) -> SignatureSpec:
         """The same signature by the closed-form linear decoder."""
         return self.model_copy(update={"decoder": "linear"})
 
-    def untrained(self) -> SignatureSpec:
+    @property
+    def floor(self) -> SignatureSpec | None:
         """The same decoders on the untrained network: the floor that needs no learning."""
+        if isinstance(self.model, NgramSpec) or not self.model.trained:
+            return None
         return self.model_copy(update={"model": self.model.untrained()})
+
+
+def _share(fraction: float) -> str:
+    return "" if fraction == 1 else f"{100 * fraction:g} % of "
+
+
+AnySpec = Annotated[
+    ModelSpec | NgramSpec | MixtureSpec | SignatureSpec, Field(discriminator="kind")
+]
+SPECS: TypeAdapter[AnySpec] = TypeAdapter(AnySpec)  # reads any of them back from JSON

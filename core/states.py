@@ -13,11 +13,12 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from core.batches import bucketed, padded, sample
+from core.batches import bucketed, padded
 from core.corpora import Segments
 from core.decoders import Chunk
 from core.errors import BadInput
 from core.models.char_lm import CharLM
+from core.models.ngram import Ngram, one_hot, targets
 from core.text import BOS, EOS, SYMBOLS
 
 CHUNK_BYTES = 256 * 2**20
@@ -68,10 +69,7 @@ class Chunked(ABC):
 
 
 class ModelStates(Chunked):
-    """States of one layer (1-based) of a frozen language model on one split of a corpus.
-
-    limit: how many states to use (None: all); whole segments are drawn with `seed`.
-    """
+    """States of one layer (1-based) of a frozen language model."""
 
     def __init__(
         self,
@@ -80,15 +78,12 @@ class ModelStates(Chunked):
         layer: int,
         state: str,
         max_lag: int,
-        limit: int | None,
-        seed: int,
         device: str = "cpu",
     ) -> None:
         self.model, self.segments, self.layer, self.state = model, segments, layer, state
         self.device = device
-        rows = sample(segments, limit, seed)
-        dim = model.projection.in_features
-        super().__init__(rows, segments.lengths[rows], dim, max_lag, len(SYMBOLS))
+        rows, dim = np.arange(len(segments)), model.projection.in_features
+        super().__init__(rows, segments.lengths, dim, max_lag, len(SYMBOLS))
 
     @torch.no_grad()
     def chunk(self, rows: np.ndarray) -> Chunk:
@@ -102,6 +97,26 @@ class ModelStates(Chunked):
                 _flat(states.transpose(0, 1).cpu().numpy(), symbols, rows[batch], self.lags)
             )
         return Chunk(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+class NgramStates(Chunked):
+    """The context an n-gram retains after each symbol, as states (paper, section 6).
+
+    hot: one-hot words [order - 1 × symbols], what decoders read; else the symbols' own numbers.
+    """
+
+    def __init__(self, model: Ngram, segments: Segments, max_lag: int, hot: bool) -> None:
+        self.model, self.segments, self.hot = model, segments, hot
+        dim = (model.order - 1) * (len(SYMBOLS) if hot else 1)
+        rows = np.arange(len(segments))
+        super().__init__(rows, segments.lengths, dim, max_lag, len(SYMBOLS))
+
+    def chunk(self, rows: np.ndarray) -> Chunk:
+        part = self.segments.take(rows)
+        contexts = self.model.contexts(part)
+        states = one_hot(contexts) if self.hot else contexts.astype(np.float32)
+        back = targets(part, self.lags - 1).astype(np.int64)
+        return Chunk(states, back, np.repeat(rows, part.lengths))
 
 
 class ArrayStates(Chunked):

@@ -35,10 +35,19 @@ def kept(name: str, default: T) -> T:
     return _memory(KEPT).get(name, default)
 
 
-def keep(name: str, chosen: object) -> None:
-    """Remember a choice for this session and write it into the URL."""
+def keep(name: str, chosen: object, link: bool = True) -> None:
+    """Remember a choice for this session and write it into the URL (link: False for not)."""
     _memory(KEPT)[name] = chosen
-    _write(name, chosen)
+    if link and chosen != "":
+        _write(name, chosen)
+    else:
+        _unwrite(name)
+
+
+def _unwrite(name: str) -> None:
+    """Take a choice out of the URL."""
+    _memory(WRITTEN).pop(name, None)
+    st.query_params.pop(name, None)
 
 
 def _write(name: str, chosen: object) -> None:
@@ -81,8 +90,7 @@ def select(
     if choosable:
         _write(name, chosen)
     else:
-        _memory(WRITTEN).pop(name, None)
-        st.query_params.pop(name, None)
+        _unwrite(name)
     return chosen
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from app import figures
-from app.widgets import choices, export, people, queries
+from app.widgets import choices, export, people, pins, queries
 from app.widgets.watch import Results
 from core.specs import SignatureSpec
 
@@ -48,7 +48,9 @@ def _upper(spec: SignatureSpec, shown: SignatureSpec, there: Results) -> None:
     matrix, colors = queries.table(sql), export.colors()
     with left:
         label = "Recall by lag and symbol" + ("" if there.trained else ", linear preview")
-        export.heading(label, "matrix", sql, ahead)
+        export.heading(
+            label, "matrix", sql, ahead, buttons=lambda: pins.button(shown.key, "matrix")
+        )
         figure = figures.signature(matrix, queries.table(ahead), colors, _cell(matrix))
         st.plotly_chart(
             figure, key=f"signature-{shown.key[:12]}", theme=None, on_select=_clicked(shown),

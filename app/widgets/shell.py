@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.widgets import people, status
+from app.widgets import people, pins, status
 from app.widgets.errors import explained
 from app.widgets.tray import tray
 
@@ -16,6 +16,8 @@ ICON = Path(__file__).parent / "icon.svg"
 # Title, file and icon of every page, in the rail's order. A new page is a file and a line here.
 PAGES = (
     ("Signature", "pages/signature.py", ":material/grid_on:"),
+    ("Compare", "pages/compare.py", ":material/compare:"),
+    ("SQL", "pages/sql.py", ":material/database:"),
     ("Library", "pages/library.py", ":material/inventory_2:"),
 )
 
@@ -36,6 +38,8 @@ def run() -> None:
     page = st.navigation(pages)
     with st.sidebar:
         people.settings([page.title for page in pages])
+        with explained():
+            pins.tray()
         tray()
         _keys(pages)
     with st.bottom:

@@ -29,7 +29,7 @@ class Results:
 
 def results(spec: SignatureSpec) -> Results:
     """What is there now."""
-    preview, trained, floor = spec.preview().key, spec.key, spec.untrained().key
+    preview, trained, floor = spec.preview().key, spec.key, _floor_of(spec).key
     sql = queries.fill(queries.PRESENT, preview=preview, trained=trained, floor=floor)
     present = set(queries.table(sql)["key"])
     return Results(preview in present, trained in present, floor in present)
@@ -50,7 +50,8 @@ def _progress(spec: SignatureSpec, before: Results) -> None:
     with explained():
         if results(spec) != before:
             st.rerun(scope="app")
-        job = jobs.find(spec.key)
+        wanted = _floor_of(spec) if before.trained else spec
+        job = jobs.find(wanted.key)
         if job is None or (job.status == "done" and _lost(job)):
             _begin(spec)
         elif before.trained:
@@ -61,10 +62,20 @@ def _progress(spec: SignatureSpec, before: Results) -> None:
             _ended(job)
 
 
+def _floor_of(spec: SignatureSpec) -> SignatureSpec:
+    return spec.floor or spec
+
+
+def _ask(spec: SignatureSpec) -> None:
+    """Ask for the signature, and for its floor after it."""
+    jobs.request(spec, who())
+    jobs.request(_floor_of(spec), who())
+
+
 def _begin(spec: SignatureSpec) -> None:
-    estimate = jobs.estimate(spec)
+    estimate = jobs.estimate(spec) + jobs.estimate(_floor_of(spec))
     if estimate <= ask_first():
-        jobs.request(spec, who())
+        _ask(spec)
         _say("Asked for", f"about {words.seconds(estimate)}")
         return
     told, button = st.columns([5, 2], vertical_alignment="center")
@@ -73,7 +84,7 @@ def _begin(spec: SignatureSpec) -> None:
     with button.container(horizontal=True, horizontal_alignment="right"):
         st.button(
             "Compute", key="begin", type="primary", shortcut="Shift+S",
-            on_click=jobs.request, args=(spec, who()),
+            on_click=_ask, args=(spec,),
         )
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import machine
-from core.batches import PAD, padded
+from core.batches import PAD, padded, sample
 from core.corpora import Segments, build
 from core.decoders import Bank, Split, one_cycle, train
 from core.models.char_lm import CharLM
@@ -27,7 +27,7 @@ from core.states import ModelStates
 from core.text import SYMBOLS
 
 STATE, HIDDEN, LAGS, KEEP, BATCH, RATE = 160, 1056, 10, 0.8, 1024, 3e-3
-TRAIN_STATES, HELD_OUT_STATES = 100_000, 20_000
+TRAIN_STATES, DEV_STATES, TEST_STATES = 100_000, 20_000, 100_000
 ROUNDS, TURN = 30, 10  # turns, and steps in one
 LM_STEPS, LM_SEGMENTS = 300, 96
 KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -42,7 +42,7 @@ def run(threads: int | None = None) -> dict[str, Any]:
     products that forward and backward need (no gradient of the input, no padding). recall_*: on
     held-out text per lag 1..10. sweep_ratio: the keep sweep's time over that of one keep, the
     worse of two regimes. sweep_recall_gap: the largest amount of dev recall, over lags and
-    regimes, that the sweep's choice lies below the best of six full runs.
+    regimes, that the sweep's decoder lies below the best of six full runs.
     """
     device = torch.device(machine.settle())
     torch.set_num_threads(threads or machine.threads())
@@ -87,19 +87,23 @@ def recurrent_states(device: torch.device) -> tuple[ModelStates, ModelStates, Mo
     model.eval().requires_grad_(False)
 
     def states(segments: Segments, limit: int) -> ModelStates:
-        return ModelStates(model, segments, 1, "c", LAGS, limit, 0, device.type)
+        part = segments.take(sample(segments, limit, 0))
+        return ModelStates(model, part, 1, "c", LAGS, device.type)
 
     return (
         states(corpus.train, TRAIN_STATES),
-        states(corpus.dev, HELD_OUT_STATES),
-        states(corpus.test, HELD_OUT_STATES),
+        states(corpus.dev, DEV_STATES),
+        states(corpus.test, TEST_STATES),
     )
 
 
 class Loop:
-    """The plain way: one nn.Sequential and one optimizer for each lag."""
+    """The plain way: one nn.Sequential and one optimizer for each lag.
 
-    def __init__(self, device: torch.device) -> None:
+    It starts from the bank's initial weights, so that only the dropout masks differ.
+    """
+
+    def __init__(self, bank: Bank, device: torch.device) -> None:
         torch.manual_seed(0)
         drop = 1 - KEEP
         self.nets = [
@@ -109,6 +113,9 @@ class Loop:
             ).to(device)
             for _ in range(LAGS)
         ]  # fmt: skip
+        for i, net in enumerate(self.nets):
+            for layer, (weight, bias) in zip((net[1], net[4]), bank.layers, strict=True):
+                layer.load_state_dict({"weight": weight[i], "bias": bias[i, 0]})
         self.optimizers = [torch.optim.Adam(net.parameters(), fused=True) for net in self.nets]
 
     def step(self, states: Tensor, targets: Tensor, learning_rate: float) -> None:
@@ -138,7 +145,7 @@ def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, A
     bank = Bank(
         STATE, len(SYMBOLS), HIDDEN, 1, {KEEP: list(range(1, LAGS + 1))}, BATCH, 0, device
     )
-    loop = Loop(device)
+    loop = Loop(bank, device)
     large = [torch.randn(2048, 2048, device=device) for _ in range(3)]
 
     def peak() -> None:
@@ -178,9 +185,8 @@ def _sweep(
 ) -> dict[str, Any]:
     """The keep sweep against full runs of every keep."""
     whole, dev, _ = splits
-    fit = ModelStates(
-        whole.model, whole.segments, whole.layer, whole.state, LAGS, states, 0, device.type
-    )
+    part = whole.segments.take(sample(whole.segments, states, 0))
+    fit = ModelStates(whole.model, part, whole.layer, whole.state, LAGS, device.type)
     budget = DecoderBudget(
         states=None, dev_states=None, test_states=None, epochs=epochs, batch=BATCH,
         learning_rate=RATE, keeps=KEEPS, widths=(1.0,), depth=1,
@@ -200,7 +206,7 @@ def _sweep(
     best = [max(full[keep][lag] for keep in KEEPS) for lag in range(LAGS + 1)]
     return {
         "ratio": sweep_seconds / median(seconds),
-        "gap": [best[lag] - full[keep][lag] for lag, keep in enumerate(swept.keeps)],
+        "gap": [b - found for b, found in zip(best, swept.dev_recall, strict=True)],
         "keeps": swept.keeps,
         "best_keeps": [max((full[k][lag], k) for k in KEEPS)[1] for lag in range(LAGS + 1)],
         "dev_recall": swept.dev_recall,

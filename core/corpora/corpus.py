@@ -55,6 +55,13 @@ class Segments:
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[index] for index in range(len(self)))
 
+    def take(self, rows: np.ndarray) -> Segments:
+        """These segments alone, in this order."""
+        return Segments(
+            np.concatenate([self[int(row)] for row in rows] or [self.symbols[:0]]),
+            np.concatenate(([0], np.cumsum(self.lengths[rows]))),
+        )
+
     @property
     def lengths(self) -> np.ndarray:
         """Symbols of each segment: int64 [segments]."""

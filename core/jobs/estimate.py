@@ -7,12 +7,17 @@ from functools import singledispatch
 from statistics import median
 
 from core import machine
-from core.specs import ModelSpec, SignatureSpec, Spec
+from core.specs import SPECS, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
 from core.store import Store
+from core.text import SYMBOLS
 
 CALIBRATION = "calibration"
 UNMEASURED_GFLOPS = 40.0  # per thread, until the first job has measured the machine
-SHARE_OF_PEAK = {"models": 0.3, "signatures": 0.5}  # until the tables know better
+SHARE_OF_PEAK = {
+    "models": 0.3,
+    "perplexities": 0.3,
+    "signatures": 0.5,
+}  # until the tables know better
 START_SECONDS = 3.0  # a process with torch in it
 SYMBOLS_OF_CORPUS = 4e6  # where a budget says "all"
 
@@ -37,7 +42,7 @@ def step_seconds(step: Spec, store: Store) -> float:
     rates = [
         gflop(other) / seconds
         for text, seconds in past.iter_rows()
-        if _comparable(step, other := type(step).model_validate_json(text))
+        if _comparable(step, other := SPECS.validate_json(text))
     ]
     if rates:
         return work / median(rates[:5])
@@ -72,20 +77,36 @@ def _(spec: ModelSpec) -> float:
 
 
 @gflop.register
+def _(spec: NgramSpec) -> float:
+    return (spec.symbols or SYMBOLS_OF_CORPUS) * spec.fraction * spec.order * 5e-5
+
+
+@gflop.register
+def _(spec: MixtureSpec) -> float:
+    return len(spec.members) * (spec.evaluate or SYMBOLS_OF_CORPUS / 20) * 1e-3
+
+
+@gflop.register
 def _(spec: SignatureSpec) -> float:
-    budget, hidden, lags = spec.budget, spec.model.hidden, spec.max_lag + 1
+    budget, lags = spec.budget, spec.max_lag + 1
     states = budget.states or SYMBOLS_OF_CORPUS
-    if spec.decoder == "linear":
-        return states * 2 * hidden * (hidden * lags + 34 * lags) / 1e9
-    weights = 8 * hidden**2 * sum(budget.widths)
+    dim = _dim(spec)
+    if spec.decoder != "mlp":
+        return states * 2 * dim * lags * len(SYMBOLS) / 1e9
     sweep = 2.3 if len(budget.keeps) > 1 else 1.0
-    return states * budget.epochs * sweep * lags * 5 * weights / 1e9
+    return states * budget.epochs * sweep * lags * 40 * dim**2 * sum(budget.widths) / 1e9
+
+
+def _dim(spec: SignatureSpec) -> int:
+    if isinstance(spec.model, NgramSpec):
+        return (spec.model.order - 1) * len(SYMBOLS)
+    return spec.model.hidden
 
 
 def _comparable(step: Spec, other: Spec) -> bool:
     """Whether the other's speed says something about this one's: same kind of work, same size."""
     if isinstance(step, SignatureSpec) and isinstance(other, SignatureSpec):
-        return step.decoder == other.decoder and step.model.hidden == other.model.hidden
+        return (step.decoder, _dim(step)) == (other.decoder, _dim(other))
     if isinstance(step, ModelSpec) and isinstance(other, ModelSpec):
         return (step.cell, step.hidden, step.trained) == (other.cell, other.hidden, other.trained)
-    return False
+    return step.kind == other.kind

@@ -15,15 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import TypeAdapter
 
 from core.jobs.estimate import estimate
-from core.specs import ModelSpec, SignatureSpec, Spec
+from core.specs import SPECS, Spec
 from core.store import Store
 from core.store.files import exclusive
 
 Status = Literal["queued", "running", "interrupted", "done", "failed", "cancelled"]
-SPECS: TypeAdapter[ModelSpec | SignatureSpec] = TypeAdapter(ModelSpec | SignatureSpec)
 LOCK_SECONDS = 30.0
 KEPT = 100  # ended jobs whose log stays readable
 

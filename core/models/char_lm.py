@@ -83,29 +83,28 @@ def one_cycle(fraction: float, peak: float) -> float:
 
 
 @torch.no_grad()
-def evaluate(
-    model: CharLM, segments: Segments, indices: np.ndarray, device: str
-) -> tuple[float, Tensor, Tensor]:
-    """Perplexity per predicted symbol (`</s>` counted) and forward accuracy (paper, Fig. 1b).
+def score(model: CharLM, segments: Segments, device: str) -> tuple[np.ndarray, np.ndarray]:
+    """What the model makes of every predicted symbol, segment by segment with `</s>` at its end.
 
-    Returns (perplexity, n, correct); n and correct are int64 [segments, symbols]: how often each
-    symbol came next in each segment, and how often the model put it first.
+    Returns (natural log of the symbol's probability, the symbol the model puts first), float64 and
+    uint8, both [symbols + segments].
     """
-    loss, count = 0.0, 0
-    n = torch.zeros(len(indices), len(SYMBOLS), dtype=torch.int64)
-    correct = torch.zeros_like(n)
-    for rows in bucketed(segments.lengths[indices], batch=16_384):
-        read, predict = padded(segments, indices[rows])
-        logits = model(read.to(device)).cpu()
-        there = predict != PAD
-        truth = predict[there]
-        loss += F.cross_entropy(logits[there], truth, reduction="sum").item()
-        count += len(truth)
-        segment = torch.from_numpy(rows).expand(predict.shape)[there]
-        cell = segment * len(SYMBOLS) + truth
-        n.view(-1).index_add_(0, cell, torch.ones_like(cell))
-        correct.view(-1).index_add_(0, cell, (logits[there].argmax(1) == truth).long())
-    return math.exp(loss / max(count, 1)), n, correct
+    logs = np.empty(segments.total + len(segments))
+    first = np.empty(len(logs), dtype=np.uint8)
+    starts = segments.offsets[:-1] + np.arange(len(segments))
+    for rows in bucketed(segments.lengths, batch=16_384):
+        read, predict = padded(segments, rows)
+        log_p = model(read.to(device)).log_softmax(2).cpu()
+        there = (predict != PAD).numpy()
+        place = (starts[rows] + np.arange(len(read))[:, None])[there]
+        logs[place] = log_p.gather(2, predict.clamp(min=0)[:, :, None])[:, :, 0].numpy()[there]
+        first[place] = log_p.argmax(2).numpy()[there]
+    return logs, first
+
+
+def evaluate(model: CharLM, segments: Segments, device: str) -> float:
+    """Perplexity per predicted symbol, `</s>` counted and `<s>` not."""
+    return math.exp(-score(model, segments, device)[0].mean())
 
 
 class Run:
@@ -115,8 +114,8 @@ class Run:
     draws what the uninterrupted one would have drawn.
     """
 
-    def __init__(self, spec: ModelSpec, device: str) -> None:
-        self.spec, self.device = spec, device
+    def __init__(self, spec: ModelSpec, init: bytes | None, device: str) -> None:
+        self.spec, self.init, self.device = spec, init, device
         self.best: dict[str, Tensor] = {}
         self.facts: dict[str, Any] = dict(
             sweep=0,
@@ -135,8 +134,11 @@ class Run:
         self.restart()
 
     def restart(self) -> None:
-        """Fresh weights and optimizer, as at the start of each keep probability of the sweep."""
-        self.model = build(self.spec).to(self.device)
+        """Initial weights and optimizer, as at the start of each keep probability of the sweep."""
+        self.model = build(self.spec)
+        if self.init:
+            self.model.load_state_dict(unpack(self.init)[0])
+        self.model.to(self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), fused=True)
 
     def save(self) -> bytes:
@@ -169,21 +171,23 @@ def train(
     progress: Progress = lambda fraction, message: None,
     checkpoint: Checkpoint | None = None,
     device: str = "cpu",
+    init: bytes | None = None,
 ) -> tuple[bytes, dict[str, Any]]:
     """Trains the language model of a spec, or goes on from the checkpoint to the same weights.
 
+    init: the weights of `spec.init_from`, to start from instead of random ones.
     Returns the best weights on dev as bytes, and the facts of the run: `keep`, `perplexity` (dev),
     `symbols` (read in training), `seconds`, `curve` (a row per epoch).
     """
     budget = spec.budget
-    run = Run(spec, device)
+    run = Run(spec, init, device)
     if checkpoint and (saved := checkpoint.load()):
         run.resume(saved)
     facts, started = run.facts, time.monotonic() - run.facts["seconds"]
     segments = corpus.train
-    chosen = sample(segments, budget.symbols, spec.seed)
+    chosen = sample(segments, budget.symbols, spec.seed, spec.fraction)
     lengths = segments.lengths[chosen]
-    dev = sample(corpus.dev, budget.evaluate, spec.seed)
+    dev = corpus.dev.take(sample(corpus.dev, budget.evaluate, spec.seed))
     sweeps = len(budget.keeps) if spec.trained else 0
 
     while facts["sweep"] < sweeps:
@@ -220,7 +224,7 @@ def train(
                     checkpoint.save(run.save())
                     saved_at = time.monotonic()
 
-            perplexity, _, _ = evaluate(run.model, corpus.dev, dev, device)
+            perplexity = evaluate(run.model, dev, device)
             facts["curve"].append(
                 dict(
                     keep=keep,
@@ -246,5 +250,5 @@ def train(
 
     if not spec.trained:
         run.best = run.model.state_dict()
-        facts["perplexity"] = evaluate(run.model, corpus.dev, dev, device)[0]
+        facts["perplexity"] = evaluate(run.model, dev, device)
     return pack(run.best, {"spec": spec.model_dump(mode="json")}), facts

@@ -20,24 +20,26 @@ COMMENT ON COLUMN corpora.sample IS 'The first few segments, as text.';
 COMMENT ON COLUMN corpora.added IS 'When the corpus was stored (UTC).';
 
 CREATE TABLE IF NOT EXISTS models (
-    key VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, cell VARCHAR, layers INTEGER, hidden INTEGER,
-    corpus VARCHAR, parent VARCHAR, trained BOOLEAN, profile VARCHAR, seed BIGINT,
+    key VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, title VARCHAR, cell VARCHAR, layers INTEGER,
+    hidden INTEGER, ngram_order INTEGER, corpus VARCHAR, parent VARCHAR, trained BOOLEAN, profile VARCHAR, seed BIGINT,
     parameters BIGINT, keep DOUBLE, dev_perplexity DOUBLE, test_perplexity DOUBLE,
     train_symbols BIGINT, epochs DOUBLE, seconds DOUBLE, device VARCHAR, threads INTEGER,
     machine VARCHAR, created TIMESTAMP, spec VARCHAR
 );
 COMMENT ON TABLE models IS 'Frozen models, trained or left untrained as a floor.';
 COMMENT ON COLUMN models.key IS 'Key of the model spec.';
-COMMENT ON COLUMN models.kind IS 'Kind of model, such as char_lm.';
+COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm or ngram.';
+COMMENT ON COLUMN models.title IS 'What it is, in words, such as GRU [1,80] on shakespeare.';
 COMMENT ON COLUMN models.cell IS 'Recurrent cell, such as lstm or gru.';
 COMMENT ON COLUMN models.layers IS 'Number of stacked recurrent layers.';
 COMMENT ON COLUMN models.hidden IS 'Units per layer.';
+COMMENT ON COLUMN models.ngram_order IS 'Order of an n-gram; NULL for a network.';
 COMMENT ON COLUMN models.corpus IS 'Key of the corpus it was trained on.';
 COMMENT ON COLUMN models.parent IS 'Key of the model it started from; NULL for fresh weights.';
 COMMENT ON COLUMN models.trained IS 'False for a network at its initial weights.';
 COMMENT ON COLUMN models.profile IS 'Profile that set the training budget: smoke, laptop or paper.';
 COMMENT ON COLUMN models.seed IS 'Seed of the initial weights and of training.';
-COMMENT ON COLUMN models.parameters IS 'Number of weights.';
+COMMENT ON COLUMN models.parameters IS 'Number of weights, of an n-gram of its n-grams.';
 COMMENT ON COLUMN models.keep IS 'Keep probability of its dropout, chosen on dev.';
 COMMENT ON COLUMN models.dev_perplexity IS 'Perplexity per predicted symbol on the dev split.';
 COMMENT ON COLUMN models.test_perplexity IS 'Perplexity per predicted symbol on the test split.';
@@ -89,10 +91,10 @@ COMMENT ON TABLE signatures IS 'Memory signatures: one row per model, layer, sta
 COMMENT ON COLUMN signatures.key IS 'Key of the signature spec.';
 COMMENT ON COLUMN signatures.model IS 'Key of the model whose state is read.';
 COMMENT ON COLUMN signatures.layer IS 'Recurrent layer read, 1 being nearest the input.';
-COMMENT ON COLUMN signatures.state IS 'State read: c (LSTM cell) or h (output).';
+COMMENT ON COLUMN signatures.state IS 'State read: c (LSTM cell), h (output) or context (n-gram).';
 COMMENT ON COLUMN signatures.corpus IS 'Key of the corpus it was measured on.';
-COMMENT ON COLUMN signatures.decoder IS 'Decoder: mlp, or linear for the closed-form preview.';
-COMMENT ON COLUMN signatures.width IS 'Hidden units of a decoder; NULL for the linear one.';
+COMMENT ON COLUMN signatures.decoder IS 'Decoder: mlp, linear for the closed-form preview, or exact (n-gram).';
+COMMENT ON COLUMN signatures.width IS 'Hidden units of a decoder; 0 for the linear and the exact one.';
 COMMENT ON COLUMN signatures.depth IS 'Hidden layers of a decoder.';
 COMMENT ON COLUMN signatures.max_lag IS 'Largest lag.';
 COMMENT ON COLUMN signatures.keeps IS 'Keep probability chosen on dev for each lag, from lag 0 on.';
@@ -140,6 +142,29 @@ COMMENT ON COLUMN confusion.truth IS 'True symbol at that lag.';
 COMMENT ON COLUMN confusion.guess IS 'Symbol the decoder answered.';
 COMMENT ON COLUMN confusion.n IS 'Test positions with this pair.';
 
+CREATE TABLE IF NOT EXISTS perplexities (
+    key VARCHAR PRIMARY KEY, title VARCHAR, corpus VARCHAR, members VARCHAR[], weights DOUBLE[],
+    dev_perplexity DOUBLE, test_perplexity DOUBLE, test_symbols BIGINT, profile VARCHAR,
+    seconds DOUBLE, device VARCHAR, threads INTEGER, machine VARCHAR, created TIMESTAMP,
+    spec VARCHAR
+);
+COMMENT ON TABLE perplexities IS 'Perplexity of a model, or of several interpolated, on a corpus.';
+COMMENT ON COLUMN perplexities.key IS 'Key of the mixture spec.';
+COMMENT ON COLUMN perplexities.title IS 'The models, in words.';
+COMMENT ON COLUMN perplexities.corpus IS 'Key of the corpus that was scored.';
+COMMENT ON COLUMN perplexities.members IS 'Keys of the models.';
+COMMENT ON COLUMN perplexities.weights IS 'Their interpolation weights, fitted on dev.';
+COMMENT ON COLUMN perplexities.dev_perplexity IS 'Perplexity per predicted symbol on the dev split.';
+COMMENT ON COLUMN perplexities.test_perplexity IS 'Perplexity per predicted symbol on the test split.';
+COMMENT ON COLUMN perplexities.test_symbols IS 'Symbols predicted on the test split.';
+COMMENT ON COLUMN perplexities.profile IS 'Profile that set how much was scored.';
+COMMENT ON COLUMN perplexities.seconds IS 'Seconds of scoring.';
+COMMENT ON COLUMN perplexities.device IS 'Device it was scored on.';
+COMMENT ON COLUMN perplexities.threads IS 'CPU threads used.';
+COMMENT ON COLUMN perplexities.machine IS 'Description of the machine.';
+COMMENT ON COLUMN perplexities.created IS 'When it was done (UTC).';
+COMMENT ON COLUMN perplexities.spec IS 'The mixture spec as JSON.';
+
 CREATE TABLE IF NOT EXISTS jobs (
     key VARCHAR, attempt INTEGER, title VARCHAR, who VARCHAR, asked TIMESTAMP, started TIMESTAMP,
     ended TIMESTAMP, seconds DOUBLE, outcome VARCHAR, reason VARCHAR, device VARCHAR,
@@ -160,7 +185,9 @@ COMMENT ON COLUMN jobs.device IS 'Device it ran on.';
 
 CREATE OR REPLACE VIEW marginal_recall AS
 SELECT
-    r.signature, s.model, upper(m.cell) || ' [' || m.layers || ',' || m.hidden || ']' AS name,
+    r.signature, s.model, m.title,
+    coalesce(upper(m.cell) || ' [' || m.layers || ',' || m.hidden || ']', m.ngram_order || '-gram')
+        AS name,
     m.kind, m.cell, m.layers, m.hidden, m.trained, m.parameters,
     learned.name AS model_corpus, measured.name AS corpus,
     s.layer, s.state, s.decoder, s.profile, s.seed, r.lag, r.n, r.accuracy, r.low, r.high,
@@ -175,6 +202,7 @@ WHERE r.symbol IS NULL;
 COMMENT ON VIEW marginal_recall IS 'Recall over all symbols by lag, with model, corpus and every floor.';
 COMMENT ON COLUMN marginal_recall.signature IS 'Key of the signature.';
 COMMENT ON COLUMN marginal_recall.model IS 'Key of the model.';
+COMMENT ON COLUMN marginal_recall.title IS 'The model in words, with what it was trained on.';
 COMMENT ON COLUMN marginal_recall.name IS 'The model in short, such as GRU [1,80].';
 COMMENT ON COLUMN marginal_recall.kind IS 'Kind of model.';
 COMMENT ON COLUMN marginal_recall.cell IS 'Recurrent cell.';
@@ -185,8 +213,8 @@ COMMENT ON COLUMN marginal_recall.parameters IS 'Number of weights of the model.
 COMMENT ON COLUMN marginal_recall.model_corpus IS 'Name of the corpus the model was trained on.';
 COMMENT ON COLUMN marginal_recall.corpus IS 'Name of the corpus the signature was measured on.';
 COMMENT ON COLUMN marginal_recall.layer IS 'Recurrent layer read.';
-COMMENT ON COLUMN marginal_recall.state IS 'State read: c or h.';
-COMMENT ON COLUMN marginal_recall.decoder IS 'Decoder: mlp or linear.';
+COMMENT ON COLUMN marginal_recall.state IS 'State read: c, h or context.';
+COMMENT ON COLUMN marginal_recall.decoder IS 'Decoder: mlp, linear or exact.';
 COMMENT ON COLUMN marginal_recall.profile IS 'Profile of the decoder budget.';
 COMMENT ON COLUMN marginal_recall.seed IS 'Seed of the decoders.';
 COMMENT ON COLUMN marginal_recall.lag IS 'Steps back that the decoder looks.';

@@ -29,7 +29,7 @@ def prepare(root: Path, **choices: object) -> SignatureSpec:
     store = Store(root)
     corpus = core.add_corpus(TEXT.encode(), "tiny", "line")
     spec = core.signature_spec(corpus, **({"profile": "smoke"} | choices))
-    for part, strength in ((spec.untrained(), 0.6), (spec.preview(), 0.8), (spec, 1.0)):
+    for part, strength in ((spec.floor, 0.6), (spec.preview(), 0.8), (spec, 1.0)):
         store.take_in(tables(part, strength), {})
     return spec
 
@@ -108,8 +108,8 @@ def _ahead(symbol: str | None, chance: random.Random) -> dict[str, object]:
 def _model(spec: SignatureSpec) -> dict[str, object]:
     model = spec.model
     return MACHINE | {
-        "key": model.key, "kind": model.kind, "cell": model.cell, "layers": model.layers,
-        "hidden": model.hidden, "corpus": model.corpus.content, "trained": model.trained,
+        "key": model.key, "kind": model.kind, "title": model.title, "cell": model.cell,
+        "layers": model.layers, "hidden": model.hidden, "corpus": model.corpus.content, "trained": model.trained,
         "profile": model.profile, "seed": model.seed, "parameters": 30_000, "keep": 1.0,
         "dev_perplexity": 6.4, "test_perplexity": 6.52, "train_symbols": 160_000, "epochs": 4.0,
         "seconds": 61.0, "spec": model.model_dump_json(),
@@ -123,7 +123,7 @@ def _signature(spec: SignatureSpec) -> dict[str, object]:
         "corpus": spec.corpus.content, "decoder": spec.decoder, "width": None if linear else 240,
         "depth": 0 if linear else 1, "max_lag": spec.max_lag,
         "keeps": [1.0] * (spec.max_lag + 1), "profile": spec.profile, "seed": spec.seed,
-        "parameters": 40_000, "untrained": spec.untrained().key if spec.model.trained else None,
+        "parameters": 40_000, "untrained": spec.floor.key if spec.floor else None,
         "train_states": 10_000, "dev_states": 4_000, "test_states": 6_000, "seconds": 31.0,
         "spec": spec.model_dump_json(),
     }

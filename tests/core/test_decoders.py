@@ -263,3 +263,25 @@ def test_progress_goes_from_nothing_to_done() -> None:
     fit, check = noise(1500, 8, 2, 0), noise(500, 8, 2, 1)
     decoders.train(fit, check, 16, budget, progress=lambda share, _: seen.append(share))
     assert seen == sorted(seen) and seen[0] < 0.1 and seen[-1] == pytest.approx(1.0)
+
+
+def test_sweep_of_six_keeps_costs_little_more_than_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked = 0
+    differentiate = Bank._differentiate
+
+    def counted(bank: Bank, *arguments: object) -> None:
+        nonlocal worked
+        worked += 1
+        differentiate(bank, *arguments)
+
+    monkeypatch.setattr(Bank, "_differentiate", counted)
+    fit, check = noise(2000, 8, 3, 0), noise(500, 8, 3, 1)
+    costs = []
+    for keeps in ((0.8,), (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)):
+        worked = 0
+        budget = BUDGET.model_copy(update={"keeps": keeps, "epochs": 10})
+        found = decoders.train(fit, check, 16, budget)
+        assert set(found.keeps) <= set(keeps)
+        costs.append(worked)
+    assert costs[0] == 3 * round(10 * 2000 / 128)
+    assert 2 <= costs[1] / costs[0] <= 2.35

@@ -65,7 +65,7 @@ TEXTS = ["to be, or not to be", "that is", "the question", "a", "whether 'tis no
 def test_model_states_pair_each_state_with_the_symbols_before_it() -> None:
     model = CharLM("lstm", layers=2, hidden=8).eval()
     segments = Segments.of(TEXTS)
-    source = ModelStates(model, segments, 2, "c", max_lag=3, limit=None, seed=0)
+    source = ModelStates(model, segments, 2, "c", max_lag=3)
     (chunk,) = source.chunks()
     assert len(chunk.states) == source.size == segments.total
     for number, text in enumerate(TEXTS):

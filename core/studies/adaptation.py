@@ -1,0 +1,46 @@
+"""Retraining on a little of another domain (paper, section 6 and Fig. 4)."""
+
+from __future__ import annotations
+
+from core.library import ngram_spec, signature_spec
+from core.profiles import find
+from core.studies.study import Choices, Plan, Study, chosen, perplexity
+
+CELL, HIDDEN, ORDER = "lstm", 160, 5
+
+
+def plan(choices: Choices) -> Plan:
+    """The source, the retrained and the target model, all measured on the target corpus."""
+    source, target = chosen(choices.source), chosen(choices.target)
+    profile, fraction = choices.profile, choices.fraction
+    hidden = choices.hidden or (HIDDEN if profile != "smoke" else find(profile).sizes[0])
+    there = signature_spec(target, CELL, 1, hidden, profile=profile)
+    out_of_domain = signature_spec(source, CELL, 1, hidden, profile=profile).model
+    retrained = there.model.model_copy(
+        update={
+            "init_from": out_of_domain,
+            "fraction": fraction,
+            "budget": find(profile).retraining,
+        }
+    )
+    source_gram = ngram_spec(source, ORDER, profile)
+    little_gram = ngram_spec(target, ORDER, profile, fraction)
+    return Plan(
+        signatures={
+            "source": there.model_copy(update={"model": out_of_domain}),
+            "retrained": there.model_copy(update={"model": retrained}),
+            "target": there,
+        },
+        perplexities={
+            "source": perplexity(profile, target, out_of_domain),
+            "retrained": perplexity(profile, target, retrained),
+            "target": perplexity(profile, target, there.model),
+            "n-gram source": perplexity(profile, target, source_gram),
+            "n-gram fraction": perplexity(profile, target, little_gram),
+            "n-grams interpolated": perplexity(profile, target, source_gram, little_gram),
+            "retrained + n-grams": perplexity(profile, target, retrained, source_gram, little_gram),
+        },
+    )
+
+
+STUDY = Study("adaptation", "Retraining", "Fig. 4", plan)
