@@ -32,10 +32,8 @@ RED_BLUE = [
     [0.0, "#08306b"], [0.12, "#2166ac"], [0.3, "#6baed6"], [0.45, "#d6e6f4"], [0.5, "#ffffff"],
     [0.55, "#fde0d2"], [0.7, "#f4886c"], [0.88, "#c22b2d"], [1.0, "#67000d"],
 ]
-TEAL = [
-    [0.0, "#ffffff"], [0.2, "#d3ebe8"], [0.4, "#94cdc8"], [0.6, "#4aa5a3"], [0.8, "#1c7778"],
-    [1.0, "#06484c"],
-]
+TEAL = [[0.0, "#ffffff"], [0.25, "#d9efec"], [0.5, "#aadbd5"], [0.75, "#79c3be"], [1.0, "#45a6a3"]]
+ON_TEAL = "#1d2a2b"  # numbers are legible on all of it
 UNDECIDED = "#cfccc7"  # a cell whose intervals overlap
 REACHES = (0.1, 0.25, 0.5, 0.75, 1.0)  # ends of the scale of differences and of distances
 SIDE = {1: 400, 2: 400, 3: 360, 4: 640}  # pixels, by the number of signatures
@@ -126,7 +124,8 @@ def difference(table: pl.DataFrame, pair: str, reach: float, colors: Look) -> go
         )
     _symbols_by_lag(figure, symbols, lags, 11)
     figure.update_yaxes(title="symbols ago")
-    bar = _bar([-reach, -reach / 2, 0, reach / 2, reach], "+.3~p")
+    ticks = [-reach, -reach / 2, 0, reach / 2, reach]
+    bar = _bar(ticks, "") | {"ticktext": [points(tick).removesuffix(" points") for tick in ticks]}
     figure.update_layout(
         coloraxis={"colorscale": RED_BLUE, "cmin": -reach, "cmax": reach, "colorbar": bar}
     )
@@ -135,7 +134,7 @@ def difference(table: pl.DataFrame, pair: str, reach: float, colors: Look) -> go
 
 def points(value: float, digits: int = 0) -> str:
     """A difference of shares in percentage points, with its sign."""
-    return f"{100 * value:+.{digits}f} points".replace("-", "−")
+    return f"{100 * value:+.{digits}f} points".replace("-", "−") if value else "0 points"
 
 
 def reach(largest: float | None) -> float:
@@ -154,7 +153,8 @@ def curves(tables: Sequence[tuple[str, pl.DataFrame]], colors: Look) -> go.Figur
     figure.update_xaxes(title="lag (symbols ago)", dtick=1, range=[0.8, last + 0.2])
     figure.update_yaxes(title="recall", range=[0, 1.02], tickformat=".0%", dtick=0.25)
     figure.update_layout(hovermode="x unified")
-    corner = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "top", "font_size": 11}
+    # Recall starts high and falls: the lower left corner is free.
+    corner = {"x": 0.01, "xanchor": "left", "y": 0.02, "yanchor": "bottom", "font_size": 11}
     return dressed(figure, colors, 340, {"l": 52, "r": 8, "t": 24, "b": 38}, corner)
 
 
@@ -173,7 +173,7 @@ def distances(
         go.Heatmap(
             z=[list(line) for line in matrix], x=list(range(count)), y=list(range(count)),
             coloraxis="coloraxis", xgap=1, ygap=1, hoverongaps=False,
-            texttemplate="%{z:.3f}" if count <= 10 else None, textfont_size=11,
+            texttemplate="%{z:.3f}" if count <= 10 else None, textfont={"size": 11, "color": ON_TEAL},
             text=[[f"{one}<br>{other}" for other in names] for one in names],
             hovertemplate="%{text}<br>distance <b>%{z:.3f}</b><extra></extra>",
         )

@@ -292,8 +292,8 @@ def quick(
     figure.update_xaxes(title=x)
     figure.update_yaxes(title=y)
     figure.update_layout(legend_title=f"{by or ''}{cut}")
-    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font_size": 11}
-    return dressed(figure, colors, 400, {"l": 60, "r": 8, "t": 36, "b": 44}, legend if by else None)
+    below = {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "font_size": 11}
+    return dressed(figure, colors, 400, {"l": 60, "r": 8, "t": 24, "b": 44}, below if by else None)
 
 
 def file_name(*parts: object) -> str:

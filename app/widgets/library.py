@@ -12,7 +12,7 @@ from streamlit.typing import UploadedFile
 
 import core
 from app import figures
-from app.widgets import export, pickers, queries, words
+from app.widgets import export, pickers, pins, queries, words
 from core.corpora import NAMES
 from core.errors import BadInput
 from core.specs import CorpusSpec, SignatureSpec
@@ -129,10 +129,12 @@ def signatures() -> None:
         st.caption("Choose a row to open it.")
         return
     spec = SignatureSpec.model_validate_json(table["spec"][row])
-    st.page_link(
-        "pages/signature.py", label=f"Open {spec.title}", icon=":material/open_in_new:",
-        query_params=pickers.address(spec, pickers.corpora()),
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            "pages/signature.py", label=f"Open {spec.title}", icon=":material/open_in_new:",
+            query_params=pickers.address(spec, pickers.corpora()), width="content",
+        )
+        pins.button(table["key"][row], "library")
 
 
 def history() -> None:

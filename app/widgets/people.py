@@ -37,5 +37,6 @@ def settings(pages: list[str]) -> None:
         )
         st.markdown(
             f"**Keys**  \n{keys}  \n`Shift` + arrows: next cell of the signature  \n"
-            "`Shift` + `S`: start or try again"
+            "`Shift` + `S`: start or try again  \n`Shift` + `X`: turn a difference round  \n"
+            "`Ctrl` + `Enter`: run the query"
         )

@@ -17,14 +17,14 @@ from app.widgets import choices, export, queries
 
 MOST = len(comparisons.LETTERS)
 DIGITS = 12
-_PINS = re.compile(rf"[0-9a-f]{{{DIGITS}}}(,[0-9a-f]{{{DIGITS}}}){{0,{MOST - 1}}}")
+_PINS = re.compile(rf"[0-9a-f]{{{DIGITS}}}(-[0-9a-f]{{{DIGITS}}}){{0,{MOST - 1}}}")
 FULL = f"{MOST} are pinned, which is the most; unpin one first."
 
 
 def pinned() -> list[str]:
     """The pins as they stand, in order."""
     text = choices.value("pins", "", lambda text: text if _PINS.fullmatch(text) else None)
-    return list(dict.fromkeys(text.split(","))) if text else []
+    return list(dict.fromkeys(text.split("-"))) if text else []
 
 
 def rows() -> list[dict[str, Any]]:
@@ -84,12 +84,14 @@ def tray() -> None:
     with st.container(key="pins", height=122, border=True, gap=None):
         if not listed:
             st.caption("Pin two to four signatures to compare them.")
+        letter = iter(range(MOST))
         for number, row in enumerate(listed):
+            mark = badge(next(letter)) if row["key"] else ""
             with st.container(
                 horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall",
                 key=f"pinned-{number}",
             ):
-                st.html(f"<div class='pinned'>{badge(number)} {html.escape(row['name'])}</div>")
+                st.html(f"<div class='pinned'>{mark} {html.escape(row['name'])}</div>")
                 st.button(
                     "", icon=":material/close:", key=f"unpin-{number}", type="tertiary",
                     help="Unpin", on_click=unpin, args=(row["pin"],),
@@ -113,4 +115,4 @@ def _found(pins: list[str]) -> list[dict[str, Any]]:
 
 
 def _set(pins: list[str]) -> None:
-    choices.keep("pins", ",".join(pins))
+    choices.keep("pins", "-".join(pins))

@@ -15,7 +15,7 @@ MODEL = "coalesce(m.title, upper(m.cell) || ' [' || m.layers || ',' || m.hidden 
 SIGNATURE = f"""{MODEL}
         || CASE WHEN m.layers > 1 THEN ', layer ' || s.layer ELSE '' END
         || CASE WHEN m.cell IS NULL THEN '' ELSE ' (' || s.state || ')' END
-        || CASE WHEN s.corpus IS DISTINCT FROM m.corpus THEN ', read on ' || measured.name
+        || CASE WHEN s.corpus IS DISTINCT FROM m.corpus THEN ', measured on ' || measured.name
            ELSE '' END
         || CASE WHEN s.decoder = 'linear' THEN ', linear preview' ELSE '' END
         || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
