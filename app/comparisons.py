@@ -173,7 +173,8 @@ def distances(
         go.Heatmap(
             z=[list(line) for line in matrix], x=list(range(count)), y=list(range(count)),
             coloraxis="coloraxis", xgap=1, ygap=1, hoverongaps=False,
-            texttemplate="%{z:.3f}" if count <= 10 else None, textfont={"size": 11, "color": ON_TEAL},
+            texttemplate="%{z:.3f}" if count <= 10 else None,
+            textfont={"size": 11, "color": ON_TEAL},
             text=[[f"{one}<br>{other}" for other in names] for one in names],
             hovertemplate="%{text}<br>distance <b>%{z:.3f}</b><extra></extra>",
         )

@@ -1,0 +1,149 @@
+"""Studies are declarations: what they ask for, what they share, and what comes out at `smoke`."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from core.cli import main
+from core.library import add_corpus, find_corpus
+from core.models import mixture
+from core.specs import SPECS, CorpusSpec
+from core.store import Store
+from core.studies import STUDIES, Choices
+
+ONE, OTHER = (CorpusSpec(name=name, content=digit * 64) for name, digit in (("a", "1"), ("b", "2")))
+EVERY = Choices("laptop", corpus=ONE, source=OTHER, target=ONE)
+
+
+def keys(name: str, choices: Choices) -> set[str]:
+    return {step.key for spec in STUDIES[name].plan(choices).specs for step in spec.steps()}
+
+
+def test_editing_one_size_asks_for_one_model_more() -> None:
+    before = STUDIES["size"].plan(Choices("laptop", corpus=ONE, cells=("gru",), sizes=(40, 80)))
+    after = STUDIES["size"].plan(Choices("laptop", corpus=ONE, cells=("gru",), sizes=(40, 96)))
+    models = [{spec.model.key for spec in plan.signatures.values()} for plan in (before, after)]
+    assert len(models[1] - models[0]) == 1
+
+
+def test_the_papers_sizes() -> None:
+    plan = STUDIES["size"].plan(Choices("paper", corpus=ONE))
+    assert list(plan.signatures) == [
+        f"{cell} [1,{hidden}]" for cell in ("GRU", "LSTM") for hidden in (80, 160, 320, 640)
+    ]
+    deep = STUDIES["depth"].plan(Choices("paper", corpus=ONE)).signatures
+    assert {(s.model.layers, s.model.hidden) for s in deep.values()} == {(4, 320)}
+    assert deep["LSTM layer 3, decoders twice as deep"].budget.depth == 2
+    assert len({spec.model.key for spec in deep.values()}) == 2
+
+
+def test_retraining_starts_from_the_source_and_shares_its_models() -> None:
+    plan = STUDIES["adaptation"].plan(EVERY)
+    retrained = plan.signatures["retrained"].model
+    assert retrained.init_from == plan.signatures["source"].model
+    assert retrained.corpus == ONE and retrained.fraction == 0.05
+    assert {spec.corpus for spec in plan.specs} == {ONE}  # all measured on the target
+    # Source, retrained and target network, and two n-grams: nothing is trained twice.
+    trained = {step.key for spec in plan.specs for step in spec.steps() if step.table == "models"}
+    assert len(trained) == 5
+    steps = [step.key for step in plan.perplexities["retrained + n-grams"].steps()]
+    assert len(steps) == len(set(steps))
+    assert steps.index(retrained.init_from.key) < steps.index(retrained.key)
+
+
+def test_every_spec_of_every_study_survives_json() -> None:
+    for study in STUDIES.values():
+        for spec in study.plan(EVERY).specs:
+            again = SPECS.validate_json(spec.model_dump_json())
+            assert again == spec and again.key == spec.key
+
+
+def test_keys_depend_on_everything_but_the_name_of_the_corpus() -> None:
+    spec = STUDIES["adaptation"].plan(EVERY).signatures["retrained"]
+    renamed = ONE.model_copy(update={"name": "another name"})
+    same = STUDIES["adaptation"].plan(Choices("laptop", source=OTHER, target=renamed))
+    assert same.signatures["retrained"].key == spec.key
+    for changes in (
+        {"fraction": 0.1},
+        {"seed": 1},
+        {"init_from": None},
+        {"init_from": spec.model.init_from.model_copy(update={"seed": 1})},
+        {"corpus": OTHER},
+    ):
+        assert spec.model.model_copy(update=changes).key != spec.model.key
+
+
+def test_interpolation_weights_are_the_most_likely_ones() -> None:
+    generator = np.random.default_rng(0)
+    probs = generator.dirichlet(np.ones(6), (3, 500))[:, :, 0]
+    probs[2] *= 1e-3  # a member that knows nothing
+    logs = np.log(probs)
+    weights = mixture.fit(logs)
+    assert weights.sum() == pytest.approx(1) and weights[2] < 1e-3
+    best = mixture.perplexity(logs, weights)
+    for one in np.linspace(0, 1, 101):
+        assert best <= mixture.perplexity(logs, np.array([one, 1 - one, 0])) + 1e-4
+    assert mixture.fit(logs[:1]).tolist() == [1.0]
+
+
+def test_the_mixture_of_two_uniform_models_is_uniform() -> None:
+    logs = np.full((2, 40), np.log(0.25))
+    assert mixture.perplexity(logs, mixture.fit(logs)) == pytest.approx(4)
+
+
+@pytest.mark.parametrize("name", ["adaptation", "ngram"])
+def test_a_study_from_the_command_line(
+    name: str, store: Store, text: bytes, tmp_path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "one.txt", tmp_path / "two.txt"
+    source.write_bytes(text)
+    target.write_bytes(text.upper().replace(b"THE", b"those").replace(b"AND", b"or"))
+    arguments = ["--source", str(source), "--target", str(target), "--fraction", "0.5"]
+    arguments += ["--corpus", str(target), "--profile", "smoke", "--json"]
+    assert main(["study", name, *arguments]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert list(answer) == ["study", "profile", "seconds", "rows", "perplexities"]
+    assert set(answer["rows"][0]) == {
+        "signature",
+        "model",
+        "layer",
+        "lag",
+        "recall",
+        "low",
+        "high",
+        "majority",
+    }
+    plan = STUDIES[name].plan(
+        Choices(
+            "smoke",
+            corpus=find_corpus(str(target)),
+            source=find_corpus(str(source)),
+            target=find_corpus(str(target)),
+            fraction=0.5,
+        )
+    )
+    assert {row["signature"] for row in answer["rows"]} == set(plan.signatures)
+    perplexities = answer["perplexities"]
+    assert set(plan.perplexities) <= set(perplexities)
+    if name == "ngram":
+        exact = {r["lag"]: r["recall"] for r in answer["rows"] if r["signature"] == "5-gram, exact"}
+        assert exact[1] > 0.98 and exact[2] > 0.95  # inside the context, up to shortened ones
+        assert (
+            perplexities["GRU + 5-gram"] < min(perplexities["GRU"], perplexities["5-gram"]) + 0.05
+        )
+    else:
+        assert perplexities["n-grams interpolated"] <= perplexities["n-gram source"]
+    assert main(["study", name, *arguments]) == 0  # found, not computed
+    again = json.loads(capsys.readouterr().out)
+    assert again["rows"] == answer["rows"] and again["seconds"] < answer["seconds"]
+
+
+def test_a_wrong_fraction_is_refused(
+    store: Store, text: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_corpus(text, "words")
+    assert main(["study", "adaptation", "--fraction", "5"]) == 2
+    assert "fraction" in capsys.readouterr().err
