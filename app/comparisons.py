@@ -29,8 +29,15 @@ LETTERS = "ABCD"
 MARKS = ("circle", "square", "diamond", "triangle-up")
 # Blue, where the second remembers more, over white to red, where the first does (Fig. 5).
 RED_BLUE = [
-    [0.0, "#08306b"], [0.12, "#2166ac"], [0.3, "#6baed6"], [0.45, "#d6e6f4"], [0.5, "#ffffff"],
-    [0.55, "#fde0d2"], [0.7, "#f4886c"], [0.88, "#c22b2d"], [1.0, "#67000d"],
+    [0.0, "#08306b"],
+    [0.12, "#2166ac"],
+    [0.3, "#6baed6"],
+    [0.45, "#d6e6f4"],
+    [0.5, "#ffffff"],
+    [0.55, "#fde0d2"],
+    [0.7, "#f4886c"],
+    [0.88, "#c22b2d"],
+    [1.0, "#67000d"],
 ]
 TEAL = [[0.0, "#ffffff"], [0.25, "#d9efec"], [0.5, "#aadbd5"], [0.75, "#79c3be"], [1.0, "#45a6a3"]]
 ON_TEAL = "#1d2a2b"  # numbers are legible on all of it
@@ -52,12 +59,17 @@ def side_by_side(matrices: Sequence[tuple[str, pl.DataFrame]], colors: Look) -> 
     symbols, lags = _axes(every.filter(pl.col("n") > 0))
     long = LETTERS_OF_TITLE[count]
     titles = [
-        f"<b>{letter}</b>  {name if len(name) <= long else name[: long - 1] + '…'}"
+        f"<b>{letter}</b>  {_cut(name, long)}"
         for letter, (name, _) in zip(LETTERS, matrices, strict=False)
     ]
     figure = make_subplots(
-        rows=down, cols=across, subplot_titles=titles, shared_xaxes="all", shared_yaxes="all",
-        horizontal_spacing=0.02, vertical_spacing=0.09,
+        rows=down,
+        cols=across,
+        subplot_titles=titles,
+        shared_xaxes="all",
+        shared_yaxes="all",
+        horizontal_spacing=0.02,
+        vertical_spacing=0.09,
     )
     figure.update_annotations(font_size=12, font_color=colors.text, yshift=-3)
     for number, (_, table) in enumerate(matrices):
@@ -67,16 +79,26 @@ def side_by_side(matrices: Sequence[tuple[str, pl.DataFrame]], colors: Look) -> 
         found = [[cells.get((lag, s)) for s in symbols] for lag in lags]
         figure.add_heatmap(
             z=[[value_of(cell, "accuracy") for cell in line] for line in found],
-            x=list(range(len(symbols))), y=lags, coloraxis="coloraxis", xgap=1, ygap=1,
+            x=list(range(len(symbols))),
+            y=lags,
+            coloraxis="coloraxis",
+            xgap=1,
+            ygap=1,
             text=[["" if cell is None else told(cell) for cell in line] for line in found],
-            hovertemplate=f"<b>{LETTERS[number]}</b> %{{text}}<extra></extra>", hoverongaps=False,
-            row=row, col=col,
+            hovertemplate=f"<b>{LETTERS[number]}</b> %{{text}}<extra></extra>",
+            hoverongaps=False,
+            row=row,
+            col=col,
         )
         floored = [key for key, cell in cells.items() if at_floor(cell)]
         figure.add_scatter(
-            x=[symbols.index(s) for _, s in floored], y=[lag for lag, _ in floored],
-            mode="markers", marker={"size": 3, "color": "#8d8899"}, hoverinfo="skip",
-            row=row, col=col,
+            x=[symbols.index(s) for _, s in floored],
+            y=[lag for lag, _ in floored],
+            mode="markers",
+            marker={"size": 3, "color": "#8d8899"},
+            hoverinfo="skip",
+            row=row,
+            col=col,
         )
     _symbols_by_lag(figure, symbols, lags, 11 if across < 3 else 9)
     figure.update_xaxes(showticklabels=True)
@@ -98,8 +120,9 @@ def difference(table: pl.DataFrame, pair: str, reach: float, colors: Look) -> go
     first, second = pair
     text = [
         [
-            "" if cell is None else
-            f"<b>{shown(cell['symbol'])}</b>, {cell['lag']} ago: "
+            ""
+            if cell is None
+            else f"<b>{shown(cell['symbol'])}</b>, {cell['lag']} ago: "
             f"<b>{points(cell['difference'], 1)}</b><br>"
             f"{first} {cell['a']:.1%} (n {cell['n_a']:,}), "
             f"{second} {cell['b']:.1%} (n {cell['n_b']:,})"
@@ -116,9 +139,14 @@ def difference(table: pl.DataFrame, pair: str, reach: float, colors: Look) -> go
             [cell["difference"] if hit and cell else None for cell, hit in zip(*both, strict=True)]
             for both in zip(found, of_kind, strict=True)
         ]
-        look = {"coloraxis": "coloraxis"} if decided else {
-            "colorscale": [[0, UNDECIDED], [1, UNDECIDED]], "showscale": False,
-        }
+        look = (
+            {"coloraxis": "coloraxis"}
+            if decided
+            else {
+                "colorscale": [[0, UNDECIDED], [1, UNDECIDED]],
+                "showscale": False,
+            }
+        )
         figure.add_heatmap(
             z=z, x=list(range(len(symbols))), y=lags, xgap=1, ygap=1, **look, **told_on_hover
         )
@@ -148,7 +176,7 @@ def curves(tables: Sequence[tuple[str, pl.DataFrame]], colors: Look) -> go.Figur
     for letter, color, mark, (name, table) in zip(
         LETTERS, colors.series, MARKS, tables, strict=False
     ):
-        band(figure, table, f"<b>{letter}</b> {name}", color, mark)
+        band(figure, table, f"<b>{letter}</b> {_cut(name, 26)}", color, mark)
     last = max((lag for _, table in tables for lag in table["lag"].to_list()), default=1)
     figure.update_xaxes(title="lag (symbols ago)", dtick=1, range=[0.8, last + 0.2])
     figure.update_yaxes(title="recall", range=[0, 1.02], tickformat=".0%", dtick=0.25)
@@ -171,8 +199,13 @@ def distances(
     end = reach(max(known, default=0.0))
     figure = go.Figure(
         go.Heatmap(
-            z=[list(line) for line in matrix], x=list(range(count)), y=list(range(count)),
-            coloraxis="coloraxis", xgap=1, ygap=1, hoverongaps=False,
+            z=[list(line) for line in matrix],
+            x=list(range(count)),
+            y=list(range(count)),
+            coloraxis="coloraxis",
+            xgap=1,
+            ygap=1,
+            hoverongaps=False,
             texttemplate="%{z:.3f}" if count <= 10 else None,
             textfont={"size": 11, "color": ON_TEAL},
             text=[[f"{one}<br>{other}" for other in names] for one in names],
@@ -182,13 +215,15 @@ def distances(
     ticks = {"tickvals": list(range(count)), "showgrid": False, "ticks": "", "fixedrange": True}
     small = 12 if count <= 16 else 9
     figure.update_xaxes(
-        **ticks, ticktext=marks, range=[-0.5, count - 0.5], side="top", tickangle=0,
+        **ticks,
+        ticktext=marks,
+        range=[-0.5, count - 0.5],
+        side="top",
+        tickangle=0,
         tickfont_size=small,
     )
-    cut = [name if len(name) <= 44 else name[:43] + "…" for name in names]
-    figure.update_yaxes(
-        **ticks, ticktext=cut, range=[count - 0.5, -0.5], tickfont_size=small
-    )
+    cut = [_cut(name, 44) for name in names]
+    figure.update_yaxes(**ticks, ticktext=cut, range=[count - 0.5, -0.5], tickfont_size=small)
     figure.update_layout(
         coloraxis={"colorscale": TEAL, "cmin": 0, "cmax": end, "colorbar": _bar(None, ".2f")}
     )
@@ -226,6 +261,10 @@ def clustered(matrix: Sequence[Sequence[float | None]]) -> list[int]:
     return order if order[:1] <= order[-1:] else order[::-1]
 
 
+def _cut(name: str, most: int) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
 def _pair(one: int, other: int) -> tuple[int, int]:
     return max(one, other), min(one, other)
 
@@ -236,17 +275,22 @@ def _axes(cells: pl.DataFrame) -> tuple[list[str], list[int]]:
     return symbols, sorted(cells["lag"].unique().to_list())
 
 
-def _symbols_by_lag(
-    figure: go.Figure, symbols: list[str], lags: list[int], font: int
-) -> None:
+def _symbols_by_lag(figure: go.Figure, symbols: list[str], lags: list[int], font: int) -> None:
     """Symbols along x and lags down y, from end to end."""
     figure.update_xaxes(
-        tickvals=list(range(len(symbols))), ticktext=[shown(s) for s in symbols], tickangle=0,
-        range=[-0.5, len(symbols) - 0.5], showgrid=False, ticks="", tickfont_size=font,
+        tickvals=list(range(len(symbols))),
+        ticktext=[shown(s) for s in symbols],
+        tickangle=0,
+        range=[-0.5, len(symbols) - 0.5],
+        showgrid=False,
+        ticks="",
+        tickfont_size=font,
     )
     figure.update_yaxes(
-        tickvals=lags, range=[max(lags, default=1) + 0.5, min(lags, default=0) - 0.5],
-        showgrid=False, ticks="",
+        tickvals=lags,
+        range=[max(lags, default=1) + 0.5, min(lags, default=0) - 0.5],
+        showgrid=False,
+        ticks="",
     )
 
 

@@ -346,11 +346,10 @@ def _sweep(
 ) -> Decoders:
     """One width: a short run of every keep names two finalists per lag, which run in full.
 
-    Dropout pays late, when a decoder begins to fit the states it has seen by heart, so a short
-    run errs toward too high a keep, never too low: the finalists are its best keep and the one
-    below. It is judged by cross-entropy, which says more than recall while both are still poor,
-    summed over the lags up to this one: of a far lag a short run has learned next to nothing, so
-    there the nearer ones decide.
+    The short run is judged by cross-entropy, which says more than recall while both are poor. Of a
+    far lag it has learned next to nothing, so one finalist is the best keep of all lags up to this
+    one. The other is this lag's own best; if that is the same, the keep below, for dropout pays
+    late, when a decoder begins to know its states by heart, and a short run errs toward too little.
     """
     keeps = sorted(set(budget.keeps))
     batch = min(budget.batch, train.n)
@@ -378,8 +377,9 @@ def _sweep(
     if short:
         candidates += run({keep: lags for keep in keeps}, short, 1.0)
         bits = torch.tensor([each.bits for each in candidates]).view(len(keeps), len(lags))
-        for lag, rank in enumerate(bits.cumsum(1).argmin(0).clamp(min=1).tolist()):
-            finalists[lag] = keeps[rank - 1 : rank + 1]
+        nearer, own = bits.cumsum(1).argmin(0).tolist(), bits.argmin(0).tolist()
+        for lag, (first, second) in enumerate(zip(nearer, own, strict=True)):
+            finalists[lag] = [keeps[first], keeps[second if second != first else abs(first - 1)]]
     keeping = {keep: [lag for lag in lags if keep in finalists[lag]] for keep in keeps}
     candidates += run(keeping, full, *CHECKPOINTS)
     # The short run's decoders stay candidates: at lags of which nothing is known, they may win.

@@ -111,6 +111,29 @@ def switch(name: str, label: str, options: Sequence[T], default: T, **more: Any)
     return chosen
 
 
+def typed(
+    name: str, label: str, default: str, parse: Callable[[str], str | None], **more: Any
+) -> str:
+    """A line of text whose value is a kept choice; what parse refuses leaves it as it was."""
+    current = value(name, default, parse)
+    key = f"choice-{name}"
+    st.session_state[key] = current
+    st.text_input(label, key=key, on_change=_took, args=(name, parse), **more)
+    _write(name, current)
+    return current
+
+
+def slide(name: str, label: str, low: int, high: int, default: int, **more: Any) -> int:
+    """A slider over whole numbers whose value is a kept choice."""
+    parse = whole(low, high)
+    current = value(name, default, parse)
+    key = f"choice-{name}"
+    st.session_state[key] = current
+    st.slider(label, low, high, key=key, on_change=_took, args=(name, parse), **more)
+    _write(name, current)
+    return current
+
+
 def whole(low: int, high: int) -> Callable[[str], int | None]:
     """A reader of whole numbers from low to high."""
     return lambda text: int(text) if text.isdecimal() and low <= int(text) <= high else None

@@ -27,7 +27,11 @@ def picker() -> None:
     for column, label in (("profile", "Profile"), ("corpus", "Corpus"), ("cell", "Model")):
         present = [ANY, *sorted(table[column].drop_nulls().unique())]
         chosen = choices.select(
-            f"of-{column}", label, present, ANY, width=125,
+            f"of-{column}",
+            label,
+            present,
+            ANY,
+            width=125,
             say=lambda option: option.upper() if option in STATES else option,
         )
         if chosen != ANY:
@@ -37,8 +41,14 @@ def picker() -> None:
     names = {key: f"{name} · {p}" for key, name, p in table.select("key", "name", "profile").rows()}
     full = len(taken) >= pins.MOST
     st.selectbox(
-        "Add a signature", list(names), index=None, format_func=lambda key: names.get(key, key),
-        key="add", on_change=_add, disabled=full or not names, width=430,
+        "Add a signature",
+        list(names),
+        index=None,
+        format_func=lambda key: names.get(key, key),
+        key="add",
+        on_change=_add,
+        disabled=full or not names,
+        width=430,
         placeholder=pins.FULL if full else f"{len(names):,} to choose from; type to search",
     )
     if taken:
@@ -50,9 +60,7 @@ def cards() -> list[Row]:
     rows = pins.rows()
     if lost := pins.missing():
         these = "One pinned signature is" if lost == 1 else f"{lost} pinned signatures are"
-        st.warning(
-            f"{these} not in this database; compute it here, or unpin it in the rail."
-        )
+        st.warning(f"{these} not in this database; compute it here, or unpin it in the rail.")
     if rows:
         listed = pickers.corpora()
         for number, column in enumerate(st.columns(len(rows), gap="small")):
@@ -84,9 +92,8 @@ def mixed(rows: list[Row]) -> str:
 def nothing() -> None:
     """What to do where nothing is pinned."""
     empty = not queries.table(queries.CATALOG).height
-    said = NONE_YET if empty else (
-        "Choose two to four signatures above, or press Pin on the page where you see one."
-    )
+    choose = "Choose two to four signatures above, or press Pin on the page where you see one."
+    said = NONE_YET if empty else choose
     st.html(f"<div class='empty' style='height:{comparisons.SIDE[2]}px'>{said}</div>")
 
 
@@ -97,7 +104,9 @@ def draw(rows: list[Row]) -> None:
     export.heading("Recall by lag and symbol", "side", *matrices)
     tables = [(row["name"], queries.table(sql)) for row, sql in zip(rows, matrices, strict=True)]
     _zooming(
-        comparisons.side_by_side(tables, export.colors()), "side", _name(rows, "side"),
+        comparisons.side_by_side(tables, export.colors()),
+        "side",
+        _name(rows, "side"),
         "Recall by lag and symbol, side by side",
     )
     st.html(
@@ -118,26 +127,41 @@ def draw(rows: list[Row]) -> None:
 
 def _card(number: int, row: Row, listed: dict[str, str]) -> None:
     with st.container(
-        horizontal=True, key=f"card-head-{number}", vertical_alignment="center", wrap=False,
+        horizontal=True,
+        key=f"card-head-{number}",
+        vertical_alignment="center",
+        wrap=False,
         gap="xxsmall",
     ):
         name = html.escape(row["name"])
         st.html(f"<div class='pinned' title='{name}'>{pins.badge(number)} {name}</div>")
         if number:
             st.button(
-                "", icon=":material/keyboard_arrow_left:", key=f"forward-{number}",
-                type="tertiary", help=f"Change places with {comparisons.LETTERS[number - 1]}",
-                on_click=pins.forward, args=(row["key"],),
+                "",
+                icon=":material/keyboard_arrow_left:",
+                key=f"forward-{number}",
+                type="tertiary",
+                help=f"Change places with {comparisons.LETTERS[number - 1]}",
+                on_click=pins.forward,
+                args=(row["key"],),
             )
-        if row["cell"]:
-            spec = SignatureSpec.model_validate_json(row["spec"])
+        spec = SignatureSpec.model_validate_json(row["spec"])
+        if where := pickers.address(spec, listed):
             st.page_link(
-                "pages/signature.py", label="", icon=":material/open_in_new:", help="Open",
-                query_params=pickers.address(spec, listed),
+                "pages/signature.py",
+                label="",
+                icon=":material/open_in_new:",
+                help="Open",
+                query_params=where,
             )
         st.button(
-            "", icon=":material/close:", key=f"card-unpin-{number}", type="tertiary",
-            help="Unpin", on_click=pins.unpin, args=(row["key"],),
+            "",
+            icon=":material/close:",
+            key=f"card-unpin-{number}",
+            type="tertiary",
+            help="Unpin",
+            on_click=pins.unpin,
+            args=(row["key"],),
         )
     facts = [f"profile {row['profile']}", f"decoder {row['decoder']}"]
     if row["perplexity"] is not None:
@@ -162,9 +186,7 @@ def _difference(rows: list[Row]) -> None:
         for both in combinations(range(len(rows)), 2)
     }
     # One scale for all pairs: the eye may go from one difference to the next.
-    largest = max(
-        (table["difference"].abs().max() or 0.0 for table in ends.values()), default=0.0
-    )
+    largest = max((table["difference"].abs().max() or 0.0 for table in ends.values()), default=0.0)
     a, b = rows[at(first)], rows[at(second)]
     sql = queries.fill(queries.DIFFERENCE, a=a["key"], b=b["key"])
     table = queries.table(sql)
@@ -174,12 +196,8 @@ def _difference(rows: list[Row]) -> None:
     if not table.height:
         st.html("<div class='empty' style='height:340px'>They have no cell in common.</div>")
         return
-    figure = comparisons.difference(
-        table, pair, comparisons.reach(largest), export.colors()
-    )
-    _zooming(
-        figure, "difference", _name([a, b], "difference"), f"{a['name']} less {b['name']}"
-    )
+    figure = comparisons.difference(table, pair, comparisons.reach(largest), export.colors())
+    _zooming(figure, "difference", _name([a, b], "difference"), f"{a['name']} less {b['name']}")
     st.html(f"<div class='note'>{_verdict(table, first, second)}</div>")
 
 
@@ -196,8 +214,7 @@ def _verdict(table: pl.DataFrame, first: str, second: str) -> str:
         top = sure.sort(pl.col("difference").abs(), descending=True).row(0, named=True)
         symbol = html.escape(figures.shown(top["symbol"]))
         said += (
-            f" Largest: <b>{symbol}</b>, {top['lag']} ago, "
-            f"{comparisons.points(top['difference'])}."
+            f" Largest: <b>{symbol}</b>, {top['lag']} ago, {comparisons.points(top['difference'])}."
         )
     return said
 
@@ -206,9 +223,13 @@ def _pair(count: int) -> str:
     """The chosen pair, first − second."""
     letters = comparisons.LETTERS[:count]
     pair = choices.value(
-        "pair", "AB",
-        lambda text: text if len(text) == 2 and set(text) <= set(comparisons.LETTERS)
-        and text[0] != text[1] else None,
+        "pair",
+        "AB",
+        lambda text: (
+            text
+            if len(text) == 2 and set(text) <= set(comparisons.LETTERS) and text[0] != text[1]
+            else None
+        ),
     )
     return pair if set(pair) <= set(letters) else "AB"
 
@@ -216,21 +237,34 @@ def _pair(count: int) -> str:
 def _pairs(count: int, pair: str) -> None:
     """Buttons for every pair, and one that turns the chosen one round."""
     with st.container(
-        horizontal=True, key="pairs", width="content", wrap=False, gap="xxsmall",
+        horizontal=True,
+        key="pairs",
+        width="content",
+        wrap=False,
+        gap="xxsmall",
         vertical_alignment="center",
     ):
         every = ["".join(both) for both in combinations(comparisons.LETTERS[:count], 2)]
         if count > 2:
             options = [pair if set(both) == set(pair) else both for both in every]
             choices.switch(
-                "pair", "Pair", options, pair, label_visibility="collapsed",
+                "pair",
+                "Pair",
+                options,
+                pair,
+                label_visibility="collapsed",
                 format_func=lambda both: f"{both[0]} − {both[1]}",
             )
         else:
             choices.keep("pair", pair)
         st.button(
-            "", icon=":material/swap_horiz:", key="swap", type="tertiary",
-            help=f"{pair[1]} − {pair[0]}", on_click=choices.keep, args=("pair", pair[::-1]),
+            "",
+            icon=":material/swap_horiz:",
+            key="swap",
+            type="tertiary",
+            help=f"{pair[1]} − {pair[0]}",
+            on_click=choices.keep,
+            args=("pair", pair[::-1]),
             shortcut="Shift+X",
         )
 
@@ -261,9 +295,7 @@ def _distances(rows: list[Row]) -> None:
     names, matrix = square(queries.table(sql), letters)
     figure = comparisons.distances(names, matrix, export.colors())
     said = "pinned" if pinned else f"profile {among}"
-    export.chart(
-        figure, "distances", figures.file_name("distances", said), f"Distances, {said}"
-    )
+    export.chart(figure, "distances", figures.file_name("distances", said), f"Distances, {said}")
     cut = "" if pinned or profiles[among] <= MOST else f" The newest {MOST} of {profiles[among]}."
     st.html(
         "<div class='note'>Mean absolute difference of the cells, weighted by their counts; "
@@ -274,7 +306,11 @@ def _distances(rows: list[Row]) -> None:
 def _among(options: list[str]) -> None:
     with st.container(key="among", width="content"):
         choices.switch(
-            "among", "Among", options, "pinned", label_visibility="collapsed",
+            "among",
+            "Among",
+            options,
+            "pinned",
+            label_visibility="collapsed",
             format_func=lambda among: "pinned" if among == "pinned" else f"all {among}",
         )
 
@@ -313,7 +349,10 @@ def _numbers(rows: list[Row]) -> None:
 def _zooming(figure: Any, key: str, name: str, alt: str) -> None:
     """A picture that can be looked at closer by dragging over a part of it."""
     st.plotly_chart(
-        figure, key=key, theme=None, alt=alt,
+        figure,
+        key=key,
+        theme=None,
+        alt=alt,
         config=figures.toolbar(name, people.picture_format(), zooms=True),
     )
 

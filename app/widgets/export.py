@@ -45,13 +45,22 @@ def downloads(table: pl.DataFrame, name: str) -> None:
     """The table as CSV and as Parquet."""
     with st.container(horizontal=True, gap="small"):
         st.download_button(
-            "CSV", table.write_csv, f"{name}.csv", "text/csv", key=f"csv-{name}",
+            "CSV", lambda: flat(table).write_csv(), f"{name}.csv", "text/csv", key=f"csv-{name}",
             icon=":material/download:", on_click="ignore",
         )
         st.download_button(
             "Parquet", lambda: _parquet(table), f"{name}.parquet", "application/octet-stream",
             key=f"parquet-{name}", icon=":material/download:", on_click="ignore",
         )
+
+
+def flat(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with lists, structures and bytes as text, which is all that CSV can hold."""
+    return table.with_columns(
+        pl.Series(name, [None if value is None else str(value) for value in table[name].to_list()])
+        for name, kind in table.schema.items()
+        if kind.is_nested() or kind == pl.Binary
+    )
 
 
 def _parquet(table: pl.DataFrame) -> bytes:

@@ -109,10 +109,13 @@ def models() -> None:
         return
     row = table.row(_table(table.drop("key"), "models-table", 260) or 0, named=True)
     sql = queries.fill(queries.CURVE, key=row["key"])
-    title = f"{row['cell'].upper()} [{row['layers']},{row['hidden']}] on {row['corpus']}"
+    title, curve = row["model"], queries.table(sql)
     export.heading(f"Training of {html.escape(title)}, {row['profile']}", "curve", sql)
+    if not curve.height:
+        st.caption("This model was counted in one pass, so it has no curve.")
+        return
     export.chart(
-        figures.training(queries.table(sql), export.colors()), "curve",
+        figures.training(curve, export.colors()), "curve",
         figures.file_name("training", title, row["profile"]), "Perplexity while training",
     )
 
@@ -130,10 +133,13 @@ def signatures() -> None:
         return
     spec = SignatureSpec.model_validate_json(table["spec"][row])
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link(
-            "pages/signature.py", label=f"Open {spec.title}", icon=":material/open_in_new:",
-            query_params=pickers.address(spec, pickers.corpora()), width="content",
-        )
+        if where := pickers.address(spec, pickers.corpora()):
+            st.page_link(
+                "pages/signature.py", label=f"Open {spec.title}", icon=":material/open_in_new:",
+                query_params=where, width="content",
+            )
+        else:
+            st.markdown(spec.title)
         pins.button(table["key"][row], "library")
 
 

@@ -11,7 +11,7 @@ from app.widgets import choices, queries
 from core.corpora import NAMES, source
 from core.library import STATES
 from core.profiles import PROFILES
-from core.specs import SignatureSpec
+from core.specs import CorpusSpec, ModelSpec, SignatureSpec
 
 HIDDEN = (40, 80, 160, 320, 640)
 LAYERS = (1, 2, 3, 4)
@@ -39,13 +39,32 @@ def corpora() -> dict[str, str]:
     return listed
 
 
+def corpus_choice(name: str, label: str, default: str) -> str:
+    """The choice of a corpus, as `read` takes it."""
+    names = corpora()
+    return choices.select(
+        name, label, list(names), default, say=lambda c: names.get(c, c), width=170
+    )
+
+
+def read(corpus: str) -> CorpusSpec:
+    """The spec of a chosen corpus; one that nobody has needed yet is read from its package."""
+    with st.spinner(f"Reading the corpus {corpora().get(corpus, corpus)} …"):
+        return core.find_corpus(corpus)
+
+
+def profile_choice() -> str:
+    """The choice of a profile."""
+    return choices.select(
+        "profile", "Profile", list(PROFILES), default_profile(), width=115,
+        help="; ".join(f"{p.name}: {p.about}" for p in PROFILES.values()),
+    )
+
+
 def signature_toolbar() -> SignatureSpec:
     """Draw the choices in one row and give the spec that they describe."""
     with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-        names = corpora()
-        corpus = choices.select(
-            "corpus", "Corpus", list(names), "shakespeare", say=lambda c: names.get(c, c), width=170
-        )
+        corpus = corpus_choice("corpus", "Corpus", "shakespeare")
         cell = choices.select("cell", "Cell", list(STATES), "gru", say=str.upper, width=100)
         layers = choices.select(
             "layers", "Layers", LAYERS, 1, free=choices.whole(1, 16), width=90,
@@ -63,20 +82,20 @@ def signature_toolbar() -> SignatureSpec:
             "layer", "Layer", range(1, layers + 1), 1, width=90,
             help="The layer whose state is read; 1 is nearest the input.",
         )
-        profile = choices.select(
-            "profile", "Profile", list(PROFILES), default_profile(), width=115,
-            help="; ".join(f"{p.name}: {p.about}" for p in PROFILES.values()),
-        )
-    with st.spinner(f"Reading the corpus {names[corpus]} …"):
-        found = core.find_corpus(corpus)
+        profile = profile_choice()
     return core.signature_spec(
-        found, cell=cell, layers=layers, hidden=hidden, layer=layer, state=state, profile=profile
+        read(corpus), cell=cell, layers=layers, hidden=hidden, layer=layer, state=state, profile=profile
     )
 
 
-def address(spec: SignatureSpec, listed: dict[str, str]) -> dict[str, str]:
-    """The URL's parameters of the Signature page that shows this signature; listed: `corpora()`."""
+def address(spec: SignatureSpec, listed: dict[str, str]) -> dict[str, str] | None:
+    """The URL's parameters of the Signature page that shows this signature; listed: `corpora()`.
+
+    None for what that page does not show: n-grams and retrained networks.
+    """
     model, corpus = spec.model, spec.corpus
+    if not isinstance(model, ModelSpec) or model.init_from or model.fraction < 1:
+        return None
     values = {
         "corpus": corpus.content if corpus.content in listed else corpus.name,
         "cell": model.cell, "layers": model.layers, "hidden": model.hidden,

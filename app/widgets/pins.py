@@ -67,7 +67,10 @@ def button(key: str, place: str) -> None:
     there = key[:DIGITS] in pinned()
     full = not there and len(pinned()) >= MOST
     pressed = st.button(
-        "Unpin" if there else "Pin", key=f"pin-{place}", type="tertiary", disabled=full,
+        "Unpin" if there else "Pin",
+        key=f"pin-{place}",
+        type="tertiary",
+        disabled=full,
         icon=":material/keep_off:" if there else ":material/keep:",
         help=FULL if full else "To lay it beside others on the Compare page",
     )
@@ -88,20 +91,29 @@ def tray() -> None:
         for number, row in enumerate(listed):
             mark = badge(next(letter)) if row["key"] else ""
             with st.container(
-                horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall",
+                horizontal=True,
+                wrap=False,
+                vertical_alignment="center",
+                gap="xxsmall",
                 key=f"pinned-{number}",
             ):
                 st.html(f"<div class='pinned'>{mark} {html.escape(row['name'])}</div>")
                 st.button(
-                    "", icon=":material/close:", key=f"unpin-{number}", type="tertiary",
-                    help="Unpin", on_click=unpin, args=(row["pin"],),
+                    "",
+                    icon=":material/close:",
+                    key=f"unpin-{number}",
+                    type="tertiary",
+                    help="Unpin",
+                    on_click=unpin,
+                    args=(row["pin"],),
                 )
 
 
 def badge(number: int) -> str:
     """The letter of a pin on its color, as HTML."""
-    color = export.colors().series[number]
-    return f"<b class='badge' style='--badge: {color}'>{comparisons.LETTERS[number]}</b>"
+    look = export.colors()
+    style = f"background: {look.series[number]}; color: {look.card}"
+    return f"<b class='badge' style='{style}'>{comparisons.LETTERS[number]}</b>"
 
 
 def _found(pins: list[str]) -> list[dict[str, Any]]:

@@ -96,20 +96,18 @@ SELECT key, name, segment, segments, symbols, train_symbols AS train, dev_symbol
 FROM corpora
 ORDER BY added"""
 
-MODELS = """
-SELECT m.key, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed, m.parameters,
-       m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created
-FROM models m JOIN corpora c ON c.key = m.corpus
-WHERE m.trained
+MODELS = f"""
+SELECT m.key, {MODEL} AS model, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed,
+       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created
+FROM models m LEFT JOIN corpora c ON c.key = m.corpus
+WHERE m.trained IS NOT FALSE
 ORDER BY m.created DESC"""
 
-SIGNATURES = """
-SELECT s.key, m.cell, m.layers, m.hidden, s.layer, s.state, c.name AS corpus, s.decoder,
-       s.profile, s.seed, m.test_perplexity, s.seconds, s.created, s.spec
-FROM signatures s
-JOIN models m ON m.key = s.model
-JOIN corpora c ON c.key = s.corpus
-WHERE m.trained
+SIGNATURES = f"""
+SELECT s.key, {SIGNATURE} AS signature, m.cell, m.layers, m.hidden, s.layer, s.state,
+       measured.name AS corpus, s.decoder, s.profile, s.seed, m.test_perplexity, s.seconds,
+       s.created, s.spec{NAMED}
+WHERE m.trained IS NOT FALSE
 ORDER BY s.created DESC"""
 
 CATALOG = f"""
@@ -164,6 +162,127 @@ FROM jobs
 ORDER BY asked DESC
 LIMIT 500"""
 
+
+# The studies: which of their parts are there, of any kind.
+THERE = """
+SELECT key FROM models WHERE key IN ({keys})
+UNION ALL SELECT key FROM signatures WHERE key IN ({keys})
+UNION ALL SELECT key FROM perplexities WHERE key IN ({keys})"""
+
+TOOK = """
+SELECT sum(seconds) AS seconds, string_agg(DISTINCT machine, '; ') AS machines
+FROM (
+    SELECT seconds, machine FROM models WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM signatures WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM perplexities WHERE key IN ({keys})
+)"""
+
+# Over several seeds the mean, and from the lowest to the highest seed; of one seed its interval.
+SWEEP = """
+SELECT v.cell, v.hidden, v.layer, s.depth, v.lag, count(*) AS seeds,
+       avg(v.n)::BIGINT AS n, avg(v.accuracy) AS accuracy,
+       CASE WHEN count(*) > 1 THEN min(v.accuracy) ELSE min(v.low) END AS low,
+       CASE WHEN count(*) > 1 THEN max(v.accuracy) ELSE max(v.high) END AS high,
+       avg(v.bits) AS bits, avg(v.majority) AS majority, avg(v."current") AS "current",
+       avg(v.untrained) AS untrained
+FROM marginal_recall v JOIN signatures s ON s.key = v.signature
+WHERE v.signature IN ({keys}) AND v.lag >= 1
+GROUP BY v.cell, v.hidden, v.layer, s.depth, v.lag
+ORDER BY v.cell, v.hidden, v.layer, s.depth, v.lag"""
+
+NETWORKS = """
+WITH each AS (
+    SELECT m.cell, m.layers, m.hidden, s.layer, s.depth, m.parameters, s.width,
+           m.test_perplexity AS perplexity, s.seconds,
+           (SELECT sum(bits) FROM recall
+            WHERE signature = s.key AND symbol IS NULL AND lag >= 1) AS bits
+    FROM signatures s JOIN models m ON m.key = s.model
+    WHERE s.key IN ({keys})
+)
+SELECT cell, layers, hidden, layer, depth AS decoder_depth, count(*) AS seeds,
+       avg(perplexity) AS perplexity, min(perplexity) AS perplexity_low,
+       max(perplexity) AS perplexity_high, avg(bits) AS bits, min(bits) AS bits_low,
+       max(bits) AS bits_high, avg(bits) / hidden AS bits_per_unit,
+       any_value(parameters) AS parameters, any_value(width) AS decoder_width,
+       sum(seconds) AS seconds
+FROM each
+GROUP BY cell, layers, hidden, layer, depth
+ORDER BY cell, layers, hidden, layer, depth"""
+
+# The two intervals combined as if they were independent (Zou's MOVER).
+DEEPER = """
+WITH listed AS (
+    SELECT v.*, s.depth
+    FROM marginal_recall v JOIN signatures s ON s.key = v.signature
+    WHERE v.signature IN ({keys}) AND v.lag >= 1
+)
+SELECT p.cell, p.layer, p.lag, p.accuracy AS plain, d.accuracy AS deeper,
+       d.accuracy - p.accuracy AS difference,
+       d.accuracy - p.accuracy
+           - sqrt((d.accuracy - d.low) ** 2 + (p.high - p.accuracy) ** 2) AS low,
+       d.accuracy - p.accuracy
+           + sqrt((d.high - d.accuracy) ** 2 + (p.accuracy - p.low) ** 2) AS high
+FROM listed p
+JOIN listed d ON d.model = p.model AND d.layer = p.layer AND d.lag = p.lag AND d.depth > p.depth
+ORDER BY p.cell, p.layer, p.lag"""
+
+SCORED = """
+WITH listed AS (SELECT unnest([{labels}]) AS label, unnest([{keys}]) AS key)
+SELECT l.label, p.test_perplexity, p.dev_perplexity, p.weights, p.test_symbols, p.title AS models
+FROM listed l LEFT JOIN perplexities p ON p.key = l.key
+ORDER BY list_position([{labels}], l.label)"""
+
+# What the cells' own intervals, as if independent, leave open of the distance, and how far
+# apart two signatures would be by them alone.
+APART = """
+WITH pairs AS (
+    SELECT unnest([{names}]) AS pair, unnest([{first}]) AS a, unnest([{second}]) AS b,
+           unnest([{score_a}]) AS score_a, unnest([{score_b}]) AS score_b
+), cells AS (
+    SELECT p.pair, x.n + y.n AS weight,
+           ((x.high - x.low) / 3.92) ** 2 + ((y.high - y.low) / 3.92) ** 2 AS variance
+    FROM pairs p
+    JOIN recall x ON x.signature = p.a
+    JOIN recall y ON y.signature = p.b AND y.lag = x.lag AND y.symbol = x.symbol
+    WHERE x.lag >= 1 AND x.accuracy IS NOT NULL AND y.accuracy IS NOT NULL
+), noise AS (
+    SELECT pair, 1.96 * sqrt(sum(weight * weight * variance)) / sum(weight) AS half,
+           sum(weight * sqrt(2 * variance / pi())) / sum(weight) AS by_chance
+    FROM cells
+    GROUP BY pair
+)
+SELECT p.pair, d.distance, d.distance - n.half AS low, d.distance + n.half AS high, n.by_chance,
+       d.cells, one.test_perplexity AS perplexity_a, other.test_perplexity AS perplexity_b,
+       abs(one.test_perplexity - other.test_perplexity) AS gap
+FROM pairs p
+JOIN noise n USING (pair)
+LEFT JOIN perplexities one ON one.key = p.score_a
+LEFT JOIN perplexities other ON other.key = p.score_b,
+     similarity(p.a, p.b) d
+ORDER BY list_position([{names}], p.pair)"""
+
+# half: the mean of the cells' half intervals, as if all lags erred alike, which is the widest.
+CHANGED = """
+SELECT s.symbol, min(least(s.n, r.n)) AS n, avg(s.accuracy) AS source,
+       avg(r.accuracy) AS retrained, avg(t.accuracy) AS target,
+       avg(r.accuracy - s.accuracy) AS change, avg(t.accuracy - s.accuracy) AS to_target,
+       avg(sqrt(((r.high - r.low) / 2) ** 2 + ((s.high - s.low) / 2) ** 2)) AS half
+FROM recall s
+JOIN recall r ON r.signature = {retrained} AND r.lag = s.lag AND r.symbol = s.symbol
+LEFT JOIN recall t ON t.signature = {target} AND t.lag = s.lag AND t.symbol = s.symbol
+WHERE s.signature = {source} AND s.lag >= 1 AND s.symbol IS NOT NULL
+GROUP BY s.symbol
+HAVING min(least(s.n, r.n)) >= 50
+ORDER BY change DESC"""
+
+# cap: the most symbols that the profile trains on.
+SAMPLE = """
+SELECT s.name AS source, t.name AS target,
+       least(round({percent} * t.train_symbols / 100), {cap})::BIGINT AS symbols,
+       symbols / t.train_symbols AS of_target, symbols / s.train_symbols AS of_source,
+       least(s.train_symbols, {cap}) AS source_trained_on
+FROM corpora s, corpora t
+WHERE s.key = {source} AND t.key = {target}"""
 
 TABLES = """
 SELECT * FROM (

@@ -47,7 +47,10 @@ def editor() -> None:
         st.text_area("Query", key="sql-text", height=190, label_visibility="collapsed")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.form_submit_button(
-                "Run", type="primary", icon=":material/play_arrow:", on_click=_typed,
+                "Run",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=_typed,
                 help="Ctrl + Enter",
             )
             st.html(
@@ -77,7 +80,7 @@ def ask(sql: str) -> None:
     history = _history()
     if history and history[0][0] == sql:
         history.popleft()
-    said = refusal or f"{words.number(frame.height)} rows"
+    said = refusal or _rows(frame)
     history.appendleft((sql, said, asked))
 
 
@@ -95,7 +98,11 @@ def result() -> None:
     with st.container(horizontal=True, key="sql-head", vertical_alignment="center", gap="small"):
         st.html(f"<div class='pane-title'>{_told(answer)}</div>", width="stretch")
         mark = choices.switch(
-            "as", "Shown as", MARKS, "table", label_visibility="collapsed",
+            "as",
+            "Shown as",
+            MARKS,
+            "table",
+            label_visibility="collapsed",
             format_func=str.capitalize,
         )
     if answer.truncated:
@@ -110,8 +117,11 @@ def result() -> None:
 
 
 def _told(answer: Answer) -> str:
-    rows = "1 row" if answer.frame.height == 1 else f"{answer.frame.height:,} rows"
-    return f"{rows}, {answer.frame.width} columns, {answer.seconds:.1f} s"
+    return f"{_rows(answer.frame)}, {answer.seconds:.1f} s"
+
+
+def _rows(frame: pl.DataFrame) -> str:
+    return "1 row" if frame.height == 1 else f"{frame.height:,} rows"
 
 
 def _chart(frame: pl.DataFrame, mark: str) -> bool:
@@ -185,7 +195,11 @@ def _examples() -> None:
     for number, (question, template) in enumerate(queries.EXAMPLES):
         sql = queries.fill(template, a=keys[0], b=keys[1])
         st.button(
-            question, key=f"example-{number}", type="tertiary", on_click=_load, args=(sql,),
+            question,
+            key=f"example-{number}",
+            type="tertiary",
+            on_click=_load,
+            args=(sql,),
         )
     names = dict(zip("AB", pair["name"], strict=False))
     said = "; ".join(f"{letter} is {name}" for letter, name in names.items())
@@ -198,8 +212,11 @@ def _past() -> None:
     for number, (sql, said, asked) in enumerate(_history()):
         line = " ".join(sql.split())
         st.button(
-            line if len(line) <= 70 else line[:69] + "…", key=f"past-{number}", type="tertiary",
-            on_click=_load, args=(sql,),
+            line if len(line) <= 70 else line[:69] + "…",
+            key=f"past-{number}",
+            type="tertiary",
+            on_click=_load,
+            args=(sql,),
         )
         st.html(f"<div class='note'>{words.clock(asked)} · {html.escape(said)}</div>")
 

@@ -40,9 +40,9 @@ def tray() -> None:
 def _entry(job: jobs.Job, known: dict[str, str]) -> None:
     with st.container(key=f"job-{job.key[:12]}", gap=None):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
-            if isinstance(job.spec, SignatureSpec):
+            signature = isinstance(job.spec, SignatureSpec)
+            if signature and (where := address(job.spec, known)):
                 label = job.title.removeprefix("signature: ")
-                where = address(job.spec, known)
                 st.page_link(SIGNATURE, label=label, query_params=where, width="stretch")
             else:
                 st.markdown(job.title)

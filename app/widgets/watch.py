@@ -52,7 +52,7 @@ def _progress(spec: SignatureSpec, before: Results) -> None:
             st.rerun(scope="app")
         wanted = _floor_of(spec) if before.trained else spec
         job = jobs.find(wanted.key)
-        if job is None or (job.status == "done" and _lost(job)):
+        if job is None or (job.status == "done" and lost(job)):
             _begin(spec)
         elif before.trained:
             _floor(spec, job)
@@ -76,11 +76,11 @@ def _begin(spec: SignatureSpec) -> None:
     estimate = jobs.estimate(spec) + jobs.estimate(_floor_of(spec))
     if estimate <= ask_first():
         _ask(spec)
-        _say("Asked for", f"about {words.seconds(estimate)}")
+        say("Asked for", f"about {words.seconds(estimate)}")
         return
     told, button = st.columns([5, 2], vertical_alignment="center")
     with told:
-        _say("Not computed yet", f"about {words.seconds(estimate)} on this machine")
+        say("Not computed yet", f"about {words.seconds(estimate)} on this machine")
     with button.container(horizontal=True, horizontal_alignment="right"):
         st.button(
             "Compute", key="begin", type="primary", shortcut="Shift+S",
@@ -93,16 +93,16 @@ def _going(job: jobs.Job, before: Results) -> None:
     with told:
         if job.status == "queued":
             ahead = [other.key for other in jobs.listing() if other.live].index(job.key)
-            _say("Waiting", f"{ahead} ahead · about {words.seconds(job.estimate)}", 0.0)
+            say("Waiting", f"{ahead} ahead · about {words.seconds(job.estimate)}", 0.0)
         elif job.status == "interrupted":
-            _say("Interrupted", "it goes on by itself where it was", job.fraction)
+            say("Interrupted", "it goes on by itself where it was", job.fraction)
         elif job.status == "done":
-            _say("Taking the result in", "", 1.0)
+            say("Taking the result in", "", 1.0)
         else:
             left = "" if job.eta is None else f" · {words.seconds(job.eta)} left"
             shown = "Linear preview shown, decoders training" if before.preview else "Computing"
             step = f"step {job.step} of {job.steps} · {job.stage}: {job.message}"
-            _say(shown, f"{step} · {job.fraction:.0%}{left}", job.fraction)
+            say(shown, f"{step} · {job.fraction:.0%}{left}", job.fraction)
     with buttons.container(horizontal=True, horizontal_alignment="right", gap=None):
         tray.log(job, "strip")
         if job.live:
@@ -123,7 +123,7 @@ def _floor(spec: SignatureSpec, job: jobs.Job) -> None:
 def _ended(job: jobs.Job) -> None:
     told, buttons = st.columns([5, 2], vertical_alignment="center")
     with told:
-        _say(job.status.capitalize(), job.reason or "", bad=job.status == "failed")
+        say(job.status.capitalize(), job.reason or "", bad=job.status == "failed")
     with buttons.container(horizontal=True, horizontal_alignment="right"):
         tray.log(job, "strip")
         st.button(
@@ -132,7 +132,7 @@ def _ended(job: jobs.Job) -> None:
         )
 
 
-def _lost(job: jobs.Job) -> bool:
+def lost(job: jobs.Job) -> bool:
     """A job that ended well, but whose result is not in the tables (any more)."""
     now = datetime.now(UTC).replace(tzinfo=None)
     return job.ended is not None and now - job.ended > TAKING_IN
@@ -152,10 +152,10 @@ def caption(key: str, more: str = "") -> None:
         f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
         f"{row['device']}, {row['machine']}",
     ]
-    _say("Signature", " · ".join([*facts, more] if more else facts))
+    say("Signature", " · ".join([*facts, more] if more else facts))
 
 
-def _say(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:
+def say(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:
     bar = "" if fraction is None else f"<i><u style='width:{100 * fraction:.1f}%'></u></i>"
     tone = " failed" if bad else ""
     said = html.escape(text)

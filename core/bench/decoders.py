@@ -28,11 +28,11 @@ from core.text import SYMBOLS
 
 STATE, HIDDEN, LAGS, KEEP, BATCH, RATE = 160, 1056, 10, 0.8, 1024, 3e-3
 TRAIN_STATES, DEV_STATES, TEST_STATES = 100_000, 20_000, 100_000
-ROUNDS, TURN = 30, 10  # turns, and steps in one
+ROUNDS, TURN = 24, 10  # turns, and steps in one
 LM_STEPS, LM_SEGMENTS = 300, 96
 KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 # The keep sweep in the two regimes that want different keeps: (hidden, states, epochs).
-SWEEPS = {"many_states": (256, 100_000, 4), "few_states": (256, 10_000, 40)}
+SWEEPS = {"many_states": (256, 100_000, 3), "few_states": (256, 10_000, 40)}
 
 
 def run(threads: int | None = None) -> dict[str, Any]:

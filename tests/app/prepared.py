@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 
 import core
-from core.specs import SignatureSpec
+from core.library import ngram_spec
+from core.specs import ModelSpec, SignatureSpec
 from core.store import Store
 from core.text import SYMBOLS
 
@@ -32,6 +33,18 @@ def prepare(root: Path, **choices: object) -> SignatureSpec:
     for part, strength in ((spec.floor, 0.6), (spec.preview(), 0.8), (spec, 1.0)):
         store.take_in(tables(part, strength), {})
     return spec
+
+
+def several(root: Path) -> list[SignatureSpec]:
+    """A store with four signatures to compare: a GRU, an LSTM, a 5-gram, a laptop's GRU."""
+    gru = prepare(root)
+    lstm = core.signature_spec(gru.corpus, cell="lstm", profile="smoke")
+    counted = {"model": ngram_spec(gru.corpus, 5, "smoke"), "state": "context", "decoder": "exact"}
+    ngram = gru.model_copy(update=counted)
+    other = core.signature_spec(gru.corpus, hidden=40, profile="laptop")
+    for spec, strength in ((lstm, 1.3), (ngram, 0.9), (other, 1.1)):
+        Store(root).take_in(tables(spec, strength), {})
+    return [gru, lstm, ngram, other]
 
 
 def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
@@ -106,10 +119,12 @@ def _ahead(symbol: str | None, chance: random.Random) -> dict[str, object]:
 
 
 def _model(spec: SignatureSpec) -> dict[str, object]:
-    model = spec.model
+    model, net = spec.model, isinstance(spec.model, ModelSpec)
     return MACHINE | {
-        "key": model.key, "kind": model.kind, "title": model.title, "cell": model.cell,
-        "layers": model.layers, "hidden": model.hidden, "corpus": model.corpus.content, "trained": model.trained,
+        "key": model.key, "kind": model.kind, "title": model.title,
+        "cell": getattr(model, "cell", None), "layers": model.layers if net else None,
+        "hidden": getattr(model, "hidden", None), "corpus": model.corpus.content,
+        "trained": getattr(model, "trained", True),
         "profile": model.profile, "seed": model.seed, "parameters": 30_000, "keep": 1.0,
         "dev_perplexity": 6.4, "test_perplexity": 6.52, "train_symbols": 160_000, "epochs": 4.0,
         "seconds": 61.0, "spec": model.model_dump_json(),

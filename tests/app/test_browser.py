@@ -1,4 +1,4 @@
-"""The app in a real browser: a click on a cell of the heatmap brings its confusion row."""
+"""The app in a real browser: clicks on cells, keys, links copied from one browser to another."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from app.widgets.shell import PAGES
 from core.specs import SignatureSpec
-from tests.app.prepared import prepare
+from tests.app.prepared import several
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -33,12 +34,17 @@ def chromium() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SignatureSpec]:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[SignatureSpec]]:
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMSIG_CACHE", str(cache))
         patch.setenv("MEMSIG_PROFILE", "smoke")
-        yield prepare(cache)
+        yield several(cache)
+
+
+@pytest.fixture(scope="module")
+def spec(stored: list[SignatureSpec]) -> SignatureSpec:
+    return stored[0]
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +86,55 @@ def page(address: str) -> Iterator[Page]:
         browser.close()
 
 
+def test_a_copied_link_opens_the_same_view_in_another_browser(
+    page: Page, address: str, stored: list[SignatureSpec]
+) -> None:
+    # Nobody has opened any other page of this server before.
+    pins = "-".join(spec.key[:12] for spec in stored[:3])
+    page.goto(f"{address}/compare?pins={pins}&pair=AC")
+    heading = ".st-key-head-difference .pane-title"
+    page.locator(heading).filter(has_text="A − C").wait_for()
+    page.locator(".st-key-swap button").first.click()
+    page.locator(heading).filter(has_text="C − A").wait_for()
+    page.locator(".st-key-forward-1 button").first.click()
+    page.locator("[data-testid=stSidebar] .pinned").first.filter(has_text="LSTM").wait_for()
+    page.get_by_text("all smoke", exact=True).click()
+    page.wait_for_url("**among=smoke**")
+    browser = page.context.browser
+    assert browser is not None
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as fresh:
+        other = fresh.new_page()
+        other.goto(page.url)
+        other.locator(heading).filter(has_text="C − A").wait_for()
+        deadline = time.monotonic() + 30
+        while _labels(page) != _labels(other) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        # Titles of the panes and of the rail's pins, and every text in a picture.
+        shown = _labels(other)
+        assert shown == _labels(page)
+        assert {"Difference C − A", "A LSTM [1,80] on tiny (c)"} < set(shown)
+        assert sum("tiny" in text for text in shown) >= 3 + 3 + 3 + 3
+        assert other.url == page.url
+
+
+def test_pins_survive_a_reload_and_ctrl_enter_runs_a_query(
+    page: Page, address: str, spec: SignatureSpec
+) -> None:
+    page.goto(f"{address}/?corpus={spec.corpus.content}")
+    page.locator(".st-key-pin-matrix button").first.click()
+    page.locator("[data-testid=stSidebar] .pinned").wait_for()
+    page.reload()
+    page.locator("[data-testid=stSidebar] .pinned").filter(has_text="GRU").wait_for()
+    page.locator("[data-testid=stSidebarNav]").get_by_text("SQL").click()
+    editor = page.locator(".st-key-sql-text textarea")
+    editor.fill("")
+    # Digits and capitals are keys of the app elsewhere; here they are only typed.
+    editor.press_sequentially("SELECT 1 AS X, 2")
+    editor.press("Control+Enter")
+    page.locator(".st-key-sql-head .pane-title").filter(has_text="1 row").wait_for()
+    assert "/sql?" in page.url and "SELECT" in page.url and spec.key[:12] in page.url
+
+
 def test_a_click_on_a_cell_shows_its_confusion_row(
     page: Page, address: str, spec: SignatureSpec
 ) -> None:
@@ -114,8 +169,13 @@ def test_keys_step_to_the_next_cell_and_to_the_other_page(
     heading.filter(has_text="q was read 4 ago").wait_for()
     page.keyboard.press("Shift+ArrowRight")
     heading.filter(has_text="r was read 4 ago").wait_for()
-    page.keyboard.press("2")
+    page.keyboard.press(str([title for title, *_ in PAGES].index("Library") + 1))
     page.wait_for_url("**/library**")
+
+
+def _labels(page: Page) -> list[str]:
+    texts = page.locator(".pane-title, .pinned, .note, .js-plotly-plot text").all_text_contents()
+    return [text for text in (" ".join(text.split()) for text in texts) if text]
 
 
 def _answers(url: str) -> bool:
