@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -47,7 +48,9 @@ SIDE = {1: 400, 2: 400, 3: 360, 4: 640}  # pixels, by the number of signatures
 LETTERS_OF_TITLE = {1: 90, 2: 58, 3: 36, 4: 58}
 
 
-def side_by_side(matrices: Sequence[tuple[str, pl.DataFrame]], colors: Look) -> go.Figure:
+def side_by_side(
+    matrices: Sequence[tuple[str, pl.DataFrame]], colors: Look, scale: list[list[Any]] = PURPLE
+) -> go.Figure:
     """Up to four signatures on one scale, with linked axes: whatever is zoomed, all show it.
 
     matrices: what each is called, and its cells as `figures.signature` takes them.
@@ -104,7 +107,7 @@ def side_by_side(matrices: Sequence[tuple[str, pl.DataFrame]], colors: Look) -> 
     figure.update_xaxes(showticklabels=True)
     figure.update_yaxes(title="symbols ago", col=1)
     bar = _bar([0, 0.25, 0.5, 0.75, 1], ".0%")
-    figure.update_layout(coloraxis={"colorscale": PURPLE, "cmin": 0, "cmax": 1, "colorbar": bar})
+    figure.update_layout(coloraxis={"colorscale": scale, "cmin": 0, "cmax": 1, "colorbar": bar})
     return dressed(figure, colors, SIDE[count], {"l": 46, "r": 10, "t": 28, "b": 26})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,10 +110,11 @@ def curves(
 
 
 def against_size(
-    table: pl.DataFrame, column: str, title: str, form: str, colors: Look
+    table: pl.DataFrame, sizes: Sequence[int], column: str, title: str, form: str, colors: Look
 ) -> go.Figure:
     """A number of each network against its hidden size, a line each cell, the spread over seeds.
 
+    sizes: all that there will be, so that the axis stays where it is.
     table: cell, hidden, seeds, the column, and column_low, column_high where there is a spread.
     """
     figure = go.Figure()
@@ -135,8 +137,8 @@ def against_size(
             hovertemplate=f"<b>{cell.upper()} %{{x}}</b>: %{{y:{form}}}, seeds %{{customdata}}"
             "<extra></extra>", **spread,
         )  # fmt: skip
-    sizes = table["hidden"].unique().sort().to_list()
-    figure.update_xaxes(title="hidden size", type="log", tickvals=sizes, ticktext=sizes)
+    ends = [math.log10(sizes[0] / 1.15), math.log10(sizes[-1] * 1.15)]
+    figure.update_xaxes(title="hidden size", type="log", tickvals=sizes, ticktext=sizes, range=ends)
     figure.update_yaxes(title=title, nticks=6)
     corner = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
     return dressed(
@@ -174,11 +176,8 @@ def deeper(table: pl.DataFrame, cells: Sequence[str], lags: int, colors: Look) -
     figure.update_xaxes(dtick=1 if lags <= 10 else 2, range=[0.5, lags + 0.5], title="lag")
     figure.update_yaxes(ticksuffix="", nticks=7)
     figure.update_yaxes(title="points", col=1)
-    corner = {
-        "orientation": "h", "x": 1, "xanchor": "right", "y": 1.01, "yanchor": "bottom",
-        "font_size": 11,
-    }  # fmt: skip
-    return dressed(figure, colors, CHECK, {"l": 50, "r": 8, "t": 26, "b": 38}, corner)
+    below = {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top", "font_size": 11}
+    return dressed(figure, colors, CHECK, {"l": 50, "r": 8, "t": 26, "b": 62}, below)
 
 
 def changes(table: pl.DataFrame, colors: Look) -> go.Figure:
@@ -234,11 +233,13 @@ def changes(table: pl.DataFrame, colors: Look) -> go.Figure:
 def apart(table: pl.DataFrame, colors: Look) -> go.Figure:
     """Distances of signatures against gaps of perplexity. table: the rows of `queries.APART`."""
     figure = go.Figure()
+    far = table["gap"].max() or 1.0
     marks = zip(table.iter_rows(named=True), colors.series, MARKS, strict=False)
     for row, color, mark in marks:
+        side = "left" if row["gap"] > 0.5 * far else "right"
         figure.add_scatter(
-            x=[row["gap"]], y=[row["distance"]], mode="markers+text", text=[row["pair"]],
-            textposition="top center", marker={"size": 11, "color": color, "symbol": mark},
+            x=[row["gap"]], y=[row["distance"]], mode="markers+text", text=[f"  {row['pair']}  "],
+            textposition=f"middle {side}", marker={"size": 11, "color": color, "symbol": mark},
             error_y={
                 "type": "data", "symmetric": False, "array": [row["high"] - row["distance"]],
                 "arrayminus": [row["distance"] - row["low"]], "thickness": 1.5, "width": 5,
@@ -247,8 +248,7 @@ def apart(table: pl.DataFrame, colors: Look) -> go.Figure:
             hovertemplate=f"<b>{row['pair']}</b><br>distance %{{y:.3f}} ({row['low']:.3f} to "
             f"{row['high']:.3f})<br>perplexities %{{x:.3f}} apart<extra></extra>",
         )  # fmt: skip
-    far = table["gap"].max() or 1.0
-    figure.update_xaxes(title="gap of test perplexity", range=[-0.15 * far, 1.2 * far])
+    figure.update_xaxes(title="gap of test perplexity", range=[0, 1.1 * far])
     high = table["high"].max() or 0.1
     figure.update_yaxes(title="distance of signatures", range=[0, 1.25 * high], nticks=6)
     return dressed(figure, colors, SMALL, {"l": 56, "r": 12, "t": 24, "b": 40})

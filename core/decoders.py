@@ -20,17 +20,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from core.linear import TILE, Chunk, Progress, Source, Split, train_linear
+from core.schedule import one_cycle
 from core.specs import DecoderBudget
-
-__all__ = [
-    "Bank", "Chunk", "Decoders", "MaskPool", "Source", "Split", "decoder_parameters", "one_cycle",
-    "train", "train_linear", "width_for",
-]
+from core.splits import TILE, Progress, Source, Split
 
 POOL = 1 << 22  # mask elements in a pool: 16 MiB
 REFRESH = 64  # a pool is drawn anew once in this many minibatches, a slice at a time
-WARM = 0.25  # share of the steps in which the learning rate rises
 SHORT = 0.05  # share of the full steps that the first run of the keep sweep takes
 # Shares of the steps after which dev is measured: the candidates for the best checkpoint.
 CHECKPOINTS = (0.04, 0.1, 0.25, 0.45, 0.6, 0.75, 0.9, 1.0)
@@ -272,14 +267,6 @@ def _initial(dim: int, hidden: list[int], n_symbols: int, lags: list[int], seed:
     return layers
 
 
-def one_cycle(step: int, steps: int, peak: float) -> float:
-    """The learning rate of a step: up to the peak in the first quarter, then down to zero."""
-    done = (step + 1) / (steps + 1)
-    if done < WARM:
-        return peak * (0.04 + 0.96 * done / WARM)
-    return peak * 0.5 * (1 + math.cos(math.pi * (done - WARM) / (1 - WARM)))
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A trained decoder as it did on dev: its recall, its cross-entropy in bits, its layers."""
@@ -305,7 +292,7 @@ def run_bank(
     due = {max(1, round(share * steps)) for share in checkpoints}
     minibatches = train.minibatches(bank.batch, seed)
     for step, (states, targets) in enumerate(itertools.islice(minibatches, steps)):
-        bank.step(states, targets, one_cycle(step, steps, learning_rate))
+        bank.step(states, targets, one_cycle((step + 1) / (steps + 1), learning_rate))
         if step + 1 in due:
             recall, bits = (figure.tolist() for figure in bank.measure(dev))
             for i, (keep, lag) in enumerate(bank.members):

@@ -9,8 +9,8 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from core.decoders import Source
 from core.models.ngram import BASE, NONE, pack, tally
+from core.splits import Source
 from core.text import SYMBOLS
 
 SIZE = len(SYMBOLS)

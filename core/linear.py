@@ -7,21 +7,15 @@ one minus the products of its missing rows: exact, and far cheaper than one matr
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-Progress = Callable[[float, str], None]
-
-HELD_BYTES = 1 << 30  # a split smaller than this is held in memory, a larger one is streamed
-TILE = 1024  # states that are read out at once
+from core.splits import Progress, Source, Split
 
 # Ridge strengths tried, in units of the number of states (a standardized dimension's own square).
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -29,98 +23,6 @@ RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # both fitted on dev. Every floor is below 1/34, so the best guess stays the largest output.
 FLOORS = (1e-4, 1e-3, 3e-3, 1e-2, 2e-2)
 POWERS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0)
-
-
-@dataclass
-class Chunk:
-    """States in order, with their targets.
-
-    states: float32 [N, dim]. targets: int64 [N, lags], column d = the symbol d steps back
-    (column 0 is the symbol just read), −1 = no target. segments: int64 [N], the segment's number.
-    """
-
-    states: np.ndarray
-    targets: np.ndarray
-    segments: np.ndarray
-
-
-class Source(Protocol):
-    """One split of a corpus as recurrent states, handed out in chunks of bounded memory."""
-
-    dim: int
-    n_symbols: int
-    lags: int
-
-    def chunks(self, order: int | None = None) -> Iterator[Chunk]:
-        """All states once: in natural order, or with the segments shuffled by the seed `order`."""
-        ...
-
-
-class Split:
-    """A source as standardized tensors on a device: held when small, streamed when large.
-
-    Reads the source once. mean, scale: the statistics to standardize with; None takes the
-    source's own. n: how many states there are.
-    """
-
-    def __init__(
-        self, source: Source, device: torch.device, statistics: tuple[Tensor, Tensor] | None = None
-    ) -> None:
-        self.source, self.device, self.n = source, device, 0
-        self.dim, self.n_symbols, self.lags = source.dim, source.n_symbols, source.lags
-        sums = torch.zeros(2, source.dim, dtype=torch.float64)
-        held: list[tuple[Tensor, Tensor]] = []
-        for chunk in source.chunks():
-            states = torch.as_tensor(chunk.states)
-            self.n += len(states)
-            sums += torch.stack(
-                [states.sum(0, dtype=torch.float64), states.double().square().sum(0)]
-            )
-            if self.n * source.dim * 4 <= HELD_BYTES:
-                held.append((states, torch.as_tensor(chunk.targets)))
-        mean, square = (sums / max(1, self.n)).unbind()
-        deviation = (square - mean.square()).clamp(min=0).sqrt()
-        # A dimension that never moves carries nothing: leave it at zero.
-        scale = torch.where(deviation > 1e-6 * mean.abs() + 1e-12, deviation, torch.inf)
-        own = mean.float().to(device), scale.float().to(device)
-        self.mean, self.scale = statistics or own
-        self.held: tuple[Tensor, Tensor] | None = None
-        if self.n * source.dim * 4 <= HELD_BYTES and held:
-            states, targets = torch.cat([x for x, _ in held]), torch.cat([t for _, t in held])
-            self.held = self._standardized(states), targets.to(device)
-
-    def _standardized(self, states: Tensor) -> Tensor:
-        return (states.to(self.device) - self.mean) / self.scale
-
-    def _parts(self, order: int | None) -> Iterator[tuple[Tensor, Tensor]]:
-        if self.held:
-            yield self.held
-            return
-        for chunk in self.source.chunks(order):
-            states = self._standardized(torch.as_tensor(chunk.states))
-            yield states, torch.as_tensor(chunk.targets).to(self.device)
-
-    def tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All states once in natural order, `TILE` at a time: [n, dim], [n, lags]."""
-        for states, targets in self._parts(None):
-            yield from zip(states.split(TILE), targets.split(TILE), strict=True)
-
-    def minibatches(self, batch: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Shuffled minibatches of exactly `batch` states without end, one pass after another."""
-        draws = torch.Generator().manual_seed(seed)
-        rest: tuple[Tensor, Tensor] | None = None  # the end of a part, shorter than a minibatch
-        for epoch in itertools.count():
-            for states, targets in self._parts(seed + epoch):
-                rows = torch.randperm(len(states), generator=draws).to(self.device)
-                first = batch - len(rest[0]) if rest else 0
-                pieces = rows[first:].split(batch)
-                for piece in (rows[:first], *pieces) if rest else pieces:
-                    ready = states[piece], targets[piece]
-                    if rest:
-                        ready = torch.cat([rest[0], ready[0]]), torch.cat([rest[1], ready[1]])
-                    rest = None if len(ready[0]) == batch else ready
-                    if not rest:
-                        yield ready
 
 
 @dataclass

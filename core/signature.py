@@ -10,7 +10,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from core.decoders import Source
+from core.splits import Source
 from core.statistics import bootstrap
 
 BATCH = 8192

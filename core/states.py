@@ -15,10 +15,10 @@ import torch
 
 from core.batches import bucketed, padded
 from core.corpora import Segments
-from core.decoders import Chunk
 from core.errors import BadInput
 from core.models.char_lm import CharLM
 from core.models.ngram import Ngram, one_hot, targets
+from core.splits import Chunk
 from core.text import BOS, EOS, SYMBOLS
 
 CHUNK_BYTES = 256 * 2**20

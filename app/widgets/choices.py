@@ -117,7 +117,7 @@ def typed(
     """A line of text whose value is a kept choice; what parse refuses leaves it as it was."""
     current = value(name, default, parse)
     key = f"choice-{name}"
-    st.session_state[key] = current
+    _show(key, current)
     st.text_input(label, key=key, on_change=_took, args=(name, parse), **more)
     _write(name, current)
     return current
@@ -128,10 +128,16 @@ def slide(name: str, label: str, low: int, high: int, default: int, **more: Any)
     parse = whole(low, high)
     current = value(name, default, parse)
     key = f"choice-{name}"
-    st.session_state[key] = current
+    _show(key, current)
     st.slider(label, low, high, key=key, on_change=_took, args=(name, parse), **more)
     _write(name, current)
     return current
+
+
+def _show(key: str, current: object) -> None:
+    """Let a widget show a value; one that it shows already is left alone, it may be on its way."""
+    if st.session_state.get(key) != current:
+        st.session_state[key] = current
 
 
 def whole(low: int, high: int) -> Callable[[str], int | None]:

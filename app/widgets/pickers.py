@@ -39,11 +39,11 @@ def corpora() -> dict[str, str]:
     return listed
 
 
-def corpus_choice(name: str, label: str, default: str) -> str:
+def corpus_choice(name: str, label: str, default: str, width: int = 170) -> str:
     """The choice of a corpus, as `read` takes it."""
     names = corpora()
     return choices.select(
-        name, label, list(names), default, say=lambda c: names.get(c, c), width=170
+        name, label, list(names), default, say=lambda c: names.get(c, c), width=width
     )
 
 

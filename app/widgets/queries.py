@@ -277,12 +277,16 @@ ORDER BY change DESC"""
 
 # cap: the most symbols that the profile trains on.
 SAMPLE = """
-SELECT s.name AS source, t.name AS target,
-       least(round({percent} * t.train_symbols / 100), {cap})::BIGINT AS symbols,
-       symbols / t.train_symbols AS of_target, symbols / s.train_symbols AS of_source,
-       least(s.train_symbols, {cap}) AS source_trained_on
-FROM corpora s, corpora t
-WHERE s.key = {source} AND t.key = {target}"""
+WITH drawn AS (
+    SELECT s.name AS source, t.name AS target,
+           least(round({percent} * t.train_symbols / 100), {cap})::BIGINT AS sample,
+           t.train_symbols AS target_symbols, s.train_symbols AS source_symbols
+    FROM corpora s, corpora t
+    WHERE s.key = {source} AND t.key = {target}
+)
+SELECT source, target, sample, sample / target_symbols AS of_target,
+       sample / source_symbols AS of_source, least(source_symbols, {cap}) AS source_trained_on
+FROM drawn"""
 
 TABLES = """
 SELECT * FROM (

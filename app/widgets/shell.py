@@ -16,6 +16,8 @@ ICON = Path(__file__).parent / "icon.svg"
 # Title, file and icon of every page, in the rail's order. A new page is a file and a line here.
 PAGES = (
     ("Signature", "pages/signature.py", ":material/grid_on:"),
+    ("Sweeps", "pages/sweeps.py", ":material/stacked_line_chart:"),
+    ("Adaptation", "pages/adaptation.py", ":material/swap_calls:"),
     ("Compare", "pages/compare.py", ":material/compare:"),
     ("SQL", "pages/sql.py", ":material/database:"),
     ("Library", "pages/library.py", ":material/inventory_2:"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Iterable
+from threading import Thread
 
 import streamlit as st
 
@@ -16,7 +18,7 @@ from core.jobs.estimate import START_SECONDS, step_seconds
 from core.profiles import PROFILES
 from core.specs import Spec
 from core.store import Store
-from core.studies import Plan
+from core.studies import Choices, Plan
 
 WSJ, STAND_IN = "wsj", "sotu"
 SETTLE = 1.5  # seconds that a changed choice must stand before work starts: sliders pass many
@@ -27,22 +29,33 @@ def default_corpus() -> str:
     return WSJ if WSJ in NAMES else STAND_IN
 
 
-def stand_in(*chosen: str) -> str:
+def note(asked: Choices, paper: str = "") -> None:
+    """One line: what stands in for the paper's corpus, its sizes, and how much is trained on.
+
+    paper: a sentence on what the paper has, where that is not what is shown.
+    """
+    corpora = [spec.name for spec in (asked.corpus, asked.target) if spec]
+    symbols = PROFILES[asked.profile].training.symbols
+    used = "the whole corpus" if symbols is None else f"at most {words.number(symbols)} symbols"
+    trained = f"Profile {asked.profile} trains on {used}."
+    said = " ".join(part for part in (_stand_in(corpora), paper, trained) if part)
+    st.html(f"<div class='note'>{html.escape(said)}</div>")
+
+
+def _stand_in(corpora: list[str]) -> str:
     """One sentence where the paper's corpus is not the one shown; else nothing."""
-    if WSJ in chosen:
+    if WSJ in corpora:
         return ""
     if WSJ in NAMES:
-        return f"The paper's figure is of {WSJ}."
-    if STAND_IN in chosen:
+        return "The paper's figure is of WSJ."
+    if STAND_IN in corpora:
         return f"The paper's WSJ is not installed here; {STAND_IN} stands in for it."
-    return f"The paper's figure is of WSJ, for which {STAND_IN} stands in here."
+    return f"The paper's figure is of WSJ, which is not installed; its stand-in is {STAND_IN}."
 
 
-def budget(profile: str) -> str:
-    """How much a profile trains on, as a sentence."""
-    symbols = PROFILES[profile].training.symbols
-    used = "the whole corpus" if symbols is None else f"{words.number(symbols)} symbols at most"
-    return f"Profile {profile} trains on {used}."
+def empty(height: int, said: str = "Not computed yet") -> None:
+    """What stands where a picture will be, as high as it."""
+    st.html(f"<div class='empty' style='height:{height}px'>{html.escape(said)}</div>")
 
 
 def watch_plan(name: str, plan: Plan) -> frozenset[str]:
@@ -116,7 +129,7 @@ def _strip(
             tray.log(shown, "strip")
         if live:
             st.button(
-                f"Cancel {len(live)}", key="cancel-all", on_click=_cancel, args=(live,),
+                "Cancel all", key="cancel-all", on_click=_cancel, args=(live,),
                 help="End every job that this figure waits for; what is computed stays",
             )  # fmt: skip
         again = fresh or [job.spec for job in ended]
@@ -135,8 +148,10 @@ def _doing(going: list[jobs.Job]) -> str:
     """What happens now: the running job, else why none runs."""
     running = next((job for job in going if job.status == "running"), None)
     if running:
-        label = running.title.removeprefix("signature: ")
-        return f"{label} · {running.stage}: {running.message} · {running.fraction:.0%}"
+        now = (
+            f"{running.stage}: {running.message}" if running.stage else f"starting {running.title}"
+        )
+        return f"{now} · {running.fraction:.0%}"
     if all(job.status == "done" for job in going):
         return "taking the result in"
     if any(job.status == "interrupted" for job in going):
@@ -204,9 +219,14 @@ def _ask(specs: list[Spec]) -> None:
 
 
 def _cancel(live: list[jobs.Job]) -> None:
+    """End all, beside the page: each takes a moment until it stands in the tables."""
+    Thread(target=_cancel_each, args=([job.key for job in live], who()), daemon=True).start()
+
+
+def _cancel_each(keys: list[str], name: str) -> None:
     """The waiting first: else the next would start when the running one ends."""
-    for job in reversed(live):
-        jobs.cancel(job.key, who())
+    for key in reversed(keys):
+        jobs.cancel(key, name)
 
 
 def _changed(name: str, missing: list[Spec]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
+import polars.selectors as cs
 import streamlit as st
 
 from app import figures, studies
@@ -20,7 +23,7 @@ def sizes(text: str) -> str | None:
     """Hidden sizes as a person types them, put in order; None for what is not a list of them."""
     parts = "".join(c if c.isdecimal() else " " for c in text).split()
     numbers = sorted({int(part) for part in parts if len(part) < 5})
-    allowed = 1 <= len(numbers) <= SIZES_MOST and 1 <= numbers[0] and numbers[-1] <= 4096
+    allowed = 1 <= len(numbers) <= SIZES_MOST and numbers[0] >= 1 and numbers[-1] <= 4096
     odd = any(c.isalpha() or c == "." for c in text) or any(len(part) > 4 for part in parts)
     return " ".join(map(str, numbers)) if allowed and not odd else None
 
@@ -40,16 +43,21 @@ def toolbar(deep: bool) -> Choices:
             "deep", "Hidden", sorted({*DEEP, usual}), usual, free=choices.whole(1, 4096), width=100,
             help="Units of each layer; type any number up to 4096.",
         )  # fmt: skip
-        return _with(asked, hidden=hidden)
+        return replace(asked, hidden=hidden)
     usual = " ".join(map(str, find(profile).sizes))
     listed = choices.typed(
         "sizes", "Hidden sizes", usual, sizes, width=170,
         help=f"Up to {SIZES_MOST} numbers up to 4096; a changed one computes only what is new.",
     )  # fmt: skip
     seeds = choices.select(
-        "seeds", "Seeds", range(1, 6), 1, width=80, help="Networks of each size; their mean is shown"
+        "seeds",
+        "Seeds",
+        range(1, 6),
+        1,
+        width=80,
+        help="Networks of each size; their mean is shown",
     )
-    return _with(asked, sizes=tuple(map(int, listed.split())), seeds=tuple(range(seeds)))
+    return replace(asked, sizes=tuple(map(int, listed.split())), seeds=tuple(range(seeds)))
 
 
 def size(asked: Choices) -> None:
@@ -57,31 +65,31 @@ def size(asked: Choices) -> None:
     plan = STUDIES["size"].plan(asked)
     there = study.watch_plan("size", plan)
     listed = asked.sizes or find(asked.profile).sizes
-    wide = listed == find(asked.profile).sizes
-    study.note(
-        "The paper: [1,80], [1,160], [1,320] and [1,640]."
-        if wide and listed != find("paper").sizes else "",
-        asked.profile, asked.corpus,
-    )  # fmt: skip
+    study.note(asked, "The paper: [1,80] to [1,640]." if listed != find("paper").sizes else "")
     _recall(asked, plan, there, [({"hidden": h}, f"[1,{h}]") for h in listed], "size")
     sql = queries.fill(queries.NETWORKS, keys=_keys(plan))
     table = queries.table(sql)
     seeds = ", mean and range of seeds" if len(asked.seeds) > 1 else ""
     pictures = (
         ("perplexity", "test perplexity", f"Test perplexity{seeds}", ".3f"),
-        ("bits", "bits", f"Recalled bits, sum over lags{seeds}", ".2f"),
+        ("bits", "bits, sum over lags", f"Recalled bits{seeds}", ".2f"),
         ("bits_per_unit", "bits a unit", "Recalled bits per unit", ".4f"),
     )
     for pane, (column, axis, title, form) in zip(st.columns(3), pictures, strict=True):
         with pane:
             export.heading(title, column, sql)
             if table.height:
-                figure = studies.against_size(table, column, axis, form, export.colors())
+                figure = studies.against_size(table, listed, column, axis, form, export.colors())
                 name = _name(asked, f"size-{column}")
                 export.chart(figure, column, name, f"{title} against hidden size")
             else:
                 study.empty(studies.SMALL)
-    _numbers(table.drop("layer", "decoder_depth"), sql, _name(asked, "size"))
+    _numbers(
+        table.drop("layer", "decoder_depth"),
+        len(asked.cells) * len(listed),
+        sql,
+        _name(asked, "size"),
+    )
 
 
 def depth(asked: Choices) -> None:
@@ -89,8 +97,8 @@ def depth(asked: Choices) -> None:
     plan = STUDIES["depth"].plan(asked)
     there = study.watch_plan("depth", plan)
     layers, hidden = find(asked.profile).deep
-    usual = asked.hidden in (None, hidden) and (layers, hidden) != find("paper").deep
-    study.note("The paper: [4,320]." if usual else "", asked.profile, asked.corpus)
+    paper = (layers, asked.hidden or hidden) == find("paper").deep
+    study.note(asked, "" if paper else "The paper: [4,320].")
     columns = [({"layer": layer}, f"layer {layer}") for layer in range(1, layers + 1)]
     _recall(asked, plan, there, columns, "depth")
     left, right = st.columns([16, 9], gap="medium")
@@ -110,7 +118,7 @@ def depth(asked: Choices) -> None:
         )
     with right:
         sql = queries.fill(queries.NETWORKS, keys=_keys(plan))
-        _numbers(queries.table(sql), sql, _name(asked, "depth"))
+        _numbers(queries.table(sql), len(plan.signatures), sql, _name(asked, "depth"))
 
 
 def _recall(
@@ -131,7 +139,9 @@ def _recall(
             buttons=lambda: _compare(asked, plan, there),
         )  # fmt: skip
         figure = studies.matrices(table, asked.cells, columns, _lags(asked), export.colors())
-        export.chart(figure, f"{what}-matrix", _name(asked, what), f"Marginal recall by lag and {by}")
+        export.chart(
+            figure, f"{what}-matrix", _name(asked, what), f"Marginal recall by lag and {by}"
+        )
         st.html("<div class='note'>White 0 %, dark purple 100 %.</div>")
     with right:
         export.heading(f"Recall by lag{spread}", "curves", sql)
@@ -152,9 +162,21 @@ def _compare(asked: Choices, plan: Plan, there: frozenset[str]) -> None:
         study.compare(keys, there, cell.upper())
 
 
-def _numbers(table: pl.DataFrame, sql: str, name: str) -> None:
+def _numbers(table: pl.DataFrame, rows: int, sql: str, name: str) -> None:
+    """The networks' numbers; rows: how many there will be."""
     export.heading("Numbers", "numbers", sql)
-    st.dataframe(table, height=35 * 8 + 38, hide_index=True, key="numbers")
+    spread = () if (table["seeds"].max() or 1) > 1 else ("seeds", cs.ends_with("_low", "_high"))
+    digits = {"perplexity": 3, "bits": 2, "bits_per_unit": 4, "seconds": 1}
+    formats = {
+        name: st.column_config.NumberColumn(format=f"%.{places}f")
+        for column, places in digits.items()
+        for name in (column, f"{column}_low", f"{column}_high")
+    }
+    formats["parameters"] = st.column_config.NumberColumn(format="localized")
+    st.dataframe(
+        table.drop(*spread), height=35 * rows + 38, hide_index=True, key="numbers",
+        column_config=formats,
+    )  # fmt: skip
     export.downloads(table, name)
 
 
@@ -168,9 +190,3 @@ def _lags(asked: Choices) -> int:
 
 def _name(asked: Choices, what: str) -> str:
     return figures.file_name(what, asked.corpus.name if asked.corpus else "", asked.profile)
-
-
-def _with(asked: Choices, **more: object) -> Choices:
-    from dataclasses import replace
-
-    return replace(asked, **more)

@@ -50,12 +50,12 @@ def _progress(spec: SignatureSpec, before: Results) -> None:
     with explained():
         if results(spec) != before:
             st.rerun(scope="app")
-        wanted = _floor_of(spec) if before.trained else spec
-        job = jobs.find(wanted.key)
+        if before.trained:
+            _floor(spec)
+            return
+        job = jobs.find(spec.key)
         if job is None or (job.status == "done" and lost(job)):
             _begin(spec)
-        elif before.trained:
-            _floor(spec, job)
         elif job.live or job.status == "done":
             _going(job, before)
         else:
@@ -66,16 +66,10 @@ def _floor_of(spec: SignatureSpec) -> SignatureSpec:
     return spec.floor or spec
 
 
-def _ask(spec: SignatureSpec) -> None:
-    """Ask for the signature, and for its floor after it."""
-    jobs.request(spec, who())
-    jobs.request(_floor_of(spec), who())
-
-
 def _begin(spec: SignatureSpec) -> None:
     estimate = jobs.estimate(spec) + jobs.estimate(_floor_of(spec))
     if estimate <= ask_first():
-        _ask(spec)
+        jobs.request(spec, who())
         say("Asked for", f"about {words.seconds(estimate)}")
         return
     told, button = st.columns([5, 2], vertical_alignment="center")
@@ -84,7 +78,7 @@ def _begin(spec: SignatureSpec) -> None:
     with button.container(horizontal=True, horizontal_alignment="right"):
         st.button(
             "Compute", key="begin", type="primary", shortcut="Shift+S",
-            on_click=_ask, args=(spec,),
+            on_click=jobs.request, args=(spec, who()),
         )
 
 
@@ -109,8 +103,16 @@ def _going(job: jobs.Job, before: Results) -> None:
             tray.cancel(job, "strip")
 
 
-def _floor(spec: SignatureSpec, job: jobs.Job) -> None:
+def _floor(spec: SignatureSpec) -> None:
     """The signature is there and drawn; what is still missing is the untrained floor."""
+    floor = _floor_of(spec)
+    job = jobs.find(floor.key)
+    if job is None and jobs.estimate(floor) <= ask_first():
+        jobs.request(floor, who())
+        job = jobs.find(floor.key)
+    if job is None:
+        caption(spec.key, "untrained floor: longer than the limit of the settings")
+        return
     told, buttons = st.columns([6, 1], vertical_alignment="center", wrap=False)
     with told:
         percent = f"{job.fraction:.0%}" if job.live else job.status

@@ -20,9 +20,11 @@ from torch.nn import functional
 from core import machine
 from core.batches import PAD, padded, sample
 from core.corpora import Segments, build
-from core.decoders import Bank, Split, one_cycle, train
+from core.decoders import Bank, train
 from core.models.char_lm import CharLM
+from core.schedule import one_cycle
 from core.specs import DecoderBudget
+from core.splits import Split
 from core.states import ModelStates
 from core.text import SYMBOLS
 
@@ -82,7 +84,7 @@ def recurrent_states(device: torch.device) -> tuple[ModelStates, ModelStates, Mo
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.param_groups[0]["lr"] = one_cycle(step, LM_STEPS, 1e-2)
+        optimizer.param_groups[0]["lr"] = one_cycle(step / LM_STEPS, 1e-2)
         optimizer.step()
     model.eval().requires_grad_(False)
 
@@ -156,9 +158,8 @@ def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, A
     rates = []
     peak()
     for turn in range(ROUNDS):
-        steps = [
-            (*next(batches), one_cycle(TURN * turn + i, ROUNDS * TURN, RATE)) for i in range(TURN)
-        ]
+        rates_due = [one_cycle((TURN * turn + i) / (ROUNDS * TURN), RATE) for i in range(TURN)]
+        steps = [(*next(batches), rate) for rate in rates_due]
         # The peak is the faster of a product before and one after the bank's turn.
         before = _seconds(peak, [()], device)
         bank_time = _seconds(bank.step, steps, device)

@@ -19,6 +19,7 @@ from core.batches import PAD, bucketed, padded, sample
 from core.checkpoints import Checkpoint, pack, unpack
 from core.corpora import Corpus, Segments
 from core.models import CELLS
+from core.schedule import one_cycle
 from core.specs import ModelSpec
 from core.text import SYMBOLS
 
@@ -73,13 +74,6 @@ def load(spec: ModelSpec, weights: bytes) -> CharLM:
     model = build(spec)
     model.load_state_dict(unpack(weights)[0])
     return model.eval().requires_grad_(False)
-
-
-def one_cycle(fraction: float, peak: float) -> float:
-    """Learning rate of the one-cycle schedule: up over the first 20 %, down to nearly zero."""
-    if fraction < 0.2:
-        return peak * (0.05 + 0.95 * fraction / 0.2)
-    return peak * (0.001 + 0.999 * 0.5 * (1 + math.cos(math.pi * (fraction - 0.2) / 0.8)))
 
 
 @torch.no_grad()

@@ -11,9 +11,10 @@ from torch import nn
 from torch.func import functional_call, stack_module_state
 from torch.nn import functional
 
-from core import decoders, linear
-from core.decoders import Bank, Chunk, MaskPool, decoder_parameters, width_for
+from core import decoders, linear, splits
+from core.decoders import Bank, MaskPool, decoder_parameters, width_for
 from core.specs import DecoderBudget
+from core.splits import Chunk
 
 CPU = torch.device("cpu")
 BUDGET = DecoderBudget(
@@ -244,9 +245,9 @@ def test_a_lag_without_any_target_leaves_the_others_as_they_are() -> None:
 
 def test_a_split_that_is_not_held_streams_the_same_states(monkeypatch: pytest.MonkeyPatch) -> None:
     source = noise(1000, 8, 2, 0)
-    held = linear.Split(source, CPU)
-    monkeypatch.setattr(linear, "HELD_BYTES", 0)
-    streamed = linear.Split(source, CPU)
+    held = splits.Split(source, CPU)
+    monkeypatch.setattr(splits, "HELD_BYTES", 0)
+    streamed = splits.Split(source, CPU)
     assert held.held and not streamed.held
     for split in (held, streamed):
         batches = split.minibatches(128, 0)
