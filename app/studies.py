@@ -103,10 +103,8 @@ def curves(
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%", dtick=0.25)
     figure.update_yaxes(title="recall", col=1)
     figure.update_layout(hovermode="x unified")
-    corner = {
-        "x": 1, "xanchor": "right", "y": 1, "yanchor": "top", "font_size": 11,
-    }  # fmt: skip
-    return dressed(figure, colors, MATRIX, {"l": 50, "r": 8, "t": 26, "b": 38}, corner)
+    below = {"orientation": "h", "x": 0, "y": -0.15, "yanchor": "top", "font_size": 11}
+    return dressed(figure, colors, MATRIX, {"l": 50, "r": 8, "t": 26, "b": 78}, below)
 
 
 def against_size(

@@ -126,7 +126,7 @@ def _study(options: argparse.Namespace) -> None:
     marginal = _marginal(list(labels)).to_dicts()
     rows = [row | {"signature": labels[row["signature"]]} for row in marginal]
     rows.sort(key=lambda row: list(labels.values()).index(row["signature"]))
-    scored = query("SELECT key, test_perplexity FROM perplexities").rows_by_key("key", unique=True)
+    scored = dict(query("SELECT key, test_perplexity FROM perplexities").iter_rows())
     perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
     for model in {spec.model for spec in plan.signatures.values()}:
         found = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])

@@ -274,7 +274,7 @@ def _sample(asked: Choices) -> None:
         "symbols": words.number(row["sample"]),
         f"of the train split of {row['target']}": f"{row['of_target']:.1%}",
         f"of the train split of {row['source']}": f"{row['of_source']:.1%}",
-        "the source network's own": words.number(row["source_trained_on"]),
+        "the source network's own sample": words.number(row["source_trained_on"]),
     }
     said = "".join(
         f"<tr><td>{html.escape(what)}</td><td>{value}</td></tr>" for what, value in facts.items()

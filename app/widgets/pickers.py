@@ -84,7 +84,8 @@ def signature_toolbar() -> SignatureSpec:
         )
         profile = profile_choice()
     return core.signature_spec(
-        read(corpus), cell=cell, layers=layers, hidden=hidden, layer=layer, state=state, profile=profile
+        read(corpus), cell=cell, layers=layers, hidden=hidden, layer=layer, state=state,
+        profile=profile,
     )
 
 

@@ -77,6 +77,8 @@ def test_a_job_computes_what_is_missing_and_says_how_it_went(
     (row,) = store.query("SELECT * FROM jobs").to_dicts()
     assert (row["key"], row["who"], row["outcome"]) == (spec.key, "ada", "done")
     assert 0 < row["seconds"] < 60 and row["started"] <= row["ended"]
+    jobs.request(spec.floor, "ada", store)
+    until(lambda: status(spec.floor, store) == "done")
     marginal = store.query(
         "SELECT lag, accuracy, untrained FROM marginal_recall WHERE signature = ? ORDER BY lag",
         [spec.key],

@@ -48,7 +48,7 @@ def test_delay_line_recalls_what_it_holds_and_nothing_else(decoder: str) -> None
         assert rows[lag]["bits"] > 2
     for lag in (3, 4, 5):
         assert rows[lag]["low"] <= rows[lag]["majority"] <= rows[lag]["high"]
-        assert abs(rows[lag]["bits"]) < 0.05
+        assert rows[lag]["bits"] < 0.05  # below zero where the decoder is too sure of itself
 
 
 def test_noise_is_nothing_above_the_majority_floor() -> None:
