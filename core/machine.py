@@ -24,13 +24,33 @@ def settle() -> str:
 
 @lru_cache
 def name() -> str:
-    """Processor and core count: what a result or a speed was obtained on."""
+    """Processor, threads and GPUs: what a result or a speed was obtained on."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         model = lines[0].split(":", 1)[1].strip() if lines else model
-    return f"{model}, {threads()} threads"
+    return ", ".join([model, f"{threads()} threads", *gpus()])
+
+
+def gpus() -> list[str]:
+    """The names of the NVIDIA GPUs here, as the driver lists them; torch need not be loaded."""
+    found = []
+    for facts in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        lines = dict(line.split(":", 1) for line in facts.read_text().splitlines() if ":" in line)
+        found.append(lines.get("Model", "GPU").strip())
+    return found
+
+
+def slots() -> list[str]:
+    """One place for a heavy job per GPU this process may use, by its CUDA number.
+
+    Without a GPU there is one place, and its number is empty: two heavy processes on one CPU
+    slow each other to a tenth.
+    """
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    numbers = [str(n) for n in range(len(gpus()))] if allowed is None else allowed.split(",")
+    return numbers if gpus() else [""]
 
 
 def device_name(device: str) -> str:

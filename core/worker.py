@@ -10,16 +10,17 @@ import logging
 import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from core import machine
 from core.errors import BadInput
 from core.jobs import queue
 from core.jobs.estimate import calibrate, step_seconds
 from core.specs import Spec
 from core.store import Store
-from core.store.files import Busy, exclusive
+from core.store.files import Busy, exclusive, readable_os
 
 log = logging.getLogger("worker")
 
@@ -102,6 +103,9 @@ def work(key: str, store: Store) -> None:
         queue.finish(store, job, "done")
     except BadInput as error:
         queue.finish(store, job, "failed", str(error))
+    except OSError as error:
+        log.exception("The job failed.")
+        queue.finish(store, job, "failed", str(readable_os(error)))
     except MemoryError:
         queue.finish(store, job, "failed", "There was not enough memory; choose a smaller size.")
     except Exception as error:
@@ -112,8 +116,7 @@ def work(key: str, store: Store) -> None:
 
 
 def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> None:
-    from core import machine  # torch is loaded only once the job is really ours
-    from core.compute import run
+    from core.compute import run  # torch is loaded only once the job is really ours
 
     device = machine.settle()
     facts["device"] = machine.device_name(device)
@@ -145,12 +148,16 @@ def main() -> None:
     store, key = Store(), sys.argv[1]
     with ExitStack() as locks:
         try:
-            locks.enter_context(exclusive(store.jobs / "slot.lock", 5))
             locks.enter_context(exclusive(queue.folder(store, key) / "alive", 2))
         except Busy:
             log.info("Another worker is at it.")
             return
-        work(key, store)
+        for slot, gpu in enumerate(machine.slots()):
+            with suppress(Busy):
+                locks.enter_context(exclusive(store.jobs / f"slot-{slot}.lock", 1))
+                os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+                work(key, store)
+                return
 
 
 if __name__ == "__main__":

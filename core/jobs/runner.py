@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+from core import machine
 from core.jobs import queue
 from core.store import Store
 
@@ -29,7 +30,7 @@ class Runner:
         self.store = store or Store()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="job-runner", daemon=True)
-        self._worker: subprocess.Popen[bytes] | None = None
+        self._workers: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> Runner:
         self._thread.start()
@@ -49,12 +50,13 @@ class Runner:
                 time.sleep(5)
 
     def _tick(self) -> None:
-        if self._worker and self._worker.poll() is None:
-            return
-        self._worker = None
-        waiting = [job for job in queue.listing(self.store) if job.live and job.status != "running"]
-        if waiting and not queue.is_locked(self.store.jobs / "slot.lock"):
-            self._worker = spawn(self.store, waiting[0].key)
+        self._workers = [worker for worker in self._workers if worker.poll() is None]
+        live = [job for job in queue.listing(self.store) if job.live]
+        waiting = [job for job in live if job.status != "running"]
+        # A worker just started may not hold its lock yet, so ours are counted, too.
+        busy = max(len(live) - len(waiting), len(self._workers))
+        if waiting and busy < len(machine.slots()):
+            self._workers.append(spawn(self.store, waiting[0].key))
 
 
 def spawn(store: Store, key: str) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from core.batches import PAD, bucketed, padded, sample
 from core.checkpoints import Checkpoint, pack, unpack
 from core.corpora import Corpus, Segments
+from core.errors import BadInput
 from core.models import CELLS
 from core.schedule import one_cycle
 from core.specs import ModelSpec
@@ -176,7 +178,8 @@ def train(
     budget = spec.budget
     run = Run(spec, init, device)
     if checkpoint and (saved := checkpoint.load()):
-        run.resume(saved)
+        with suppress(BadInput):  # a damaged checkpoint is as good as none
+            run.resume(saved)
     facts, started = run.facts, time.monotonic() - run.facts["seconds"]
     segments = corpus.train
     chosen = sample(segments, budget.symbols, spec.seed, spec.fraction)

@@ -57,6 +57,12 @@ def pid(spec: SignatureSpec, store: Store) -> int | None:
     return queue.read(queue.folder(store, spec.key) / "progress.json").get("pid")
 
 
+def start_app() -> subprocess.Popen[bytes]:
+    """A process that runs a runner, as the app does."""
+    code = "import time; from core import jobs; jobs.Runner().start(); time.sleep(99)"
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+
+
 def test_a_job_computes_what_is_missing_and_says_how_it_went(
     spec: SignatureSpec, store: Store, runner: jobs.Runner
 ) -> None:
@@ -137,19 +143,29 @@ def test_killed_workers_resume_by_themselves(
 
 def test_the_worker_outlives_the_app_that_started_it(spec: SignatureSpec, store: Store) -> None:
     """A process that runs a runner is killed; its worker goes on to the end."""
-    app = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import time; from core import jobs; jobs.Runner().start(); time.sleep(99)",
-        ],
-        cwd=ROOT,
-    )
+    app = start_app()
     jobs.request(spec, "ada", store)
     until(lambda: status(spec, store) == "running")
     app.kill()
     app.wait()
     until(lambda: status(spec, store) == "done")
+
+
+def test_after_app_and_worker_are_killed_a_new_runner_goes_on(
+    spec: SignatureSpec, store: Store
+) -> None:
+    app = start_app()
+    jobs.request(spec, "ada", store)
+    until(lambda: pid(spec, store))
+    app.kill()
+    os.kill(pid(spec, store), signal.SIGKILL)
+    app.wait()
+    until(lambda: status(spec, store) == "interrupted")
+    runner = jobs.Runner(store).start()
+    until(lambda: status(spec, store) == "done")
+    runner.stop()
+    outcomes = store.query("SELECT outcome FROM jobs ORDER BY attempt")["outcome"].to_list()
+    assert outcomes == ["interrupted", "done"]
 
 
 def test_two_runners_start_each_job_once(
