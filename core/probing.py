@@ -48,6 +48,10 @@ def measure(
 
     Raises BadInput with one sentence if the arrays do not fit together or hold too little.
     """
+    if decoder not in ("mlp", "linear"):
+        raise BadInput(f"There is no decoder {decoder!r}; choose 'mlp' or 'linear'.")
+    if max_lag < 0:
+        raise BadInput("Choose a max_lag of 0 or more.")
     states, symbols = _arrays(states, symbols)
     device = machine.settle()
     train, dev, test = _split(states, symbols, max_lag, seed)

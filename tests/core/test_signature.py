@@ -118,6 +118,14 @@ def test_arrays_that_do_not_fit_are_refused_in_one_sentence(
         core.measure(states, symbols)
 
 
+def test_choices_that_do_not_exist_are_refused() -> None:
+    text = skewed_text()
+    with pytest.raises(core.BadInput, match="no decoder"):
+        core.measure(delay_line(text, 1), text, decoder="tree")
+    with pytest.raises(core.BadInput, match="max_lag"):
+        core.measure(delay_line(text, 1), text, max_lag=-1)
+
+
 class Tagger(nn.Module):
     """Somebody else's module: an embedding, a recurrent network somewhere inside, a head."""
 
