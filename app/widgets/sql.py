@@ -12,7 +12,7 @@ import polars as pl
 import streamlit as st
 
 from app import figures
-from app.widgets import choices, export, pins, queries, words
+from app.widgets import choices, examples, export, pins, queries, words
 from core.errors import BadInput
 from core.store.sandbox import MAX_TEXT, run_sql
 
@@ -41,7 +41,7 @@ def editor() -> None:
     """The query and the button that runs it; a link's query runs by itself."""
     asked = choices.value("sql", "", lambda text: text if 0 < len(text) <= MAX_TEXT else None)
     if st.session_state.get("sql-shown") != asked or "sql-text" not in st.session_state:
-        st.session_state["sql-text"] = asked or queries.EXAMPLES[0][1].strip()
+        st.session_state["sql-text"] = asked or examples.EXAMPLES[0][1].strip()
         st.session_state["sql-shown"] = asked
     with st.form("sql-form", border=False):
         st.text_area("Query", key="sql-text", height=190, label_visibility="collapsed")
@@ -167,11 +167,11 @@ def beside() -> None:
 
 def _schema() -> str:
     """Tables, views and macros with their columns, from the database's own comments."""
-    columns = queries.table(queries.COLUMNS).partition_by("name", as_dict=True)
+    columns = queries.table(examples.COLUMNS).partition_by("name", as_dict=True)
     parts = []
-    for name, kind, comment, takes in queries.table(queries.TABLES).iter_rows():
+    for name, kind, comment, takes in queries.table(examples.TABLES).iter_rows():
         # A macro's columns are known only from what it gives.
-        sql = queries.MACRO.format(macro=name, takes=", ".join(["NULL"] * takes))
+        sql = examples.MACRO.format(macro=name, takes=", ".join(["NULL"] * takes))
         listed = queries.table(sql) if kind == "macro" else columns[(name,)]
         inside = "".join(
             f"<dt>{html.escape(row['column'])} <i>{html.escape(row['type'].lower())}</i></dt>"
@@ -188,11 +188,11 @@ def _schema() -> str:
 
 def _examples() -> None:
     """Questions that run when they are pressed; A and B are pins, else the newest signatures."""
-    pair = queries.table(queries.fill(queries.PAIR, pins=["", *pins.pinned()]))
+    pair = queries.table(queries.fill(examples.PAIR, pins=["", *pins.pinned()]))
     keys = [*pair["key"], *["" for _ in range(2)]]
     if not pair.height:
         st.caption("The tables are empty until a signature is computed on the Signature page.")
-    for number, (question, template) in enumerate(queries.EXAMPLES):
+    for number, (question, template) in enumerate(examples.EXAMPLES):
         sql = queries.fill(template, a=keys[0], b=keys[1])
         st.button(
             question,

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.widgets import queries
+from app.widgets import examples, queries
 from app.widgets.export import flat
 from app.widgets.sql import LINK, guess
 from core.specs import SignatureSpec
@@ -122,10 +122,10 @@ def test_a_first_chart_is_guessed() -> None:
     assert guess(frame.select("name", "share")) == ("name", "share", "")
 
 
-@pytest.mark.parametrize("number", range(len(queries.EXAMPLES)))
+@pytest.mark.parametrize("number", range(len(examples.EXAMPLES)))
 def test_every_example_answers(specs: list[SignatureSpec], number: int) -> None:
     gru, lstm, *_ = specs
-    question, template = queries.EXAMPLES[number]
+    question, template = examples.EXAMPLES[number]
     frame, truncated = run_sql(queries.fill(template, a=lstm.key, b=gru.key))
     assert frame.height and not truncated, question
 
