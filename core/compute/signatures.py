@@ -1,0 +1,127 @@
+"""Signatures: decoders trained on the states of a frozen model and measured on its test split."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import singledispatch
+
+import polars as pl
+
+from core import decoders, machine, signature
+from core.batches import sample
+from core.checkpoints import Checkpoint
+from core.compute.base import Inputs, Progress, Result, run, where
+from core.corpora import Corpus, Segments
+from core.decoders import Decoders, width_for
+from core.exact import ExactDecoders
+from core.linear import LinearDecoders, train_linear
+from core.models import char_lm, ngram
+from core.specs import ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.states import Chunked, ModelStates, NgramStates
+from core.text import SYMBOLS
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The states of each split, and the parameters that a decoder must at least have."""
+
+    train: Chunked
+    dev: Chunked
+    test: Chunked
+    parameters: int
+
+
+@run.register
+def _(
+    spec: SignatureSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    device = machine.settle()
+    started = time.monotonic()
+    budget = spec.budget
+    states = sources(spec.model, spec, inputs, device)
+    train, dev, test = states.train, states.dev, states.test
+    bank: Decoders | LinearDecoders | ExactDecoders
+    if spec.decoder == "linear":
+        bank = train_linear(train, dev, device, progress)
+    elif spec.decoder == "exact":
+        bank = ExactDecoders.fit(train)
+    else:
+        rule = width_for(train.dim, train.n_symbols, states.parameters, budget.depth)
+        bank = decoders.train(train, dev, rule, budget, spec.seed, device, progress)
+    progress(1.0, "measuring on the test split")
+    measured = signature.measure(bank, train, test, spec.seed)
+    row = {
+        "key": spec.key,
+        "model": spec.model.key,
+        "layer": spec.layer,
+        "state": spec.state,
+        "corpus": spec.corpus.content,
+        "decoder": spec.decoder,
+        "width": bank.width,
+        "depth": bank.depth,
+        "max_lag": spec.max_lag,
+        "keeps": list(bank.keeps),
+        "profile": spec.profile,
+        "seed": spec.seed,
+        "parameters": bank.parameters,
+        "untrained": spec.floor.key if spec.floor else None,
+        "train_states": train.size,
+        "dev_states": dev.size,
+        "test_states": test.size,
+        "seconds": time.monotonic() - started,
+        "spec": spec.model_dump_json(),
+        **where(device),
+    }
+    tables = {
+        "signatures": pl.DataFrame([row], schema_overrides={"untrained": pl.String}),
+        "recall": _named(spec, measured.recall, "symbol"),
+        "confusion": _named(spec, measured.confusion, "truth", "guess"),
+    }
+    return Result(tables)
+
+
+@singledispatch
+def sources(model: Spec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
+    """The states that the decoders of a signature read, for one kind of model."""
+    raise TypeError(f"a {type(model).__name__} has no states")
+
+
+@sources.register
+def _(model: ModelSpec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
+    network = char_lm.load(model, inputs[model.key]).to(device)
+    train, dev, test = (
+        ModelStates(network, split, spec.layer, spec.state, spec.max_lag, device)
+        for split in samples(spec, inputs)
+    )
+    return Sources(train, dev, test, network.kernel_parameters())
+
+
+@sources.register
+def _(model: NgramSpec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
+    gram, hot = ngram.Ngram(inputs[model.key]), spec.decoder != "exact"
+    train, dev, test = (
+        NgramStates(gram, split, spec.max_lag, hot) for split in samples(spec, inputs)
+    )
+    # An n-gram has no kernel; the rule then asks for one layer as wide as its one-hot state.
+    return Sources(train, dev, test, train.dim * train.dim)
+
+
+def samples(spec: SignatureSpec, inputs: Inputs) -> list[Segments]:
+    """As much of the text of train, dev and test as the budget asks for."""
+    corpus, budget = Corpus.from_bytes(inputs[spec.corpus.content]), spec.budget
+    limits = (budget.states, budget.dev_states, budget.test_states)
+    splits = (corpus.train, corpus.dev, corpus.test)
+    return [
+        split.take(sample(split, limit, spec.seed))
+        for split, limit in zip(splits, limits, strict=True)
+    ]
+
+
+def _named(spec: SignatureSpec, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """The rows of one signature with symbols instead of their indices."""
+    symbols = dict(enumerate(SYMBOLS))
+    return rows.with_columns(
+        pl.lit(spec.key).alias("signature"),
+        *(pl.col(c).replace_strict(symbols, return_dtype=pl.String) for c in columns),
+    )
