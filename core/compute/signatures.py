@@ -76,6 +76,7 @@ def _(
     tables = {
         "signatures": pl.DataFrame([row], schema_overrides={"untrained": pl.String}),
         "recall": _named(spec, measured.recall, "symbol"),
+        "draws": _named(spec, measured.draws, "symbol"),
         "confusion": _named(spec, measured.confusion, "truth", "guess"),
     }
     return Result(tables)
