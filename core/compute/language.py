@@ -17,11 +17,13 @@ from core.checkpoints import Checkpoint
 from core.compute.base import Inputs, Progress, Result, run, where
 from core.corpora import Corpus, Segments
 from core.models import char_lm, forward, mixture, ngram
+from core.signature import DRAWS
 from core.specs import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, Spec
-from core.statistics import bootstrap
+from core.statistics import intervals, resampled
 from core.text import SYMBOLS
 
 Scorer = Callable[[Segments], np.ndarray]
+DRAWN = pl.List(pl.Float32)  # what is kept of the bootstrap replicates
 
 
 @run.register
@@ -118,9 +120,22 @@ def _(
         "profile": spec.profile,
         "seconds": time.monotonic() - started,
         "spec": spec.model_dump_json(),
+        "draws": redrawn(test, mixture.mixed(on_test, weights), spec.seed),
         **where(device),
     }
-    return Result({"perplexities": pl.DataFrame([row])})
+    return Result({"perplexities": pl.DataFrame([row], schema_overrides={"draws": DRAWN})})
+
+
+def redrawn(test: Segments, logs: np.ndarray, seed: int) -> list[float]:
+    """Perplexity of a text in bootstrap replicates, its segments drawn with replacement.
+
+    logs: log probability of each predicted symbol, segment after segment. All models scored on the
+    same text are redrawn alike.
+    """
+    n = test.lengths + 1  # </s> is predicted, too
+    sums = np.add.reduceat(logs, np.cumsum(n) - n)
+    means = resampled(n[:, None], sums[:, None], seed)[:DRAWS, 0]
+    return np.exp(-means).tolist()
 
 
 @singledispatch
@@ -158,7 +173,8 @@ def predictions(spec: LanguageModelSpec, n: np.ndarray, correct: np.ndarray) -> 
     """Forward accuracy by symbol (paper, Fig. 1b); n, correct: int [segments, symbols]."""
     n = np.concatenate([n, n.sum(1, keepdims=True)], 1)
     correct = np.concatenate([correct, correct.sum(1, keepdims=True)], 1)
-    low, high = bootstrap(n, correct, spec.seed)
+    rates = resampled(n, correct, spec.seed)
+    low, high = intervals(rates, n, correct)
     total, hits = n.sum(0), correct.sum(0)
     return pl.DataFrame(
         [
@@ -171,9 +187,10 @@ def predictions(spec: LanguageModelSpec, n: np.ndarray, correct: np.ndarray) -> 
                 "accuracy": hits[i] / total[i],
                 "low": low[i],
                 "high": high[i],
+                "draws": [None if np.isnan(rate) else rate for rate in rates[:DRAWS, i].tolist()],
             }
             for i, symbol in enumerate([*SYMBOLS, None])
             if total[i]
         ],
-        schema_overrides={"symbol": pl.String},
+        schema_overrides={"symbol": pl.String, "draws": DRAWN},
     )

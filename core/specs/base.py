@@ -19,7 +19,7 @@ VERSIONS = {
     "mlp": 1,
     "linear": 1,
     "exact": 1,
-    "mixture": 1,
+    "mixture": 2,
 }
 
 

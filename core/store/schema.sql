@@ -68,7 +68,7 @@ COMMENT ON COLUMN training_curve.seconds IS 'Seconds of training so far.';
 
 CREATE TABLE IF NOT EXISTS predictions (
     model VARCHAR NOT NULL, corpus VARCHAR NOT NULL, symbol VARCHAR, n BIGINT, correct BIGINT,
-    accuracy DOUBLE, low DOUBLE, high DOUBLE
+    accuracy DOUBLE, low DOUBLE, high DOUBLE, draws FLOAT[]
 );
 COMMENT ON TABLE predictions IS 'Forward accuracy: how often a model predicts the next symbol right.';
 COMMENT ON COLUMN predictions.model IS 'Key of the model.';
@@ -79,6 +79,7 @@ COMMENT ON COLUMN predictions.correct IS 'Positions predicted right.';
 COMMENT ON COLUMN predictions.accuracy IS 'correct / n.';
 COMMENT ON COLUMN predictions.low IS 'Lower end of the 95 % bootstrap interval of accuracy.';
 COMMENT ON COLUMN predictions.high IS 'Upper end of the 95 % bootstrap interval of accuracy.';
+COMMENT ON COLUMN predictions.draws IS 'Accuracy in bootstrap replicates.';
 
 CREATE TABLE IF NOT EXISTS signatures (
     key VARCHAR PRIMARY KEY, model VARCHAR NOT NULL, layer INTEGER, state VARCHAR, corpus VARCHAR,
@@ -155,7 +156,7 @@ CREATE TABLE IF NOT EXISTS perplexities (
     key VARCHAR PRIMARY KEY, title VARCHAR, corpus VARCHAR, members VARCHAR[], weights DOUBLE[],
     dev_perplexity DOUBLE, test_perplexity DOUBLE, test_symbols BIGINT, profile VARCHAR,
     seconds DOUBLE, device VARCHAR, threads INTEGER, machine VARCHAR, created TIMESTAMP,
-    spec VARCHAR
+    spec VARCHAR, draws FLOAT[]
 );
 COMMENT ON TABLE perplexities IS 'Perplexity of a model, or of several interpolated, on a corpus.';
 COMMENT ON COLUMN perplexities.key IS 'Key of the mixture spec.';
@@ -173,6 +174,7 @@ COMMENT ON COLUMN perplexities.threads IS 'CPU threads used.';
 COMMENT ON COLUMN perplexities.machine IS 'Description of the machine.';
 COMMENT ON COLUMN perplexities.created IS 'When it was done (UTC).';
 COMMENT ON COLUMN perplexities.spec IS 'The mixture spec as JSON.';
+COMMENT ON COLUMN perplexities.draws IS 'Test perplexity in bootstrap replicates; place i is the same replicate for all models scored on the same text.';
 
 CREATE TABLE IF NOT EXISTS jobs (
     key VARCHAR, attempt INTEGER, title VARCHAR, who VARCHAR, asked TIMESTAMP, started TIMESTAMP,
@@ -191,6 +193,20 @@ COMMENT ON COLUMN jobs.seconds IS 'Seconds of work.';
 COMMENT ON COLUMN jobs.outcome IS 'How it ended: done, failed, cancelled or interrupted.';
 COMMENT ON COLUMN jobs.reason IS 'Why it failed; NULL otherwise.';
 COMMENT ON COLUMN jobs.device IS 'Device it ran on.';
+
+CREATE TABLE IF NOT EXISTS shipped (
+    key VARCHAR PRIMARY KEY, command VARCHAR, machine VARCHAR, made TIMESTAMP, packages VARCHAR
+);
+COMMENT ON TABLE shipped IS 'Results that came with the program; one that is computed here takes the place of the shipped one.';
+COMMENT ON COLUMN shipped.key IS 'Key of the result.';
+COMMENT ON COLUMN shipped.command IS 'The command that computed it.';
+COMMENT ON COLUMN shipped.machine IS 'Description of the machine it was exported on.';
+COMMENT ON COLUMN shipped.made IS 'When it was exported (UTC).';
+COMMENT ON COLUMN shipped.packages IS 'Versions of the packages it was computed with, as JSON.';
+
+CREATE TABLE IF NOT EXISTS earlier (key VARCHAR PRIMARY KEY);
+COMMENT ON TABLE earlier IS 'Results of an earlier version of some stage: asked for again, they would get another key.';
+COMMENT ON COLUMN earlier.key IS 'Key of the result.';
 
 CREATE OR REPLACE VIEW marginal_recall AS
 SELECT

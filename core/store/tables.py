@@ -42,7 +42,7 @@ from core.store.files import Busy, StoreError, exclusive, readable_os
 
 log = logging.getLogger(__name__)
 
-KEYED = ("corpora", "models", "signatures", "perplexities")
+KEYED = ("corpora", "models", "signatures", "perplexities", "shipped", "earlier")
 # Rows without a key of their own belong to the columns named here and come in all together.
 OWNED = {
     "training_curve": ("model",),

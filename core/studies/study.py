@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from core.corpora import NAMES
 from core.profiles import find
 from core.specs import CorpusSpec, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
 
@@ -46,12 +47,27 @@ class Choices:
 
 @dataclass(frozen=True)
 class Study:
-    """A figure of the paper as a function from choices to a plan."""
+    """A figure of the paper as a function from choices to a plan.
+
+    corpora: the paper's corpus for each choice of a corpus that the study needs; see `installed`.
+    seeds: how many its claims are measured with; a plan of seeds other than the first asks for
+    `Choices.seeds` beginning with that one.
+    """
 
     name: str
     title: str
     figures: str
     plan: Callable[[Choices], Plan]
+    corpora: Mapping[str, str]
+    seeds: int = 1
+
+
+STAND_INS = {"wsj": "sotu"}
+
+
+def installed(corpus: str) -> str:
+    """The name of one of the paper's corpora, or of what stands in where it needs a license."""
+    return corpus if corpus in NAMES else STAND_INS.get(corpus, corpus)
 
 
 def chosen(corpus: CorpusSpec | None) -> CorpusSpec:
