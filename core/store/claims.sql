@@ -144,10 +144,9 @@ WITH marginal AS (
     FROM claim_signatures s
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
-), cells AS (  -- by symbol, of the studies that go by symbol
+), cells AS (  -- by symbol, of the studies that go by symbol; the replicates are still a list
     SELECT s.*, r.lag, r.symbol, r.n,
-           unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
-           generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
+           list_prepend(r.accuracy::FLOAT, d.accuracies) AS accuracies
     FROM claim_signatures s
     JOIN profile_shapes p ON p.profile = s.profile
     JOIN recall r ON r.signature = s.key AND r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0
@@ -164,21 +163,21 @@ steps AS (
     FROM marginal
     WHERE kind = 'char_lm' AND cell = 'gru' AND layers = 1 AND hidden = 80 AND learned = corpus
       AND parent IS NULL
-), memory AS (
-    SELECT model, corpus, profile, corpus_name AS corpora, seed, replicate, symbol,
-           avg(accuracy) AS memory
-    FROM cells
-    WHERE kind = 'char_lm' AND cell = 'gru' AND hidden = 80 AND learned = corpus AND parent IS NULL
-    GROUP BY ALL
-), forward AS (
-    SELECT model, corpus, symbol,
-           unnest(list_prepend(accuracy::FLOAT, draws)) AS accuracy,
-           generate_subscripts(list_prepend(accuracy::FLOAT, draws), 1) - 1 AS replicate
-    FROM predictions WHERE symbol IS NOT NULL AND n > 0
 ), both_ways AS (
-    SELECT m.*, f.accuracy AS forward
-    FROM memory m JOIN forward f USING (model, corpus, symbol, replicate)
-    WHERE m.memory IS NOT NULL AND f.accuracy IS NOT NULL
+    SELECT model, corpus, profile, corpora, seed, symbol, replicate,
+           avg(accuracy) AS memory, any_value(forward) AS forward
+    FROM (
+        SELECT c.model, c.corpus, c.profile, c.corpus_name AS corpora, c.seed, c.symbol,
+               unnest(c.accuracies) AS accuracy,
+               unnest(list_prepend(p.accuracy::FLOAT, p.draws)) AS forward,
+               generate_subscripts(c.accuracies, 1) - 1 AS replicate
+        FROM cells c
+        JOIN predictions p ON p.model = c.model AND p.corpus = c.corpus AND p.symbol = c.symbol
+        WHERE c.kind = 'char_lm' AND c.cell = 'gru' AND c.hidden = 80 AND c.learned = c.corpus
+          AND c.parent IS NULL AND p.n > 0
+    )
+    WHERE accuracy IS NOT NULL AND forward IS NOT NULL
+    GROUP BY ALL
 ), ranked AS (  -- those alike share the mean of their ranks
     SELECT profile, corpora, seed, replicate, symbol, count(*) OVER everything AS symbols,
            rank() OVER (everything ORDER BY memory) + (count(*) OVER alike_m - 1) / 2 AS in_memory,
@@ -234,20 +233,21 @@ deep AS (
 ),
 
 -- Fig. 4: source, retrained and target, an LSTM of one layer, measured on the target.
-scored AS (  -- the perplexity of one model, with its replicates
+scored AS (  -- perplexities of single models
     SELECT p.corpus, p.profile, m.key AS model, m.kind, m.cell, m.layers, m.hidden, m.ngram_order,
            m.parent, m.corpus AS learned, m.seed, (m.spec->>'$.fraction')::DOUBLE AS fraction,
-           unnest(list_prepend(p.test_perplexity::FLOAT, p.draws)) AS perplexity,
-           generate_subscripts(list_prepend(p.test_perplexity::FLOAT, p.draws), 1) - 1 AS replicate
+           list_prepend(p.test_perplexity::FLOAT, p.draws) AS perplexity
     FROM perplexities p JOIN models m ON m.key = p.members[1]
     WHERE len(p.members) = 1 AND p.key NOT IN (SELECT key FROM earlier)
 ), adapted AS (
-    SELECT r.profile, away.name || ' → ' || home.name AS corpora, r.seed, r.replicate,
-           s.perplexity AS source, r.perplexity AS retrained, t.perplexity AS target
+    SELECT r.profile, away.name || ' → ' || home.name AS corpora, r.seed,
+           generate_subscripts(r.perplexity, 1) - 1 AS replicate,
+           unnest(s.perplexity) AS source, unnest(r.perplexity) AS retrained,
+           unnest(t.perplexity) AS target
     FROM scored r
     JOIN profile_shapes p ON p.profile = r.profile AND p.hidden = r.hidden
-    JOIN scored s ON s.model = r.parent AND s.corpus = r.corpus AND s.replicate = r.replicate
-    JOIN scored t ON t.corpus = r.corpus AND t.learned = r.corpus AND t.replicate = r.replicate
+    JOIN scored s ON s.model = r.parent AND s.corpus = r.corpus
+    JOIN scored t ON t.corpus = r.corpus AND t.learned = r.corpus
      AND t.parent IS NULL AND t.fraction = 1
      AND (t.kind, t.cell, t.layers, t.hidden, t.profile, t.seed)
        = (r.kind, r.cell, r.layers, r.hidden, r.profile, r.seed)
@@ -256,49 +256,44 @@ scored AS (  -- the perplexity of one model, with its replicates
     WHERE r.kind = 'char_lm' AND r.cell = 'lstm' AND r.layers = 1 AND r.fraction = 0.05
       AND r.learned = r.corpus
 ), three AS (
-    SELECT r.profile, r.parent_corpus || ' → ' || r.corpus_name AS corpora, r.seed, r.replicate,
-           r.lag, r.symbol, r.n, s.accuracy AS source, r.accuracy AS retrained,
-           t.accuracy AS target
+    SELECT r.profile, r.parent_corpus || ' → ' || r.corpus_name AS corpora, r.seed, r.symbol, r.n,
+           generate_subscripts(r.accuracies, 1) - 1 AS replicate,
+           unnest(s.accuracies) AS source, unnest(r.accuracies) AS retrained,
+           unnest(t.accuracies) AS target
     FROM cells r
     JOIN cells s ON s.model = r.parent
-     AND (s.corpus, s.seed, s.lag, s.symbol, s.replicate)
-       = (r.corpus, r.seed, r.lag, r.symbol, r.replicate)
+     AND (s.corpus, s.seed, s.lag, s.symbol) = (r.corpus, r.seed, r.lag, r.symbol)
     JOIN cells t ON t.learned = r.corpus AND t.parent IS NULL AND t.kind = r.kind
-     AND (t.cell, t.hidden, t.profile, t.corpus, t.seed, t.lag, t.symbol, t.replicate)
-       = (r.cell, r.hidden, r.profile, r.corpus, r.seed, r.lag, r.symbol, r.replicate)
+     AND (t.cell, t.hidden, t.profile, t.corpus, t.seed, t.lag, t.symbol)
+       = (r.cell, r.hidden, r.profile, r.corpus, r.seed, r.lag, r.symbol)
     WHERE r.kind = 'char_lm' AND r.cell = 'lstm' AND r.learned = r.corpus
 ),
 
 -- Fig. 5: a GRU of one layer and a 5-gram.
 against AS (
-    SELECT g.profile, g.corpus_name AS corpora, g.seed, g.replicate, g.lag, g.symbol, g.n,
-           x.ngram_order, g.accuracy - x.accuracy AS difference
+    SELECT g.profile, g.corpus_name AS corpora, g.seed, g.lag, g.n, x.ngram_order,
+           generate_subscripts(g.accuracies, 1) - 1 AS replicate,
+           unnest(g.accuracies) - unnest(x.accuracies) AS difference
     FROM cells g
     JOIN profile_shapes p ON p.profile = g.profile AND p.hidden = g.hidden
     JOIN cells x ON x.kind = 'ngram' AND x.ngram_order = 5 AND x.learned = g.corpus
-     AND (x.profile, x.corpus, x.seed, x.lag, x.symbol, x.replicate)
-       = (g.profile, g.corpus, g.seed, g.lag, g.symbol, g.replicate)
+     AND (x.profile, x.corpus, x.seed, x.lag, x.symbol)
+       = (g.profile, g.corpus, g.seed, g.lag, g.symbol)
     WHERE g.cell = 'gru' AND g.learned = g.corpus AND g.parent IS NULL
 ), spread AS (
     SELECT profile, corpora, seed, replicate, lag, stddev_pop(difference) AS deviation
     FROM against WHERE n >= 50 GROUP BY ALL
 ), combined AS (
-    SELECT x.profile, c.name AS corpora, g.seed, x.replicate,
-           1 - x.perplexity / least(g.perplexity, n.perplexity) AS gain
-    FROM (
-        SELECT corpus, profile, members,
-               unnest(list_prepend(test_perplexity::FLOAT, draws)) AS perplexity,
-               generate_subscripts(list_prepend(test_perplexity::FLOAT, draws), 1) - 1 AS replicate
-        FROM perplexities
-        WHERE len(members) = 2 AND key NOT IN (SELECT key FROM earlier)
-    ) x
-    JOIN scored g ON g.corpus = x.corpus AND g.replicate = x.replicate
-     AND list_contains(x.members, g.model)
+    SELECT x.profile, c.name AS corpora, g.seed,
+           generate_subscripts(g.perplexity, 1) - 1 AS replicate,
+           unnest(list_prepend(x.test_perplexity::FLOAT, x.draws)) AS combined,
+           unnest(g.perplexity) AS network, unnest(n.perplexity) AS ngram
+    FROM perplexities x
+    JOIN scored g ON g.corpus = x.corpus AND list_contains(x.members, g.model)
     JOIN profile_shapes p ON p.profile = x.profile AND p.hidden = g.hidden
-    JOIN scored n ON n.corpus = x.corpus AND n.replicate = x.replicate
-     AND list_contains(x.members, n.model)
+    JOIN scored n ON n.corpus = x.corpus AND list_contains(x.members, n.model)
     JOIN corpora c ON c.key = x.corpus
-    WHERE g.kind = 'char_lm' AND g.cell = 'gru' AND g.layers = 1 AND g.learned = x.corpus
+    WHERE len(x.members) = 2 AND x.key NOT IN (SELECT key FROM earlier) AND g.kind = 'char_lm' AND g.cell = 'gru' AND g.layers = 1 AND g.learned = x.corpus
       AND g.parent IS NULL AND n.kind = 'ngram' AND n.ngram_order = 5 AND n.learned = x.corpus
       AND n.fraction = 1
 )
@@ -348,7 +343,8 @@ FROM three WHERE symbol IN ('k', 'l', 'm', 'b', 'c', 'u') GROUP BY profile, corp
 UNION ALL
 SELECT 'C10', 1, profile, corpora, seed, replicate, avg(deviation) FROM spread GROUP BY ALL
 UNION ALL
-SELECT 'C10', 2, profile, corpora, seed, replicate, gain FROM combined
+SELECT 'C10', 2, profile, corpora, seed, replicate, 1 - combined / least(network, ngram)
+FROM combined
 UNION ALL
 SELECT 'C10', CASE WHEN lag <= ngram_order - 2 THEN 3 ELSE 4 END, profile, corpora, seed,
        replicate, sum(n * difference) / sum(n)
@@ -416,17 +412,17 @@ COMMENT ON COLUMN claim_checks.verdict IS 'holds, fails or undecided; NULL for w
 
 -- A claim holds when all of its judged parts do, and fails when one of them fails. The paper's own
 -- corpora come first, then the stand-in; other corpora have checks, but no part in a verdict.
-CREATE OR REPLACE MACRO claims_of(profile_) AS TABLE
-WITH checks AS (SELECT * FROM claim_checks WHERE profile = profile_), chosen AS (
-    SELECT c.claim, c.corpora
+CREATE OR REPLACE VIEW claims_by_profile AS
+WITH checks AS (SELECT * FROM claim_checks), chosen AS (
+    SELECT c.claim, c.profile, c.corpora
     FROM checks c JOIN claim_statements s ON s.claim = c.claim
     WHERE list_contains(s.corpora, c.corpora)
     QUALIFY row_number() OVER (
-        PARTITION BY c.claim ORDER BY list_position(s.corpora, c.corpora), c.part
+        PARTITION BY c.claim, c.profile ORDER BY list_position(s.corpora, c.corpora), c.part
     ) = 1
 ), judged AS (
     SELECT
-        s.claim, any_value(c.corpora) AS corpora, max(k.seeds) AS seeds,
+        s.claim, f.profile, any_value(c.corpora) AS corpora, max(k.seeds) AS seeds,
         any_value(k.statistic) FILTER (p.part = 1) AS statistic,
         any_value(k.ours) FILTER (p.part = 1) AS ours, any_value(k.low) FILTER (p.part = 1) AS low,
         any_value(k.high) FILTER (p.part = 1) AS high,
@@ -435,14 +431,16 @@ WITH checks AS (SELECT * FROM claim_checks WHERE profile = profile_), chosen AS 
         count(*) FILTER (k.part IS NULL) AS missing,
         count(*) FILTER (k.part IS NOT NULL AND k.low IS NULL AND p.threshold IS NOT NULL) AS bare
     FROM claim_statements s
+    CROSS JOIN profile_shapes f
     JOIN claim_parts p ON p.claim = s.claim
-    LEFT JOIN chosen c ON c.claim = s.claim
-    LEFT JOIN checks k ON k.claim = p.claim AND k.part = p.part AND k.corpora = c.corpora
-    GROUP BY s.claim
+    LEFT JOIN chosen c ON c.claim = s.claim AND c.profile = f.profile
+    LEFT JOIN checks k ON k.claim = p.claim AND k.part = p.part AND k.profile = c.profile
+     AND k.corpora = c.corpora
+    GROUP BY s.claim, f.profile
 )
 SELECT
     s.claim, s.statement, s.paper, coalesce(j.statistic, p.statistic) AS statistic,
-    j.ours, j.low, j.high, CASE WHEN j.corpora IS NOT NULL THEN profile_ END AS profile,
+    j.ours, j.low, j.high, j.profile,
     replace(j.corpora, 'sotu', 'sotu (for WSJ)') AS corpora, j.seeds,
     CASE WHEN j.failing > 0 THEN 'fails' WHEN j.still_open > 0 THEN 'undecided' ELSE 'holds' END
         AS verdict,
@@ -455,14 +453,27 @@ SELECT
 FROM claim_statements s
 JOIN judged j ON j.claim = s.claim
 JOIN claim_parts p ON p.claim = s.claim AND p.part = 1
-ORDER BY substr(s.claim, 2)::INTEGER;
-COMMENT ON MACRO TABLE claims_of IS 'claims_of(profile): the paper''s claims as that profile shows them, one row each.';
+ORDER BY substr(s.claim, 2)::INTEGER, j.profile;
+COMMENT ON VIEW claims_by_profile IS 'The paper''s claims as each profile shows them.';
+COMMENT ON COLUMN claims_by_profile.claim IS 'Number of the claim.';
+COMMENT ON COLUMN claims_by_profile.statement IS 'The claim in one sentence.';
+COMMENT ON COLUMN claims_by_profile.paper IS 'The paper''s number, or its word where it gives none.';
+COMMENT ON COLUMN claims_by_profile.statistic IS 'What is measured: the first part of the claim.';
+COMMENT ON COLUMN claims_by_profile.ours IS 'Its number here, the mean of the seeds; NULL where it is not computed.';
+COMMENT ON COLUMN claims_by_profile.low IS 'Lower end of its 95 % interval, over seeds or, of one seed, by bootstrap over segments.';
+COMMENT ON COLUMN claims_by_profile.high IS 'Upper end of that interval.';
+COMMENT ON COLUMN claims_by_profile.profile IS 'The one profile that the row is of.';
+COMMENT ON COLUMN claims_by_profile.corpora IS 'Corpus, or source and target; a stand-in is named.';
+COMMENT ON COLUMN claims_by_profile.seeds IS 'Seeds behind it.';
+COMMENT ON COLUMN claims_by_profile.verdict IS 'holds, fails or undecided; see docs/claims.md.';
+COMMENT ON COLUMN claims_by_profile.note IS 'What is missing, if anything.';
+COMMENT ON COLUMN claims_by_profile.study IS 'Study that it rests on.';
 
 CREATE OR REPLACE VIEW claims AS
-SELECT * EXCLUDE (place) FROM (
-    SELECT *, 1 AS place FROM claims_of('paper') UNION ALL SELECT *, 2 FROM claims_of('laptop')
-)
-QUALIFY row_number() OVER (PARTITION BY claim ORDER BY corpora IS NULL, place) = 1
+SELECT * REPLACE (CASE WHEN corpora IS NOT NULL THEN profile END AS profile)
+FROM claims_by_profile
+WHERE profile <> 'smoke'
+QUALIFY row_number() OVER (PARTITION BY claim ORDER BY corpora IS NULL, profile DESC) = 1
 ORDER BY substr(claim, 2)::INTEGER;
 COMMENT ON VIEW claims IS 'The paper''s claims, one row each: by profile paper where it is computed, else laptop. No row mixes profiles.';
 COMMENT ON COLUMN claims.claim IS 'Number of the claim.';

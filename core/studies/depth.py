@@ -15,9 +15,7 @@ def plan(choices: Choices) -> Plan:
     signatures = {}
     for cell in choices.cells:
         for layer in range(1, layers + 1):
-            spec = signature_spec(
-                corpus, cell, layers, hidden, layer, profile=profile, seed=seed
-            )
+            spec = signature_spec(corpus, cell, layers, hidden, layer, profile=profile, seed=seed)
             signatures[f"{cell.upper()} layer {layer}"] = spec
         for layer in range(max(1, layers - 1), layers + 1):
             spec = signatures[f"{cell.upper()} layer {layer}"]

@@ -1,4 +1,4 @@
-"""What one network remembers and what it predicts, symbol by symbol (paper, section 4 and Fig. 1)."""
+"""What one network remembers and what it predicts, by symbol (paper, section 4 and Fig. 1)."""
 
 from __future__ import annotations
 
