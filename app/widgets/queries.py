@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
+import streamlit as st
 
 import core
+from core.store import Store
 
 # What people call a model, where `m` is its row; rows from before there were titles have none.
 MODEL = "coalesce(m.title, upper(m.cell) || ' [' || m.layers || ',' || m.hidden || ']', m.kind)"
@@ -294,6 +296,17 @@ SELECT source, target, sample, sample / target_symbols AS of_target,
 FROM drawn"""
 
 
+CLAIMS = "FROM claims"
+
+CLAIMS_OF = "FROM claims_by_profile WHERE profile = {profile}"
+
+CLAIM_PARTS = """
+SELECT claim, part, verdict, statistic, ours, low, high, side, threshold, profile, corpora, seeds
+FROM claim_checks
+WHERE claim || ' ' || profile || ' ' || corpora IN ({shown})
+ORDER BY substr(claim, 2)::INTEGER, part"""
+
+
 def fill(template: str, **values: str | int | Sequence[str]) -> str:
     """The query with its values written in as SQL literals, ready to be run or shown.
 
@@ -313,3 +326,13 @@ def _literal(value: str | int | Sequence[str]) -> str:
 def table(sql: str) -> pl.DataFrame:
     """The rows of a query on the newest published signatures."""
     return core.query(sql)
+
+
+def kept(sql: str) -> pl.DataFrame:
+    """The same for a query that takes its time: run once for every state of the tables."""
+    return _kept(sql, str(Store().tables.newest()))
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _kept(sql: str, generation: str) -> pl.DataFrame:
+    return table(sql)

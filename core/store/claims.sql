@@ -429,7 +429,7 @@ WITH checks AS (SELECT * FROM claim_checks), chosen AS (
         count(*) FILTER (k.verdict = 'fails') AS failing,
         count(*) FILTER (p.threshold IS NOT NULL AND coalesce(k.verdict, '') <> 'holds') AS still_open,
         count(*) FILTER (k.part IS NULL) AS missing,
-        count(*) FILTER (k.part IS NOT NULL AND k.low IS NULL AND p.threshold IS NOT NULL) AS bare
+        count(*) FILTER (k.seeds = 1 AND k.low IS NULL AND p.threshold IS NOT NULL) AS bare
     FROM claim_statements s
     CROSS JOIN profile_shapes f
     JOIN claim_parts p ON p.claim = s.claim
@@ -441,7 +441,7 @@ WITH checks AS (SELECT * FROM claim_checks), chosen AS (
 SELECT
     s.claim, s.statement, s.paper, coalesce(j.statistic, p.statistic) AS statistic,
     j.ours, j.low, j.high, j.profile,
-    replace(j.corpora, 'sotu', 'sotu (for WSJ)') AS corpora, j.seeds,
+    j.corpora, CASE WHEN j.corpora LIKE '%sotu' THEN 'sotu for WSJ' END AS stand_in, j.seeds,
     CASE WHEN j.failing > 0 THEN 'fails' WHEN j.still_open > 0 THEN 'undecided' ELSE 'holds' END
         AS verdict,
     CASE
@@ -463,7 +463,8 @@ COMMENT ON COLUMN claims_by_profile.ours IS 'Its number here, the mean of the se
 COMMENT ON COLUMN claims_by_profile.low IS 'Lower end of its 95 % interval, over seeds or, of one seed, by bootstrap over segments.';
 COMMENT ON COLUMN claims_by_profile.high IS 'Upper end of that interval.';
 COMMENT ON COLUMN claims_by_profile.profile IS 'The one profile that the row is of.';
-COMMENT ON COLUMN claims_by_profile.corpora IS 'Corpus, or source and target; a stand-in is named.';
+COMMENT ON COLUMN claims_by_profile.corpora IS 'Corpus, or source and target.';
+COMMENT ON COLUMN claims_by_profile.stand_in IS 'What stands in for which of the paper''s corpora.';
 COMMENT ON COLUMN claims_by_profile.seeds IS 'Seeds behind it.';
 COMMENT ON COLUMN claims_by_profile.verdict IS 'holds, fails or undecided; see docs/claims.md.';
 COMMENT ON COLUMN claims_by_profile.note IS 'What is missing, if anything.';
@@ -484,7 +485,8 @@ COMMENT ON COLUMN claims.ours IS 'Its number here, the mean of the seeds; NULL w
 COMMENT ON COLUMN claims.low IS 'Lower end of its 95 % interval, over seeds or, of one seed, by bootstrap over segments.';
 COMMENT ON COLUMN claims.high IS 'Upper end of that interval.';
 COMMENT ON COLUMN claims.profile IS 'The one profile that the row is of.';
-COMMENT ON COLUMN claims.corpora IS 'Corpus, or source and target; a stand-in is named.';
+COMMENT ON COLUMN claims.corpora IS 'Corpus, or source and target.';
+COMMENT ON COLUMN claims.stand_in IS 'What stands in for which of the paper''s corpora.';
 COMMENT ON COLUMN claims.seeds IS 'Seeds behind it.';
 COMMENT ON COLUMN claims.verdict IS 'holds, fails or undecided; see docs/claims.md.';
 COMMENT ON COLUMN claims.note IS 'What is missing, if anything.';

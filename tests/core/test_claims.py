@@ -284,7 +284,7 @@ def test_retraining(store: Store, share: float, verdict: str) -> None:
     fill(store, [*plan.signatures.values(), *single], recall, lambda m: score_of[m.key])
     row = claim(store, "C8")
     assert row["verdict"] == verdict and row["ours"] == pytest.approx(share, abs=1e-4)
-    assert row["corpora"] == "shakespeare → sotu (for WSJ)"
+    assert (row["corpora"], row["stand_in"]) == ("shakespeare → sotu", "sotu for WSJ")
     parts = store.query("SELECT ours FROM claim_checks WHERE claim = 'C8' ORDER BY part")["ours"]
     assert parts.to_list()[1::2] == pytest.approx([6.791, 3.443], abs=1e-4)
     assert claim(store, "C9")["verdict"] == verdict
