@@ -20,6 +20,7 @@ from core import machine
 from core.errors import BadInput
 from core.jobs import queue
 from core.jobs.estimate import calibrate, step_seconds
+from core.library import artifact
 from core.specs import Spec
 from core.store import Store
 from core.store.files import Busy, exclusive, readable_os
@@ -123,26 +124,19 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
     device = machine.settle()
     facts["device"] = machine.device_name(device)
     calibrate(store, device)
-    steps = [step for step in job.spec.steps() if not store.has_result(step)]
+    steps = store.missing(job.spec)
     report = Reporter(
         place / "progress.json", steps, [step_seconds(step, store) for step in steps], facts
     )
     for number, step in enumerate(steps):
         report.begin(number)
         log.info("%s", step.title)
-        inputs = {key: _artifact(store, key) for key in step.needs()}
+        inputs = {key: artifact(key, store) for key in step.needs()}
         saved = FileCheckpoint(place / f"{step.key}.checkpoint")
         result = run(step, inputs, report, saved)
         store.take_in(result.tables, result.artifacts)
         saved.path.unlink(missing_ok=True)
         facts["deaths"] = 0
-
-
-def _artifact(store: Store, key: str) -> bytes:
-    data = store.artifacts.get(key)
-    if data is None:
-        raise BadInput("Something this needs is gone from the cache; ask for it again.")
-    return data
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ SYMBOLS_OF_CORPUS = 4e6  # where a budget says "all"
 def estimate(spec: Spec, store: Store | None = None) -> float:
     """Seconds for all that this spec needs and that is not there yet; 0 if it is there itself."""
     store = store or Store()
-    missing = [step for step in spec.steps() if not store.has_result(step)]
+    missing = store.missing(spec)
     if not missing:
         return 0.0
     return START_SECONDS + sum(step_seconds(step, store) for step in missing)

@@ -21,6 +21,11 @@ class Plan:
     perplexities: dict[str, MixtureSpec] = field(default_factory=dict)
 
     @property
+    def labels(self) -> list[tuple[str, Spec]]:
+        """Every label with its spec."""
+        return [*self.signatures.items(), *self.perplexities.items()]
+
+    @property
     def specs(self) -> list[Spec]:
         """Everything to ask for, each a job of its own."""
         return [*self.signatures.values(), *self.perplexities.values()]
