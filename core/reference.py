@@ -218,8 +218,8 @@ def shipped(keys: Iterable[str], store: Store | None = None) -> frozenset[str]:
     return frozenset((store or Store()).query(sql, [[*keys]])["key"])
 
 
-def forget(spec: Spec, store: Store | None = None) -> None:
-    """Removes the shipped results that a spec consists of, so that asking for it computes them."""
+def forget(specs: Iterable[Spec], store: Store | None = None) -> None:
+    """Removes the shipped results that specs consist of, so that asking for them computes all."""
     store = store or Store()
-    if keys := shipped([step.key for step in spec.steps()], store):
+    if keys := shipped({step.key for spec in specs for step in spec.steps()}, store):
         store.tables.forget(sorted(keys))

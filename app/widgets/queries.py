@@ -27,6 +27,12 @@ FROM signatures s
 JOIN models m ON m.key = s.model
 LEFT JOIN corpora measured ON measured.key = s.corpus"""
 
+# Where a result is not simply computed here, by this version; `row` is its row.
+STANDING = """CASE
+           WHEN {row}.key IN (SELECT key FROM earlier) THEN 'of an earlier version'
+           WHEN {row}.key IN (SELECT key FROM shipped) THEN 'shipped'
+       END AS standing"""
+
 MATRIX = """
 SELECT lag, symbol, n, accuracy, low, high, "precision", majority, "current", untrained
 FROM signature_matrix({key})
@@ -78,7 +84,8 @@ CAPTION = """
 SELECT s.key, s.layer, s.state, s.decoder, s.width, s.keeps, s.profile, s.seed, s.test_states,
        s.seconds, s.device, s.threads, s.machine, s.created, m.seconds AS model_seconds,
        m.cell, m.layers, m.hidden, m.parameters, m.dev_perplexity, m.test_perplexity,
-       c.name AS corpus, c.segments, c.segment
+       c.name AS corpus, c.segments, c.segment,
+       s.key IN (SELECT key FROM shipped) AS shipped
 FROM signatures s
 JOIN models m ON m.key = s.model
 JOIN corpora c ON c.key = s.corpus
@@ -100,7 +107,8 @@ ORDER BY added"""
 
 MODELS = f"""
 SELECT m.key, {MODEL} AS model, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed,
-       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created
+       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created,
+       {STANDING.format(row="m")}
 FROM models m LEFT JOIN corpora c ON c.key = m.corpus
 WHERE m.trained IS NOT FALSE
 ORDER BY m.created DESC"""
@@ -108,7 +116,7 @@ ORDER BY m.created DESC"""
 SIGNATURES = f"""
 SELECT s.key, {SIGNATURE} AS signature, m.cell, m.layers, m.hidden, s.layer, s.state,
        measured.name AS corpus, s.decoder, s.profile, s.seed, m.test_perplexity, s.seconds,
-       s.created, s.spec{NAMED}
+       s.created, {STANDING.format(row="s")}, s.spec{NAMED}
 WHERE m.trained IS NOT FALSE
 ORDER BY s.created DESC"""
 

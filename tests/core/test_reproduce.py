@@ -127,7 +127,7 @@ def test_computed_again_it_is_the_same(
     reference.settle(store)
     add_corpus(text, "tiny", store=store)
     part = next(p for p in reproduce.parts("smoke", ["signature"]) if p.label == "GRU")
-    reference.forget(part.spec, store)
+    reference.forget([part.spec], store)
     assert not store.has_result(part.spec)
     assert store.query("SELECT * FROM recall WHERE signature = ?", [part.spec.key]).is_empty()
     outcome = reproduce.compute([part], store)
