@@ -42,13 +42,19 @@ from core.store.files import Busy, StoreError, exclusive, readable_os
 
 log = logging.getLogger(__name__)
 
-KEYED = ("corpora", "models", "signatures", "perplexities")
+KEYED = ("corpora", "models", "signatures", "perplexities", "atlases", "prunings")
 # Rows without a key of their own belong to the columns named here and come in all together.
 OWNED = {
     "training_curve": ("model",),
     "predictions": ("model", "corpus"),
     "recall": ("signature",),
     "confusion": ("signature",),
+    "bases": ("atlas", "first"),
+    "basis_recall": ("atlas", "kernel", "first"),
+    "basis_order": ("atlas",),
+    "basis_claims": ("atlas",),
+    "pruning_order": ("pruning",),
+    "pruning_curve": ("pruning",),
 }
 REPLACED = ("jobs",)
 
@@ -329,7 +335,7 @@ def _insert(table: str) -> str:
         return f"INSERT OR IGNORE INTO {table} BY NAME SELECT * FROM incoming"
     if table in REPLACED:
         return f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
-    same = " AND ".join(f"old.{column} = incoming.{column}" for column in OWNED[table])
+    same = " AND ".join(f"old.{own} IS NOT DISTINCT FROM incoming.{own}" for own in OWNED[table])
     return (
         f"INSERT INTO {table} BY NAME SELECT * FROM incoming "
         f"WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})"

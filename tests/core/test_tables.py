@@ -229,7 +229,7 @@ def test_tables_and_macros_explain_themselves(store: Store) -> None:
         "SELECT comment FROM duckdb_functions() "
         "WHERE function_type = 'table_macro' AND NOT internal"
     )["comment"].to_list()
-    assert len(comments) == 14
+    assert len(comments) == 22
     assert all(comment and comment in text for comment in comments)
 
 
