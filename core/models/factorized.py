@@ -23,8 +23,9 @@ from core.batches import bucketed, padded
 from core.checkpoints import Checkpoint, pack, unpack
 from core.corpora import Corpus
 from core.models.char_lm import CharLM, Predict, Progress, fit, score_batches
-from core.models.windows import BASES, Windows
-from core.specs import FactorizedSpec
+from core.models.rankone import RankOne, controls
+from core.models.windows import BASES, Windows, number
+from core.specs import FactorizedSpec, KernelSpec, Spec
 
 LEFT = 0.01  # standard deviation of u at the start: bases begin as next to nothing
 
@@ -33,10 +34,12 @@ class FactorizedLM(CharLM):
     """A one-layer CharLM whose kernel is W₀ (the layer's own weights) and a sum of bases.
 
     left: [bases, kernels · n], uᵢ as rows. right: [bases, 2n], vᵢ as rows.
+    numbers: int64 [bases], the bigram of each, all of them unless the model is pruned.
     means: [2, 1156], λ averaged over the training windows of each corpus of the mix.
     counts: int64 [2, 1156], the bigrams of that text.
     """
 
+    numbers: Tensor
     means: Tensor
     counts: Tensor
 
@@ -45,11 +48,13 @@ class FactorizedLM(CharLM):
         bound = hidden**-0.5
         self.left = nn.Parameter(torch.randn(bases, self.cell.kernels * hidden) * LEFT)
         self.right = nn.Parameter(torch.empty(bases, 2 * hidden).uniform_(-bound, bound))
+        self.register_buffer("numbers", torch.arange(bases))
         self.register_buffer("means", torch.zeros(2, BASES))
         self.register_buffer("counts", torch.zeros(2, BASES, dtype=torch.int64))
 
     def kernel(self, factors: Tensor) -> dict[str, Tensor]:
         """The layer's two weight matrices at λ = factors [1156]; λ is zero for most bases."""
+        factors = factors[self.numbers]
         used = factors.nonzero().squeeze(1)
         left = (self.left[used] * factors[used, None]).T
         right = self.right[used]
@@ -76,6 +81,29 @@ class FactorizedLM(CharLM):
             plain.layers[0].load_state_dict(self.kernel(factors), strict=False)
         return plain.to(self.left.device).eval().requires_grad_(False)
 
+    @torch.no_grad()
+    def alone(self, kernel: RankOne) -> CharLM:
+        """The plain network whose kernel is one rank-one matrix; biases and the rest stay."""
+        plain = self.at(torch.zeros_like(self.means[0]))
+        whole = torch.outer(kernel.left[0], kernel.right[0])
+        hidden = whole.shape[1] // 2
+        weights = {"weight_ih_l0": whole[:, :hidden], "weight_hh_l0": whole[:, hidden:]}
+        plain.layers[0].load_state_dict(weights, strict=False)
+        return plain
+
+    @property
+    def bases(self) -> RankOne:
+        return RankOne(self.left, self.right)
+
+    @torch.no_grad()
+    def pruned(self, kept: np.ndarray) -> FactorizedLM:
+        """The same model with these of its bases alone."""
+        rows = torch.from_numpy(np.sort(kept)).to(self.left.device)
+        smaller = FactorizedLM(self.cell.name, self.projection.in_features, len(rows))
+        cut = {name: getattr(self, name)[rows] for name in ("left", "right", "numbers")}
+        smaller.load_state_dict(self.state_dict() | cut)
+        return smaller.to(self.left.device).eval().requires_grad_(False)
+
 
 def build(spec: FactorizedSpec) -> FactorizedLM:
     """The network of a spec at its initial weights; the same for the same seed."""
@@ -85,10 +113,26 @@ def build(spec: FactorizedSpec) -> FactorizedLM:
 
 
 def load(spec: FactorizedSpec, weights: bytes) -> FactorizedLM:
-    """The frozen network from the bytes that `train` returned."""
-    model = build(spec)
-    model.load_state_dict(unpack(weights)[0])
+    """The frozen network, pruned or not, from the bytes that `train` or `save` returned."""
+    tensors = unpack(weights)[0]
+    model = FactorizedLM(spec.cell, spec.hidden, len(tensors["left"]))
+    model.load_state_dict(tensors)
     return model.eval().requires_grad_(False)
+
+
+def part(model: FactorizedLM, spec: KernelSpec) -> CharLM:
+    """The plain network that a KernelSpec describes."""
+    factors = torch.zeros_like(model.means[0])
+    if spec.part in ("full", "without"):
+        factors = model.means.mean(0)
+    if spec.bigram is None:
+        return model.at(factors)
+    basis = number(spec.bigram)
+    if spec.part in ("basis", "control"):
+        kernel = model.bases.part(slice(basis, basis + 1)).times(spec.strength)
+        return model.alone(kernel if spec.part == "basis" else controls(kernel, [basis]))
+    factors[basis] = 0 if spec.part == "without" else spec.strength
+    return model.at(factors)
 
 
 def by_window(
@@ -187,3 +231,8 @@ def train(
     """Trains the factorized model of a spec; arguments and results as of `char_lm.train`."""
     best, facts = fit(Mix(spec, corpora, device), progress, checkpoint, device)
     return pack(best, {"spec": spec.model_dump(mode="json")}), facts
+
+
+def save(spec: Spec, model: CharLM) -> bytes:
+    """The weights of a model that was made of a trained one."""
+    return pack(model.state_dict(), {"spec": spec.model_dump(mode="json")})

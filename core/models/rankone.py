@@ -39,14 +39,28 @@ class RankOne:
         return self.left.norm(dim=1) * self.right.norm(dim=1)
 
 
+def controls(kernels: RankOne, seeds: list[int]) -> RankOne:
+    """For each kernel a random one of equal norm, its directions uniform; one seed for each."""
+    drawn = []
+    for seed in seeds:
+        draws = torch.Generator().manual_seed(seed)
+        both = [
+            torch.randn(part.shape[1], generator=draws) for part in (kernels.left, kernels.right)
+        ]
+        drawn.append([direction / direction.norm() for direction in both])
+    left, right = (torch.stack(list(side)).to(kernels.left) for side in zip(*drawn, strict=True))
+    return RankOne(left, right).times(kernels.norms)
+
+
 @torch.no_grad()
-def unroll(model: CharLM, parts: RankOne, read: Tensor, shared: bool) -> Tensor:
-    """The state of every step of a one-layer LSTM or GRU with each rank-one part in its kernel.
+def unroll(model: CharLM, parts: RankOne, read: Tensor, shared: bool, state: str) -> Tensor:
+    """A state of every step of a one-layer LSTM or GRU with each rank-one part in its kernel.
 
     model: its embedding and biases are used as they are; shared: whether its kernel is, too, else
-    the rank-one part is the whole kernel. read: int64 [time, batch].
-    Returns [time, states, k, batch, n]; the states are (c_t, h_t) of an LSTM, (h_t,) of a GRU.
+    the rank-one part is the whole kernel. read: int64 [time, batch]. state: c or h.
+    Returns [time, k, batch, n].
     """
+    wanted = model.cell.states.index(state)
     step = {"lstm": _lstm, "gru": _gru}[model.cell.name]
     weights = dict(model.layers[0].named_parameters())
     hidden = parts.right.shape[1] // 2
@@ -57,7 +71,7 @@ def unroll(model: CharLM, parts: RankOne, read: Tensor, shared: bool) -> Tensor:
     left, back = parts.left[:, None], parts.right[:, hidden:, None]
     size = (len(parts), read.shape[1], hidden)
     states = torch.zeros(2 if step is _lstm else 1, *size, device=read.device)
-    out = torch.empty(len(read), *states.shape, device=read.device)
+    out = torch.empty(len(read), *size, device=read.device)
     for t, symbols in enumerate(read):
         h = states[-1]
         # What the input and the state before contribute to the gates: [k, batch, kernels · n].
@@ -69,7 +83,7 @@ def unroll(model: CharLM, parts: RankOne, read: Tensor, shared: bool) -> Tensor:
             from_state = weights["bias_hh_l0"]
         from_state = torch.addcmul(from_state, h @ back, left)
         states = step(from_input, from_state, states)
-        out[t] = states
+        out[t] = states[wanted]
     return out
 
 

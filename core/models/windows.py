@@ -18,6 +18,12 @@ from core.text import BOS, SYMBOLS
 BASES = len(SYMBOLS) ** 2
 
 
+def number(bigram: tuple[str, str]) -> int:
+    """The number of a bigram among the 1,156: 34 · first symbol + second symbol."""
+    first, second = bigram
+    return SYMBOLS.index(first) * len(SYMBOLS) + SYMBOLS.index(second)
+
+
 def bigram_counts(segments: Segments, start: int = 0, stop: int | None = None) -> np.ndarray:
     """How often each bigram (number 34 · first + second) occurs in segments start to stop - 1.
 
@@ -56,6 +62,11 @@ class Windows:
     def domain(self) -> np.ndarray:
         """λ of the whole train split of the corpus."""
         return scaled(bigram_counts(self.corpus.train), self.spec.scale)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """λ on average over the windows."""
+        return np.asarray(np.mean([self.factors(window) for window in range(len(self))], axis=0))
 
     def factors(self, window: int) -> np.ndarray:
         """λ under which the segments of a window are read: float32 [1156]."""

@@ -160,7 +160,6 @@ def test_rank_one_recurrences_are_the_full_ones(corpora: tuple[Corpus, Corpus], 
     )  # fmt: skip
     read, _ = padded(corpora[0].train, np.arange(6))
     for shared in (False, True):
-        states = rankone.unroll(plain, parts, read, shared)
         for k in range(3):
             full = CharLM(cell, 1, 12).requires_grad_(False)
             full.load_state_dict(plain.state_dict())
@@ -168,8 +167,9 @@ def test_rank_one_recurrences_are_the_full_ones(corpora: tuple[Corpus, Corpus], 
                 weight = getattr(full.layers[0], name)
                 rank_one = torch.outer(parts.left[k], parts.right[k, 12 * half : 12 * half + 12])
                 weight.copy_(rank_one + (weight if shared else 0))
-            for place, state in enumerate(full.cell.states):
-                assert torch.allclose(states[:, place, k], full.states(read, 1)[state], atol=1e-5)
+            for state in full.cell.states:
+                got = rankone.unroll(plain, parts, read, shared, state)[:, k]
+                assert torch.allclose(got, full.states(read, 1)[state], atol=1e-5)
 
 
 def test_training_learns_and_the_plain_network_is_one_of_them(
