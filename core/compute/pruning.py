@@ -21,6 +21,7 @@ from core.models import factorized
 from core.models.factorized import FactorizedLM
 from core.models.windows import BASES, Windows, bigram_counts
 from core.specs import PruningSpec
+from core.text import SYMBOLS
 
 
 @run.register
