@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import BadInput
-from core.specs import DecoderBudget, TrainingBudget
+from core.specs import AtlasBudget, DecoderBudget, TrainingBudget
 
 # The paper sweeps keep probabilities from 0.5 to 1 in steps of 0.1 (section 4).
 KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -22,7 +22,7 @@ class Profile:
     retraining: of a model that starts from another's weights (section 6); sizes: hidden sizes of
     the size sweep (Fig. 2); deep: (layers, hidden) of the depth figure (Fig. 3); max_lag: Δ;
     swept: the largest hidden size whose decoders sweep the keep probabilities, larger ones take
-    the last of them.
+    the last of them. atlas: of the bases of a factorized kernel; factorized: its hidden size.
     """
 
     name: str
@@ -34,6 +34,8 @@ class Profile:
     deep: tuple[int, int]
     max_lag: int
     swept: int
+    atlas: AtlasBudget
+    factorized: int
 
     def decoders_for(self, hidden: int) -> DecoderBudget:
         """The decoder budget for a network of that hidden size."""
@@ -92,6 +94,15 @@ PROFILES = {
             deep=(2, 16),
             max_lag=6,
             swept=4096,
+            atlas=AtlasBudget(
+                states=1_500,
+                dev_states=500,
+                test_states=1_500,
+                left_out=300,
+                curve=(0, 34, 340, 1156),
+                evaluate=1_000,
+            ),
+            factorized=16,
         ),
         Profile(
             name="laptop",
@@ -113,6 +124,15 @@ PROFILES = {
             deep=(4, 160),
             max_lag=10,
             swept=80,
+            atlas=AtlasBudget(
+                states=15_000,
+                dev_states=3_000,
+                test_states=15_000,
+                left_out=10_000,
+                curve=(0, 16, 64, 128, 256, 384, 512, 640, 768, 896, 1024, 1156),
+                evaluate=40_000,
+            ),
+            factorized=160,
         ),
         Profile(
             name="paper",
@@ -134,6 +154,15 @@ PROFILES = {
             deep=(4, 320),
             max_lag=15,
             swept=4096,
+            atlas=AtlasBudget(
+                states=100_000,
+                dev_states=20_000,
+                test_states=100_000,
+                left_out=50_000,
+                curve=(0, 16, 32, 64, 128, 192, 256, 384, 512, 640, 768, 896, 1024, 1156),
+                evaluate=200_000,
+            ),
+            factorized=160,
         ),
     )
 }

@@ -8,12 +8,29 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from core.specs.base import VERSIONS, CorpusSpec, Frozen, Spec
-from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, TrainingBudget
+from core.specs.base import VERSIONS, CorpusSpec, Frozen, Spec, TrainingBudget
+from core.specs.factorized import (
+    AtlasBudget,
+    AtlasSpec,
+    FactorizedSpec,
+    KernelSpec,
+    PrunedSpec,
+    PruningSpec,
+)
+from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec
 from core.specs.signature import Decoder, DecoderBudget, SignatureSpec, State
 
 AnySpec = Annotated[
-    ModelSpec | NgramSpec | MixtureSpec | SignatureSpec, Field(discriminator="kind")
+    ModelSpec
+    | NgramSpec
+    | FactorizedSpec
+    | KernelSpec
+    | PrunedSpec
+    | AtlasSpec
+    | PruningSpec
+    | MixtureSpec
+    | SignatureSpec,
+    Field(discriminator="kind"),
 ]
 SPECS: TypeAdapter[AnySpec] = TypeAdapter(AnySpec)  # reads any of them back from JSON
 
@@ -21,14 +38,20 @@ __all__ = [
     "SPECS",
     "VERSIONS",
     "AnySpec",
+    "AtlasBudget",
+    "AtlasSpec",
     "CorpusSpec",
     "Decoder",
     "DecoderBudget",
+    "FactorizedSpec",
     "Frozen",
+    "KernelSpec",
     "LanguageModelSpec",
     "MixtureSpec",
     "ModelSpec",
     "NgramSpec",
+    "PrunedSpec",
+    "PruningSpec",
     "SignatureSpec",
     "Spec",
     "State",

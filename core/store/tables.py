@@ -42,7 +42,7 @@ from core.store.files import Busy, StoreError, exclusive, readable_os
 
 log = logging.getLogger(__name__)
 
-KEYED = ("corpora", "models", "signatures", "perplexities", "shipped")
+KEYED = ("corpora", "models", "signatures", "perplexities", "atlases", "prunings", "shipped")
 # Rows without a key of their own belong to the columns named here and come in all together.
 OWNED = {
     "training_curve": ("model",),
@@ -50,6 +50,12 @@ OWNED = {
     "recall": ("signature",),
     "draws": ("signature",),
     "confusion": ("signature",),
+    "bases": ("atlas", "first"),
+    "basis_recall": ("atlas", "kernel", "first"),
+    "basis_order": ("atlas",),
+    "basis_claims": ("atlas",),
+    "pruning_order": ("pruning",),
+    "pruning_curve": ("pruning",),
 }
 REPLACED = ("jobs",)
 WHOLE = ("earlier",)  # the rows taken in are all that there are from then on
@@ -350,7 +356,7 @@ def _insert(table: str) -> str:
         return f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
     if table in WHOLE:
         return f"DELETE FROM {table}; INSERT INTO {table} BY NAME SELECT * FROM incoming"
-    same = " AND ".join(f"old.{column} = incoming.{column}" for column in OWNED[table])
+    same = " AND ".join(f"old.{own} IS NOT DISTINCT FROM incoming.{own}" for own in OWNED[table])
     return (
         f"INSERT INTO {table} BY NAME SELECT * FROM incoming "
         f"WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})"

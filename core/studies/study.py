@@ -7,28 +7,30 @@ from dataclasses import dataclass, field
 
 from core.corpora import NAMES
 from core.profiles import find
-from core.specs import CorpusSpec, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.specs import CorpusSpec, LanguageModelSpec, MixtureSpec, SignatureSpec, Spec
 
 
 @dataclass(frozen=True)
 class Plan:
     """What has to be computed, and under which label it is shown; a declaration, not a pipeline.
 
-    signatures, perplexities: label -> spec, in the order of the figure.
+    signatures, perplexities: label -> spec, in the order of the figure. others: what else there
+    is to compute, before these.
     """
 
     signatures: dict[str, SignatureSpec]
     perplexities: dict[str, MixtureSpec] = field(default_factory=dict)
+    others: dict[str, Spec] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[tuple[str, Spec]]:
         """Every label with its spec."""
-        return [*self.signatures.items(), *self.perplexities.items()]
+        return [*self.others.items(), *self.signatures.items(), *self.perplexities.items()]
 
     @property
     def specs(self) -> list[Spec]:
         """Everything to ask for, each a job of its own."""
-        return [*self.signatures.values(), *self.perplexities.values()]
+        return [*self.others.values(), *self.signatures.values(), *self.perplexities.values()]
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def chosen(corpus: CorpusSpec | None) -> CorpusSpec:
     return corpus
 
 
-def perplexity(profile: str, corpus: CorpusSpec, *members: ModelSpec | NgramSpec) -> MixtureSpec:
+def perplexity(profile: str, corpus: CorpusSpec, *members: LanguageModelSpec) -> MixtureSpec:
     """The perplexity of one model, or of several interpolated, by the profile's budget."""
     evaluate = find(profile).training.evaluate
     return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)
