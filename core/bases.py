@@ -15,6 +15,7 @@ from core.text import SYMBOLS
 
 CLUSTERS = 12
 SHUFFLES = 10_000  # of a permutation test
+RESAMPLED = 500  # bootstrap replicates over bases
 SIZE = len(SYMBOLS)
 
 
@@ -138,6 +139,8 @@ class Claim:
     value: float
     reference: float | None = None
     effect: float | None = None
+    low: float | None = None
+    high: float | None = None
     p: float | None = None
     n: int | None = None
 
@@ -161,9 +164,10 @@ def claims(
     majority = float((n.max(1) / n.sum(1))[1:].mean())
     w0, whole = (float(total_recall(part, n)) for part in (base, full))
     recall, chance = (total_recall(part[trained], n) for part in (bases, controls))
-    mine, random = (_mean_distance(part[trained], n) for part in (bases, controls))
+    apart, apart_by_chance = (distances(part[trained], n) for part in (bases, controls))
+    mine, random = float(_mean_distance(apart)), float(_mean_distance(apart_by_chance))
     above = recall > chance
-    own, test = _own_test(bases[trained], n, trained, seed)
+    own, spread, test = _own_test(bases[trained], n, trained, seed)
     pairs = len(trained) * (len(trained) - 1) // 2
     return [
         Claim(
@@ -181,20 +185,20 @@ def claims(
             "bases differ",
             "Mean distance of two bases' signatures; reference: of two random kernels of the same "
             "norms; effect: their ratio.",
-            mine, random, mine / random if random else None, n=pairs,
+            mine, random, mine / random if random else None, *_ratio_interval(apart, apart_by_chance, seed), n=pairs,
         ),
         Claim(
             "a basis recalls more than chance",
             "Share of bases whose total recall is above that of a random kernel of equal norm; "
             "effect: mean difference; p: sign test.",
             float(above.mean()), 0.5, float((recall - chance).mean()),
-            _sign_test(int(above.sum()), len(trained)), len(trained),
+            p=_sign_test(int(above.sum()), len(trained)), n=len(trained),
         ),
         Claim(
             "a basis recalls its own symbols",
             "Chance that a basis recalls the symbols of its bigram better than another basis "
             "does; effect: that chance less one half; p: permutation of bigrams among bases.",
-            own, 0.5, own - 0.5, test, len(trained),
+            own, 0.5, own - 0.5, own - 0.5 - spread, own - 0.5 + spread, test, len(trained),
         ),
         Claim(
             "training shows in recall",
@@ -205,22 +209,41 @@ def claims(
     ]  # fmt: skip
 
 
-def _mean_distance(correct: np.ndarray, n: np.ndarray) -> float:
-    count = len(correct)
-    return float(distances(correct, n).sum() / max(count * (count - 1), 1))
+def _mean_distance(matrix: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean distance of two different bases, or of two drawn with weights [..., bases]."""
+    drawn = np.ones(len(matrix)) if weights is None else weights
+    pairs = drawn.sum(-1) ** 2 - (drawn**2).sum(-1)
+    return np.asarray(((drawn @ matrix) * drawn).sum(-1) / np.maximum(pairs, 1))
+
+
+def _ratio_interval(
+    mine: np.ndarray, random: np.ndarray, seed: int
+) -> tuple[float | None, float | None]:
+    """95 % interval of the ratio of the two mean distances, by bootstrap over bases."""
+    count = len(mine)
+    if count < 3 or not random.any():
+        return None, None
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLED)
+    ratios = _mean_distance(mine, draws) / _mean_distance(random, draws)
+    return float(np.quantile(ratios, 0.025)), float(np.quantile(ratios, 0.975))
 
 
 def _own_test(
     bases: np.ndarray, n: np.ndarray, numbers: np.ndarray, seed: int
-) -> tuple[float, float]:
-    """(mean percentile of bases at their own symbols, one-sided p by permutation of bigrams)."""
+) -> tuple[float, float, float]:
+    """Mean percentile of bases at their own symbols: itself, half its 95 % interval, and p.
+
+    The interval is over bases; p is one-sided, by permutation of bigrams.
+    """
     ranks = percentiles(own_recall(symbol_recall(bases, n))[:, numbers])
     there = ~np.isnan(ranks[0])  # bigrams with a symbol in the test text
     ranks = ranks[np.ix_(there, there)]
-    found = float(np.diag(ranks).mean())
+    own = np.diag(ranks)
+    found = float(own.mean())
+    spread = 1.96 * float(own.std(ddof=1)) / len(own) ** 0.5 if len(own) > 1 else 1.0
     draws, rows = np.random.default_rng(seed), np.arange(len(ranks))
     shuffled = [ranks[rows, draws.permutation(rows)].mean() for _ in range(SHUFFLES)]
-    return found, float((1 + (np.array(shuffled) >= found).sum()) / (1 + SHUFFLES))
+    return found, spread, float((1 + (np.array(shuffled) >= found).sum()) / (1 + SHUFFLES))
 
 
 def _sign_test(hits: int, n: int) -> float:

@@ -120,6 +120,7 @@ def _(
         scored.append([score(corpus, split, rows) for split, rows in drawn.items()])
     on_dev, on_test = (np.stack(logs) for logs in zip(*scored, strict=True))
     weights = mixture.fit(on_dev)
+    test = corpus.test.take(drawn["test"])
     row = {
         "key": spec.key,
         "title": " + ".join(member.title for member in spec.members),
@@ -132,7 +133,7 @@ def _(
         "profile": spec.profile,
         "seconds": time.monotonic() - started,
         "spec": spec.model_dump_json(),
-        "draws": redrawn(corpus.test.take(drawn["test"]), mixture.mixed(on_test, weights), spec.seed),
+        "draws": redrawn(test, mixture.mixed(on_test, weights), spec.seed),
         **where(device),
     }
     return Result({"perplexities": pl.DataFrame([row], schema_overrides={"draws": DRAWN})})

@@ -263,7 +263,7 @@ COMMENT ON COLUMN basis_order.own_rank IS 'Share of the other bases that recall 
 
 CREATE TABLE IF NOT EXISTS basis_claims (
     atlas VARCHAR NOT NULL, claim VARCHAR NOT NULL, meaning VARCHAR, value DOUBLE,
-    reference DOUBLE, effect DOUBLE, p DOUBLE, n BIGINT
+    reference DOUBLE, effect DOUBLE, low DOUBLE, high DOUBLE, p DOUBLE, n BIGINT
 );
 COMMENT ON TABLE basis_claims IS 'What the paper says of the bases, as numbers of a whole atlas.';
 COMMENT ON COLUMN basis_claims.atlas IS 'Key of the whole atlas.';
@@ -272,6 +272,8 @@ COMMENT ON COLUMN basis_claims.meaning IS 'What was measured, in one sentence.';
 COMMENT ON COLUMN basis_claims.value IS 'The number.';
 COMMENT ON COLUMN basis_claims.reference IS 'What it is held against, such as the control''s.';
 COMMENT ON COLUMN basis_claims.effect IS 'Effect size, where there is a test.';
+COMMENT ON COLUMN basis_claims.low IS 'Lower end of the 95 % interval of the effect, over bases.';
+COMMENT ON COLUMN basis_claims.high IS 'Upper end of that interval.';
 COMMENT ON COLUMN basis_claims.p IS 'Its p value.';
 COMMENT ON COLUMN basis_claims.n IS 'How many bases, or pairs of them, it rests on.';
 

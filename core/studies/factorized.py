@@ -37,7 +37,10 @@ def plan(choices: Choices) -> Plan:
         for seed in range(DRAWS if rule == "random" else 1):
             label = f"pruning by {rule}" + (f" {seed}" if rule == "random" else "")
             others[label] = pruning_spec(atlas, mix[1], rule, seed)
-    signatures = {"W₀": kernel_signature(model, "base")}
+    signatures = {
+        "W₀": kernel_signature(model, "base"),
+        "full kernel": kernel_signature(model, "full"),
+    }
     for name in NAMED_IN_PAPER:
         signatures[f"'{name}'"] = kernel_signature(model, "basis", bigram(name))
     return Plan(
