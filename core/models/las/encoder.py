@@ -41,26 +41,27 @@ class Encoder(nn.Module):
         of the reduction. lengths: int64 [batch], frames of each utterance, multiples of it, too.
         """
         outputs: list[Tensor] = []
-        x, rate = frames, 1
-        for layer, above in zip(self.layers, self.rates, strict=True):
-            x = stacked(x, above // rate)
-            x = layer(x, reversal(lengths // above, len(x)))
-            outputs.append(x)
-            rate = above
+        for number, layer in enumerate(self.layers):
+            x = outputs[-1] if outputs else frames
+            outputs.append(layer(*self._read(x, lengths, number)))
         return outputs
 
-    def states(self, frames: Tensor, lengths: Tensor) -> list[dict[str, Tensor]]:
-        """c_t and h_t of every layer: {"c", "h"}: [time / rate, batch, 2 · units], forward first.
+    def states(self, frames: Tensor, lengths: Tensor, layer: int) -> dict[str, Tensor]:
+        """c_t and h_t of one layer (1-based): each [time / rate, batch, 2 · units], forward first.
 
-        The same pass as `forward`, whose output is the "h" of each layer.
+        h_t is what `forward` gives for that layer.
         """
-        found: list[dict[str, Tensor]] = []
-        x, rate = frames, 1
-        for layer, above in zip(self.layers, self.rates, strict=True):
-            states = layer.states(stacked(x, above // rate), reversal(lengths // above, len(x) * rate // above))
-            found.append(states)
-            x, rate = states["h"], above
-        return found
+        x = frames
+        for number, below in enumerate(self.layers[: layer - 1]):
+            x = below(*self._read(x, lengths, number))
+        top: Blstm = self.layers[layer - 1]
+        return top.states(*self._read(x, lengths, layer - 1))
+
+    def _read(self, x: Tensor, lengths: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """What a layer (0-based) reads of the output below it, and how to turn that around."""
+        rate = self.rates[number]
+        x = stacked(x, rate // (self.rates[number - 1] if number else 1))
+        return x, reversal(lengths // rate, len(x))
 
 
 class Blstm(nn.Module):
