@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from core.corpora.utterances import HOP_MS, Utterances
-from core.models.las.batches import Minibatch, passes
+from core.models.las.batches import Minibatch, passes, places
 from core.models.las.network import BLANK, Las
-from core.text import SYMBOLS
 
 STUCK = 0.5  # attention that travels over a smaller share of an utterance does not follow it
 
@@ -115,30 +114,30 @@ def align(
     found = {n: np.full(len(utterances.symbols), np.nan, dtype=np.float32) for n in names}
     kept = moves = predicted = 0
     nats = 0.0
-    for rows, batch in passes(utterances, model.reduction):
-        memory, log_probs = model(batch.to(device))
-        counts = np.diff(utterances.symbol_offsets)[rows]
-        # Where each symbol stands among those of all utterances, and in this minibatch.
-        mine = np.arange(counts.max()) < counts[:, None]
-        place = (utterances.symbol_offsets[rows][:, None] + np.arange(counts.max()))[mine]
+    for rows, batch in passes(utterances, np.arange(len(utterances)), model.reduction):
+        batch = batch.to(device)
+        memory, log_probs = model(batch)
+        place, there = places(utterances, rows)
+        counts = there.sum(1)
         peak = peaks(memory.weights[:, :-1])
-        found["attention"][place] = _moment(peak[mine], model.reduction)
-        steps = -(-utterances.lengths[rows] // model.reduction)
-        kept += sum(map(monotone_steps, (p[:n] for p, n in zip(peak, counts, strict=True)), steps))
-        moves += int((counts - 1).sum())
-        log_p = model.speller.logits(memory).log_softmax(2).flatten(0, 1).cpu()
-        truth = batch.predict.flatten()
-        nats -= float(log_p[truth >= 0].gather(1, truth[truth >= 0][:, None]).sum())
-        predicted += int((truth >= 0).sum())
+        found["attention"][place[there]] = _moment(peak[there], model.reduction)
+        steps = (model.whole(batch.lengths) // model.reduction).tolist()
+        for row, count, length in zip(peak, counts, steps, strict=True):
+            kept += monotone_steps(row[:count], length)
+            moves += int(count) - 1
+        log_p = model.speller.logits(memory).log_softmax(2)
+        said = batch.predict >= 0
+        nats -= float(log_p[said].gather(1, batch.predict[said][:, None]).sum())
+        predicted += int(said.sum())
         if log_probs is not None:
-            found["ctc"][place] = _by_ctc(model, log_probs, batch, counts)[mine]
+            found["ctc"][place[there]] = _by_ctc(model, log_probs, batch, counts)[there]
     facts = {"monotone": kept / max(1, moves), "nats": nats, "predicted": predicted}
     return found, facts
 
 
 def _by_ctc(model: Las, log_probs: Tensor, batch: Minibatch, counts: np.ndarray) -> np.ndarray:
-    symbols = batch.predict[:, : counts.max()].clamp(min=0).numpy()
-    steps = (model.whole(batch.lengths) // model.ctc_rate).numpy()
+    symbols = batch.predict[:, :-1].clamp(min=0).cpu().numpy()
+    steps = (model.whole(batch.lengths) // model.ctc_rate).cpu().numpy()
     return _moment(place_by_ctc(log_probs.cpu().numpy(), steps, symbols, counts), model.ctc_rate)
 
 

@@ -47,19 +47,31 @@ def spelled(utterances: Utterances) -> Segments:
 
 
 def batches(
-    utterances: Utterances, batch: int, reduction: int, order: int | None = None
+    lengths: np.ndarray, batch: int, reduction: int, order: int | None = None
 ) -> list[np.ndarray]:
-    """Rows of utterances of similar length, about `batch` padded encoder steps in each.
+    """Numbers of utterances of similar length, about `batch` padded encoder steps in each.
 
-    order: None has the shortest first; an int seeds which utterances meet and when.
+    lengths: frames of each. order: None has the shortest first; an int seeds which utterances
+    meet and when.
     """
-    found = bucketed(-(-utterances.lengths // reduction), batch, order)
+    found = bucketed(-(-lengths // reduction), batch, order)
     return found[::-1] if order is None else found
 
 
 def passes(
-    utterances: Utterances, reduction: int, batch: int = 4096
+    utterances: Utterances, rows: np.ndarray, reduction: int, batch: int = 4096
 ) -> Iterator[tuple[np.ndarray, Minibatch]]:
-    """All utterances once, for a network that is not trained on them: their rows, and the batch."""
-    for rows in batches(utterances, batch, reduction):
-        yield rows, minibatch(utterances, rows, reduction)
+    """These utterances once, for a frozen network: some of the rows, and their minibatch."""
+    for some in batches(utterances.lengths[rows], batch, reduction):
+        yield rows[some], minibatch(utterances, rows[some], reduction)
+
+
+def places(utterances: Utterances, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each symbol of these utterances stands among those of all, and whether it is one.
+
+    int64 and bool, [rows, symbols of the longest].
+    """
+    counts = np.diff(utterances.symbol_offsets)[rows]
+    step = np.arange(counts.max())
+    there = step < counts[:, None]
+    return np.where(there, utterances.symbol_offsets[rows][:, None] + step, 0), there

@@ -95,7 +95,7 @@ def beam(model: Las, heard: Heard, length: int, width: int = BEAM) -> Spelling:
 def transcribe(model: Las, utterances: Utterances, device: str = "cpu") -> list[Spelling]:
     """What the model understands of each utterance, greedily."""
     found: dict[int, Spelling] = {}
-    for rows, batch in passes(utterances, model.reduction):
+    for rows, batch in passes(utterances, np.arange(len(utterances)), model.reduction):
         batch = batch.to(device)
         _, heard = model.listen(batch)
         found |= zip(rows.tolist(), greedy(model, heard, batch.lengths), strict=True)

@@ -54,7 +54,8 @@ class Encoder(nn.Module):
         x = frames
         for number, below in enumerate(self.layers[: layer - 1]):
             x = below(*self._read(x, lengths, number))
-        top: Blstm = self.layers[layer - 1]
+        top = self.layers[layer - 1]
+        assert isinstance(top, Blstm)
         return top.states(*self._read(x, lengths, layer - 1))
 
     def _read(self, x: Tensor, lengths: Tensor, number: int) -> tuple[Tensor, Tensor]:
@@ -114,6 +115,6 @@ class _Turn(torch.autograd.Function):
         return x.flatten(0, 1).index_select(0, rows).view_as(x)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (rows,) = context.saved_tensors
         return gradient.flatten(0, 1).index_select(0, rows).view_as(gradient), None

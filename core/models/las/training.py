@@ -68,7 +68,7 @@ def epoch_of(
     seed = spec.seed * 1000 + epoch
     for number, shard in enumerate(corpus.shards(seed)):
         order = seed * 1000 + number if epoch else None
-        for rows in batches(shard, spec.budget.batch, spec.reduction, order):
+        for rows in batches(shard.lengths, spec.budget.batch, spec.reduction, order):
             yield shard, rows
 
 
