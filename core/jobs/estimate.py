@@ -7,7 +7,17 @@ from functools import singledispatch
 from statistics import median
 
 from core import machine
-from core.specs import SPECS, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.specs import (
+    SPECS,
+    LasSignatureSpec,
+    LasSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    SignatureSpec,
+    Spec,
+    SpeechSpec,
+)
 from core.store import Store
 from core.text import SYMBOLS
 
@@ -20,6 +30,7 @@ SHARE_OF_PEAK = {
 }  # until the tables know better
 START_SECONDS = 3.0  # a process with torch in it
 SYMBOLS_OF_CORPUS = 4e6  # where a budget says "all"
+SYMBOLS_PER_FRAME = 0.15  # of speech
 
 
 def estimate(spec: Spec, store: Store | None = None) -> float:
@@ -97,6 +108,47 @@ def _(spec: SignatureSpec) -> float:
     return states * budget.epochs * sweep * lags * 40 * dim**2 * sum(budget.widths) / 1e9
 
 
+@gflop.register
+def _(spec: LasSpec) -> float:
+    budget, frames = spec.budget, _frames(spec.corpus)
+    encoder = 8 * spec.units * (2 * spec.corpus.mels + spec.units) / 2
+    encoder += (spec.layers - 1) * 8 * spec.units * 4 * spec.units / spec.reduction
+    speller = 4 * spec.speller * (spec.embedding + 2 * spec.units + spec.speller)
+    weights = encoder + SYMBOLS_PER_FRAME * speller
+    passes = 3 * budget.epochs * spec.corpus.train if spec.trained else 0
+    passes += (budget.epochs + 2) * (budget.evaluate or spec.corpus.dev)
+    passes += min(budget.aligned, spec.corpus.train)
+    return passes * frames * 2 * weights / 1e9
+
+
+@gflop.register
+def _(spec: LasSignatureSpec) -> float:
+    budget, lags = spec.budget, spec.max_lag - spec.min_lag + 1
+    states = min(
+        budget.states or SYMBOLS_OF_CORPUS,
+        spec.corpus.train * _frames(spec.corpus) * SYMBOLS_PER_FRAME,
+    )
+    dim = _las_dim(spec)
+    if spec.decoder != "mlp":
+        return states * 2 * dim * (dim + lags * len(SYMBOLS)) / 1e9
+    sweep = 2.3 if len(budget.keeps) > 1 else 1.0
+    decoders = lags * sweep * 128 * sum(budget.widths)
+    return states * budget.epochs * decoders * 6 * (dim + len(SYMBOLS)) / 1e9
+
+
+def _frames(corpus: SpeechSpec) -> float:
+    """About how many frames an utterance has."""
+    return 120.0 if corpus.source == "synthetic" else 900.0
+
+
+def _las_dim(spec: LasSignatureSpec) -> int:
+    if spec.layer == "query":
+        return spec.model.speller
+    if spec.layer == "log-mel":
+        return 15 * spec.corpus.mels
+    return spec.model.units * (1 if spec.half == "forward" else 2)
+
+
 def _dim(spec: SignatureSpec) -> int:
     if isinstance(spec.model, NgramSpec):
         return (spec.model.order - 1) * len(SYMBOLS)
@@ -109,4 +161,8 @@ def _comparable(step: Spec, other: Spec) -> bool:
         return (step.decoder, _dim(step)) == (other.decoder, _dim(other))
     if isinstance(step, ModelSpec) and isinstance(other, ModelSpec):
         return (step.cell, step.hidden, step.trained) == (other.cell, other.hidden, other.trained)
+    if isinstance(step, LasSignatureSpec) and isinstance(other, LasSignatureSpec):
+        return (step.decoder, _las_dim(step)) == (other.decoder, _las_dim(other))
+    if isinstance(step, LasSpec) and isinstance(other, LasSpec):
+        return (step.units, step.trained) == (other.units, other.trained)
     return step.kind == other.kind

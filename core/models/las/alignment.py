@@ -120,7 +120,7 @@ def align(
         place, there = places(utterances, rows)
         counts = there.sum(1)
         peak = peaks(memory.weights[:, :-1])
-        found["attention"][place[there]] = _moment(peak[there], model.reduction)
+        found["attention"][place[there]] = moment(peak[there], model.reduction)
         steps = (model.whole(batch.lengths) // model.reduction).tolist()
         for row, count, length in zip(peak, counts, steps, strict=True):
             kept += monotone_steps(row[:count], length)
@@ -138,10 +138,10 @@ def align(
 def _by_ctc(model: Las, log_probs: Tensor, batch: Minibatch, counts: np.ndarray) -> np.ndarray:
     symbols = batch.predict[:, :-1].clamp(min=0).cpu().numpy()
     steps = (model.whole(batch.lengths) // model.ctc_rate).cpu().numpy()
-    return _moment(place_by_ctc(log_probs.cpu().numpy(), steps, symbols, counts), model.ctc_rate)
+    return moment(place_by_ctc(log_probs.cpu().numpy(), steps, symbols, counts), model.ctc_rate)
 
 
-def _moment(steps: np.ndarray, rate: int) -> np.ndarray:
+def moment(steps: np.ndarray, rate: int) -> np.ndarray:
     """The middle of a step of so many frames, in ms; NaN for −1."""
     middle = (steps + 0.5) * rate * HOP_MS
     return np.where(steps < 0, np.nan, middle).astype(np.float32)
