@@ -6,7 +6,7 @@ import io
 import json
 import wave
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -32,6 +32,7 @@ class Utterances:
     symbol_offsets: int64 [n + 1], utterance i is offsets[i] : offsets[i + 1]. words: int32
     [words, 3], of every word its utterance, its first symbol (counted within the utterance) and
     its onset in milliseconds; empty where no word times are known. ids: a name of each utterance.
+    skipped: what was listed and could not be read, as "id: why".
     """
 
     frames: np.ndarray
@@ -40,6 +41,7 @@ class Utterances:
     symbol_offsets: np.ndarray
     words: np.ndarray
     ids: list[str]
+    skipped: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -49,6 +51,7 @@ class Utterances:
         words: Sequence[np.ndarray],
         ids: Sequence[str],
         mels: int,
+        skipped: Sequence[str] = (),
     ) -> Utterances:
         """Utterances from parts of each: frames [T, mels], symbols [S], words [W, 2].
 
@@ -64,6 +67,7 @@ class Utterances:
             _offsets(symbols),
             _laid([np.zeros((0, 3)), *numbered], np.int32),
             list(ids),
+            list(skipped),
         )
 
     def __len__(self) -> int:
@@ -113,18 +117,20 @@ class Utterances:
         )
 
     def to_bytes(self) -> bytes:
-        """The utterances as safetensors, their ids as metadata."""
+        """The utterances as safetensors, their ids and what was skipped as metadata."""
         arrays = {name: getattr(self, name) for name in _KINDS}
-        return save(arrays, metadata={"ids": json.dumps(self.ids)})
+        names = {"ids": json.dumps(self.ids), "skipped": json.dumps(self.skipped)}
+        return save(arrays, metadata=names)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Utterances:
         """The utterances of `to_bytes`; BadInput if they are damaged."""
         try:
-            arrays, ids = load(data), json.loads(_metadata(data)["ids"])
+            arrays, names = load(data), _metadata(data)
+            ids, skipped = json.loads(names["ids"]), json.loads(names["skipped"])
             if {name: array.dtype for name, array in arrays.items()} != _KINDS:
                 raise ValueError("parts of another kind")
-            found = cls(**arrays, ids=ids)
+            found = cls(**arrays, ids=ids, skipped=skipped)
             for offsets, laid in (("frame_offsets", "frames"), ("symbol_offsets", "symbols")):
                 bounds = arrays[offsets]
                 if len(bounds) != len(ids) + 1 or bounds[-1] != len(arrays[laid]):
@@ -142,6 +148,7 @@ def join(parts: Sequence[Utterances]) -> Utterances:
         [part.onsets(i) for part in parts for i in range(len(part))],
         [name for part in parts for name in part.ids],
         parts[0].mels,
+        [name for part in parts for name in part.skipped],
     )
 
 

@@ -24,6 +24,7 @@ from core.text import SYMBOLS
 CALIBRATION = "calibration"
 UNMEASURED_GFLOPS = 40.0  # per thread, until the first job has measured the machine
 SHARE_OF_PEAK = {
+    "corpora": 0.3,
     "models": 0.3,
     "perplexities": 0.3,
     "signatures": 0.5,
@@ -47,7 +48,7 @@ def step_seconds(step: Spec, store: Store) -> float:
     work = gflop(step)
     past = store.query(
         f"SELECT spec, seconds FROM {step.table} WHERE machine = ? AND seconds > 0.5 "
-        "ORDER BY created DESC LIMIT 50",
+        "ORDER BY rowid DESC LIMIT 50",
         [machine.name()],
     )
     rates = [
@@ -109,6 +110,12 @@ def _(spec: SignatureSpec) -> float:
 
 
 @gflop.register
+def _(spec: SpeechSpec) -> float:
+    each = 0.15 if spec.source == "synthetic" else 0.5  # a phrase, a recorded sentence
+    return (spec.train + spec.dev + spec.test) * each
+
+
+@gflop.register
 def _(spec: LasSpec) -> float:
     budget, frames = spec.budget, _frames(spec.corpus)
     encoder = 8 * spec.units * (2 * spec.corpus.mels + spec.units) / 2
@@ -165,4 +172,6 @@ def _comparable(step: Spec, other: Spec) -> bool:
         return (step.decoder, _las_dim(step)) == (other.decoder, _las_dim(other))
     if isinstance(step, LasSpec) and isinstance(other, LasSpec):
         return (step.units, step.trained) == (other.units, other.trained)
+    if isinstance(step, SpeechSpec) and isinstance(other, SpeechSpec):
+        return step.source == other.source
     return step.kind == other.kind

@@ -31,7 +31,7 @@ class SpeechSpec(Spec):
     test: int = Field(ge=1)
     voices: int = Field(default=1, ge=1)
     seed: int = 0
-    mels: int = Field(default=40, ge=8, le=128)
+    mels: int = Field(default=40, ge=8, le=80)
     table: ClassVar[str] = "corpora"
 
     @property
