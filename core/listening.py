@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from core import profiles
 from core.errors import BadInput
+from core.library import find_speech
 from core.specs import LasSignatureSpec, LasSpec, SpeechSpec
 from core.specs.las import Alignment, Half
 from core.store import Store
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 # With a smaller share of attention's moves that do not go back, no frame belongs to a grapheme.
 MONOTONE = 0.9
+
+
+def speech(name: str, profile: str = "laptop", store: Store | None = None) -> SpeechSpec:
+    """The spec of a speech corpus, as much of it as the profile takes; see `find_speech`."""
+    return find_speech(name, *profiles.find(profile).listening.utterances, store=store)
 
 
 def las_spec(

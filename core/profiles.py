@@ -19,11 +19,12 @@ KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 class Listening:
     """The budget of a speech recognizer and of the signatures of its layers (section 8).
 
-    units: of an encoder layer, each direction; attention, speller, embedding: sizes. decoders:
-    their widths are multiples of 128 hidden units. min_lag, max_lag: symbols ahead (below zero)
-    and back.
+    utterances: of train, dev and test at most (None: all). units: of an encoder layer, each
+    direction; attention, speller, embedding: sizes. decoders: their widths are multiples of 128
+    hidden units. min_lag, max_lag: symbols ahead (below zero) and back.
     """
 
+    utterances: tuple[int | None, int | None, int | None]
     units: int
     attention: int
     speller: int
@@ -113,6 +114,7 @@ PROFILES = {
             max_lag=6,
             swept=4096,
             listening=Listening(
+                utterances=(60, 20, 20),
                 units=16,
                 attention=16,
                 speller=32,
@@ -163,6 +165,7 @@ PROFILES = {
             max_lag=10,
             swept=80,
             listening=Listening(
+                utterances=(3000, 300, 1000),
                 units=128,
                 attention=128,
                 speller=256,
@@ -213,6 +216,7 @@ PROFILES = {
             max_lag=15,
             swept=4096,
             listening=Listening(
+                utterances=(None, None, None),
                 units=256,
                 attention=128,
                 speller=512,
