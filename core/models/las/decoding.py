@@ -58,7 +58,8 @@ def greedy(model: Las, heard: Heard, lengths: Tensor) -> list[Spelling]:
             break
     spelled = torch.stack(steps, 1).cpu().numpy().astype(np.uint8)
     ended = spelled == EOS
-    counts = np.where(ended.any(1), ended.argmax(1), np.minimum(limits.cpu(), spelled.shape[1]))
+    longest = np.minimum(limits.cpu().numpy(), spelled.shape[1])
+    counts = np.where(ended.any(1), ended.argmax(1), longest)
     return [
         Spelling(row[:count], float(score) / (count + 1))
         for row, count, score in zip(spelled, counts, total, strict=True)
