@@ -60,20 +60,20 @@ def _decoded(container: av.container.InputContainer, longest: float) -> np.ndarr
     if not container.streams.audio:
         raise Unreadable("it holds no audio")
     stream = container.streams.audio[0]
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
+    resampler = av.AudioResampler(format="fltp", rate=RATE)
     parts, count = list[np.ndarray](), 0
     for frame in container.decode(stream):
         count += frame.samples
         if count > longest * stream.rate:
             raise Unreadable(f"it is longer than {longest:g} seconds")
-        parts += [out.to_ndarray()[0] for out in resampler.resample(frame)]
+        parts += [out.to_ndarray() for out in resampler.resample(frame)]
     if not count:
         raise Unreadable("it holds no audio")
     stated = round(float((stream.duration or 0) * (stream.time_base or 0)) * stream.rate)
     if count < stated:
         raise Unreadable(f"it ends after {count:,} of {stated:,} samples")
-    parts += [out.to_ndarray()[0] for out in resampler.resample(None)]
-    samples: np.ndarray = np.concatenate(parts)
+    parts += [out.to_ndarray() for out in resampler.resample(None)]
+    samples: np.ndarray = np.concatenate(parts, 1).mean(0)  # over the channels
     if not np.isfinite(samples).all():
         raise Unreadable("its audio is broken")
     return samples

@@ -1,4 +1,7 @@
-"""A Kaldi data directory: wav.scp with plain paths, and text; utt2spk where there is one."""
+"""A Kaldi data directory: wav.scp with plain paths, and text; utt2spk where there is one.
+
+Paths are absolute, or relative to the directory that holds wav.scp.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def read(folder: Path) -> Listing:
     found, directories = Found(folder), _directories(folder)
     given = {place: split for place in directories for split in SPLITS if _is(place, split)}
     official = set(given.values()) == set(SPLITS)
-    rows = [(place, *row) for place in directories for row in _rows(folder, place)]
+    rows = [(place, *row) for place in directories for row in _rows(place)]
     held = {} if official else hold_out(speaker for _, speaker, *_ in rows)
     for place, speaker, name, path, text in rows:
         split = given.get(place) if official else held[speaker]
@@ -44,7 +47,7 @@ def _is(place: Path, split: str) -> bool:
     return place.name.startswith(split)
 
 
-def _rows(folder: Path, place: Path) -> list[tuple[str, str, Path, str | None]]:
+def _rows(place: Path) -> list[tuple[str, str, Path, str | None]]:
     """Speaker, id, audio file and text of every utterance."""
     if (place / "segments").exists():
         raise BadInput(
@@ -59,7 +62,7 @@ def _rows(folder: Path, place: Path) -> list[tuple[str, str, Path, str | None]]:
                 f"{place / 'wav.scp'} runs a command for {name}: run `wav-copy` and list plain "
                 "paths of WAV, FLAC or SPHERE files."
             )
-        rows.append((speakers.get(name, name), name, folder / path, texts.get(name)))
+        rows.append((speakers.get(name, name), name, place / path, texts.get(name)))
     return rows
 
 

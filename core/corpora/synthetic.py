@@ -10,6 +10,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import metadata
 
 from core import corpora
@@ -56,7 +57,7 @@ def sentences(spec: SpeechSpec) -> dict[str, list[Sentence]]:
     """What is said in each split; BadInput if the addresses do not hold so many phrases."""
     draw = random.Random(spec.seed)
     wanted = {"train": spec.train, "dev": spec.dev, "test": spec.test}
-    phrases = list(dict.fromkeys(_phrases(draw)))
+    phrases = list(dict.fromkeys(phrase for run in _runs() for phrase in _cut(run, draw)))
     if len(phrases) < sum(wanted.values()):
         raise BadInput(f"Synthetic speech has at most {len(phrases):,} phrases: ask for fewer.")
     draw.shuffle(phrases)
@@ -74,23 +75,26 @@ def sentences(spec: SpeechSpec) -> dict[str, list[Sentence]]:
     return said
 
 
-def _phrases(draw: random.Random) -> Iterator[str]:
-    """The addresses cut into phrases of frequent words; all others and all marks are cuts."""
+@lru_cache
+def _runs() -> list[list[str]]:
+    """The addresses cut into runs of frequent words; all others and all marks are cuts."""
     corpus = corpora.build("sotu")
     texts = [decode(segment) for part in corpus.splits.values() for segment in part]
     counts = Counter(word for text in texts for word in _WORD.findall(text))
     # In the order of the alphabet where counts are equal, so that the vocabulary is one.
     ranked = sorted(counts, key=lambda word: (-counts[word], word))
     vocabulary = set([word for word in ranked if len(word) > 1 or word in "ai"][:WORDS])
+    runs: list[list[str]] = [[]]
     for text in texts:
         for clause in re.split(r"[.,#]", text):
-            run: list[str] = []
-            for word in [*clause.split(), ""]:
+            for word in clause.split():
                 if word in vocabulary:
-                    run.append(word)
-                    continue
-                yield from _cut(run, draw)
-                run = []
+                    runs[-1].append(word)
+                elif runs[-1]:
+                    runs.append([])
+            if runs[-1]:
+                runs.append([])
+    return runs
 
 
 def _cut(run: list[str], draw: random.Random) -> Iterator[str]:

@@ -119,15 +119,16 @@ class Utterances:
     def to_bytes(self) -> bytes:
         """The utterances as safetensors, their ids and what was skipped as metadata."""
         arrays = {name: getattr(self, name) for name in _KINDS}
-        names = {"ids": json.dumps(self.ids), "skipped": json.dumps(self.skipped)}
-        return save(arrays, metadata=names)
+        # One entry: safetensors writes several in an order that changes from call to call.
+        names = json.dumps({"ids": self.ids, "skipped": self.skipped})
+        return save(arrays, metadata={"names": names})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Utterances:
         """The utterances of `to_bytes`; BadInput if they are damaged."""
         try:
-            arrays, names = load(data), _metadata(data)
-            ids, skipped = json.loads(names["ids"]), json.loads(names["skipped"])
+            arrays, names = load(data), json.loads(_metadata(data)["names"])
+            ids, skipped = names["ids"], names["skipped"]
             if {name: array.dtype for name, array in arrays.items()} != _KINDS:
                 raise ValueError("parts of another kind")
             found = cls(**arrays, ids=ids, skipped=skipped)

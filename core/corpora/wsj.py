@@ -32,8 +32,7 @@ INDEXES = {
     "dev": (("13-34.1", "wsj1/doc/indices/h1_p0.ndx"),),
     "test": (("11-13.1", "wsj0/doc/indices/test/nvp/si_et_20.ndx"),),
 }
-# Speaker 401 of disc 11-2.1 is not among the 84 of the short-term training set.
-_LEFT_OUT = re.compile(r"wsj0/si_tr_s/401/", re.IGNORECASE)
+_LEFT_OUT = ("11_2_1", "wsj0/si_tr_s/401")  # a speaker who is not among the 84 of SI-84
 
 _DISC = re.compile(r"1[13][-_]\d{1,2}[-_.]\d")
 _ENTRY = re.compile(r"(?P<disc>[\d_.-]+):\s*(?P<path>\S+)")
@@ -220,9 +219,9 @@ def _entries(index: Path) -> list[tuple[str, str]]:
             continue
         if entry is None:
             raise BadInput(f"{index} has a line that names no recording: {line.strip()[:80]!r}.")
-        path = entry["path"].lstrip("/")
-        if not _LEFT_OUT.search(path):
-            found.append((entry["disc"], path if Path(path).suffix else f"{path}.wv1"))
+        path = Path(entry["path"].lstrip("/"))
+        if (_number(entry["disc"]), str(path.parent).lower()) != _LEFT_OUT:
+            found.append((entry["disc"], str(path if path.suffix else path.with_suffix(".wv1"))))
     return found
 
 

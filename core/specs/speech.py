@@ -36,7 +36,7 @@ class SpeechSpec(Spec):
 
     @property
     def title(self) -> str:
-        return f"the speech of {self.name}"
+        return f"{self.name}, {self.train + self.dev + self.test:,} utterances"
 
     @property
     def stages(self) -> tuple[str, ...]:
