@@ -34,6 +34,7 @@ async def life(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the jobs for as long as the server runs: one runner, however many people look."""
     runner = jobs.Runner()
     runner.start()
+    runner.calibrate()
     yield {"runner": runner}
     runner.stop()
 

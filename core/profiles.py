@@ -72,7 +72,7 @@ _SMOKE = TrainingBudget(
     evaluate=10_000,
 )
 _LAPTOP = TrainingBudget(
-    symbols=1_500_000,
+    symbols=1_200_000,
     epochs=3,
     batch=2048,
     learning_rate=5e-3,
@@ -153,7 +153,7 @@ PROFILES = {
                 states=100_000,
                 dev_states=16_000,
                 test_states=60_000,
-                epochs=4,
+                epochs=3,
                 batch=512,
                 learning_rate=5e-3,
                 keeps=(0.8, 0.9, 1.0),

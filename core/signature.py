@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from core.splits import Source
-from core.statistics import bootstrap
+from core.statistics import intervals, resampled
 
 BATCH = 8192
+DRAWS = 200  # bootstrap replicates that are kept, to compare signatures draw by draw
 
 
 class Recaller(Protocol):
@@ -27,10 +28,14 @@ class Signature:
     """A measured signature. Symbols are indices; the row with symbol null is over all symbols.
 
     recall: lag, symbol, n, correct, accuracy, low, high, bits, majority, current, precision.
+    draws: lag, symbol, accuracies: the recall of each cell in the first DRAWS bootstrap replicates.
+    Signatures measured on the same segments with the same seed are resampled alike, which makes
+    the intervals of their differences those of paired measurements.
     confusion: lag, truth, guess, n.
     """
 
     recall: pl.DataFrame
+    draws: pl.DataFrame
     confusion: pl.DataFrame
 
 
@@ -93,12 +98,18 @@ def measure(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> S
     hits = torch.cat([hit for _, hit in counts])
     n = torch.bincount(cells, minlength=total).view(shape).numpy()
     correct = torch.bincount(cells[hits], minlength=total).view(shape).numpy()
+    # One more column for all symbols together, so that its interval comes from the same draws.
+    n = np.concatenate([n, n.sum(2, keepdims=True)], 2)
+    correct = np.concatenate([correct, correct.sum(2, keepdims=True)], 2)
+    flat = n.reshape(len(n), -1), correct.reshape(len(n), -1)
+    rates = resampled(*flat, seed)
+    low, high = (end.reshape(lags, size + 1) for end in intervals(rates, *flat))
+    recall = _recall(n.sum(0), correct.sum(0), low, high, confusion, surprise, current_hits)
+    draws = _draws(recall, rates.reshape(-1, lags, size + 1))
     # Up to here lags were columns of targets.
     lag = (pl.col("lag") + test.first).cast(pl.Int32)
-    return Signature(
-        recall=_recall(n, correct, confusion, surprise, current_hits, seed).with_columns(lag),
-        confusion=_confusion(confusion).with_columns(lag),
-    )
+    tables = (recall, draws, _confusion(confusion))
+    return Signature(*(table.with_columns(lag) for table in tables))
 
 
 class _Ranks:
@@ -117,21 +128,16 @@ class _Ranks:
 
 
 def _recall(
-    n: np.ndarray,
-    correct: np.ndarray,
+    trials: np.ndarray,
+    hits: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
     confusion: Tensor,
     surprise: Tensor,
     current: Tensor,
-    seed: int,
 ) -> pl.DataFrame:
-    """The recall rows. n, correct: [segments, lags, symbols]; the others [lags, symbols, ...]."""
-    _, lags, size = n.shape
-    # One more column for all symbols together, so that its interval comes from the same draws.
-    n = np.concatenate([n, n.sum(2, keepdims=True)], 2)
-    correct = np.concatenate([correct, correct.sum(2, keepdims=True)], 2)
-    low, high = bootstrap(n.reshape(len(n), -1), correct.reshape(len(n), -1), seed)
-    low, high = low.reshape(lags, size + 1), high.reshape(lags, size + 1)
-    trials, hits = n.sum(0), correct.sum(0)
+    """The recall rows. trials, hits, low, high: [lags, symbols + 1], the last over all symbols."""
+    lags, size = surprise.shape
     said = confusion.sum(1).numpy()
     rows = []
     for lag in range(lags):
@@ -178,6 +184,16 @@ def _recall(
             "current": pl.Float64,
             "precision": pl.Float64,
         },
+    )
+
+
+def _draws(recall: pl.DataFrame, rates: np.ndarray) -> pl.DataFrame:
+    """The kept replicates of every cell with a row. rates: [replicates, lags, symbols + 1]."""
+    symbols = recall["symbol"].fill_null(rates.shape[2] - 1)
+    kept = rates[:DRAWS, recall["lag"].to_numpy(), symbols.to_numpy()].T
+    accuracies = [[None if np.isnan(rate) else rate for rate in cell] for cell in kept.tolist()]
+    return recall.select("lag", "symbol").with_columns(
+        pl.Series("accuracies", accuracies, dtype=pl.List(pl.Float32))
     )
 
 

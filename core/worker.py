@@ -1,5 +1,7 @@
 """The process of one job: `python -m core.worker KEY`. Started by the runner, one at a time.
 
+Without a key it only measures the machine, for the estimates.
+
 It computes the steps of the job that are missing, each from its last checkpoint, and takes every
 finished step into the store at once, so that a kill loses at most the step it hits.
 """
@@ -156,10 +158,11 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
 
 def main() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
-    store, key = Store(), sys.argv[1]
+    store, key = Store(), next(iter(sys.argv[1:]), None)
     with ExitStack() as locks:
         try:
-            locks.enter_context(exclusive(queue.folder(store, key) / "alive", 2))
+            if key:
+                locks.enter_context(exclusive(queue.folder(store, key) / "alive", 2))
         except Busy:
             log.info("Another worker is at it.")
             return
@@ -167,7 +170,10 @@ def main() -> None:
             with suppress(Busy):
                 locks.enter_context(exclusive(store.jobs / f"slot-{slot}.lock", 1))
                 os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-                work(key, store)
+                if key:
+                    work(key, store)
+                else:
+                    calibrate(store, machine.settle())
                 return
 
 

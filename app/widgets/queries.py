@@ -209,22 +209,27 @@ FROM each
 GROUP BY cell, layers, hidden, layer, depth
 ORDER BY cell, layers, hidden, layer, depth"""
 
-# The two intervals combined as if they were independent (Zou's MOVER).
+# Both decoders are measured at the same positions, so the interval is that of their difference in
+# each bootstrap replicate.
 DEEPER = """
 WITH listed AS (
-    SELECT v.*, s.depth
-    FROM marginal_recall v JOIN signatures s ON s.key = v.signature
+    SELECT v.*, s.depth, d.accuracies
+    FROM marginal_recall v
+    JOIN signatures s ON s.key = v.signature
+    LEFT JOIN draws d ON d.signature = v.signature AND d.lag = v.lag AND d.symbol IS NULL
     WHERE v.signature IN ({keys}) AND v.lag >= 1
+), pairs AS (
+    SELECT p.cell, p.layer, p.lag, p.accuracy AS plain, d.accuracy AS deeper,
+           unnest(d.accuracies) - unnest(p.accuracies) AS drawn
+    FROM listed p
+    JOIN listed d
+      ON d.model = p.model AND d.layer = p.layer AND d.lag = p.lag AND d.depth > p.depth
 )
-SELECT p.cell, p.layer, p.lag, p.accuracy AS plain, d.accuracy AS deeper,
-       d.accuracy - p.accuracy AS difference,
-       d.accuracy - p.accuracy
-           - sqrt((d.accuracy - d.low) ** 2 + (p.high - p.accuracy) ** 2) AS low,
-       d.accuracy - p.accuracy
-           + sqrt((d.high - d.accuracy) ** 2 + (p.accuracy - p.low) ** 2) AS high
-FROM listed p
-JOIN listed d ON d.model = p.model AND d.layer = p.layer AND d.lag = p.lag AND d.depth > p.depth
-ORDER BY p.cell, p.layer, p.lag"""
+SELECT cell, layer, lag, plain, deeper, deeper - plain AS difference,
+       quantile_cont(drawn, 0.025) AS low, quantile_cont(drawn, 0.975) AS high
+FROM pairs
+GROUP BY ALL
+ORDER BY cell, layer, lag"""
 
 SCORED = """
 WITH listed AS (SELECT unnest([{labels}]) AS label, unnest([{keys}]) AS key)
@@ -232,47 +237,47 @@ SELECT l.label, p.test_perplexity, p.dev_perplexity, p.weights, p.test_symbols, 
 FROM listed l LEFT JOIN perplexities p ON p.key = l.key
 ORDER BY list_position([{labels}], l.label)"""
 
-# What the cells' own intervals, as if independent, leave open of the distance, and how far
-# apart two signatures would be by them alone.
 APART = """
 WITH pairs AS (
     SELECT unnest([{names}]) AS pair, unnest([{first}]) AS a, unnest([{second}]) AS b,
            unnest([{score_a}]) AS score_a, unnest([{score_b}]) AS score_b
-), cells AS (
-    SELECT p.pair, x.n + y.n AS weight,
-           ((x.high - x.low) / 3.92) ** 2 + ((y.high - y.low) / 3.92) ** 2 AS variance
-    FROM pairs p
-    JOIN recall x ON x.signature = p.a
-    JOIN recall y ON y.signature = p.b AND y.lag = x.lag AND y.symbol = x.symbol
-    WHERE x.lag >= 1 AND x.accuracy IS NOT NULL AND y.accuracy IS NOT NULL
-), noise AS (
-    SELECT pair, 1.96 * sqrt(sum(weight * weight * variance)) / sum(weight) AS half,
-           sum(weight * sqrt(2 * variance / pi())) / sum(weight) AS by_chance
-    FROM cells
-    GROUP BY pair
 )
-SELECT p.pair, d.distance, d.distance - n.half AS low, d.distance + n.half AS high, n.by_chance,
-       d.cells, one.test_perplexity AS perplexity_a, other.test_perplexity AS perplexity_b,
+SELECT p.pair, d.distance, d.low, d.high, d.by_chance, d.cells,
+       one.test_perplexity AS perplexity_a, other.test_perplexity AS perplexity_b,
        abs(one.test_perplexity - other.test_perplexity) AS gap
 FROM pairs p
-JOIN noise n USING (pair)
 LEFT JOIN perplexities one ON one.key = p.score_a
 LEFT JOIN perplexities other ON other.key = p.score_b,
-     similarity(p.a, p.b) d
+     distance_interval(p.a, p.b) d
+WHERE d.distance IS NOT NULL
 ORDER BY list_position([{names}], p.pair)"""
 
-# half: the mean of the cells' half intervals, as if all lags erred alike, which is the widest.
+# half: of the interval of the mean change, by its spread over the bootstrap replicates.
 CHANGED = """
-SELECT s.symbol, min(least(s.n, r.n)) AS n, avg(s.accuracy) AS source,
-       avg(r.accuracy) AS retrained, avg(t.accuracy) AS target,
-       avg(r.accuracy - s.accuracy) AS change, avg(t.accuracy - s.accuracy) AS to_target,
-       avg(sqrt(((r.high - r.low) / 2) ** 2 + ((s.high - s.low) / 2) ** 2)) AS half
-FROM recall s
-JOIN recall r ON r.signature = {retrained} AND r.lag = s.lag AND r.symbol = s.symbol
-LEFT JOIN recall t ON t.signature = {target} AND t.lag = s.lag AND t.symbol = s.symbol
-WHERE s.signature = {source} AND s.lag >= 1 AND s.symbol IS NOT NULL
-GROUP BY s.symbol
-HAVING min(least(s.n, r.n)) >= 50
+WITH cells AS (
+    SELECT s.symbol, s.lag, least(s.n, r.n) AS n, s.accuracy AS source,
+           r.accuracy AS retrained, t.accuracy AS target
+    FROM recall s
+    JOIN recall r ON r.signature = {retrained} AND r.lag = s.lag AND r.symbol = s.symbol
+    LEFT JOIN recall t ON t.signature = {target} AND t.lag = s.lag AND t.symbol = s.symbol
+    WHERE s.signature = {source} AND s.lag >= 1 AND s.symbol IS NOT NULL
+), replicates AS (
+    SELECT v.symbol, unnest(w.accuracies) - unnest(v.accuracies) AS change,
+           generate_subscripts(v.accuracies, 1) AS replicate
+    FROM draws v
+    JOIN draws w ON w.signature = {retrained} AND w.lag = v.lag AND w.symbol = v.symbol
+    WHERE v.signature = {source} AND v.lag >= 1 AND v.symbol IS NOT NULL
+), drawn AS (
+    SELECT symbol, replicate, avg(change) AS change FROM replicates GROUP BY symbol, replicate
+), noise AS (
+    SELECT symbol, 1.96 * stddev_samp(change) AS half FROM drawn GROUP BY symbol
+)
+SELECT c.symbol, min(c.n) AS n, avg(c.source) AS source, avg(c.retrained) AS retrained,
+       avg(c.target) AS target, avg(c.retrained - c.source) AS change,
+       avg(c.target - c.source) AS to_target, any_value(x.half) AS half
+FROM cells c JOIN noise x ON x.symbol = c.symbol
+GROUP BY c.symbol
+HAVING min(c.n) >= 50
 ORDER BY change DESC"""
 
 # cap: the most symbols that the profile trains on.

@@ -45,7 +45,8 @@ def _entry(job: jobs.Job, known: dict[str, str]) -> None:
                 label = job.title.removeprefix("signature: ")
                 st.page_link(SIGNATURE, label=label, query_params=where, width="stretch")
             else:
-                st.markdown(job.title)
+                title = html.escape(job.title)
+                st.html(f"<div class='job title' title='{title}'><span>{title}</span></div>")
             log(job, "tray")
             if job.live:
                 cancel(job, "tray")

@@ -96,6 +96,7 @@ def measured(
     return bank, {
         "signatures": pl.DataFrame([row], schema_overrides=missing),
         "recall": _named(spec, found.recall, "symbol"),
+        "draws": _named(spec, found.draws, "symbol"),
         "confusion": _named(spec, found.confusion, "truth", "guess"),
     }
 

@@ -63,10 +63,15 @@ def step_seconds(step: Spec, store: Store) -> float:
     return 1.0 + work / (SHARE_OF_PEAK[step.table] * peak)
 
 
+def calibrated(store: Store) -> bool:
+    """Whether this machine's speed has been measured."""
+    return store.artifacts.has(f"{CALIBRATION}/{machine.name()}")
+
+
 def calibrate(store: Store, device: str) -> None:
     """Measures the machine's matrix-product rate once, for the estimates."""
-    key = f"{CALIBRATION}/{machine.name()}"
-    if not store.artifacts.has(key):
+    if not calibrated(store):
+        key = f"{CALIBRATION}/{machine.name()}"
         store.artifacts.put(key, json.dumps({"gflops": machine.matmul_gflops(device)}).encode())
 
 

@@ -149,6 +149,15 @@ COMMENT ON COLUMN recall."current" IS 'Floor: recall of the best guess from the 
 COMMENT ON COLUMN recall.precision IS 'Share of the positions decoded as this symbol that were right.';
 COMMENT ON COLUMN recall.ms IS 'Mean time from the symbol to the state, in milliseconds of speech; NULL for text.';
 
+CREATE TABLE IF NOT EXISTS draws (
+    signature VARCHAR NOT NULL, lag INTEGER NOT NULL, symbol VARCHAR, accuracies FLOAT[]
+);
+COMMENT ON TABLE draws IS 'Recall in bootstrap replicates; place i of two signatures tested on the same segments is the same replicate.';
+COMMENT ON COLUMN draws.signature IS 'Key of the signature.';
+COMMENT ON COLUMN draws.lag IS 'Steps back that the decoder looks.';
+COMMENT ON COLUMN draws.symbol IS 'True symbol at that lag; NULL for all symbols together.';
+COMMENT ON COLUMN draws.accuracies IS 'Recall in each replicate; NULL where it holds no such position.';
+
 CREATE TABLE IF NOT EXISTS confusion (
     signature VARCHAR NOT NULL, lag INTEGER NOT NULL, truth VARCHAR NOT NULL,
     guess VARCHAR NOT NULL, n BIGINT NOT NULL
@@ -279,3 +288,34 @@ SELECT
 FROM difference(a, b)
 WHERE lag > 0 AND difference IS NOT NULL;
 COMMENT ON MACRO TABLE similarity IS 'similarity(a, b): how far apart two signatures are, lag 0 left out.';
+
+-- The noise of a cell moves |difference| upward, in a replicate once more than in the measurement.
+-- So the interval is the basic bootstrap one, the replicates mirrored at the distance itself.
+CREATE OR REPLACE MACRO distance_interval(a, b) AS TABLE
+WITH cells AS (
+    SELECT
+        x.lag, x.symbol, x.accuracy - y.accuracy AS difference, x.n + y.n AS weight,
+        v.accuracies AS a_draws, w.accuracies AS b_draws
+    FROM recall x
+    JOIN recall y ON y.lag = x.lag AND y.symbol = x.symbol
+    JOIN draws v ON v.signature = x.signature AND v.lag = x.lag AND v.symbol = x.symbol
+    JOIN draws w ON w.signature = y.signature AND w.lag = y.lag AND w.symbol = y.symbol
+    WHERE x.signature = a AND y.signature = b AND x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL
+), replicates AS (
+    SELECT difference, weight, unnest(a_draws) - unnest(b_draws) AS drawn,
+           generate_subscripts(a_draws, 1) AS replicate
+    FROM cells
+), by_replicate AS (
+    SELECT replicate, sum(weight * abs(drawn)) / sum(weight) AS distance,
+           sum(weight * abs(drawn - difference)) / sum(weight) AS noise
+    FROM replicates WHERE drawn IS NOT NULL GROUP BY replicate
+), measured AS (
+    SELECT sum(weight * abs(difference)) / sum(weight) AS distance, count(*) AS cells FROM cells
+)
+SELECT
+    any_value(m.distance) AS distance,
+    greatest(2 * any_value(m.distance) - quantile_cont(r.distance, 0.975), 0) AS low,
+    2 * any_value(m.distance) - quantile_cont(r.distance, 0.025) AS high,
+    avg(r.noise) AS by_chance, any_value(m.cells) AS cells
+FROM by_replicate r, measured m;
+COMMENT ON MACRO TABLE distance_interval IS 'distance_interval(a, b): their distance with its 95 % bootstrap interval, and how far apart noise alone would put them.';

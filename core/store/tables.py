@@ -48,6 +48,7 @@ OWNED = {
     "training_curve": ("model",),
     "predictions": ("model", "corpus"),
     "recall": ("signature",),
+    "draws": ("signature",),
     "confusion": ("signature",),
 }
 REPLACED = ("jobs",)

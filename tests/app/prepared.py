@@ -115,6 +115,7 @@ def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
         "predictions": pl.DataFrame(forward, infer_schema_length=None),
         "signatures": pl.DataFrame([_signature(spec)], schema_overrides={"untrained": pl.String}),
         "recall": pl.DataFrame(recall, infer_schema_length=None),
+        "draws": pl.DataFrame([_drawn(row, chance) for row in recall]),
         "confusion": pl.DataFrame(confusion),
     }
 
@@ -136,6 +137,12 @@ def _cell(key: str, lag: int, symbol: str, strength: float, chance: random.Rando
     row = _row(key, lag, symbol, 20 + 40 * FREQUENT[symbol], base + (0.99 - base) * remembered)
     floors = {"majority": float(symbol == " "), "current": 0.5 * (symbol == " " and lag > 0)}
     return row | floors | {"precision": 0.2 + 0.75 * remembered}
+
+
+def _drawn(row: dict, chance: random.Random) -> dict[str, object]:
+    spread = (row["high"] - row["low"]) / 4
+    drawn = [row["accuracy"] + chance.gauss(0, spread) for _ in range(40)]
+    return {name: row[name] for name in ("signature", "lag", "symbol")} | {"accuracies": drawn}
 
 
 def _ahead(symbol: str | None, chance: random.Random) -> dict[str, object]:
