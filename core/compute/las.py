@@ -24,8 +24,8 @@ from core.models.las.decoding import error_rates, transcribe
 from core.models.las.network import load
 from core.models.las.states import LasStates
 from core.specs import LasSignatureSpec, LasSpec
+from core.specs.las import BASE_WIDTH
 
-WIDTH = 128  # hidden units of a decoder, before the budget's multiples: shallow, no kernel rule
 SPLITS = ("train", "dev", "test")
 
 
@@ -78,10 +78,10 @@ def _(
     progress(0.0, "reading the states")
     train, dev, test = _states(spec, inputs, device)
     states = Sources(train, dev, test)
-    bank, tables = measured(spec, spec.encoder_layer, states, WIDTH, device, progress, started)
+    bank, tables = measured(spec, spec.encoder_layer, states, BASE_WIDTH, device, progress, started)
     tables["signatures"] = tables["signatures"].with_columns(
         part=pl.lit(spec.layer),
-        half=pl.lit(spec.half),
+        half=pl.lit(spec.half if spec.encoder_layer else None, dtype=pl.String),
         alignment=pl.lit(spec.alignment),
         min_lag=pl.lit(spec.min_lag),
     )

@@ -18,6 +18,7 @@ from core.specs import (
     Spec,
     SpeechSpec,
 )
+from core.specs.las import BASE_WIDTH
 from core.store import Store
 from core.text import SYMBOLS
 
@@ -140,25 +141,16 @@ def _(spec: LasSignatureSpec) -> float:
         budget.states or SYMBOLS_OF_CORPUS,
         spec.corpus.train * _frames(spec.corpus) * SYMBOLS_PER_FRAME,
     )
-    dim = _las_dim(spec)
     if spec.decoder != "mlp":
-        return states * 2 * dim * (dim + lags * len(SYMBOLS)) / 1e9
+        return states * 2 * spec.dim * (spec.dim + lags * len(SYMBOLS)) / 1e9
     sweep = 2.3 if len(budget.keeps) > 1 else 1.0
-    decoders = lags * sweep * 128 * sum(budget.widths)
-    return states * budget.epochs * decoders * 6 * (dim + len(SYMBOLS)) / 1e9
+    units = lags * sweep * BASE_WIDTH * sum(budget.widths)
+    return states * budget.epochs * units * 6 * (spec.dim + len(SYMBOLS)) / 1e9
 
 
 def _frames(corpus: SpeechSpec) -> float:
     """About how many frames an utterance has."""
     return 120.0 if corpus.source == "synthetic" else 900.0
-
-
-def _las_dim(spec: LasSignatureSpec) -> int:
-    if spec.layer == "query":
-        return spec.model.speller
-    if spec.layer == "log-mel":
-        return 15 * spec.corpus.mels
-    return spec.model.units * (1 if spec.half == "forward" else 2)
 
 
 def _dim(spec: SignatureSpec) -> int:
@@ -174,7 +166,7 @@ def _comparable(step: Spec, other: Spec) -> bool:
     if isinstance(step, ModelSpec) and isinstance(other, ModelSpec):
         return (step.cell, step.hidden, step.trained) == (other.cell, other.hidden, other.trained)
     if isinstance(step, LasSignatureSpec) and isinstance(other, LasSignatureSpec):
-        return (step.decoder, _las_dim(step)) == (other.decoder, _las_dim(other))
+        return (step.decoder, step.dim) == (other.decoder, other.dim)
     if isinstance(step, LasSpec) and isinstance(other, LasSpec):
         return (step.units, step.trained) == (other.units, other.trained)
     if isinstance(step, SpeechSpec) and isinstance(other, SpeechSpec):

@@ -10,6 +10,9 @@ from core.specs.base import Frozen, Spec
 from core.specs.signature import DecoderBudget
 from core.specs.speech import SHARD, SpeechSpec
 
+BASE_WIDTH = 128  # hidden units of a decoder, before its budget's multiples
+WINDOW = 7  # log-mel frames before and after the one at the moment, in the control without network
+
 Half = Literal["both", "forward"]
 Alignment = Literal["attention", "ctc", "words"]
 
@@ -144,6 +147,16 @@ class LasSignatureSpec(Spec):
     def encoder_layer(self) -> int | None:
         """The number of an encoder layer, 1 being nearest the sound; None elsewhere."""
         return int(self.layer.split()[1]) if self.layer.startswith("encoder") else None
+
+    @property
+    def dim(self) -> int:
+        """Numbers of a state."""
+        model = self.model
+        if self.layer == "query":
+            return model.speller
+        if self.layer == "log-mel":
+            return (2 * WINDOW + 1) * self.corpus.mels
+        return model.units * (1 if self.half == "forward" else 2)
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -106,7 +106,7 @@ COMMENT ON COLUMN signatures.model IS 'Key of the model whose state is read.';
 COMMENT ON COLUMN signatures.layer IS 'Recurrent layer read, 1 being nearest the input; NULL where that has no number.';
 COMMENT ON COLUMN signatures.part IS 'What is read of a recognizer: encoder 1 and so on, query, context, or log-mel; NULL for others.';
 COMMENT ON COLUMN signatures.state IS 'State read: c (LSTM cell), h (output) or context (n-gram); NULL where there is no choice.';
-COMMENT ON COLUMN signatures.half IS 'Half of a recognizer''s bidirectional layer: both or forward.';
+COMMENT ON COLUMN signatures.half IS 'Of a recognizer''s bidirectional layer: both halves or forward; NULL elsewhere.';
 COMMENT ON COLUMN signatures.alignment IS 'How a symbol finds its moment in speech: attention, ctc or words.';
 COMMENT ON COLUMN signatures.corpus IS 'Key of the corpus it was measured on.';
 COMMENT ON COLUMN signatures.decoder IS 'Decoder: mlp, linear for the closed-form preview, or exact (n-gram).';
@@ -244,7 +244,7 @@ COMMENT ON COLUMN marginal_recall.corpus IS 'Name of the corpus the signature wa
 COMMENT ON COLUMN marginal_recall.layer IS 'Recurrent layer read.';
 COMMENT ON COLUMN marginal_recall.part IS 'What is read of a recognizer.';
 COMMENT ON COLUMN marginal_recall.state IS 'State read: c, h or context.';
-COMMENT ON COLUMN marginal_recall.half IS 'Half of a bidirectional layer: both or forward.';
+COMMENT ON COLUMN marginal_recall.half IS 'Of a bidirectional layer: both halves or forward.';
 COMMENT ON COLUMN marginal_recall.alignment IS 'How a symbol finds its moment in speech.';
 COMMENT ON COLUMN marginal_recall.decoder IS 'Decoder: mlp, linear or exact.';
 COMMENT ON COLUMN marginal_recall.profile IS 'Profile of the decoder budget.';

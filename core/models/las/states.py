@@ -15,14 +15,13 @@ from torch.nn import functional as F
 from core.batches import PAD
 from core.corpora.utterances import HOP_MS, Utterances
 from core.errors import BadInput
-from core.models.las.batches import Minibatch, minibatch, passes, places
+from core.models.las.batches import Minibatch, passes, places
 from core.models.las.network import Las
 from core.specs import LasSignatureSpec
+from core.specs.las import WINDOW
 from core.splits import Chunk
 from core.states import Chunked, flat
 from core.text import EOS, SYMBOLS
-
-WINDOW = 7  # log-mel frames before and after the one at the moment, in the control without network
 
 
 class LasStates(Chunked):
@@ -52,9 +51,7 @@ class LasStates(Chunked):
             )
         lengths = np.diff(utterances.symbol_offsets)[rows]
         self._last: tuple[np.ndarray, Chunk] | None = None
-        one = minibatch(utterances, rows[:1], model.reduction)
-        dim = self._states(rows[:1], one).shape[2]
-        super().__init__(rows, lengths, dim, spec.max_lag, len(SYMBOLS), spec.min_lag)
+        super().__init__(rows, lengths, spec.dim, spec.max_lag, len(SYMBOLS), spec.min_lag)
 
     def chunk(self, rows: np.ndarray) -> Chunk:
         # A small split is a single chunk, which is asked for more than once.
