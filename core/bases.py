@@ -185,7 +185,8 @@ def claims(
             "bases differ",
             "Mean distance of two bases' signatures; reference: of two random kernels of the same "
             "norms; effect: their ratio.",
-            mine, random, mine / random if random else None, *_ratio_interval(apart, apart_by_chance, seed), n=pairs,
+            mine, random, mine / random if random else None,
+            *_ratio_interval(apart, apart_by_chance, seed), n=pairs,
         ),
         Claim(
             "a basis recalls more than chance",

@@ -47,6 +47,18 @@ def _parser() -> argparse.ArgumentParser:
     signature.add_argument("--seed", type=int, default=0)
     signature.set_defaults(run=_signature)
 
+    speech = commands.add_parser("speech", help="list, check and compute a speech corpus")
+    speech.add_argument("name", help="synthetic-speech, wsj-speech, or a folder of recordings")
+    for split in ("train", "dev", "test"):
+        speech.add_argument(f"--{split}", type=int, help="utterances at most (default: all)")
+    speech.add_argument("--voices", type=int, default=1, help="of synthetic speech")
+    speech.add_argument("--seed", type=int, default=0)
+    speech.add_argument(
+        "--vp", choices=("keep", "word", "drop"), default="keep", help="spoken punctuation of WSJ"
+    )
+    speech.add_argument("--check", action="store_true", help="only list what is there")
+    speech.set_defaults(run=_speech)
+
     sql = commands.add_parser("sql", help="query the published tables, read-only")
     sql.add_argument("query")
     sql.set_defaults(run=_sql)
@@ -55,10 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
 
     study = commands.add_parser("study", help="compute or find one of the paper's figures")
-    study.add_argument("name", choices=("size", "depth", "adaptation", "ngram", "factorized"))
-    study.add_argument("--corpus", default="sotu", help="of size, depth and ngram")
-    study.add_argument("--source", default="shakespeare", help="of adaptation and factorized")
-    study.add_argument("--target", default="sotu", help="of adaptation and factorized")
+    study.add_argument(
+        "name",
+        choices=("signature", "size", "depth", "adaptation", "ngram", "factorized", "las"),
+    )
+    study.add_argument(
+        "--corpus", help="of the studies of one corpus (default: the paper's, or its stand-in)"
+    )
+    study.add_argument("--source", help="of adaptation and factorized (default: shakespeare)")
+    study.add_argument("--target", help="of adaptation and factorized (default: as for --corpus)")
     study.add_argument("--fraction", type=float, default=0.05, help="of the target, to retrain on")
     study.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
     study.set_defaults(run=_study)
@@ -85,7 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("name", choices=("decoders", "factorized", "ngram", "states"))
     bench.set_defaults(run=_bench)
 
-    for command in (signature, study, reproduce, claims, export, sql, status, bench):
+    listed = (signature, study, speech, reproduce, claims, export, sql, status, bench)
+    for command in listed:
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -131,17 +149,17 @@ def _signature(options: argparse.Namespace) -> None:
 
 
 def _study(options: argparse.Namespace) -> None:
-    from core.library import find_corpus, query
+    from core.library import query
+    from core.reproduce import corpora_of
     from core.studies import STUDIES, Choices
 
     started = time.monotonic()
     if not 0 < options.fraction <= 1:
         raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
-    two = options.name in ("adaptation", "factorized")
-    names = ("source", "target") if two else ("corpus",)
-    corpora: dict[str, Any] = {name: find_corpus(getattr(options, name)) for name in names}
-    choices = Choices(options.profile, fraction=options.fraction, **corpora)
-    plan = STUDIES[options.name].plan(choices)
+    named = {name: getattr(options, name) for name in ("corpus", "source", "target")}
+    study = STUDIES[options.name]
+    corpora = corpora_of(study, options.profile, named | {"speech": options.corpus})
+    plan = study.plan(Choices(options.profile, fraction=options.fraction, **corpora))
     for number, spec in enumerate(plan.specs, start=1):
         _obtain(spec, f"{number} of {len(plan.specs)}")
     labels = {spec.key: label for label, spec in plan.signatures.items()}
@@ -154,21 +172,55 @@ def _study(options: argparse.Namespace) -> None:
         found = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
         if found["test_perplexity"][0] is not None:
             perplexities.setdefault(model.title, found["test_perplexity"][0])
+    recognizers = query(
+        "SELECT title AS model, cer, wer, monotone FROM models WHERE kind = 'las' AND trained "
+        "AND key IN (SELECT unnest(?))",
+        [[spec.model.key for spec in plan.signatures.values()]],
+    )
     if options.json:
-        _print_json(
-            {
-                "study": options.name,
-                "profile": options.profile,
-                "seconds": round(time.monotonic() - started, 3),
-                "rows": rows,
-                "perplexities": perplexities,
-            }
-        )
+        answer = {
+            "study": options.name,
+            "profile": options.profile,
+            "seconds": round(time.monotonic() - started, 3),
+            "rows": rows,
+            "perplexities": perplexities,
+        }
+        if len(recognizers):
+            answer["recognizers"] = recognizers.to_dicts()
+        _print_json(answer)
         return
     import polars as pl
 
     _print_table(pl.DataFrame(rows).pivot("lag", index="signature", values="recall"))
     _print_table(pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()}))
+    if len(recognizers):
+        _print_table(recognizers)
+
+
+def _speech(options: argparse.Namespace) -> None:
+    from core.corpora.listing import Listing, named
+    from core.library import find_speech, query
+    from core.store import Store
+
+    limits = options.train, options.dev, options.test
+    spec = find_speech(options.name, *limits, options.voices, options.seed, options.vp)
+    facts: dict[str, Any] = {"key": spec.key, "train": spec.train, "dev": spec.dev}
+    facts |= {"test": spec.test, "layout": "eSpeak NG", "skipped": []}
+    if listed := Store().artifacts.get(spec.content):
+        listing = Listing.from_bytes(listed)
+        facts |= {"layout": listing.layout, "skipped": listing.skipped}
+    if not options.check:
+        _obtain(spec)
+        row = query("SELECT hours, skipped FROM corpora WHERE key = ?", [spec.key])
+        facts |= row.row(0, named=True)
+    if options.json:
+        _print_json(facts)
+        return
+    for name in ("layout", "train", "dev", "test", "hours"):
+        if name in facts:
+            print(f"{name:8} {facts[name]:.4g}" if name == "hours" else f"{name:8} {facts[name]}")
+    if facts["skipped"]:
+        print(f"skipped  {named(facts['skipped'], 'utterance')}")
 
 
 def _reproduce(options: argparse.Namespace) -> None:
@@ -249,7 +301,7 @@ def _marginal(keys: list[str]) -> Any:
 
     return query(
         "SELECT signature, title AS model, layer, lag, accuracy AS recall, low, high, majority "
-        "FROM marginal_recall WHERE signature IN (SELECT unnest(?)) AND lag > 0 "
+        "FROM marginal_recall WHERE signature IN (SELECT unnest(?)) AND lag <> 0 "
         "ORDER BY signature, layer, lag",
         [keys],
     )

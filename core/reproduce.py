@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from core import jobs, machine
 from core.jobs.estimate import START_SECONDS, step_seconds
 from core.library import find_corpus
+from core.listening import speech
 from core.profiles import find
 from core.specs import Spec
 from core.store import Store
@@ -64,7 +66,7 @@ def parts(
     found: dict[str, Part] = {}
     for name in names or STUDIES:
         study = STUDIES[name]
-        choices = Choices(profile, **corpora_of(study, store))
+        choices = Choices(profile, **corpora_of(study, profile, store=store))
         for seed in range(seeds or study.seeds):
             plan = study.plan(replace(choices, seeds=(seed,)))
             labels = {spec.key: label for label, spec in plan.labels}
@@ -74,11 +76,22 @@ def parts(
     return list(found.values())
 
 
-def corpora_of(study: Study, store: Store | None = None) -> dict[str, Any]:
-    """The corpora of a study as its choices take them."""
-    return {
-        choice: find_corpus(installed(name), store=store) for choice, name in study.corpora.items()
-    }
+def corpora_of(
+    study: Study, profile: str, named: Mapping[str, str | None] = MappingProxyType({}),
+    store: Store | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """The corpora of a study, by the choice that takes them.
+
+    named: corpora by the name of the choice; where there is none, the paper's or its stand-in.
+    """
+    found: dict[str, Any] = {}
+    for choice, paper in study.corpora.items():
+        name = named.get(choice) or installed(paper)
+        if choice == "speech":
+            found[choice] = speech(name, profile, store)
+        else:
+            found[choice] = find_corpus(name, store=store)
+    return found
 
 
 def left(specs: Sequence[Spec], store: Store) -> float:

@@ -4,7 +4,7 @@
 runs in a worker process here or on any other machine. Each kind of result registers its own part.
 """
 
-from core.compute import atlas, factorized, language, pruning, signatures
+from core.compute import atlas, factorized, language, las, pruning, signatures, speech
 from core.compute.base import Inputs, Progress, Result, run
 
 __all__ = [
@@ -14,7 +14,9 @@ __all__ = [
     "atlas",
     "factorized",
     "language",
+    "las",
     "pruning",
     "run",
     "signatures",
+    "speech",
 ]

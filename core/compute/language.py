@@ -21,6 +21,7 @@ from core.signature import DRAWS
 from core.specs import (
     CorpusSpec,
     LanguageModelSpec,
+    LasSpec,
     MixtureSpec,
     ModelSpec,
     NgramSpec,
@@ -171,13 +172,13 @@ def _(member: NgramSpec, frozen: bytes, device: str) -> Scorer:
     return lambda corpus, split, rows: model.log_probs(corpus.splits[split].take(rows))
 
 
-def model_row(spec: ModelSpec | NgramSpec, device: str) -> dict[str, Any]:
+def model_row(spec: ModelSpec | NgramSpec | LasSpec, device: str) -> dict[str, Any]:
     """The columns of `models` that every kind of model trained on one corpus fills."""
     return {
         "key": spec.key,
         "kind": spec.kind,
         "title": spec.title,
-        "corpus": spec.corpus.content,
+        "corpus": spec.corpus.key,
         "profile": spec.profile,
         "seed": spec.seed,
         "spec": spec.model_dump_json(),

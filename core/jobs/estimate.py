@@ -12,6 +12,8 @@ from core.specs import (
     AtlasSpec,
     FactorizedSpec,
     KernelSpec,
+    LasSignatureSpec,
+    LasSpec,
     MixtureSpec,
     ModelSpec,
     NgramSpec,
@@ -19,13 +21,16 @@ from core.specs import (
     PruningSpec,
     SignatureSpec,
     Spec,
+    SpeechSpec,
 )
+from core.specs.las import BASE_WIDTH
 from core.store import Store
 from core.text import SYMBOLS
 
 CALIBRATION = "calibration"
 UNMEASURED_GFLOPS = 40.0  # per thread, until the first job has measured the machine
 SHARE_OF_PEAK = {
+    "corpora": 0.3,
     "models": 0.3,
     "perplexities": 0.3,
     "signatures": 0.5,
@@ -34,6 +39,7 @@ SHARE_OF_PEAK = {
 }  # until the tables know better
 START_SECONDS = 3.0  # a process with torch in it
 SYMBOLS_OF_CORPUS = 4e6  # where a budget says "all"
+SYMBOLS_PER_FRAME = 0.15  # of speech
 
 
 def estimate(spec: Spec, store: Store | None = None) -> float:
@@ -50,7 +56,7 @@ def step_seconds(step: Spec, store: Store) -> float:
     work = gflop(step)
     past = store.query(
         f"SELECT spec, seconds FROM {step.table} WHERE machine = ? AND seconds > 0.5 "
-        "ORDER BY created DESC LIMIT 50",
+        "ORDER BY rowid DESC LIMIT 50",
         [machine.name()],
     )
     rates = [
@@ -150,6 +156,44 @@ def _(spec: SignatureSpec) -> float:
     return states * budget.epochs * sweep * lags * 40 * dim**2 * sum(budget.widths) / 1e9
 
 
+@gflop.register
+def _(spec: SpeechSpec) -> float:
+    each = 0.15 if spec.source == "synthetic" else 0.5  # a phrase, a recorded sentence
+    return (spec.train + spec.dev + spec.test) * each
+
+
+@gflop.register
+def _(spec: LasSpec) -> float:
+    budget, frames = spec.budget, _frames(spec.corpus)
+    encoder = 8 * spec.units * (2 * spec.corpus.mels + spec.units) / 2
+    encoder += (spec.layers - 1) * 8 * spec.units * 4 * spec.units / spec.reduction
+    speller = 4 * spec.speller * (spec.embedding + 2 * spec.units + spec.speller)
+    weights = encoder + SYMBOLS_PER_FRAME * speller
+    passes = 3 * budget.epochs * spec.corpus.train if spec.trained else 0
+    passes += (budget.epochs + 2) * (budget.evaluate or spec.corpus.dev)
+    passes += min(budget.aligned, spec.corpus.train)
+    return passes * frames * 2 * weights / 1e9
+
+
+@gflop.register
+def _(spec: LasSignatureSpec) -> float:
+    budget, lags = spec.budget, spec.max_lag - spec.min_lag + 1
+    states = min(
+        budget.states or SYMBOLS_OF_CORPUS,
+        spec.corpus.train * _frames(spec.corpus) * SYMBOLS_PER_FRAME,
+    )
+    if spec.decoder != "mlp":
+        return states * 2 * spec.dim * (spec.dim + lags * len(SYMBOLS)) / 1e9
+    sweep = 2.3 if len(budget.keeps) > 1 else 1.0
+    units = lags * sweep * BASE_WIDTH * sum(budget.widths)
+    return states * budget.epochs * units * 6 * (spec.dim + len(SYMBOLS)) / 1e9
+
+
+def _frames(corpus: SpeechSpec) -> float:
+    """About how many frames an utterance has."""
+    return 120.0 if corpus.source == "synthetic" else 900.0
+
+
 def _dim(spec: SignatureSpec) -> int:
     if isinstance(spec.model, NgramSpec):
         return (spec.model.order - 1) * len(SYMBOLS)
@@ -166,4 +210,10 @@ def _comparable(step: Spec, other: Spec) -> bool:
         return (step.cell, step.hidden, step.bases) == (other.cell, other.hidden, other.bases)
     if isinstance(step, AtlasSpec) and isinstance(other, AtlasSpec):
         return bool(step.first) == bool(other.first) and step.model.hidden == other.model.hidden
+    if isinstance(step, LasSignatureSpec) and isinstance(other, LasSignatureSpec):
+        return (step.decoder, step.dim) == (other.decoder, other.dim)
+    if isinstance(step, LasSpec) and isinstance(other, LasSpec):
+        return (step.units, step.trained) == (other.units, other.trained)
+    if isinstance(step, SpeechSpec) and isinstance(other, SpeechSpec):
+        return step.source == other.source
     return step.kind == other.kind

@@ -18,7 +18,9 @@ from core.specs.factorized import (
     PruningSpec,
 )
 from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec
+from core.specs.las import LasBudget, LasSignatureSpec, LasSpec
 from core.specs.signature import Decoder, DecoderBudget, SignatureSpec, State
+from core.specs.speech import SpeechSpec
 
 AnySpec = Annotated[
     ModelSpec
@@ -29,7 +31,10 @@ AnySpec = Annotated[
     | AtlasSpec
     | PruningSpec
     | MixtureSpec
-    | SignatureSpec,
+    | SignatureSpec
+    | SpeechSpec
+    | LasSpec
+    | LasSignatureSpec,
     Field(discriminator="kind"),
 ]
 SPECS: TypeAdapter[AnySpec] = TypeAdapter(AnySpec)  # reads any of them back from JSON
@@ -47,6 +52,9 @@ __all__ = [
     "Frozen",
     "KernelSpec",
     "LanguageModelSpec",
+    "LasBudget",
+    "LasSignatureSpec",
+    "LasSpec",
     "MixtureSpec",
     "ModelSpec",
     "NgramSpec",
@@ -54,6 +62,7 @@ __all__ = [
     "PruningSpec",
     "SignatureSpec",
     "Spec",
+    "SpeechSpec",
     "State",
     "TrainingBudget",
 ]

@@ -23,6 +23,9 @@ VERSIONS = {
     "factorized": 1,
     "atlas": 1,
     "pruning": 1,
+    "speech": 1,
+    "las": 1,
+    "las_states": 1,
 }
 
 

@@ -1,6 +1,6 @@
 """The paper's figures, each as a declaration of what it needs. To add one: a file and a line."""
 
-from core.studies import adaptation, depth, factorized, ngram, signature, size
+from core.studies import adaptation, depth, factorized, las, ngram, signature, size
 from core.studies.study import Choices, Plan, Study
 
 STUDIES: dict[str, Study] = {
@@ -12,6 +12,7 @@ STUDIES: dict[str, Study] = {
         adaptation.STUDY,
         ngram.STUDY,
         factorized.STUDY,
+        las.STUDY,
     )
 }
 

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from core.corpora import NAMES
 from core.profiles import find
-from core.specs import CorpusSpec, LanguageModelSpec, MixtureSpec, SignatureSpec, Spec
+from core.specs import (
+    CorpusSpec,
+    LanguageModelSpec,
+    LasSignatureSpec,
+    MixtureSpec,
+    SignatureSpec,
+    Spec,
+    SpeechSpec,
+)
+
+Corpus = TypeVar("Corpus", CorpusSpec, SpeechSpec)
 
 
 @dataclass(frozen=True)
@@ -15,12 +26,13 @@ class Plan:
     """What has to be computed, and under which label it is shown; a declaration, not a pipeline.
 
     signatures, perplexities: label -> spec, in the order of the figure. others: what else there
-    is to compute, before these.
+    is to compute, before these. previews: what a person wants to see before anything else.
     """
 
-    signatures: dict[str, SignatureSpec]
+    signatures: dict[str, SignatureSpec] | dict[str, LasSignatureSpec]
     perplexities: dict[str, MixtureSpec] = field(default_factory=dict)
     others: dict[str, Spec] = field(default_factory=dict)
+    previews: tuple[LasSignatureSpec, ...] = ()
 
     @property
     def labels(self) -> list[tuple[str, Spec]]:
@@ -30,7 +42,7 @@ class Plan:
     @property
     def specs(self) -> list[Spec]:
         """Everything to ask for, each a job of its own."""
-        return [*self.others.values(), *self.signatures.values(), *self.perplexities.values()]
+        return [*self.previews, *(spec for _, spec in self.labels)]
 
 
 @dataclass(frozen=True)
@@ -38,11 +50,12 @@ class Choices:
     """What a person may choose; each study reads what it needs.
 
     corpus: of the studies with one corpus; source, target, fraction: of retraining;
-    hidden, sizes, cells: None takes the profile's.
+    hidden, sizes, cells: None takes the profile's. speech: of the speech recognizer.
     """
 
     profile: str
     corpus: CorpusSpec | None = None
+    speech: SpeechSpec | None = None
     source: CorpusSpec | None = None
     target: CorpusSpec | None = None
     fraction: float = 0.05
@@ -69,15 +82,16 @@ class Study:
     seeds: int = 1
 
 
-STAND_INS = {"wsj": "sotu"}
+STAND_INS = {"wsj": "sotu", "wsj-speech": "synthetic-speech"}
 
 
 def installed(corpus: str) -> str:
     """The name of one of the paper's corpora, or of what stands in where it needs a license."""
-    return corpus if corpus in NAMES else STAND_INS.get(corpus, corpus)
+    here = corpus.removesuffix("-speech") in NAMES
+    return corpus if here else STAND_INS.get(corpus, corpus)
 
 
-def chosen(corpus: CorpusSpec | None) -> CorpusSpec:
+def chosen(corpus: Corpus | None) -> Corpus:
     """The corpus a study needs; it is a mistake of the caller to leave it out."""
     if corpus is None:
         raise ValueError("this study needs a corpus")

@@ -11,7 +11,7 @@ import pytest
 from core import reference, reproduce
 from core.cli import main
 from core.library import add_corpus
-from core.specs import VERSIONS, SignatureSpec
+from core.specs import VERSIONS, SignatureSpec, SpeechSpec
 from core.specs.base import VERSIONS as STAGES
 from core.store import Store
 from core.studies import STUDIES, signature
@@ -23,10 +23,14 @@ def small(text: bytes, tmp_path_factory: pytest.TempPathFactory):
     """A cache in which the studies run on one small text, and the first with 8 units."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMSIG_CACHE", str(tmp_path_factory.mktemp("computed")))
-        corpus = add_corpus(text, "tiny")
+        corpus, other = add_corpus(text, "tiny"), add_corpus(text[: len(text) // 2], "tinier")
+        speech = SpeechSpec(
+            name="said", source="synthetic", content="0" * 64, train=60, dev=20, test=20
+        )
+        found = {"corpus": corpus, "source": corpus, "target": other, "speech": speech}
 
-        def corpora(study, store=None):
-            return dict.fromkeys(study.corpora, corpus)
+        def corpora(study, profile, named=None, store=None):
+            return {choice: found[choice] for choice in study.corpora}
 
         patch.setattr(reproduce, "corpora_of", corpora)
         patch.setattr(signature, "HIDDEN", 8)
