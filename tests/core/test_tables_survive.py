@@ -126,6 +126,17 @@ def test_an_older_schema_gains_what_is_new_and_keeps_its_rows(store: Store) -> N
     assert store.query("SELECT machine FROM signatures")["machine"].to_list() == [None, None]
 
 
+def test_a_published_file_of_an_older_schema_is_published_anew(store: Store) -> None:
+    store.take_in(result("x"))
+    with duckdb.connect(str(store.tables.newest())) as old:
+        old.execute("DROP VIEW claims")
+        old.execute("DROP TABLE confusion")
+        old.execute("CREATE OR REPLACE VIEW schema_version AS SELECT 'old' AS version")
+    again = Store(store.root)
+    assert again.query("FROM claims").height == 15
+    assert again.query("SELECT key FROM signatures")["key"].to_list() == ["x"]
+
+
 WRITER = """
 import sys
 from pathlib import Path
