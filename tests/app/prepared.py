@@ -185,6 +185,7 @@ def _model(spec: SignatureSpec) -> dict[str, object]:
         "key": model.key, "kind": model.kind, "title": model.title,
         "cell": getattr(model, "cell", None), "layers": model.layers if net else None,
         "hidden": getattr(model, "hidden", None), "corpus": model.corpus.content,
+        "ngram_order": getattr(model, "order", None),
         "parent": model.init_from.key if net and model.init_from else None,
         "trained": getattr(model, "trained", True),
         "profile": model.profile, "seed": model.seed, "parameters": 30_000, "keep": 1.0,
