@@ -86,10 +86,12 @@ class Ruler:
 
     def correct(self, train: Tensor, dev: Tensor, test: Tensor) -> Tensor:
         """Test positions decoded right, int64 [lags, symbols]; each text's states are [n, dim]."""
-        deviation, mean = torch.std_mean(train, 0, correction=0)
+        mean = train.mean(0)
+        train = train - mean
+        deviation = train.square().mean(0).sqrt()
         # A dimension that never moves carries nothing: leave it at zero.
         scale = torch.where(deviation > 1e-6 * mean.abs() + 1e-12, deviation, torch.inf)
-        rows = functional.pad((train - mean) / scale, (0, 1), value=1.0)
+        rows = functional.pad(train / scale, (0, 1), value=1.0)
         cross = (rows.T @ self.hot).double().view(len(rows.T), self.lags, SIZE)
         rows = rows.double()
         gram = rows.T @ rows
