@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import core
 from core import compute, corpora
@@ -23,18 +21,6 @@ from tests.core.discs import Wsj, encoded, tone, write
 from tests.core.shorten import sphere
 
 NOISY = (tone(0, 0.5) + np.random.default_rng(0).normal(size=RATE // 2) * 300).astype(np.int16)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache")
 
 
 def computed(spec: SpeechSpec, store: Store) -> tuple[SpeechCorpus, dict[str, object]]:
