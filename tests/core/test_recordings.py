@@ -135,13 +135,20 @@ def test_an_unreadable_utterance_is_skipped_counted_and_listed(
     assert len(heard) == len(corpus.test) == 5
 
 
-def test_where_most_cannot_be_read_nothing_is_kept(tmp_path: Path, store: Store) -> None:
+def test_where_most_cannot_be_read_nothing_is_kept(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = discs.librispeech(tmp_path / "L", ("train-a", "dev-a", "test-a"))
     spec = core.find_speech(str(place), store=store)
     for file in place.glob("train-a/*/*/*.flac"):
         file.write_bytes(b"fLaC" + b"\0" * file.stat().st_size)
     with pytest.raises(BadInput, match=r"Most recordings of L cannot be read; 4 utterances"):
         computed(spec, store)
+    with monkeypatch.context() as patch:  # parts of one utterance, each of which may be empty
+        patch.setattr("core.specs.speech.SHARD", 1)
+        patch.setattr("core.compute.speech.SHARD", 1)
+        corpus, row = computed(spec, store)
+        assert list(corpus.shards()) == [] and row["segments"] == 8
     with pytest.raises(BadInput, match="is not there"):
         computed(spec.model_copy(update={"place": str(tmp_path / "gone")}), store)
 
