@@ -236,7 +236,8 @@ def _distances(asked: Choices, plan: Plan) -> None:
     noise = f" Noise alone would put two {chance:.3f} apart." if chance is not None else ""
     st.html(
         "<div class='note'>Distance: mean absolute difference of the cells, weighted by their "
-        f"counts, with its 95 % interval by bootstrap over segments.{noise}</div>"
+        "counts, with its 95 % interval by bootstrap over segments; noise only ever adds to a "
+        f"distance, so the interval reaches further down than up.{noise}</div>"
     )
 
 
