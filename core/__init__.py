@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.errors import BadInput
-    from core.library import add_corpus, connect, corpus, find_corpus, query, signature_spec
+    from core.library import (
+        add_corpus,
+        connect,
+        corpus,
+        find_corpus,
+        find_speech,
+        query,
+        signature_spec,
+    )
     from core.probing import measure, probe
 
 _HOME = {
@@ -23,6 +31,7 @@ _HOME = {
     "connect": "core.library",
     "corpus": "core.library",
     "find_corpus": "core.library",
+    "find_speech": "core.library",
     "measure": "core.probing",
     "probe": "core.probing",
     "query": "core.library",
@@ -34,6 +43,7 @@ __all__ = [
     "connect",
     "corpus",
     "find_corpus",
+    "find_speech",
     "measure",
     "probe",
     "query",

@@ -1,4 +1,4 @@
-"""The command line: `python -m core signature | study | sql | status | bench`."""
+"""The command line: `python -m core signature | study | speech | sql | status | bench`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,18 @@ def _parser() -> argparse.ArgumentParser:
     signature.add_argument("--seed", type=int, default=0)
     signature.set_defaults(run=_signature)
 
+    speech = commands.add_parser("speech", help="list, check and compute a speech corpus")
+    speech.add_argument("name", help="synthetic-speech, wsj-speech, or a folder of recordings")
+    for split in ("train", "dev", "test"):
+        speech.add_argument(f"--{split}", type=int, help="utterances at most (default: all)")
+    speech.add_argument("--voices", type=int, default=1, help="of synthetic speech")
+    speech.add_argument("--seed", type=int, default=0)
+    speech.add_argument(
+        "--vp", choices=("keep", "word", "drop"), default="keep", help="spoken punctuation of WSJ"
+    )
+    speech.add_argument("--check", action="store_true", help="only list what is there")
+    speech.set_defaults(run=_speech)
+
     sql = commands.add_parser("sql", help="query the published tables, read-only")
     sql.add_argument("query")
     sql.set_defaults(run=_sql)
@@ -64,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("name", choices=("decoders", "ngram", "states"))
     bench.set_defaults(run=_bench)
 
-    for command in (signature, study, sql, status, bench):
+    for command in (signature, study, speech, sql, status, bench):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -146,6 +158,32 @@ def _study(options: argparse.Namespace) -> None:
 
     _print_table(pl.DataFrame(rows).pivot("lag", index="signature", values="recall"))
     _print_table(pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()}))
+
+
+def _speech(options: argparse.Namespace) -> None:
+    from core.corpora.listing import Listing, named
+    from core.library import find_speech, query
+    from core.store import Store
+
+    limits = options.train, options.dev, options.test
+    spec = find_speech(options.name, *limits, options.voices, options.seed, options.vp)
+    facts: dict[str, Any] = {"key": spec.key, "train": spec.train, "dev": spec.dev}
+    facts |= {"test": spec.test, "layout": "eSpeak NG", "skipped": []}
+    if listed := Store().artifacts.get(spec.content):
+        listing = Listing.from_bytes(listed)
+        facts |= {"layout": listing.layout, "skipped": listing.skipped}
+    if not options.check:
+        _obtain(spec)
+        row = query("SELECT hours, skipped FROM corpora WHERE key = ?", [spec.key])
+        facts |= row.row(0, named=True)
+    if options.json:
+        _print_json(facts)
+        return
+    for name in ("layout", "train", "dev", "test", "hours"):
+        if name in facts:
+            print(f"{name:8} {facts[name]:.4g}" if name == "hours" else f"{name:8} {facts[name]}")
+    if facts["skipped"]:
+        print(f"skipped  {named(facts['skipped'], 'utterance')}")
 
 
 def _marginal(keys: list[str]) -> Any:

@@ -142,8 +142,15 @@ class Bank:
     """
 
     def __init__(
-        self, dim: int, n_symbols: int, width: int, depth: int, members: dict[float, list[int]],
-        batch: int, seed: int, device: torch.device,
+        self,
+        dim: int,
+        n_symbols: int,
+        width: int,
+        depth: int,
+        members: dict[float, list[int]],
+        batch: int,
+        seed: int,
+        device: torch.device,
     ) -> None:
         self.members = [(keep, lag) for keep, lags in members.items() for lag in lags]
         self.batch = batch
@@ -284,8 +291,14 @@ class Candidate:
 
 
 def run_bank(
-    bank: Bank, train: Split, dev: Split, steps: int, checkpoints: tuple[float, ...],
-    learning_rate: float, seed: int, tick: Callable[[str], None],
+    bank: Bank,
+    train: Split,
+    dev: Split,
+    steps: int,
+    checkpoints: tuple[float, ...],
+    learning_rate: float,
+    seed: int,
+    tick: Callable[[str], None],
 ) -> list[Candidate]:
     """Train a bank for `steps` minibatches: the best of each decoder at these shares of them."""
     best = [Candidate(keep, lag) for keep, lag in bank.members]
@@ -305,8 +318,13 @@ def run_bank(
 
 
 def train(
-    train: Source, dev: Source, width: int, budget: DecoderBudget, seed: int = 0,
-    device: str = "cpu", progress: Progress | None = None,
+    train: Source,
+    dev: Source,
+    width: int,
+    budget: DecoderBudget,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
 ) -> Decoders:
     """Train one decoder per lag, with the keep probability and width that are best on dev.
 

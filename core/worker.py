@@ -45,6 +45,25 @@ class FileCheckpoint:
         draft.replace(self.path)
 
 
+class Kept:
+    """The artifacts of the store as the inputs of a step."""
+
+    def __init__(self, store: Store) -> None:
+        self.artifacts = store.artifacts
+
+    def __getitem__(self, key: str) -> bytes:
+        data = self.artifacts.get(key)
+        if data is None:
+            raise BadInput("Something this needs is gone from the cache; ask for it again.")
+        return data
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.artifacts.get(key) is not None
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.artifacts.put(key, value)
+
+
 class Reporter:
     """Turns a step's progress into the job's: fraction and remaining seconds over all steps."""
 
@@ -130,19 +149,11 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
     for number, step in enumerate(steps):
         report.begin(number)
         log.info("%s", step.title)
-        inputs = {key: _artifact(store, key) for key in step.needs()}
         saved = FileCheckpoint(place / f"{step.key}.checkpoint")
-        result = run(step, inputs, report, saved)
+        result = run(step, Kept(store), report, saved)
         store.take_in(result.tables, result.artifacts)
         saved.path.unlink(missing_ok=True)
         facts["deaths"] = 0
-
-
-def _artifact(store: Store, key: str) -> bytes:
-    data = store.artifacts.get(key)
-    if data is None:
-        raise BadInput("Something this needs is gone from the cache; ask for it again.")
-    return data
 
 
 def main() -> None:

@@ -91,8 +91,8 @@ WHERE model = {key}
 ORDER BY keep, epoch"""
 
 CORPORA = """
-SELECT key, name, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
-       test_symbols AS test, sample, added
+SELECT key, name, kind, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
+       test_symbols AS test, hours, sample, skipped, added
 FROM corpora
 ORDER BY added"""
 

@@ -7,13 +7,14 @@ from functools import singledispatch
 from statistics import median
 
 from core import machine
-from core.specs import SPECS, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.specs import SPECS, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec, SpeechSpec
 from core.store import Store
 from core.text import SYMBOLS
 
 CALIBRATION = "calibration"
 UNMEASURED_GFLOPS = 40.0  # per thread, until the first job has measured the machine
 SHARE_OF_PEAK = {
+    "corpora": 0.3,
     "models": 0.5,
     "perplexities": 0.3,
     "signatures": 0.5,
@@ -38,7 +39,7 @@ def step_seconds(step: Spec, store: Store) -> float:
     work = gflop(step)
     past = store.query(
         f"SELECT spec, seconds FROM {step.table} WHERE machine = ? AND seconds > 0.5 "
-        "ORDER BY created DESC LIMIT 50",
+        "ORDER BY rowid DESC LIMIT 50",
         [machine.name()],
     )
     rates = [
@@ -105,6 +106,12 @@ def _(spec: SignatureSpec) -> float:
     return states * budget.epochs * sweep * lags * 40 * dim**2 * sum(budget.widths) / 1e9
 
 
+@gflop.register
+def _(spec: SpeechSpec) -> float:
+    each = 0.15 if spec.source == "synthetic" else 0.5  # a phrase, a recorded sentence
+    return (spec.train + spec.dev + spec.test) * each
+
+
 def _dim(spec: SignatureSpec) -> int:
     if isinstance(spec.model, NgramSpec):
         return (spec.model.order - 1) * len(SYMBOLS)
@@ -117,4 +124,6 @@ def _comparable(step: Spec, other: Spec) -> bool:
         return (step.decoder, _dim(step)) == (other.decoder, _dim(other))
     if isinstance(step, ModelSpec) and isinstance(other, ModelSpec):
         return (step.cell, step.hidden, step.trained) == (other.cell, other.hidden, other.trained)
+    if isinstance(step, SpeechSpec) and isinstance(other, SpeechSpec):
+        return step.source == other.source
     return step.kind == other.kind

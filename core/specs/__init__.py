@@ -11,9 +11,10 @@ from pydantic import Field, TypeAdapter
 from core.specs.base import VERSIONS, CorpusSpec, Frozen, Spec
 from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, TrainingBudget
 from core.specs.signature import Decoder, DecoderBudget, SignatureSpec, State
+from core.specs.speech import SpeechSpec
 
 AnySpec = Annotated[
-    ModelSpec | NgramSpec | MixtureSpec | SignatureSpec, Field(discriminator="kind")
+    ModelSpec | NgramSpec | MixtureSpec | SignatureSpec | SpeechSpec, Field(discriminator="kind")
 ]
 SPECS: TypeAdapter[AnySpec] = TypeAdapter(AnySpec)  # reads any of them back from JSON
 
@@ -31,6 +32,7 @@ __all__ = [
     "NgramSpec",
     "SignatureSpec",
     "Spec",
+    "SpeechSpec",
     "State",
     "TrainingBudget",
 ]

@@ -5,12 +5,14 @@
 CREATE TABLE IF NOT EXISTS corpora (
     key VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, segment VARCHAR, segments BIGINT,
     symbols BIGINT, train_symbols BIGINT, dev_symbols BIGINT, test_symbols BIGINT,
-    sample VARCHAR, added TIMESTAMP
+    sample VARCHAR, added TIMESTAMP, kind VARCHAR, hours DOUBLE, skipped VARCHAR[],
+    seconds DOUBLE, machine VARCHAR, spec VARCHAR
 );
-COMMENT ON TABLE corpora IS 'Texts that models are trained on and signatures are measured on.';
-COMMENT ON COLUMN corpora.key IS 'Hash of its segments and split, by which specs name it.';
+UPDATE corpora SET kind = 'text' WHERE kind IS NULL;  -- rows from before there was speech
+COMMENT ON TABLE corpora IS 'Texts and speech that models are trained on and signatures are measured on.';
+COMMENT ON COLUMN corpora.key IS 'Hash of its segments and split, by which specs name it; of speech, key of its spec.';
 COMMENT ON COLUMN corpora.name IS 'Name shown to people; not unique.';
-COMMENT ON COLUMN corpora.segment IS 'What one segment is: line, sentence, speech or paragraph.';
+COMMENT ON COLUMN corpora.segment IS 'What one segment is: line, sentence, speech, paragraph or utterance.';
 COMMENT ON COLUMN corpora.segments IS 'Number of segments in all splits.';
 COMMENT ON COLUMN corpora.symbols IS 'Number of symbols in all splits.';
 COMMENT ON COLUMN corpora.train_symbols IS 'Number of symbols in the train split.';
@@ -18,6 +20,12 @@ COMMENT ON COLUMN corpora.dev_symbols IS 'Number of symbols in the dev split.';
 COMMENT ON COLUMN corpora.test_symbols IS 'Number of symbols in the test split.';
 COMMENT ON COLUMN corpora.sample IS 'The first few segments, as text.';
 COMMENT ON COLUMN corpora.added IS 'When the corpus was stored (UTC).';
+COMMENT ON COLUMN corpora.kind IS 'text or speech.';
+COMMENT ON COLUMN corpora.hours IS 'Hours of speech in all splits; NULL for text.';
+COMMENT ON COLUMN corpora.skipped IS 'Utterances left out, each with the reason; NULL for text.';
+COMMENT ON COLUMN corpora.seconds IS 'Seconds it took to make; NULL for text.';
+COMMENT ON COLUMN corpora.machine IS 'Description of the machine; NULL for text.';
+COMMENT ON COLUMN corpora.spec IS 'The spec of a speech corpus as JSON; NULL for text.';
 
 CREATE TABLE IF NOT EXISTS models (
     key VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, title VARCHAR, cell VARCHAR, layers INTEGER,
