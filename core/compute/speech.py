@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import torch
 
 from core import machine
 from core.checkpoints import Checkpoint
