@@ -7,7 +7,15 @@ from functools import singledispatch
 from statistics import median
 
 from core import machine
-from core.specs import SPECS, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec, SpeechSpec
+from core.specs import (
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    SignatureSpec,
+    Spec,
+    SpeechSpec,
+    known,
+)
 from core.store import Store
 from core.text import SYMBOLS
 
@@ -45,7 +53,7 @@ def step_seconds(step: Spec, store: Store) -> float:
     rates = [
         gflop(other) / seconds
         for text, seconds in past.iter_rows()
-        if _comparable(step, other := SPECS.validate_json(text))
+        if (other := known(text)) and _comparable(step, other)
     ]
     if rates:
         return work / median(rates[:5])

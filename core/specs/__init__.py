@@ -6,7 +6,7 @@ content, network, training budget, decoder budget, seed. Same key, same result.
 
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from core.specs.base import VERSIONS, CorpusSpec, Frozen, Spec
 from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, TrainingBudget
@@ -17,6 +17,15 @@ AnySpec = Annotated[
     ModelSpec | NgramSpec | MixtureSpec | SignatureSpec | SpeechSpec, Field(discriminator="kind")
 ]
 SPECS: TypeAdapter[AnySpec] = TypeAdapter(AnySpec)  # reads any of them back from JSON
+
+
+def known(text: str) -> AnySpec | None:
+    """The spec that this JSON holds; None for one of another version of the product."""
+    try:
+        return SPECS.validate_json(text)
+    except ValidationError:
+        return None
+
 
 __all__ = [
     "SPECS",
@@ -35,4 +44,5 @@ __all__ = [
     "SpeechSpec",
     "State",
     "TrainingBudget",
+    "known",
 ]
