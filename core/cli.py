@@ -64,8 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
 
     study = commands.add_parser("study", help="compute or find one of the paper's figures")
-    study.add_argument("name", choices=("size", "depth", "adaptation", "ngram"))
-    study.add_argument("--corpus", default="sotu", help="of size, depth and ngram")
+    study.add_argument("name", choices=("size", "depth", "adaptation", "ngram", "las"))
+    study.add_argument(
+        "--corpus", help="of size, depth and ngram (default: sotu), of las (synthetic-speech)"
+    )
     study.add_argument("--source", default="shakespeare", help="of adaptation")
     study.add_argument("--target", default="sotu", help="of adaptation")
     study.add_argument("--fraction", type=float, default=0.05, help="of the target, to retrain on")
@@ -122,15 +124,13 @@ def _signature(options: argparse.Namespace) -> None:
 
 
 def _study(options: argparse.Namespace) -> None:
-    from core.library import find_corpus, query
+    from core.library import query
     from core.studies import STUDIES, Choices
 
     started = time.monotonic()
     if not 0 < options.fraction <= 1:
         raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
-    names = ("source", "target") if options.name == "adaptation" else ("corpus",)
-    corpora: dict[str, Any] = {name: find_corpus(getattr(options, name)) for name in names}
-    choices = Choices(options.profile, fraction=options.fraction, **corpora)
+    choices = Choices(options.profile, fraction=options.fraction, **_corpora(options))
     plan = STUDIES[options.name].plan(choices)
     for number, spec in enumerate(plan.specs, start=1):
         _obtain(spec, f"{number} of {len(plan.specs)}")
@@ -143,21 +143,41 @@ def _study(options: argparse.Namespace) -> None:
     for model in {spec.model for spec in plan.signatures.values()}:
         found = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
         perplexities.setdefault(model.title, found["test_perplexity"][0])
+    recognizers = query(
+        "SELECT title AS model, cer, wer, monotone FROM models WHERE kind = 'las' AND trained "
+        "AND key IN (SELECT unnest(?))",
+        [[spec.model.key for spec in plan.signatures.values()]],
+    )
     if options.json:
-        _print_json(
-            {
-                "study": options.name,
-                "profile": options.profile,
-                "seconds": round(time.monotonic() - started, 3),
-                "rows": rows,
-                "perplexities": perplexities,
-            }
-        )
+        answer = {
+            "study": options.name,
+            "profile": options.profile,
+            "seconds": round(time.monotonic() - started, 3),
+            "rows": rows,
+            "perplexities": perplexities,
+        }
+        if len(recognizers):
+            answer["recognizers"] = recognizers.to_dicts()
+        _print_json(answer)
         return
     import polars as pl
 
     _print_table(pl.DataFrame(rows).pivot("lag", index="signature", values="recall"))
     _print_table(pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()}))
+    if len(recognizers):
+        _print_table(recognizers)
+
+
+def _corpora(options: argparse.Namespace) -> dict[str, Any]:
+    """The corpora that a study needs, by the name of the choice."""
+    from core.library import find_corpus
+    from core.listening import speech
+
+    if options.name == "las":
+        return {"speech": speech(options.corpus or "synthetic-speech", options.profile)}
+    if options.name == "adaptation":
+        return {name: find_corpus(getattr(options, name)) for name in ("source", "target")}
+    return {"corpus": find_corpus(options.corpus or "sotu")}
 
 
 def _speech(options: argparse.Namespace) -> None:
@@ -191,7 +211,7 @@ def _marginal(keys: list[str]) -> Any:
 
     return query(
         "SELECT signature, title AS model, layer, lag, accuracy AS recall, low, high, majority "
-        "FROM marginal_recall WHERE signature IN (SELECT unnest(?)) AND lag > 0 "
+        "FROM marginal_recall WHERE signature IN (SELECT unnest(?)) AND lag <> 0 "
         "ORDER BY signature, layer, lag",
         [keys],
     )

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.checkpoints import pack, unpack
 from core.schedule import one_cycle
 from core.specs import DecoderBudget
 from core.splits import TILE, Progress, Source, Split
@@ -82,6 +83,22 @@ class Decoders:
                     out[tile, lag] = read_out(inputs[tile], self.layers, lag)
         return out
 
+    def to_bytes(self) -> bytes:
+        """The decoders as safetensors."""
+        tensors = {"mean": self.mean, "scale": self.scale}
+        for number, (weight, bias) in enumerate(self.layers):
+            tensors |= {f"{number}.weight": weight, f"{number}.bias": bias}
+        facts = ("keeps", "width", "depth", "parameters", "dev_recall", "dev_bits")
+        return pack(tensors, {name: getattr(self, name) for name in facts})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Decoders:
+        """The decoders of `to_bytes`, on the CPU."""
+        tensors, facts = unpack(data)
+        numbers = range(facts["depth"] + 1)
+        layers = [(tensors[f"{n}.weight"], tensors[f"{n}.bias"]) for n in numbers]
+        return cls(mean=tensors["mean"], scale=tensors["scale"], layers=layers, **facts)
+
 
 def read_out(inputs: Tensor, layers: Layers, decoder: int) -> Tensor:
     """Standardized states [N, dim] → logits [N, symbols] of one decoder, without dropout."""
@@ -142,15 +159,8 @@ class Bank:
     """
 
     def __init__(
-        self,
-        dim: int,
-        n_symbols: int,
-        width: int,
-        depth: int,
-        members: dict[float, list[int]],
-        batch: int,
-        seed: int,
-        device: torch.device,
+        self, dim: int, n_symbols: int, width: int, depth: int, members: dict[float, list[int]],
+        batch: int, seed: int, device: torch.device,
     ) -> None:
         self.members = [(keep, lag) for keep, lags in members.items() for lag in lags]
         self.batch = batch
@@ -291,14 +301,8 @@ class Candidate:
 
 
 def run_bank(
-    bank: Bank,
-    train: Split,
-    dev: Split,
-    steps: int,
-    checkpoints: tuple[float, ...],
-    learning_rate: float,
-    seed: int,
-    tick: Callable[[str], None],
+    bank: Bank, train: Split, dev: Split, steps: int, checkpoints: tuple[float, ...],
+    learning_rate: float, seed: int, tick: Callable[[str], None],
 ) -> list[Candidate]:
     """Train a bank for `steps` minibatches: the best of each decoder at these shares of them."""
     best = [Candidate(keep, lag) for keep, lag in bank.members]
@@ -318,13 +322,8 @@ def run_bank(
 
 
 def train(
-    train: Source,
-    dev: Source,
-    width: int,
-    budget: DecoderBudget,
-    seed: int = 0,
-    device: str = "cpu",
-    progress: Progress | None = None,
+    train: Source, dev: Source, width: int, budget: DecoderBudget, seed: int = 0,
+    device: str = "cpu", progress: Progress | None = None,
 ) -> Decoders:
     """Train one decoder per lag, with the keep probability and width that are best on dev.
 

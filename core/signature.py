@@ -48,11 +48,11 @@ def best_guess(train: Source) -> Tensor:
     joint = torch.zeros(train.lags, size, size, dtype=torch.int64)
     for chunk in train.chunks():
         targets = torch.from_numpy(chunk.targets)
-        current = targets[:, 0]
-        for lag in range(train.lags):
-            past = targets[:, lag]
+        current = targets[:, -train.first]
+        for column in range(train.lags):
+            past = targets[:, column]
             pair = (current * size + past)[(current >= 0) & (past >= 0)]
-            joint[lag] += torch.bincount(pair, minlength=size * size).view(size, size)
+            joint[column] += torch.bincount(pair, minlength=size * size).view(size, size)
     # A symbol never seen as the current one falls back to the most frequent of that lag.
     unseen = joint.sum(2, keepdim=True) == 0
     return (joint + unseen * joint.sum(1, keepdim=True)).argmax(2)
@@ -81,16 +81,16 @@ def measure(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> S
             targets = all_targets[part]
             log_p = logits.log_softmax(2)
             guess = logits.argmax(2)
-            for lag in range(lags):
-                there = (targets[:, lag] >= 0).nonzero().squeeze(1)
-                truth, said = targets[there, lag], guess[there, lag]
+            for column in range(lags):
+                there = (targets[:, column] >= 0).nonzero().squeeze(1)
+                truth, said = targets[there, column], guess[there, column]
                 pair = torch.bincount(truth * size + said, minlength=size * size)
-                confusion[lag] += pair.view(size, size)
-                surprise[lag].index_add_(0, truth, -log_p[there, lag, truth].double())
-                current = targets[there, 0]
-                from_current = guesses[lag, current.clamp(min=0)] == truth
-                current_hits[lag].index_add_(0, truth, (from_current & (current >= 0)).long())
-                cell = (segments[part][there] * lags + lag) * size + truth
+                confusion[column] += pair.view(size, size)
+                surprise[column].index_add_(0, truth, -log_p[there, column, truth].double())
+                current = targets[there, -test.first]
+                from_current = guesses[column, current.clamp(min=0)] == truth
+                current_hits[column].index_add_(0, truth, (from_current & (current >= 0)).long())
+                cell = (segments[part][there] * lags + column) * size + truth
                 counts.append((cell, said == truth))
     shape = (len(owners), lags, size)
     total = int(np.prod(shape))
@@ -106,7 +106,10 @@ def measure(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> S
     low, high = (end.reshape(lags, size + 1) for end in intervals(rates, *flat))
     recall = _recall(n.sum(0), correct.sum(0), low, high, confusion, surprise, current_hits)
     draws = _draws(recall, rates.reshape(-1, lags, size + 1))
-    return Signature(recall, draws, _confusion(confusion))
+    # Up to here lags were columns of targets.
+    lag = (pl.col("lag") + test.first).cast(pl.Int32)
+    tables = (recall, draws, _confusion(confusion))
+    return Signature(*(table.with_columns(lag) for table in tables))
 
 
 class _Ranks:

@@ -17,7 +17,7 @@ from core.checkpoints import Checkpoint
 from core.compute.base import Inputs, Progress, Result, run, where
 from core.corpora import Corpus, Segments
 from core.models import char_lm, forward, mixture, ngram
-from core.specs import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, Spec
+from core.specs import LanguageModelSpec, LasSpec, MixtureSpec, ModelSpec, NgramSpec, Spec
 from core.statistics import bootstrap
 from core.text import SYMBOLS
 
@@ -144,13 +144,13 @@ def _(member: NgramSpec, frozen: bytes, device: str) -> Scorer:
     return ngram.Ngram(frozen).log_probs
 
 
-def model_row(spec: LanguageModelSpec, device: str) -> dict[str, Any]:
+def model_row(spec: LanguageModelSpec | LasSpec, device: str) -> dict[str, Any]:
     """The columns of `models` that every kind of model fills."""
     return {
         "key": spec.key,
         "kind": spec.kind,
         "title": spec.title,
-        "corpus": spec.corpus.content,
+        "corpus": spec.corpus.key,
         "profile": spec.profile,
         "seed": spec.seed,
         "spec": spec.model_dump_json(),

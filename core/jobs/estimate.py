@@ -8,6 +8,8 @@ from statistics import median
 
 from core import machine
 from core.specs import (
+    LasSignatureSpec,
+    LasSpec,
     MixtureSpec,
     ModelSpec,
     NgramSpec,
@@ -16,6 +18,7 @@ from core.specs import (
     SpeechSpec,
     known,
 )
+from core.specs.las import BASE_WIDTH
 from core.store import Store
 from core.text import SYMBOLS
 
@@ -31,6 +34,7 @@ START_SECONDS = 3.0  # a process with torch in it
 SYMBOLS_OF_CORPUS = 4e6  # where a budget says "all"
 GATES = {"gru": 3, "lstm": 4}
 NARROWEST = 1e5  # weights whose arithmetic takes as long as a step takes however narrow it is
+SYMBOLS_PER_FRAME = 0.15  # of speech
 
 
 def estimate(spec: Spec, store: Store | None = None) -> float:
@@ -120,6 +124,38 @@ def _(spec: SpeechSpec) -> float:
     return (spec.train + spec.dev + spec.test) * each
 
 
+@gflop.register
+def _(spec: LasSpec) -> float:
+    budget, frames = spec.budget, _frames(spec.corpus)
+    encoder = 8 * spec.units * (2 * spec.corpus.mels + spec.units) / 2
+    encoder += (spec.layers - 1) * 8 * spec.units * 4 * spec.units / spec.reduction
+    speller = 4 * spec.speller * (spec.embedding + 2 * spec.units + spec.speller)
+    weights = encoder + SYMBOLS_PER_FRAME * speller
+    passes = 3 * budget.epochs * spec.corpus.train if spec.trained else 0
+    passes += (budget.epochs + 2) * (budget.evaluate or spec.corpus.dev)
+    passes += min(budget.aligned, spec.corpus.train)
+    return passes * frames * 2 * weights / 1e9
+
+
+@gflop.register
+def _(spec: LasSignatureSpec) -> float:
+    budget, lags = spec.budget, spec.max_lag - spec.min_lag + 1
+    states = min(
+        budget.states or SYMBOLS_OF_CORPUS,
+        spec.corpus.train * _frames(spec.corpus) * SYMBOLS_PER_FRAME,
+    )
+    if spec.decoder != "mlp":
+        return states * 2 * spec.dim * (spec.dim + lags * len(SYMBOLS)) / 1e9
+    sweep = 2.3 if len(budget.keeps) > 1 else 1.0
+    units = lags * sweep * BASE_WIDTH * sum(budget.widths)
+    return states * budget.epochs * units * 6 * (spec.dim + len(SYMBOLS)) / 1e9
+
+
+def _frames(corpus: SpeechSpec) -> float:
+    """About how many frames an utterance has."""
+    return 120.0 if corpus.source == "synthetic" else 900.0
+
+
 def _dim(spec: SignatureSpec) -> int:
     if isinstance(spec.model, NgramSpec):
         return (spec.model.order - 1) * len(SYMBOLS)
@@ -132,6 +168,10 @@ def _comparable(step: Spec, other: Spec) -> bool:
         return (step.decoder, _dim(step)) == (other.decoder, _dim(other))
     if isinstance(step, ModelSpec) and isinstance(other, ModelSpec):
         return (step.cell, step.hidden, step.trained) == (other.cell, other.hidden, other.trained)
+    if isinstance(step, LasSignatureSpec) and isinstance(other, LasSignatureSpec):
+        return (step.decoder, step.dim) == (other.decoder, other.dim)
+    if isinstance(step, LasSpec) and isinstance(other, LasSpec):
+        return (step.units, step.trained) == (other.units, other.trained)
     if isinstance(step, SpeechSpec) and isinstance(other, SpeechSpec):
         return step.source == other.source
     return step.kind == other.kind

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.batches import PAD, bucketed, padded, sample
-from core.checkpoints import Checkpoint, pack, unpack
+from core.checkpoints import Checkpoint, pack, pack_run, unpack, unpack_run
 from core.corpora import Corpus, Segments
 from core.errors import BadInput
 from core.models import CELLS
@@ -138,27 +138,10 @@ class Run:
         self.optimizer = torch.optim.Adam(self.model.parameters(), fused=True)
 
     def save(self) -> bytes:
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
-        return pack(tensors, self.facts)
+        return pack_run(self.model, self.best, self.optimizer, self.facts)
 
     def resume(self, saved: bytes) -> None:
-        tensors, self.facts = unpack(saved)
-        moments: dict[int, dict[str, Tensor]] = {}
-        weights: dict[str, Tensor] = {}
-        self.best = {}
-        for name, value in tensors.items():
-            part, rest = name.split(".", 1)
-            if part == "adam":
-                index, moment = rest.split(".")
-                moments.setdefault(int(index), {})[moment] = value
-            else:
-                (self.best if part == "best" else weights)[rest] = value
-        self.model.load_state_dict(weights)
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.best, self.facts = unpack_run(saved, self.model, self.optimizer)
 
 
 def train(

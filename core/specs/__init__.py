@@ -10,11 +10,19 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from core.specs.base import VERSIONS, CorpusSpec, Frozen, Spec
 from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, TrainingBudget
+from core.specs.las import LasBudget, LasSignatureSpec, LasSpec
 from core.specs.signature import Decoder, DecoderBudget, SignatureSpec, State
 from core.specs.speech import SpeechSpec
 
 AnySpec = Annotated[
-    ModelSpec | NgramSpec | MixtureSpec | SignatureSpec | SpeechSpec, Field(discriminator="kind")
+    ModelSpec
+    | NgramSpec
+    | MixtureSpec
+    | SignatureSpec
+    | SpeechSpec
+    | LasSpec
+    | LasSignatureSpec,
+    Field(discriminator="kind"),
 ]
 SPECS: TypeAdapter[AnySpec] = TypeAdapter(AnySpec)  # reads any of them back from JSON
 
@@ -36,6 +44,9 @@ __all__ = [
     "DecoderBudget",
     "Frozen",
     "LanguageModelSpec",
+    "LasBudget",
+    "LasSignatureSpec",
+    "LasSpec",
     "MixtureSpec",
     "ModelSpec",
     "NgramSpec",

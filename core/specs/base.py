@@ -21,6 +21,8 @@ VERSIONS = {
     "exact": 1,
     "mixture": 1,
     "speech": 1,
+    "las": 1,
+    "las_states": 1,
 }
 
 

@@ -31,16 +31,16 @@ CREATE TABLE IF NOT EXISTS models (
     key VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, title VARCHAR, cell VARCHAR, layers INTEGER,
     hidden INTEGER, ngram_order INTEGER, corpus VARCHAR, parent VARCHAR, trained BOOLEAN, profile VARCHAR, seed BIGINT,
     parameters BIGINT, keep DOUBLE, dev_perplexity DOUBLE, test_perplexity DOUBLE,
-    train_symbols BIGINT, epochs DOUBLE, seconds DOUBLE, device VARCHAR, threads INTEGER,
+    cer DOUBLE, wer DOUBLE, monotone DOUBLE, train_symbols BIGINT, epochs DOUBLE, seconds DOUBLE, device VARCHAR, threads INTEGER,
     machine VARCHAR, created TIMESTAMP, spec VARCHAR
 );
 COMMENT ON TABLE models IS 'Frozen models, trained or left untrained as a floor.';
 COMMENT ON COLUMN models.key IS 'Key of the model spec.';
-COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm or ngram.';
+COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm, ngram or las (a speech recognizer).';
 COMMENT ON COLUMN models.title IS 'What it is, in words, such as GRU [1,80] on shakespeare.';
-COMMENT ON COLUMN models.cell IS 'Recurrent cell, such as lstm or gru.';
+COMMENT ON COLUMN models.cell IS 'Recurrent cell, such as lstm, gru, or a recognizer''s blstm (bidirectional).';
 COMMENT ON COLUMN models.layers IS 'Number of stacked recurrent layers.';
-COMMENT ON COLUMN models.hidden IS 'Units per layer.';
+COMMENT ON COLUMN models.hidden IS 'Units per layer, of a bidirectional one in each direction.';
 COMMENT ON COLUMN models.ngram_order IS 'Order of an n-gram; NULL for a network.';
 COMMENT ON COLUMN models.corpus IS 'Key of the corpus it was trained on.';
 COMMENT ON COLUMN models.parent IS 'Key of the model it started from; NULL for fresh weights.';
@@ -51,6 +51,9 @@ COMMENT ON COLUMN models.parameters IS 'Number of weights, of an n-gram of its n
 COMMENT ON COLUMN models.keep IS 'Keep probability of its dropout, chosen on dev.';
 COMMENT ON COLUMN models.dev_perplexity IS 'Perplexity per predicted symbol on the dev split.';
 COMMENT ON COLUMN models.test_perplexity IS 'Perplexity per predicted symbol on the test split.';
+COMMENT ON COLUMN models.cer IS 'Character error rate of a recognizer on the test split, spelling greedily.';
+COMMENT ON COLUMN models.wer IS 'Word error rate of a recognizer on the test split.';
+COMMENT ON COLUMN models.monotone IS 'Share of the moves of a recognizer''s attention that do not go back in time, on the test split.';
 COMMENT ON COLUMN models.train_symbols IS 'Training symbols seen, repeats counted.';
 COMMENT ON COLUMN models.epochs IS 'Passes over its training symbols.';
 COMMENT ON COLUMN models.seconds IS 'Seconds of training.';
@@ -62,7 +65,7 @@ COMMENT ON COLUMN models.spec IS 'The model spec as JSON.';
 
 CREATE TABLE IF NOT EXISTS training_curve (
     model VARCHAR NOT NULL, keep DOUBLE, epoch DOUBLE, symbols BIGINT, train_bits DOUBLE,
-    dev_perplexity DOUBLE, learning_rate DOUBLE, seconds DOUBLE
+    dev_perplexity DOUBLE, dev_cer DOUBLE, learning_rate DOUBLE, seconds DOUBLE
 );
 COMMENT ON TABLE training_curve IS 'How each training run went, one row per evaluation.';
 COMMENT ON COLUMN training_curve.model IS 'Key of the model.';
@@ -71,6 +74,7 @@ COMMENT ON COLUMN training_curve.epoch IS 'Passes over the training symbols so f
 COMMENT ON COLUMN training_curve.symbols IS 'Training symbols seen so far.';
 COMMENT ON COLUMN training_curve.train_bits IS 'Mean cross-entropy since the row before, in bits per symbol.';
 COMMENT ON COLUMN training_curve.dev_perplexity IS 'Perplexity on the dev split at this point.';
+COMMENT ON COLUMN training_curve.dev_cer IS 'Character error rate of a recognizer on the dev split at this point.';
 COMMENT ON COLUMN training_curve.learning_rate IS 'Learning rate at this point.';
 COMMENT ON COLUMN training_curve.seconds IS 'Seconds of training so far.';
 
@@ -89,8 +93,9 @@ COMMENT ON COLUMN predictions.low IS 'Lower end of the 95 % bootstrap interval o
 COMMENT ON COLUMN predictions.high IS 'Upper end of the 95 % bootstrap interval of accuracy.';
 
 CREATE TABLE IF NOT EXISTS signatures (
-    key VARCHAR PRIMARY KEY, model VARCHAR NOT NULL, layer INTEGER, state VARCHAR, corpus VARCHAR,
-    decoder VARCHAR, width INTEGER, depth INTEGER, max_lag INTEGER, keeps DOUBLE[],
+    key VARCHAR PRIMARY KEY, model VARCHAR NOT NULL, layer INTEGER, part VARCHAR, state VARCHAR,
+    half VARCHAR, alignment VARCHAR, corpus VARCHAR, decoder VARCHAR, width INTEGER,
+    depth INTEGER, min_lag INTEGER, max_lag INTEGER, keeps DOUBLE[],
     profile VARCHAR, seed BIGINT, parameters BIGINT, untrained VARCHAR, train_states BIGINT,
     dev_states BIGINT, test_states BIGINT, seconds DOUBLE, device VARCHAR, threads INTEGER,
     machine VARCHAR, created TIMESTAMP, spec VARCHAR
@@ -98,14 +103,18 @@ CREATE TABLE IF NOT EXISTS signatures (
 COMMENT ON TABLE signatures IS 'Memory signatures: one row per model, layer, state, corpus and decoder.';
 COMMENT ON COLUMN signatures.key IS 'Key of the signature spec.';
 COMMENT ON COLUMN signatures.model IS 'Key of the model whose state is read.';
-COMMENT ON COLUMN signatures.layer IS 'Recurrent layer read, 1 being nearest the input.';
-COMMENT ON COLUMN signatures.state IS 'State read: c (LSTM cell), h (output) or context (n-gram).';
+COMMENT ON COLUMN signatures.layer IS 'Recurrent layer read, 1 being nearest the input; NULL where that has no number.';
+COMMENT ON COLUMN signatures.part IS 'What is read of a recognizer: encoder 1 and so on, query, context, or log-mel; NULL for others.';
+COMMENT ON COLUMN signatures.state IS 'State read: c (LSTM cell), h (output) or context (n-gram); NULL where there is no choice.';
+COMMENT ON COLUMN signatures.half IS 'Of a recognizer''s bidirectional layer: both halves or forward; NULL elsewhere.';
+COMMENT ON COLUMN signatures.alignment IS 'How a symbol finds its moment in speech: attention, ctc or words.';
 COMMENT ON COLUMN signatures.corpus IS 'Key of the corpus it was measured on.';
 COMMENT ON COLUMN signatures.decoder IS 'Decoder: mlp, linear for the closed-form preview, or exact (n-gram).';
 COMMENT ON COLUMN signatures.width IS 'Hidden units of a decoder; 0 for the linear and the exact one.';
 COMMENT ON COLUMN signatures.depth IS 'Hidden layers of a decoder.';
+COMMENT ON COLUMN signatures.min_lag IS 'Smallest lag, below zero where decoders also look ahead; NULL is 0.';
 COMMENT ON COLUMN signatures.max_lag IS 'Largest lag.';
-COMMENT ON COLUMN signatures.keeps IS 'Keep probability chosen on dev for each lag, from lag 0 on.';
+COMMENT ON COLUMN signatures.keeps IS 'Keep probability chosen on dev for each lag, from the smallest on.';
 COMMENT ON COLUMN signatures.profile IS 'Profile that set the decoder budget: smoke, laptop or paper.';
 COMMENT ON COLUMN signatures.seed IS 'Seed of the decoders.';
 COMMENT ON COLUMN signatures.parameters IS 'Number of weights of one decoder.';
@@ -123,11 +132,11 @@ COMMENT ON COLUMN signatures.spec IS 'The signature spec as JSON.';
 CREATE TABLE IF NOT EXISTS recall (
     signature VARCHAR NOT NULL, lag INTEGER NOT NULL, symbol VARCHAR, n BIGINT, correct BIGINT,
     accuracy DOUBLE, low DOUBLE, high DOUBLE, bits DOUBLE, majority DOUBLE, "current" DOUBLE,
-    precision DOUBLE
+    precision DOUBLE, ms DOUBLE
 );
 COMMENT ON TABLE recall IS 'Recall of every signature by lag and true symbol, with its floors.';
 COMMENT ON COLUMN recall.signature IS 'Key of the signature.';
-COMMENT ON COLUMN recall.lag IS 'Steps back that the decoder looks; 0 is the symbol just read.';
+COMMENT ON COLUMN recall.lag IS 'Steps back that the decoder looks; 0 is the symbol just read, below zero is still to come.';
 COMMENT ON COLUMN recall.symbol IS 'True symbol at that lag; NULL for all symbols together.';
 COMMENT ON COLUMN recall.n IS 'Test positions counted.';
 COMMENT ON COLUMN recall.correct IS 'Positions decoded right.';
@@ -138,6 +147,7 @@ COMMENT ON COLUMN recall.bits IS 'Recalled bits: entropy of the symbol less cros
 COMMENT ON COLUMN recall.majority IS 'Floor: recall of always guessing the most frequent symbol.';
 COMMENT ON COLUMN recall."current" IS 'Floor: recall of the best guess from the current symbol alone.';
 COMMENT ON COLUMN recall.precision IS 'Share of the positions decoded as this symbol that were right.';
+COMMENT ON COLUMN recall.ms IS 'Mean time from the symbol to the state, in milliseconds of speech; NULL for text.';
 
 CREATE TABLE IF NOT EXISTS draws (
     signature VARCHAR NOT NULL, lag INTEGER NOT NULL, symbol VARCHAR, accuracies FLOAT[]
@@ -203,12 +213,14 @@ COMMENT ON COLUMN jobs.device IS 'Device it ran on.';
 CREATE OR REPLACE VIEW marginal_recall AS
 SELECT
     r.signature, s.model, m.title,
-    coalesce(upper(m.cell) || ' [' || m.layers || ',' || m.hidden || ']', m.ngram_order || '-gram')
-        AS name,
+    coalesce(
+        if(m.kind = 'las', 'LAS', upper(m.cell)) || ' [' || m.layers || ',' || m.hidden || ']',
+        m.ngram_order || '-gram'
+    ) AS name,
     m.kind, m.cell, m.layers, m.hidden, m.trained, m.parameters,
     learned.name AS model_corpus, measured.name AS corpus,
-    s.layer, s.state, s.decoder, s.profile, s.seed, r.lag, r.n, r.accuracy, r.low, r.high,
-    r.bits, r.majority, r."current", u.accuracy AS untrained
+    s.layer, s.part, s.state, s.half, s.alignment, s.decoder, s.profile, s.seed, r.lag, r.n,
+    r.accuracy, r.low, r.high, r.bits, r.majority, r."current", u.accuracy AS untrained, r.ms
 FROM recall r
 JOIN signatures s ON s.key = r.signature
 LEFT JOIN models m ON m.key = s.model
@@ -230,7 +242,10 @@ COMMENT ON COLUMN marginal_recall.parameters IS 'Number of weights of the model.
 COMMENT ON COLUMN marginal_recall.model_corpus IS 'Name of the corpus the model was trained on.';
 COMMENT ON COLUMN marginal_recall.corpus IS 'Name of the corpus the signature was measured on.';
 COMMENT ON COLUMN marginal_recall.layer IS 'Recurrent layer read.';
+COMMENT ON COLUMN marginal_recall.part IS 'What is read of a recognizer.';
 COMMENT ON COLUMN marginal_recall.state IS 'State read: c, h or context.';
+COMMENT ON COLUMN marginal_recall.half IS 'Of a bidirectional layer: both halves or forward.';
+COMMENT ON COLUMN marginal_recall.alignment IS 'How a symbol finds its moment in speech.';
 COMMENT ON COLUMN marginal_recall.decoder IS 'Decoder: mlp, linear or exact.';
 COMMENT ON COLUMN marginal_recall.profile IS 'Profile of the decoder budget.';
 COMMENT ON COLUMN marginal_recall.seed IS 'Seed of the decoders.';
@@ -243,11 +258,12 @@ COMMENT ON COLUMN marginal_recall.bits IS 'Recalled bits.';
 COMMENT ON COLUMN marginal_recall.majority IS 'Floor: the most frequent symbol.';
 COMMENT ON COLUMN marginal_recall."current" IS 'Floor: the best guess from the current symbol alone.';
 COMMENT ON COLUMN marginal_recall.untrained IS 'Floor: the same decoders on the untrained network.';
+COMMENT ON COLUMN marginal_recall.ms IS 'Mean time from the symbol to the state, in milliseconds of speech.';
 
 CREATE OR REPLACE MACRO signature_matrix(key_) AS TABLE
 SELECT
     r.lag, r.symbol, r.n, r.correct, r.accuracy, r.low, r.high, r.bits, r.majority, r."current",
-    r.precision, u.accuracy AS untrained
+    r.precision, u.accuracy AS untrained, r.ms
 FROM recall r
 JOIN signatures s ON s.key = r.signature
 LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol = r.symbol

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from core.profiles import find
-from core.specs import CorpusSpec, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.specs import (
+    CorpusSpec,
+    LasSignatureSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    SignatureSpec,
+    Spec,
+    SpeechSpec,
+)
+
+Corpus = TypeVar("Corpus", CorpusSpec, SpeechSpec)
 
 
 @dataclass(frozen=True)
 class Plan:
     """What has to be computed, and under which label it is shown; a declaration, not a pipeline.
 
-    signatures, perplexities: label -> spec, in the order of the figure.
+    signatures, perplexities: label -> spec, in the order of the figure. previews: what a person
+    wants to see before anything else is computed.
     """
 
-    signatures: dict[str, SignatureSpec]
+    signatures: dict[str, SignatureSpec] | dict[str, LasSignatureSpec]
     perplexities: dict[str, MixtureSpec] = field(default_factory=dict)
+    previews: tuple[LasSignatureSpec, ...] = ()
 
     @property
     def specs(self) -> list[Spec]:
         """Everything to ask for, each a job of its own."""
-        return [*self.signatures.values(), *self.perplexities.values()]
+        return [*self.previews, *self.signatures.values(), *self.perplexities.values()]
 
 
 @dataclass(frozen=True)
@@ -30,11 +44,12 @@ class Choices:
     """What a person may choose; each study reads what it needs.
 
     corpus: of the studies with one corpus; source, target, fraction: of retraining;
-    hidden, sizes, cells: None takes the profile's.
+    hidden, sizes, cells: None takes the profile's. speech: of the speech recognizer.
     """
 
     profile: str
     corpus: CorpusSpec | None = None
+    speech: SpeechSpec | None = None
     source: CorpusSpec | None = None
     target: CorpusSpec | None = None
     fraction: float = 0.05
@@ -54,7 +69,7 @@ class Study:
     plan: Callable[[Choices], Plan]
 
 
-def chosen(corpus: CorpusSpec | None) -> CorpusSpec:
+def chosen(corpus: Corpus | None) -> Corpus:
     """The corpus a study needs; it is a mistake of the caller to leave it out."""
     if corpus is None:
         raise ValueError("this study needs a corpus")
