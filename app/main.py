@@ -26,12 +26,13 @@ from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 
 from app.widgets import shell  # noqa: E402
 from app.widgets.errors import explain  # noqa: E402
-from core import jobs  # noqa: E402
+from core import jobs, reference  # noqa: E402
 
 
 @asynccontextmanager
 async def life(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the jobs for as long as the server runs: one runner, however many people look."""
+    reference.settle()
     runner = jobs.Runner()
     runner.start()
     runner.calibrate()

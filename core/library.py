@@ -116,10 +116,27 @@ def find_speech(
 
 def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
     """The stored corpus of a spec."""
-    data = (store or Store()).artifacts.get(spec.content)
-    if data is None:
-        raise BadInput(f"The text of corpus {spec.name!r} is gone from the cache; add it again.")
-    return Corpus.from_bytes(data)
+    return Corpus.from_bytes(artifact(spec.content, store))
+
+
+def artifact(key: str, store: Store | None = None) -> bytes:
+    """The bytes under a key; the text of a packaged corpus that is not here is read again.
+
+    Raises BadInput if they are gone.
+    """
+    store = store or Store()
+    data = store.artifacts.get(key)
+    if data is not None:
+        return data
+    for name, segment in store.query(
+        "SELECT name, segment FROM corpora WHERE key = ?", [key]
+    ).iter_rows():
+        if name in corpora.NAMES and _named(name, segment, store).content == key:
+            data = store.artifacts.get(key)
+        if data is None:
+            raise BadInput(f"The text of corpus {name!r} is gone from the cache; add it again.")
+        return data
+    raise BadInput("Something this needs is gone from the cache; ask for it again.")
 
 
 def signature_spec(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import BadInput
-from core.specs import DecoderBudget, LasBudget, TrainingBudget
+from core.specs import AtlasBudget, DecoderBudget, LasBudget, TrainingBudget
 
 # The paper sweeps keep probabilities from 0.5 to 1 in steps of 0.1 (section 4).
 KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -42,7 +42,8 @@ class Profile:
     retraining: of a model that starts from another's weights (section 6); sizes: hidden sizes of
     the size sweep (Fig. 2); deep: (layers, hidden) of the depth figure (Fig. 3); max_lag: Δ;
     swept: the largest hidden size whose decoders sweep the keep probabilities, larger ones take
-    the last of them; listening: of speech.
+    the last of them. atlas: of the bases of a factorized kernel; factorized: its hidden size;
+    listening: of speech.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Profile:
     deep: tuple[int, int]
     max_lag: int
     swept: int
+    atlas: AtlasBudget
+    factorized: int
     listening: Listening
 
     def decoders_for(self, hidden: int) -> DecoderBudget:
@@ -113,6 +116,15 @@ PROFILES = {
             deep=(2, 16),
             max_lag=6,
             swept=4096,
+            atlas=AtlasBudget(
+                states=1_500,
+                dev_states=500,
+                test_states=1_500,
+                left_out=300,
+                curve=(0, 34, 340, 1156),
+                evaluate=1_000,
+            ),
+            factorized=16,
             listening=Listening(
                 utterances=(60, 20, 20),
                 units=16,
@@ -164,6 +176,15 @@ PROFILES = {
             deep=(4, 160),
             max_lag=10,
             swept=80,
+            atlas=AtlasBudget(
+                states=15_000,
+                dev_states=3_000,
+                test_states=15_000,
+                left_out=10_000,
+                curve=(0, 16, 64, 128, 256, 384, 512, 640, 768, 896, 1024, 1156),
+                evaluate=40_000,
+            ),
+            factorized=160,
             listening=Listening(
                 utterances=(3000, 300, 1000),
                 units=128,
@@ -215,6 +236,15 @@ PROFILES = {
             deep=(4, 320),
             max_lag=15,
             swept=4096,
+            atlas=AtlasBudget(
+                states=100_000,
+                dev_states=20_000,
+                test_states=100_000,
+                left_out=50_000,
+                curve=(0, 16, 32, 64, 128, 192, 256, 384, 512, 640, 768, 896, 1024, 1156),
+                evaluate=200_000,
+            ),
+            factorized=160,
             listening=Listening(
                 utterances=(None, None, None),
                 units=256,

@@ -20,6 +20,7 @@ from core import machine
 from core.errors import BadInput
 from core.jobs import queue
 from core.jobs.estimate import calibrate, step_seconds
+from core.library import artifact
 from core.specs import Spec
 from core.store import Store
 from core.store.files import Busy, exclusive, readable_os
@@ -49,13 +50,10 @@ class Kept:
     """The artifacts of the store as the inputs of a step."""
 
     def __init__(self, store: Store) -> None:
-        self.artifacts = store.artifacts
+        self.store, self.artifacts = store, store.artifacts
 
     def __getitem__(self, key: str) -> bytes:
-        data = self.artifacts.get(key)
-        if data is None:
-            raise BadInput("Something this needs is gone from the cache; ask for it again.")
-        return data
+        return artifact(key, self.store)
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.artifacts.get(key) is not None
@@ -142,7 +140,7 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
     device = machine.settle()
     facts["device"] = machine.device_name(device)
     calibrate(store, device)
-    steps = [step for step in job.spec.steps() if not store.has_result(step)]
+    steps = store.missing(job.spec)
     report = Reporter(
         place / "progress.json", steps, [step_seconds(step, store) for step in steps], facts
     )

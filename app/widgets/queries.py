@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
+import streamlit as st
 
 import core
+from core.store import Store
 
 # What people call a model, where `m` is its row; rows from before there were titles have none.
 MODEL = "coalesce(m.title, upper(m.cell) || ' [' || m.layers || ',' || m.hidden || ']', m.kind)"
@@ -27,6 +29,12 @@ NAMED = """
 FROM signatures s
 JOIN models m ON m.key = s.model
 LEFT JOIN corpora measured ON measured.key = s.corpus"""
+
+# Where a result is not simply computed here, by this version; `row` is its row.
+STANDING = """CASE
+           WHEN {row}.key IN (SELECT key FROM earlier) THEN 'of an earlier version'
+           WHEN {row}.key IN (SELECT key FROM shipped) THEN 'shipped'
+       END AS standing"""
 
 MATRIX = """
 SELECT lag, symbol, n, accuracy, low, high, "precision", majority, "current", untrained
@@ -79,7 +87,8 @@ CAPTION = """
 SELECT s.key, s.layer, s.state, s.decoder, s.width, s.keeps, s.profile, s.seed, s.test_states,
        s.seconds, s.device, s.threads, s.machine, s.created, m.seconds AS model_seconds,
        m.cell, m.layers, m.hidden, m.parameters, m.dev_perplexity, m.test_perplexity,
-       c.name AS corpus, c.segments, c.segment
+       c.name AS corpus, c.segments, c.segment,
+       s.key IN (SELECT key FROM shipped) AS shipped
 FROM signatures s
 JOIN models m ON m.key = s.model
 JOIN corpora c ON c.key = s.corpus
@@ -101,7 +110,8 @@ ORDER BY added"""
 
 MODELS = f"""
 SELECT m.key, {MODEL} AS model, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed,
-       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created
+       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created,
+       {STANDING.format(row="m")}
 FROM models m LEFT JOIN corpora c ON c.key = m.corpus
 WHERE m.trained IS NOT FALSE
 ORDER BY m.created DESC"""
@@ -109,7 +119,7 @@ ORDER BY m.created DESC"""
 SIGNATURES = f"""
 SELECT s.key, {SIGNATURE} AS signature, m.cell, m.layers, m.hidden, s.layer, s.state,
        measured.name AS corpus, s.decoder, s.profile, s.seed, m.test_perplexity, s.seconds,
-       s.created, s.spec{NAMED}
+       s.created, {STANDING.format(row="s")}, s.spec{NAMED}
 WHERE m.trained IS NOT FALSE
 ORDER BY s.created DESC"""
 
@@ -297,6 +307,17 @@ SELECT source, target, sample, sample / target_symbols AS of_target,
 FROM drawn"""
 
 
+CLAIMS = "FROM claims"
+
+CLAIMS_OF = "FROM claims_by_profile WHERE profile = {profile}"
+
+CLAIM_PARTS = """
+SELECT claim, part, verdict, statistic, ours, low, high, side, threshold, profile, corpora, seeds
+FROM claim_checks
+WHERE claim || ' ' || profile || ' ' || corpora IN ({shown})
+ORDER BY substr(claim, 2)::INTEGER, part"""
+
+
 def fill(template: str, **values: str | int | Sequence[str]) -> str:
     """The query with its values written in as SQL literals, ready to be run or shown.
 
@@ -316,3 +337,13 @@ def _literal(value: str | int | Sequence[str]) -> str:
 def table(sql: str) -> pl.DataFrame:
     """The rows of a query on the newest published signatures."""
     return core.query(sql)
+
+
+def kept(sql: str) -> pl.DataFrame:
+    """The same for a query that takes its time: run once for every state of the tables."""
+    return _kept(sql, str(Store().tables.newest()))
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _kept(sql: str, generation: str) -> pl.DataFrame:
+    return table(sql)

@@ -19,6 +19,7 @@ PAGES = (
     ("Sweeps", "pages/sweeps.py", ":material/stacked_line_chart:"),
     ("Adaptation", "pages/adaptation.py", ":material/swap_calls:"),
     ("Compare", "pages/compare.py", ":material/compare:"),
+    ("Claims", "pages/claims.py", ":material/fact_check:"),
     ("SQL", "pages/sql.py", ":material/database:"),
     ("Library", "pages/library.py", ":material/inventory_2:"),
 )

@@ -12,21 +12,23 @@ import streamlit as st
 from app.widgets import pins, queries, tray, watch, words
 from app.widgets.errors import explained
 from app.widgets.people import ask_first, who
-from core import jobs
+from core import jobs, reference
 from core.corpora import NAMES
 from core.jobs.estimate import START_SECONDS, step_seconds
 from core.profiles import PROFILES
 from core.specs import Spec
 from core.store import Store
 from core.studies import Choices, Plan
+from core.studies.study import STAND_INS, installed
 
-WSJ, STAND_IN = "wsj", "sotu"
+WSJ = "wsj"
+STAND_IN = STAND_INS[WSJ]
 SETTLE = 1.5  # seconds that a changed choice must stand before work starts: sliders pass many
 
 
 def default_corpus() -> str:
     """The paper's corpus, or what stands in for it."""
-    return WSJ if WSJ in NAMES else STAND_IN
+    return installed(WSJ)
 
 
 def note(asked: Choices, paper: str = "") -> None:
@@ -67,9 +69,22 @@ def watch_plan(name: str, plan: Plan) -> frozenset[str]:
         if missing:
             st.fragment(_progress, run_every=1)(name, plan, there, _costs(missing))
         else:
-            count = len(plan.specs)
-            watch.say(f"{count} of {count}", f"computed · {_machines(plan)}")
+            _complete(plan)
     return there
+
+
+def _complete(plan: Plan) -> None:
+    """All is there: where it was computed, and a button where it came with the program."""
+    count = f"{len(plan.specs)} of {len(plan.specs)}"
+    shipped = reference.shipped(spec.key for spec in plan.specs)
+    if not shipped:
+        watch.say(count, f"computed · {_machines(plan)}")
+        return
+    told, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
+    with told:
+        watch.say(count, f"computed, {len(shipped)} of them shipped · {_machines(plan)}")
+    with button.container(horizontal=True, horizontal_alignment="right"):
+        watch.recompute(plan.specs)
 
 
 def compare(keys: Iterable[str], there: frozenset[str], label: str) -> None:
@@ -187,9 +202,9 @@ def _machines(plan: Plan) -> str:
 
 def _costs(missing: list[Spec]) -> dict[str, float]:
     """Seconds of every step that is missing; one that several jobs need counts once."""
-    steps = {step.key: step for spec in missing for step in spec.steps()}
-    there, store = _there(steps.values()), Store()
-    return {key: step_seconds(step, store) for key, step in steps.items() if key not in there}
+    store = Store()
+    steps = {step.key: step for spec in missing for step in store.missing(spec)}
+    return {key: step_seconds(step, store) for key, step in steps.items()}
 
 
 def _left(wanted: list[Spec], costs: dict[str, float], running: jobs.Job | None) -> float:
@@ -199,7 +214,9 @@ def _left(wanted: list[Spec], costs: dict[str, float], running: jobs.Job | None)
     if running and running.eta is not None:
         steps -= {step.key for step in running.spec.steps()}
         left += running.eta - START_SECONDS
-    return max(0.0, left + sum(costs[key] for key in steps - _there_keys(steps)))
+    # A shipped row says nothing of the weights that are wanted.
+    done = _there_keys(steps) - reference.shipped(steps)
+    return max(0.0, left + sum(costs[key] for key in steps - done))
 
 
 def _there_keys(keys: set[str]) -> frozenset[str]:

@@ -4,7 +4,19 @@
 runs in a worker process here or on any other machine. Each kind of result registers its own part.
 """
 
-from core.compute import language, las, signatures, speech
+from core.compute import atlas, factorized, language, las, pruning, signatures, speech
 from core.compute.base import Inputs, Progress, Result, run
 
-__all__ = ["Inputs", "Progress", "Result", "language", "las", "run", "signatures", "speech"]
+__all__ = [
+    "Inputs",
+    "Progress",
+    "Result",
+    "atlas",
+    "factorized",
+    "language",
+    "las",
+    "pruning",
+    "run",
+    "signatures",
+    "speech",
+]

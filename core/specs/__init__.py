@@ -8,8 +8,16 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from core.specs.base import VERSIONS, CorpusSpec, Frozen, Spec
-from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, TrainingBudget
+from core.specs.base import VERSIONS, CorpusSpec, Frozen, Spec, TrainingBudget
+from core.specs.factorized import (
+    AtlasBudget,
+    AtlasSpec,
+    FactorizedSpec,
+    KernelSpec,
+    PrunedSpec,
+    PruningSpec,
+)
+from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec
 from core.specs.las import LasBudget, LasSignatureSpec, LasSpec
 from core.specs.signature import Decoder, DecoderBudget, SignatureSpec, State
 from core.specs.speech import SpeechSpec
@@ -17,6 +25,11 @@ from core.specs.speech import SpeechSpec
 AnySpec = Annotated[
     ModelSpec
     | NgramSpec
+    | FactorizedSpec
+    | KernelSpec
+    | PrunedSpec
+    | AtlasSpec
+    | PruningSpec
     | MixtureSpec
     | SignatureSpec
     | SpeechSpec
@@ -39,10 +52,14 @@ __all__ = [
     "SPECS",
     "VERSIONS",
     "AnySpec",
+    "AtlasBudget",
+    "AtlasSpec",
     "CorpusSpec",
     "Decoder",
     "DecoderBudget",
+    "FactorizedSpec",
     "Frozen",
+    "KernelSpec",
     "LanguageModelSpec",
     "LasBudget",
     "LasSignatureSpec",
@@ -50,6 +67,8 @@ __all__ = [
     "MixtureSpec",
     "ModelSpec",
     "NgramSpec",
+    "PrunedSpec",
+    "PruningSpec",
     "SignatureSpec",
     "Spec",
     "SpeechSpec",

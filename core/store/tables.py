@@ -42,7 +42,7 @@ from core.store.files import Busy, StoreError, exclusive, readable_os
 
 log = logging.getLogger(__name__)
 
-KEYED = ("corpora", "models", "signatures", "perplexities")
+KEYED = ("corpora", "models", "signatures", "perplexities", "atlases", "prunings", "shipped")
 # Rows without a key of their own belong to the columns named here and come in all together.
 OWNED = {
     "training_curve": ("model",),
@@ -50,8 +50,15 @@ OWNED = {
     "recall": ("signature",),
     "draws": ("signature",),
     "confusion": ("signature",),
+    "bases": ("atlas", "first"),
+    "basis_recall": ("atlas", "kernel", "first"),
+    "basis_order": ("atlas",),
+    "basis_claims": ("atlas",),
+    "pruning_order": ("pruning",),
+    "pruning_curve": ("pruning",),
 }
 REPLACED = ("jobs",)
+WHOLE = ("earlier",)  # the rows taken in are all that there are from then on
 
 GENERATIONS_KEPT = 3
 CATCH_UP_SECONDS = 1.0  # rows unpublished for longer were left by a killed or waiting process
@@ -78,10 +85,11 @@ class Tables:
         """Add rows, all tables in one transaction; on any error nothing is added.
 
         Columns are matched by name; missing ones become NULL. Rows whose key (or owner, for
-        rows without a key) is there already are left out; `jobs` rows replace older ones.
+        rows without a key) is there already are left out; `jobs` rows replace older ones, and
+        those of `earlier` all that were there.
         With `publish=False` readers see the rows after the next `publish()`, or a second later.
         """
-        unknown = set(tables) - {*KEYED, *OWNED, *REPLACED}
+        unknown = set(tables) - {*KEYED, *OWNED, *REPLACED, *WHOLE}
         if unknown:
             raise ValueError(f"no such table: {', '.join(sorted(unknown))}")
 
@@ -95,6 +103,22 @@ class Tables:
             live.commit()
             if publish:
                 self._publish(live)
+
+        self._write(work, WAIT_SECONDS)
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Remove the results of these keys: their rows, and the rows that belong to them."""
+
+        def work(live: duckdb.DuckDBPyConnection) -> None:
+            self._unpublished.touch()
+            live.begin()
+            for table, column in [
+                *((t, "key") for t in KEYED),
+                *((t, o[0]) for t, o in OWNED.items()),
+            ]:
+                live.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [keys])
+            live.commit()
+            self._publish(live)
 
         self._write(work, WAIT_SECONDS)
 
@@ -330,7 +354,9 @@ def _insert(table: str) -> str:
         return f"INSERT OR IGNORE INTO {table} BY NAME SELECT * FROM incoming"
     if table in REPLACED:
         return f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
-    same = " AND ".join(f"old.{column} = incoming.{column}" for column in OWNED[table])
+    if table in WHOLE:
+        return f"DELETE FROM {table}; INSERT INTO {table} BY NAME SELECT * FROM incoming"
+    same = " AND ".join(f"old.{own} IS NOT DISTINCT FROM incoming.{own}" for own in OWNED[table])
     return (
         f"INSERT INTO {table} BY NAME SELECT * FROM incoming "
         f"WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})"

@@ -31,4 +31,4 @@ def plan(choices: Choices) -> Plan:
     return Plan(signatures, previews=tuple(signatures[layer].preview() for layer in figure))
 
 
-STUDY = Study("las", "Listen-Attend-Spell", "Fig. 7", plan)
+STUDY = Study("las", "Listen-Attend-Spell", "Fig. 7", plan, {"speech": "wsj-speech"})
