@@ -15,7 +15,7 @@ from app import figures
 from app.widgets import export, pickers, pins, queries, words
 from core.corpora import NAMES
 from core.errors import BadInput
-from core.specs import CorpusSpec, SignatureSpec
+from core.specs import SPECS, CorpusSpec
 from core.store import Store
 
 UPLOAD_MB = 50
@@ -140,7 +140,7 @@ def signatures() -> None:
     if row is None:
         st.caption("Choose a row to open it.")
         return
-    spec = SignatureSpec.model_validate_json(table["spec"][row])
+    spec = SPECS.validate_json(table["spec"][row])
     with st.container(horizontal=True, vertical_alignment="center"):
         if where := pickers.address(spec, pickers.corpora()):
             st.page_link(

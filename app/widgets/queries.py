@@ -13,8 +13,11 @@ MODEL = "coalesce(m.title, upper(m.cell) || ' [' || m.layers || ',' || m.hidden 
 
 # What people call a signature, where `s` is its row and `measured` the corpus it was measured on.
 SIGNATURE = f"""{MODEL}
-        || CASE WHEN m.layers > 1 THEN ', layer ' || s.layer ELSE '' END
-        || CASE WHEN m.cell IS NULL THEN '' ELSE ' (' || s.state || ')' END
+        || CASE WHEN s.part IS NOT NULL THEN ', ' || s.part
+           WHEN m.layers > 1 THEN ', layer ' || s.layer ELSE '' END
+        || CASE WHEN s.half = 'forward' THEN ' forward half' ELSE '' END
+        || CASE WHEN m.cell IS NULL THEN '' ELSE coalesce(' (' || s.state || ')', '') END
+        || CASE WHEN s.alignment <> 'attention' THEN ', aligned by ' || s.alignment ELSE '' END
         || CASE WHEN s.corpus IS DISTINCT FROM m.corpus THEN ', measured on ' || measured.name
            ELSE '' END
         || CASE WHEN s.decoder = 'linear' THEN ', linear preview' ELSE '' END

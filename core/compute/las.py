@@ -48,7 +48,7 @@ def _(
         moments |= {f"{split}.{by}": torch.from_numpy(times) for by, times in found.items()}
         perplexity[split] = math.exp(followed["nats"] / followed["predicted"])
     row = model_row(spec, device) | {
-        "cell": "lstm",
+        "cell": "blstm",
         "layers": spec.layers,
         "hidden": spec.units,
         "trained": spec.trained,
@@ -64,7 +64,7 @@ def _(
     }
     tables = {"models": pl.DataFrame([row])}
     if facts["curve"]:
-        curve = [{"model": spec.key, **point} for point in facts["curve"]]
+        curve = [{"model": spec.key, "keep": 1.0, **point} for point in facts["curve"]]
         tables["training_curve"] = pl.DataFrame(curve)
     return Result(tables, {spec.key: weights, spec.alignment: pack(moments, {})})
 

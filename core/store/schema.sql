@@ -38,7 +38,7 @@ COMMENT ON TABLE models IS 'Frozen models, trained or left untrained as a floor.
 COMMENT ON COLUMN models.key IS 'Key of the model spec.';
 COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm, ngram or las (a speech recognizer).';
 COMMENT ON COLUMN models.title IS 'What it is, in words, such as GRU [1,80] on shakespeare.';
-COMMENT ON COLUMN models.cell IS 'Recurrent cell, such as lstm or gru.';
+COMMENT ON COLUMN models.cell IS 'Recurrent cell, such as lstm, gru, or a recognizer''s blstm (bidirectional).';
 COMMENT ON COLUMN models.layers IS 'Number of stacked recurrent layers.';
 COMMENT ON COLUMN models.hidden IS 'Units per layer, of a bidirectional one in each direction.';
 COMMENT ON COLUMN models.ngram_order IS 'Order of an n-gram; NULL for a network.';
