@@ -13,6 +13,7 @@ from core.store import Store
 # The nets of the tests are small: a second thread would mostly wait for the first.
 os.environ["MEMSIG_THREADS"] = "1"
 torch.set_num_threads(1)
+os.environ.pop("MEMSIG_WSJ", None)  # licensed discs on this machine are none of the tests' business
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Speech synthesized by eSpeak NG, in a process of its own: `python -m core.corpora.espeak`.
+"""Speech synthesized by eSpeak NG, in a process of its own that runs this file.
 
 The same sentences give the same bytes only in a fresh process and in the same order, because the
 library carries state from one sentence to the next. So each list is spoken by one child that reads
@@ -46,11 +46,9 @@ class Spoken(NamedTuple):
 
 def speak(sentences: Sequence[Sentence]) -> Iterator[Spoken]:
     """The sentences one by one, as a fresh process says them."""
+    # The file alone, isolated: the package around it takes longer to load than eSpeak to speak.
     child = subprocess.Popen(
-        [sys.executable, "-m", "core.corpora.espeak"],
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        [sys.executable, "-I", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert child.stdin and child.stdout
     try:

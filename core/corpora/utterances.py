@@ -188,7 +188,8 @@ class SpeechCorpus:
         keys = np.array(self.spec.shards)
         if seed is not None:
             np.random.default_rng(seed).shuffle(keys)
-        return (self._shard(str(key)) for key in keys)
+        shards = (self._shard(str(key)) for key in keys)
+        return (shard for shard in shards if len(shard))
 
     def _shard(self, key: str) -> Utterances:
         if key in self._held:

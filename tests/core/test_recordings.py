@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import core
 from core import compute, corpora
@@ -23,18 +21,6 @@ from tests.core.discs import Wsj, encoded, tone, write
 from tests.core.shorten import sphere
 
 NOISY = (tone(0, 0.5) + np.random.default_rng(0).normal(size=RATE // 2) * 300).astype(np.int16)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache")
 
 
 def computed(spec: SpeechSpec, store: Store) -> tuple[SpeechCorpus, dict[str, object]]:
@@ -149,13 +135,20 @@ def test_an_unreadable_utterance_is_skipped_counted_and_listed(
     assert len(heard) == len(corpus.test) == 5
 
 
-def test_where_most_cannot_be_read_nothing_is_kept(tmp_path: Path, store: Store) -> None:
+def test_where_most_cannot_be_read_nothing_is_kept(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = discs.librispeech(tmp_path / "L", ("train-a", "dev-a", "test-a"))
     spec = core.find_speech(str(place), store=store)
     for file in place.glob("train-a/*/*/*.flac"):
         file.write_bytes(b"fLaC" + b"\0" * file.stat().st_size)
     with pytest.raises(BadInput, match=r"Most recordings of L cannot be read; 4 utterances"):
         computed(spec, store)
+    with monkeypatch.context() as patch:  # parts of one utterance, each of which may be empty
+        patch.setattr("core.specs.speech.SHARD", 1)
+        patch.setattr("core.compute.speech.SHARD", 1)
+        corpus, row = computed(spec, store)
+        assert list(corpus.shards()) == [] and row["segments"] == 8
     with pytest.raises(BadInput, match="is not there"):
         computed(spec.model_copy(update={"place": str(tmp_path / "gone")}), store)
 

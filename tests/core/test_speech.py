@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import torch
 
-from core import compute
+import core
+from core import compute, jobs
 from core.corpora import espeak, synthetic
 from core.corpora.logmel import FLOOR, centers, log_mel
 from core.corpora.utterances import HOP_MS, RATE, Recordings, SpeechCorpus, Utterances, wav
 from core.errors import BadInput
+from core.jobs.estimate import estimate
 from core.specs import SPECS, SpeechSpec
+from core.store import Store
+from core.worker import Kept, work
 
 SMALL = synthetic.spec(train=12, dev=3, test=4, voices=3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
 
 
 def quiet(fraction: float, message: str) -> None:
@@ -168,6 +162,19 @@ def test_silence_is_the_floor_and_frames_are_in_time() -> None:
     assert np.allclose(log_mel(samples, 40), np.log(FLOOR), atol=0.01)
     samples[RATE // 2] = 0.9  # a click at 500 ms
     assert log_mel(samples, 40).sum(1).argmax() == 500 // HOP_MS
+
+
+def test_a_job_makes_it_with_an_estimate_and_a_row_of_its_own_kind(store: Store) -> None:
+    assert 0 < estimate(SMALL, store) < 60
+    jobs.request(SMALL, "me", store)
+    work(SMALL.key, store)
+    job = jobs.find(SMALL.key, store)
+    assert job and job.status == "done", job
+    assert estimate(SMALL, store) == 0
+    assert len(SpeechCorpus(SMALL, Kept(store)).test) == 4
+    assert core.find_speech("synthetic-speech", 12, 3, 4, voices=3, store=store) == SMALL
+    with pytest.raises(BadInput, match="no corpus or text file"):
+        core.find_corpus(SMALL.key, store=store)
 
 
 def test_parts_of_any_number() -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from core.errors import BadInput
@@ -112,8 +113,9 @@ def test_a_lost_shared_copy_is_made_again(store: Store) -> None:
 
 
 def test_an_older_schema_gains_what_is_new_and_keeps_its_rows(store: Store) -> None:
-    store.take_in(result("x"))
+    store.take_in(result("x") | {"corpora": pl.DataFrame({"key": ["c"], "name": ["old"]})})
     with duckdb.connect(str(store.tables.live)) as live:
+        live.execute("ALTER TABLE corpora DROP COLUMN kind")
         live.execute("DROP VIEW marginal_recall")
         live.execute("DROP TABLE confusion")
         live.execute("ALTER TABLE recall DROP COLUMN precision")
@@ -124,6 +126,7 @@ def test_an_older_schema_gains_what_is_new_and_keeps_its_rows(store: Store) -> N
     assert counts(again) == (2, 12, 1)
     assert store.query("SELECT precision, untrained FROM signature_matrix('x')").height == 4
     assert store.query("SELECT machine FROM signatures")["machine"].to_list() == [None, None]
+    assert store.query("SELECT kind FROM corpora").item() == "text"  # there was nothing else
 
 
 WRITER = """
