@@ -45,7 +45,7 @@ def signatures(matrices: Sequence[tuple[str, pl.DataFrame]], colors: Look) -> go
     matrices: what each is called, and its cells as `figures.told` takes them, with ms.
     """
     figure = comparisons.side_by_side(matrices, colors)
-    figure.add_hline(y=0.5, line={"color": colors.faint, "width": 1.2})
+    figure.add_hline(y=0.5, line={"color": colors.second, "width": 1.5})
     figure.update_yaxes(title="graphemes ago", col=1)
     figure.update_layout(height=SIGNATURES)
     return figure
@@ -54,7 +54,7 @@ def signatures(matrices: Sequence[tuple[str, pl.DataFrame]], colors: Look) -> go
 def difference(table: pl.DataFrame, reach: float, colors: Look) -> go.Figure:
     """The cells of one layer less those of another; see `comparisons.difference`."""
     figure = comparisons.difference(table, "AB", reach, colors)
-    figure.add_hline(y=0.5, line={"color": colors.faint, "width": 1.2})
+    figure.add_hline(y=0.5, line={"color": colors.second, "width": 1.5})
     figure.update_yaxes(title="graphemes ago")
     figure.update_layout(height=CURVES)
     return figure
@@ -70,7 +70,7 @@ def curves(
         figure.add_scatter(
             x=floor.table["lag"].to_list(), y=floor.table["accuracy"].to_list(), mode="lines",
             name=floor.name, line={"color": floor.color, "width": 1.2, "dash": floor.dash},
-            hovertemplate="%{y:.1%}",
+            hovertemplate="%{y:.1%}", legendrank=2000,
         )  # fmt: skip
     for curve in drawn:
         table, there = curve.table, curve.table["lag"].to_list()
@@ -88,7 +88,7 @@ def curves(
             "%{customdata[2]}",
         )  # fmt: skip
     first, last = lags
-    figure.add_vline(x=0.5, line={"color": colors.faint, "width": 1.2})
+    figure.add_vline(x=0.5, line={"color": colors.second, "width": 1.2})
     figure.update_xaxes(title="lag (graphemes ago)", dtick=1, range=[first - 0.2, last + 0.2])
     figure.update_yaxes(title="recall", range=[0, 1.02], tickformat=".0%", dtick=0.25)
     figure.update_layout(hovermode="x unified")
@@ -121,7 +121,7 @@ def learning(curve: pl.DataFrame, colors: Look) -> go.Figure:
 
 def sound(
     frames: np.ndarray, hop_ms: int, hertz: np.ndarray, attention: np.ndarray, step_ms: int,
-    moments: np.ndarray, said: str, chosen: int | None, colors: Look,
+    moments: np.ndarray, said: Sequence[str], chosen: int | None, colors: Look,
 ) -> go.Figure:  # fmt: skip
     """An utterance: its spectrogram, and below it, on the same seconds, where attention was.
 
@@ -162,8 +162,8 @@ def sound(
     every = max(1, -(-steps // MOST_LABELS))
     labelled = list(range(0, steps, every))
     figure.update_yaxes(
-        row=2, col=1, tickvals=labelled, ticktext=[shown(said[step]) for step in labelled], range=[steps - 0.5, -0.5], tickfont_size=11 if steps < 40 else 8,
-        title="spelled",
+        row=2, col=1, title="spelled", tickvals=labelled, range=[steps - 0.5, -0.5],
+        ticktext=[shown(said[step]) for step in labelled], tickfont_size=11 if steps < 40 else 8,
     )  # fmt: skip
     figure.update_xaxes(showgrid=False, range=[0, len(frames) * hop_ms / 1000], fixedrange=True)
     figure.update_yaxes(showgrid=False, fixedrange=True)

@@ -129,7 +129,7 @@ def _figure(asked: Asked, there: frozenset[str]) -> None:
     keys = [spec.key for spec in specs.values()]
     by = SAID[asked.alignment]
     export.heading(
-        f"Recall by lag and symbol, graphemes placed by {by}", "side", *sqls,
+        f"Recall by lag and symbol, graphemes placed by {by}{named(asked.model)}", "side", *sqls,
         buttons=lambda: study.compare(keys, there, "Compare"),
     )  # fmt: skip
     if not any(table.height for table in tables):
@@ -147,6 +147,11 @@ def _figure(asked: Asked, there: frozenset[str]) -> None:
         "bidirectional, so it has heard the future as well as the past. The query reads "
         "y<sub>i−1</sub> as its input: its recall one grapheme ago is near-trivial.</div>"
     )
+
+
+def named(model: LasSpec) -> str:
+    """What a heading says of synthetic speech, so that nobody takes it for people's."""
+    return f", {NAMED}" if model.corpus.source == "synthetic" else ""
 
 
 def _how(spec: LasSignatureSpec, table: pl.DataFrame) -> str:
@@ -307,8 +312,9 @@ def _recognizer(model: LasSpec) -> str:
     return (
         f"{html.escape(row['title'])}: {kind}{hours} · character error rate "
         f"<b>{row['cer']:.1%}</b>, word error rate <b>{row['wer']:.1%}</b> on test · attention "
-        f"monotone in <b>{row['monotone']:.1%}</b> of its moves · {words.number(row['parameters'])} weights, "
-        f"{words.seconds(row['seconds'])} of training · profile {row['profile']}.{paper}"
+        f"monotone in <b>{row['monotone']:.1%}</b> of its moves · "
+        f"{words.number(row['parameters'])} weights, {words.seconds(row['seconds'])} of training · "
+        f"profile {row['profile']}.{paper}"
     )
 
 

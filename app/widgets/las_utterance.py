@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import streamlit as st
 from app import figures, speech
 from app.widgets import choices, export, people, study
 from app.widgets.errors import explained
-from app.widgets.las import NAMED, Asked
+from app.widgets.las import Asked, named
 from core import listening, machine
 from core.corpora import audio
 from core.corpora.utterances import HOP_MS, Recordings, Utterances, wav
@@ -34,6 +35,9 @@ SHAPES = ("wav", "flac", "sph", "wv1", "wv2")
 KINDS = {"substitute": "wrong", "delete": "missed", "insert": "made up"}
 NOTHING = "·"  # stands where only the other text has a symbol
 STEPS = {"left": -1, "right": 1}
+USUAL = 8  # the grapheme first shown: some past behind it, some future ahead
+SILENT = "The recognizer heard nothing to spell"
+_SYMBOL = re.compile(r"</?s>|<unk>|.")  # of a hypothesis
 WAITING = "Nothing can be listened to before the recognizer is trained."
 LOST = (
     "The numbers of this recognizer are here, but its weights or its speech are not in this "
@@ -43,9 +47,13 @@ LOST = (
 
 @dataclass(frozen=True)
 class Sound:
-    """What is listened to. name: of it alone; frames: log-mel [frames, mels]; reference: text."""
+    """What is listened to.
+
+    name: of it alone; test: of the corpus itself; frames: log-mel [frames, mels]; recording: WAV.
+    """
 
     name: str
+    test: bool
     frames: np.ndarray
     recording: bytes | None
     reference: str | None
@@ -84,6 +92,7 @@ def _tested(corpus: SpeechSpec) -> Sound:
     )  # fmt: skip
     return Sound(
         f"{corpus.key}/test/{number}",
+        True,
         utterances.features(number),
         recordings.wav(number) if recordings else None,
         utterances.text(number),
@@ -112,7 +121,7 @@ def _own(corpus: SpeechSpec) -> Sound | None:
         return None
     name = hashlib.sha256(data).hexdigest()
     frames = log_mel(samples, corpus.mels).astype(np.float32)
-    return Sound(name, frames, wav(samples), normalize(said) or None)
+    return Sound(name, False, frames, wav(samples), normalize(said) or None)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the utterances …")
@@ -137,27 +146,26 @@ def _inspected(
 
 def _panes(asked: Asked, sound: Sound, found: Inspection) -> None:
     """A click on a grapheme redraws only this part."""
-    last = max(len(found.hypothesis) - 1, 0)
-    step = min(choices.value("grapheme", 0, choices.whole(0, 10_000)), last)
+    said = _SYMBOL.findall(found.hypothesis)
+    step = min(choices.value("grapheme", USUAL, choices.whole(0, 10_000)), max(len(said) - 1, 0))
     left, right = st.columns([16, 9], gap="medium")
     with left:
-        _picture(asked, sound, found, step)
+        _picture(asked, sound, found, said, step)
     with right:
         _spelling(found)
-        _recalled(asked, found, step)
+        _recalled(asked, found, said, step)
 
 
-def _picture(asked: Asked, sound: Sound, found: Inspection, step: int) -> None:
+def _picture(asked: Asked, sound: Sound, found: Inspection, said: list[str], step: int) -> None:
     from core.corpora.logmel import centers
 
     if sound.recording:
         st.audio(sound.recording, format="audio/wav")
-    synthetic = asked.model.corpus.source == "synthetic" and "/test/" in sound.name
-    kind = f", {NAMED}" if synthetic else ""
+    kind = named(asked.model) if sound.test else ""
     st.html(f"<div class='pane-title'>Spectrogram, and attention below it{kind}</div>")
     figure = speech.sound(
         sound.frames, HOP_MS, centers(asked.model.corpus.mels), found.attention, found.step_ms,
-        found.moments, found.hypothesis, step, export.colors(),
+        found.moments, said, step if said else None, export.colors(),
     )  # fmt: skip
     key = f"attention-{sound.name[-12:].replace('/', '-')}"
     st.plotly_chart(
@@ -217,11 +225,11 @@ def _column(above: str | None, below: str, kind: str) -> str:
     return f"<span{mark}>{said}<b>{html.escape(figures.shown(below))}</b></span>"
 
 
-def _recalled(asked: Asked, found: Inspection, step: int) -> None:
+def _recalled(asked: Asked, found: Inspection, said: list[str], step: int) -> None:
     """What every layer names around the chosen grapheme."""
-    last = len(found.hypothesis) - 1
+    last = len(said) - 1
     with st.container(horizontal=True, key="head-recalled", vertical_alignment="center"):
-        at = html.escape(figures.shown(found.hypothesis[step])) if last >= 0 else NOTHING
+        at = html.escape(figures.shown(said[step])) if said else NOTHING
         title = f"Recalled at <b>{at}</b>, grapheme {step + 1} of {last + 1}"
         st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
         with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):
@@ -236,7 +244,7 @@ def _recalled(asked: Asked, found: Inspection, step: int) -> None:
     if refusal := listening.refusal(asked.model):
         study.empty(height, refusal)
     elif not rows.height:
-        study.empty(height, "No decoder of this recognizer is here yet" if last >= 0 else "Silence")
+        study.empty(height, "No decoder of this recognizer is here yet" if said else SILENT)
     else:
         present = [layer for layer in asked.layers if layer in rows["part"]]
         figure = speech.remembered(rows, present, export.colors())
