@@ -97,7 +97,7 @@ WHERE s.key = {key}"""
 PRESENT = "SELECT key FROM signatures WHERE key IN ({trained}, {preview}, {floor})"
 
 CURVE = """
-SELECT keep, epoch, symbols, train_bits, dev_perplexity, learning_rate, seconds
+SELECT keep, epoch, symbols, train_bits, dev_perplexity, dev_cer, learning_rate, seconds
 FROM training_curve
 WHERE model = {key}
 ORDER BY keep, epoch"""
@@ -125,7 +125,7 @@ ORDER BY s.created DESC"""
 
 CATALOG = f"""
 SELECT s.key, {SIGNATURE} AS name, s.profile, measured.name AS corpus,
-       coalesce(m.cell, m.kind) AS cell{NAMED}
+       CASE WHEN m.kind = 'las' THEN m.kind ELSE coalesce(m.cell, m.kind) END AS cell{NAMED}
 ORDER BY s.decoder = 'linear', m.trained IS FALSE, s.created DESC"""
 
 # Pins are the first twelve digits of keys.
