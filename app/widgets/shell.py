@@ -18,6 +18,7 @@ PAGES = (
     ("Signature", "pages/signature.py", ":material/grid_on:"),
     ("Sweeps", "pages/sweeps.py", ":material/stacked_line_chart:"),
     ("Adaptation", "pages/adaptation.py", ":material/swap_calls:"),
+    ("Factorized", "pages/factorized.py", ":material/apps:"),
     ("Compare", "pages/compare.py", ":material/compare:"),
     ("SQL", "pages/sql.py", ":material/database:"),
     ("Library", "pages/library.py", ":material/inventory_2:"),

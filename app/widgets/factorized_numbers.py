@@ -1,0 +1,66 @@
+"""The Factorized page's numbers: what the paper says of the bases, and what the model predicts."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from app import kernels
+from app.widgets import export, queries, study
+from app.widgets import factorized_queries as sqls
+from app.widgets.factorized import Asked
+from core.studies import Plan
+
+
+def numbers(asked: Asked) -> None:
+    """The claims, how fast each kind of kernel forgets, ranks, perplexities."""
+    study.watch_plan("factorized", Plan({"atlas": asked.atlas}))  # TODO
+    sql = queries.fill(sqls.CLAIMS, atlas=asked.atlas.key)
+    table = queries.table(sql)
+    export.heading("What the paper says of the bases, as numbers", "claims", sql)
+    if table.height:
+        st.html(_claims(table))
+    else:
+        study.empty(160, "Known when all bases are measured")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        sql = queries.fill(sqls.TOGETHER, atlas=asked.atlas.key)
+        table = queries.table(sql)
+        export.heading("Marginal recall, linear decoders", "together", sql)
+        lines = {"full": "all bases", "base": "W₀ alone", "basis": "a basis alone",
+                 "control": "a random kernel"}  # fmt: skip
+        shown = [(said, table.filter(pl.col("kernel") == k)) for k, said in lines.items()]
+        if table.height:
+            figure = kernels.forgetting(shown, kernels.CURVES, export.colors())
+            export.chart(figure, "together", asked.name("together"), "Marginal recall by lag")
+        else:
+            study.empty(kernels.CURVES)
+        st.html("<div class='note'>Of bases and random kernels the mean, and 90 % of them.</div>")
+    with right:
+        sql = queries.fill(sqls.BASES, atlas=asked.atlas.key)
+        table = queries.table(sql).drop_nulls("own_rank")
+        export.heading("Does a basis recall its own symbols better than others do?", "ranks", sql)
+        if table.height:
+            figure = kernels.ranks(table, export.colors())
+            export.chart(figure, "ranks", asked.name("ranks"), "Ranks in recall of own symbols")
+        else:
+            study.empty(kernels.CURVES)
+
+
+def _claims(table: pl.DataFrame) -> str:
+    """A table of the claims in plain words."""
+    head = "<tr><td></td><td>number</td><td>against</td><td>effect</td><td>p</td><td>of</td></tr>"
+    return f"<table class='facts claims'>{head}{''.join(map(_claim, table.to_dicts()))}</table>"
+
+
+def _claim(row: dict[str, Any]) -> str:
+    cells = [
+        html.escape(row["meaning"]),
+        *("–" if row[c] is None else f"{row[c]:.3g}" for c in ("value", "reference", "effect")),
+        "–" if row["p"] is None else f"{row['p']:.1e}",
+        f"{row['n']:,}",
+    ]
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

@@ -1,0 +1,92 @@
+"""The Factorized page's pruning: what it costs to keep fewer bases, by which rule, for whom."""
+
+from __future__ import annotations
+
+import html
+
+import polars as pl
+import streamlit as st
+
+from app import kernels
+from app.widgets import choices, export, pins, queries, study
+from app.widgets import factorized_queries as sqls
+from app.widgets.factorized import WHOLE, Asked
+from core.kernels import pruned_signature, pruning_spec
+from core.specs import PrunedSpec, PruningSpec
+from core.specs.factorized import RULES
+from core.studies import Plan
+
+SEEDS = range(3)  # of the baseline
+MEANING = {
+    "recall": "recall of symbols that the target does not use",
+    "norm": "norm",
+    "lambda": "λ-weighted norm on the target",
+    "leave-one-out": "what leaving it out costs on the target",
+    "random": "chance",
+}
+
+
+def pruning(asked: Asked) -> None:
+    """Curves and the map of what is kept, with the model to save."""
+    names = {corpus.name: corpus for corpus in asked.corpora}
+    with st.container(horizontal=True, key="pruning-choices", gap="small"):
+        target = names[choices.select("toward", "For", list(names), asked.corpora[1].name)]
+        rule = choices.select(
+            "rule", "Keep by", RULES, "leave-one-out", width=330, say=lambda r: f"{r}: {MEANING[r]}"
+        )
+    chosen = pruning_spec(asked.atlas, target, rule)
+    chance = [pruning_spec(asked.atlas, target, "random", seed) for seed in SEEDS]
+    specs = {spec.key: spec for spec in (chosen, *chance)}
+    study.watch_plan("pruning", Plan(dict(specs)))  # TODO
+    st.fragment(_kept, key="kernel-pruning")(asked, chosen)
+
+
+def _kept(asked: Asked, chosen: PruningSpec) -> None:
+    """All that follows how many bases are kept; moving the slider draws only this again."""
+    keep = choices.slide(
+        "keep", "Bases kept", 0, WHOLE, 256, help="The rest is taken out of the kernel"
+    )
+    corpora = [corpus.name for corpus in asked.corpora]
+    left, right = st.columns([16, 9], gap="medium")
+    with left:
+        sql = queries.fill(sqls.CURVES, atlas=asked.atlas.key, target=chosen.target.content)
+        table = queries.table(sql)
+        target = html.escape(chosen.target.name)
+        export.heading(f"Perplexity when pruned for {target} by {chosen.rule}", "curves", sql)
+        if table.height:
+            figure = kernels.pruned(table, corpora, chosen.rule, keep, export.colors())
+            name = asked.name("pruning", chosen.rule, chosen.target.name)
+            export.chart(figure, "pruned", name, "Perplexity against the number of bases kept")
+        else:
+            study.empty(420)
+        st.html(
+            "<div class='note'>Dashed across: how many are kept. The gray band: random pruning, "
+            "from the lowest to the highest of three seeds. On a part of the test split.</div>"
+        )
+        export.downloads(table, asked.name("pruning", chosen.target.name))
+    with right:
+        sql = queries.fill(sqls.ORDER, pruning=chosen.key)
+        table = queries.table(sql)
+        export.heading(f"The {keep:,} that are kept", "left", sql)
+        if table.height:
+            name = asked.name("kept", keep, chosen.rule)
+            export.chart(
+                kernels.left(table, keep, export.colors()), "left", name, "Which bases are kept"
+            )
+        else:
+            study.empty(420)
+        _save(chosen, keep)
+
+
+def _save(chosen: PruningSpec, keep: int) -> None:
+    """The pruned model as a model like any other, and its signature."""
+    saved = PrunedSpec(pruning=chosen, keep=keep)
+    if saved.key not in study.offer("pruned", [saved], "Save as a model"):
+        return
+    st.page_link(
+        "pages/library.py", label="In the Library", icon=":material/inventory_2:",
+        query_params={"part": "Models"},
+    )
+    signature = pruned_signature(saved)
+    if signature.key in study.offer("pruned-signature", [signature], "Compute its signature"):
+        pins.button(signature.key, "pruned")
