@@ -15,13 +15,21 @@ from core import machine
 from core.batches import sample
 from core.checkpoints import Checkpoint
 from core.compute.base import Inputs, Progress, Result, run, where
-from core.corpora import Corpus, Segments
+from core.corpora import Corpus
 from core.models import char_lm, forward, mixture, ngram
-from core.specs import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, Spec
+from core.specs import (
+    CorpusSpec,
+    LanguageModelSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    Spec,
+)
 from core.statistics import bootstrap
 from core.text import SYMBOLS
 
-Scorer = Callable[[Segments], np.ndarray]
+# (corpus, split, segments of the split) -> log probability of every predicted symbol of theirs
+Scorer = Callable[[Corpus, str, np.ndarray], np.ndarray]
 
 
 @run.register
@@ -52,7 +60,7 @@ def _(
     }
     tables = {
         "models": pl.DataFrame([row], schema_overrides={"parent": pl.String}),
-        "predictions": predictions(spec, *forward.count(test, first)),
+        "predictions": predictions(spec, spec.corpus, spec.seed, *forward.count(test, first)),
     }
     if facts["curve"]:
         tables["training_curve"] = pl.DataFrame(
@@ -85,7 +93,7 @@ def _(
         "epochs": 1.0,
         "seconds": time.monotonic() - started,
     }
-    ahead = predictions(spec, *forward.count(test, model.first(test)))
+    ahead = predictions(spec, spec.corpus, spec.seed, *forward.count(test, model.first(test)))
     return Result({"models": pl.DataFrame([row]), "predictions": ahead}, {spec.key: arpa})
 
 
@@ -96,14 +104,14 @@ def _(
     device = machine.settle()
     started = time.monotonic()
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
-    dev, test = (
-        split.take(sample(split, spec.evaluate, spec.seed)) for split in (corpus.dev, corpus.test)
-    )
+    drawn = {
+        split: sample(corpus.splits[split], spec.evaluate, spec.seed) for split in ("dev", "test")
+    }
     scored = []
     for number, member in enumerate(spec.members):
         progress(number / len(spec.members), f"scoring {member.title}")
         score = scorer(member, inputs[member.key], device)
-        scored.append((score(dev), score(test)))
+        scored.append([score(corpus, split, rows) for split, rows in drawn.items()])
     on_dev, on_test = (np.stack(logs) for logs in zip(*scored, strict=True))
     weights = mixture.fit(on_dev)
     row = {
@@ -125,23 +133,26 @@ def _(
 
 @singledispatch
 def scorer(member: Spec, frozen: bytes, device: str) -> Scorer:
-    """A frozen language model as a function: segments -> log probability of every symbol."""
+    """A frozen language model as what scores text; rows come ascending."""
     raise TypeError(f"a {type(member).__name__} is no language model")
 
 
 @scorer.register
 def _(member: ModelSpec, frozen: bytes, device: str) -> Scorer:
     model = char_lm.load(member, frozen).to(device)
-    return lambda segments: char_lm.score(model, segments, device)[0]
+    return lambda corpus, split, rows: char_lm.score(
+        model, corpus.splits[split].take(rows), device
+    )[0]
 
 
 @scorer.register
 def _(member: NgramSpec, frozen: bytes, device: str) -> Scorer:
-    return ngram.Ngram(frozen).log_probs
+    model = ngram.Ngram(frozen)
+    return lambda corpus, split, rows: model.log_probs(corpus.splits[split].take(rows))
 
 
-def model_row(spec: LanguageModelSpec, device: str) -> dict[str, Any]:
-    """The columns of `models` that every kind of model fills."""
+def model_row(spec: ModelSpec | NgramSpec, device: str) -> dict[str, Any]:
+    """The columns of `models` that every kind of model trained on one corpus fills."""
     return {
         "key": spec.key,
         "kind": spec.kind,
@@ -154,17 +165,19 @@ def model_row(spec: LanguageModelSpec, device: str) -> dict[str, Any]:
     }
 
 
-def predictions(spec: LanguageModelSpec, n: np.ndarray, correct: np.ndarray) -> pl.DataFrame:
+def predictions(
+    model: LanguageModelSpec, corpus: CorpusSpec, seed: int, n: np.ndarray, correct: np.ndarray
+) -> pl.DataFrame:
     """Forward accuracy by symbol (paper, Fig. 1b); n, correct: int [segments, symbols]."""
     n = np.concatenate([n, n.sum(1, keepdims=True)], 1)
     correct = np.concatenate([correct, correct.sum(1, keepdims=True)], 1)
-    low, high = bootstrap(n, correct, spec.seed)
+    low, high = bootstrap(n, correct, seed)
     total, hits = n.sum(0), correct.sum(0)
     return pl.DataFrame(
         [
             {
-                "model": spec.key,
-                "corpus": spec.corpus.content,
+                "model": model.key,
+                "corpus": corpus.content,
                 "symbol": symbol,
                 "n": int(total[i]),
                 "correct": int(hits[i]),

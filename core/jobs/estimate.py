@@ -7,7 +7,19 @@ from functools import singledispatch
 from statistics import median
 
 from core import machine
-from core.specs import SPECS, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.specs import (
+    SPECS,
+    AtlasSpec,
+    FactorizedSpec,
+    KernelSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    PrunedSpec,
+    PruningSpec,
+    SignatureSpec,
+    Spec,
+)
 from core.store import Store
 from core.text import SYMBOLS
 
@@ -17,6 +29,8 @@ SHARE_OF_PEAK = {
     "models": 0.3,
     "perplexities": 0.3,
     "signatures": 0.5,
+    "atlases": 0.3,
+    "prunings": 0.3,
 }  # until the tables know better
 START_SECONDS = 3.0  # a process with torch in it
 SYMBOLS_OF_CORPUS = 4e6  # where a budget says "all"
@@ -82,6 +96,40 @@ def _(spec: NgramSpec) -> float:
 
 
 @gflop.register
+def _(spec: FactorizedSpec) -> float:
+    budget = spec.budget
+    weights = 8 * spec.hidden**2 + 70 * spec.hidden
+    read = 2 * budget.epochs * len(budget.keeps) * (budget.symbols or SYMBOLS_OF_CORPUS)
+    # Forming the kernel of a minibatch takes about as much again as half of the recurrence.
+    return (read * 6 + 4 * (budget.evaluate or SYMBOLS_OF_CORPUS / 20)) * weights * 1.5 / 1e9
+
+
+@gflop.register
+def _(spec: KernelSpec) -> float:
+    return 1.0
+
+
+@gflop.register
+def _(spec: PrunedSpec) -> float:
+    return 4 * (spec.model.budget.evaluate or SYMBOLS_OF_CORPUS / 20) * 12 * spec.hidden**2 / 1e9
+
+
+@gflop.register
+def _(spec: AtlasSpec) -> float:
+    budget, dim, symbols = spec.budget, spec.model.hidden, len(SYMBOLS)
+    states = budget.states + budget.dev_states + budget.test_states
+    kernels = 2 * symbols if spec.first else 2
+    solved = kernels * (spec.max_lag + 1) * (states * 2 * dim * symbols + 30 * dim**3)
+    return (solved + 2 * budget.left_out * symbols * 8 * dim**2) / 1e9
+
+
+@gflop.register
+def _(spec: PruningSpec) -> float:
+    budget = spec.atlas.budget
+    return 2 * budget.evaluate * len(budget.curve) * 12 * spec.atlas.model.hidden**2 / 1e9
+
+
+@gflop.register
 def _(spec: MixtureSpec) -> float:
     return len(spec.members) * (spec.evaluate or SYMBOLS_OF_CORPUS / 20) * 1e-3
 
@@ -109,4 +157,8 @@ def _comparable(step: Spec, other: Spec) -> bool:
         return (step.decoder, _dim(step)) == (other.decoder, _dim(other))
     if isinstance(step, ModelSpec) and isinstance(other, ModelSpec):
         return (step.cell, step.hidden, step.trained) == (other.cell, other.hidden, other.trained)
+    if isinstance(step, FactorizedSpec) and isinstance(other, FactorizedSpec):
+        return (step.cell, step.hidden, step.bases) == (other.cell, other.hidden, other.bases)
+    if isinstance(step, AtlasSpec) and isinstance(other, AtlasSpec):
+        return bool(step.first) == bool(other.first) and step.model.hidden == other.model.hidden
     return step.kind == other.kind

@@ -198,6 +198,12 @@ class PruningSpec(Spec):
     seed: int = 0
     table: ClassVar[str] = "prunings"
 
+    @model_validator(mode="after")
+    def _of_the_mix(self) -> PruningSpec:
+        if self.target.content not in {c.content for c in self.atlas.model.corpora}:
+            raise ValueError("the target is none of the corpora the model was trained on")
+        return self
+
     @property
     def profile(self) -> str:
         return self.atlas.profile
@@ -212,7 +218,7 @@ class PruningSpec(Spec):
 
     def needs(self) -> list[str]:
         model = self.atlas.model
-        return [*model.needs(), self.target.content, model.key, self.atlas.key]
+        return [*model.needs(), model.key, self.atlas.key]
 
     def steps(self) -> list[Spec]:
         return [*self.atlas.steps(), self]

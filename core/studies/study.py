@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.profiles import find
-from core.specs import CorpusSpec, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.specs import CorpusSpec, LanguageModelSpec, MixtureSpec, SignatureSpec, Spec
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def chosen(corpus: CorpusSpec | None) -> CorpusSpec:
     return corpus
 
 
-def perplexity(profile: str, corpus: CorpusSpec, *members: ModelSpec | NgramSpec) -> MixtureSpec:
+def perplexity(profile: str, corpus: CorpusSpec, *members: LanguageModelSpec) -> MixtureSpec:
     """The perplexity of one model, or of several interpolated, by the profile's budget."""
     evaluate = find(profile).training.evaluate
     return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)
