@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,18 +9,8 @@ import polars as pl
 import streamlit as st
 
 from app import figures, kernels
-from app.widgets import (
-    choices,
-    export,
-    factorized_basis,
-    people,
-    pickers,
-    queries,
-    study,
-)
-from app.widgets import (
-    factorized_queries as sqls,
-)
+from app.widgets import choices, export, factorized_basis, people, pickers, queries, study
+from app.widgets import factorized_queries as sqls
 from core.kernels import atlas_spec, factorized_spec
 from core.library import STATES
 from core.specs import AtlasSpec, CorpusSpec, FactorizedSpec
@@ -67,13 +56,14 @@ def toolbar() -> Asked:
 
 def atlas(asked: Asked) -> None:
     """The map beside the picked basis; frequency against recall, the table, the clusters."""
-    there = study.watch_plan("factorized", Plan({"atlas": asked.atlas}))  # TODO study
+    six = factorized_basis.six(asked.atlas)
+    there = study.watch_plan("factorized", Plan(six, others={"atlas": asked.atlas}))
     whole = asked.atlas.key in there
     left, right = st.columns([11, 14], gap="medium")
     with left:
         st.fragment(_map, run_every=None if whole else 2, key="kernel-map")(asked)
     with right:
-        st.fragment(factorized_basis.pane, key="kernel-basis")(asked.atlas)
+        st.fragment(factorized_basis.pane, key="kernel-basis")(asked.atlas, there)
     left, right = st.columns([11, 14], gap="medium")
     with left:
         st.fragment(_frequency, run_every=None if whole else 10, key="kernel-scatter")(asked)
@@ -241,7 +231,3 @@ def _likeness(asked: Asked) -> None:
         },
     )  # fmt: skip
     export.downloads(table, asked.name("clusters"))
-
-
-def html_name(bigram: tuple[str, str]) -> str:
-    return html.escape(kernels.mark(bigram[0]) + kernels.mark(bigram[1]))

@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import comparisons, kernels
-from app.widgets import choices, export, pins, queries, study, words
+from app import comparisons, figures, kernels
+from app.widgets import choices, export, queries, study, words
 from app.widgets import factorized_queries as sqls
 from core.errors import BadInput
 from core.kernels import NAMED_IN_PAPER, bigram, kernel_signature
-from core.specs import AtlasSpec, SignatureSpec
+from core.specs import AtlasSpec, Decoder, SignatureSpec
 from core.specs.factorized import Bigram, Part
 
 FIGURE = "Fig. 6"
@@ -27,7 +27,11 @@ VIEWS: dict[str, tuple[Part, Part]] = {
     "Random control": ("basis", "control"),
 }
 SUBTRACTED = ("W₀ + basis", "Left out")
-DECODERS = ("linear", "trained")
+DECODERS: dict[str, Decoder] = {"linear": "linear", "trained": "mlp"}
+ABOUT = (
+    "W₀ and five bases as in the paper, and 'he', which its text says recalls 't' and 'h' well "
+    "(its caption has 'ha')."
+)
 
 
 def read(text: str) -> str | None:
@@ -51,17 +55,30 @@ def pick(basis: Bigram | None, *redrawn: str) -> None:
     st.rerun(redrawn)
 
 
-def pane(atlas: AtlasSpec) -> None:
-    """The choices, one line of facts, the pictures, and what can be computed."""
+def six(atlas: AtlasSpec) -> dict[str, SignatureSpec]:
+    """The paper's Fig. 6 by trained decoders: W₀, and the bases that it names."""
+    named = {f"'{name}'": _spec(atlas, "basis", bigram(name)) for name in NAMED_IN_PAPER}
+    return {"W₀": _spec(atlas, "base", None)} | named
+
+
+def pane(atlas: AtlasSpec, there: frozenset[str]) -> None:
+    """The choices, one line of facts, the pictures, and what can be computed.
+
+    there: the keys of `six` that have been computed.
+    """
     basis = picked()
     choices.keep("basis", "".join(basis) if basis else "")
-    with st.container(horizontal=True, key="basis-choices", gap="small", wrap=True):
+    with st.container(horizontal=True, key="basis-choices", gap="small", wrap=False):
         _search(basis)
         _named(basis)
-        view = _view() if basis else ""
+    with st.container(horizontal=True, key="basis-views", gap="small", wrap=False):
+        usual = "trained" if {spec.key for spec in six(atlas).values()} <= there else "linear"
         decoders = choices.switch(
-            "decoders", "Decoders", DECODERS, "linear", label_visibility="collapsed"
+            "decoders", "Decoders", list(DECODERS), usual, label_visibility="collapsed"
         )
+        view = _view() if basis else ""
+    with st.container(key="basis-facts"):
+        st.html(f"<div class='note'>{_facts(atlas, basis) if basis else ABOUT}</div>")
     if basis is None:
         _figure(atlas, decoders)
     else:
@@ -105,47 +122,37 @@ def _view() -> str:
 
 def _figure(atlas: AtlasSpec, decoders: str) -> None:
     """Fig. 6: W₀ and the bases that the paper names."""
-    bigrams = [bigram(name) for name in NAMED_IN_PAPER]
-    specs = [_spec(atlas, "base", None), *(_spec(atlas, "basis", basis) for basis in bigrams)]
-    if decoders == "linear":
-        shown = [_of(atlas, "base"), *(_cells(atlas, basis) for basis in bigrams)]
+    specs = six(atlas)
+    if decoders == "trained":
+        shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs.values()]
     else:
-        shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs]
+        bigrams = [bigram(name) for name in NAMED_IN_PAPER]
+        shown = [_of(atlas, "base"), *(_cells(atlas, basis) for basis in bigrams)]
     export.heading(f"The paper's Fig. 6, {decoders} decoders", "six", *shown)
-    names = ["W₀", *(f"'{name}'" for name in NAMED_IN_PAPER)]
-    tables = [(name, queries.table(sql)) for name, sql in zip(names, shown, strict=True)]
+    tables = [(name, queries.table(sql)) for name, sql in zip(specs, shown, strict=True)]
     figure = kernels.panels(tables, 2, BESIDE, export.colors())
     export.chart(figure, "six", _name(atlas, "fig6", decoders), "W₀ and the bases of Fig. 6")
-    if decoders == "trained":
-        study.offer("six", specs, f"Train {len(specs)}")
-    else:
-        st.html(
-            "<div class='note'>White 0 %, dark purple 100 %. 'he' is the bigram that the paper's "
-            "text speaks of; its figure has 'ha'.</div>"
-        )
+    st.html("<div class='note'>White 0 %, dark purple 100 %.</div>")
 
 
 def _basis(atlas: AtlasSpec, basis: Bigram, view: str, decoders: str) -> None:
-    _facts(atlas, basis)
     parts = VIEWS[view]
-    decoder = "mlp" if decoders == "trained" else "linear"
-    specs = [_spec(atlas, part, basis, decoder) for part in parts]
-    if view == "Alone" and decoders == "linear":
+    specs = [_spec(atlas, part, basis, DECODERS[decoders]) for part in parts]
+    measured = view == "Alone" and decoders == "linear"  # by the atlas
+    if measured:
         shown = [_of(atlas, "base"), _cells(atlas, basis)]
     else:
         shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs]
     titles = [_title(part, basis) for part in parts]
     tables = [queries.table(sql) for sql in shown]
-    computed = [] if view == "Alone" and decoders == "linear" else specs
     if view in SUBTRACTED:
         _difference(atlas, basis, view, titles, specs, tables[0], shown[0])
     else:
         _beside(atlas, basis, view, titles, tables, shown)
-    if computed:
-        label = "Train decoders" if decoders == "trained" else "Compute"
-        study.offer("basis", specs, label)
-    else:
+    if measured:
         st.html("<div class='note'>White 0 %, dark purple 100 %. Linear decoders.</div>")
+    else:
+        study.offer("basis", specs, "Compute" if decoders == "linear" else "Train decoders")
 
 
 def _beside(
@@ -192,30 +199,30 @@ def _difference(
         study.empty(BESIDE - ONE, f"{titles[0]} less {titles[1]}: not computed yet")
 
 
-def _facts(atlas: AtlasSpec, basis: Bigram) -> None:
-    """One line: how often the bigram was seen, and the basis's numbers."""
-    sql = queries.fill(sqls.BASES, atlas=atlas.key)
-    rows = queries.table(sql).filter(pl.col("first") == basis[0], pl.col("second") == basis[1])
-    if not rows.height:
-        st.html("<div class='note'>Not measured yet.</div>")
-        return
-    row: dict[str, Any] = rows.row(0, named=True)
+def _facts(atlas: AtlasSpec, basis: Bigram) -> str:
+    """One line of HTML: how often the bigram was seen, and the basis's numbers."""
+    sql = queries.fill(sqls.BASIS, atlas=atlas.key, first=basis[0], second=basis[1])
+    rows = queries.table(sql).to_dicts()
+    if not rows:
+        return "This basis is not measured yet."
+    row: dict[str, Any] = rows[0]
     names = [html.escape(corpus.name) for corpus in atlas.model.corpora]
-    seen = f"seen {words.number(row['count_1'])} times in {names[0]}, " \
-        f"{words.number(row['count_2'])} in {names[1]}"  # fmt: skip
-    if not row["count"]:
-        seen = "<b class='more'>never seen in training</b>, so only its first weights speak"
-    own = "" if row["own"] is None else f", of its own symbols {row['own']:.1%}"
-    left_out = "" if row["drop_1"] is None else \
-        f" · left out {row['drop_1']:+.4f} and {row['drop_2']:+.4f} perplexity"  # fmt: skip
-    st.html(
-        f"<div class='note'>{seen} · norm {row['norm']:.2f} · recall {row['recall']:.1%} "
-        f"(control {row['control']:.1%}){own}{left_out}</div>"
-    )
+    facts = [
+        f"seen {words.number(row['count_1'])} times in {names[0]}, "
+        f"{words.number(row['count_2'])} in {names[1]}"
+        if row["count"] else "<b class='more'>never seen in training</b>: its weights are as drawn",
+        f"norm {row['norm']:.2f}",
+        f"recall {row['recall']:.1%}, control {row['control']:.1%}",
+    ]  # fmt: skip
+    if row["own"] is not None:
+        facts.append(f"its own symbols {row['own']:.1%}")
+    if row["drop_1"] is not None:
+        facts.append(f"left out: perplexity {row['drop_1']:+.4f} and {row['drop_2']:+.4f}")
+    return " · ".join(facts)
 
 
 def _spec(
-    atlas: AtlasSpec, part: Part, basis: Bigram | None, decoder: str = "mlp"
+    atlas: AtlasSpec, part: Part, basis: Bigram | None, decoder: Decoder = "mlp"
 ) -> SignatureSpec:
     of = None if part in ("base", "full") else basis
     return kernel_signature(atlas.model, part, of, decoder=decoder)
@@ -244,5 +251,4 @@ def _of(atlas: AtlasSpec, kernel: str) -> str:
 
 
 def _name(atlas: AtlasSpec, *what: object) -> str:
-    from app import figures
     return figures.file_name(*what, *(c.name for c in atlas.model.corpora), atlas.profile)

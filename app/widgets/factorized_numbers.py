@@ -17,7 +17,7 @@ from core.studies import Plan
 
 def numbers(asked: Asked) -> None:
     """The claims, how fast each kind of kernel forgets, ranks, perplexities."""
-    study.watch_plan("factorized", Plan({"atlas": asked.atlas}))  # TODO
+    study.watch_plan("factorized", Plan({}, others={"atlas": asked.atlas}))
     sql = queries.fill(sqls.CLAIMS, atlas=asked.atlas.key)
     table = queries.table(sql)
     export.heading("What the paper says of the bases, as numbers", "claims", sql)
@@ -52,15 +52,19 @@ def numbers(asked: Asked) -> None:
 
 def _claims(table: pl.DataFrame) -> str:
     """A table of the claims in plain words."""
-    head = "<tr><td></td><td>number</td><td>against</td><td>effect</td><td>p</td><td>of</td></tr>"
-    return f"<table class='facts claims'>{head}{''.join(map(_claim, table.to_dicts()))}</table>"
+    head = "".join(f"<th>{name}</th>" for name in ("", "number", "against", "effect", "p", "n"))
+    rows = "".join(map(_claim, table.to_dicts()))
+    return f"<table class='facts claims'><tr>{head}</tr>{rows}</table>"
 
 
 def _claim(row: dict[str, Any]) -> str:
+    said = f"<b>{html.escape(row['claim'])}</b><br>{html.escape(row['meaning'])}"
     cells = [
-        html.escape(row["meaning"]),
-        *("–" if row[c] is None else f"{row[c]:.3g}" for c in ("value", "reference", "effect")),
-        "–" if row["p"] is None else f"{row['p']:.1e}",
-        f"{row['n']:,}",
-    ]
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        *(_number(row[name], ".3g") for name in ("value", "reference", "effect")),
+        _number(row["p"], ".1e"), _number(row["n"], ",d"),
+    ]  # fmt: skip
+    return f"<tr><td>{said}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 
-import polars as pl
 import streamlit as st
 
 from app import kernels
@@ -35,9 +34,11 @@ def pruning(asked: Asked) -> None:
             "rule", "Keep by", RULES, "leave-one-out", width=330, say=lambda r: f"{r}: {MEANING[r]}"
         )
     chosen = pruning_spec(asked.atlas, target, rule)
-    chance = [pruning_spec(asked.atlas, target, "random", seed) for seed in SEEDS]
-    specs = {spec.key: spec for spec in (chosen, *chance)}
-    study.watch_plan("pruning", Plan(dict(specs)))  # TODO
+    # Chance knows no target: one baseline serves both.
+    specs = [pruning_spec(asked.atlas, asked.corpora[1], "random", seed) for seed in SEEDS]
+    if rule != "random":
+        specs.insert(0, chosen)
+    study.watch_plan("pruning", Plan({}, others={spec.title: spec for spec in specs}))
     st.fragment(_kept, key="kernel-pruning")(asked, chosen)
 
 

@@ -10,7 +10,10 @@ FROM bases b LEFT JOIN basis_order o USING (atlas, first, second)
 WHERE b.atlas = {atlas}
 ORDER BY b.number"""
 
-MEASURED = "SELECT count(*) AS bases FROM bases WHERE atlas = {atlas}"
+BASIS = """
+SELECT *, count_1 + count_2 AS count
+FROM bases
+WHERE atlas = {atlas} AND first = {first} AND second = {second}"""
 
 # The cells of one kernel of an atlas, by linear decoders: a basis, ...
 CELLS = """
@@ -87,8 +90,9 @@ WHERE atlas = {atlas}"""
 
 # Every rule for the target, and chance for any: over several seeds the mean and their range.
 CURVES = """
-SELECT c.name AS corpus, p.rule, q.kept, count(*) AS seeds, avg(q.perplexity) AS perplexity,
-       min(q.perplexity) AS low, max(q.perplexity) AS high, any_value(q.n) AS n
+SELECT c.name AS corpus, p.rule, q.kept, count(DISTINCT p.seed) AS seeds,
+       avg(q.perplexity) AS perplexity, min(q.perplexity) AS low, max(q.perplexity) AS high,
+       any_value(q.n) AS n
 FROM pruning_curve q
 JOIN prunings p ON p.key = q.pruning
 JOIN corpora c ON c.key = q.corpus

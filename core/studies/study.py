@@ -13,16 +13,18 @@ from core.specs import CorpusSpec, LanguageModelSpec, MixtureSpec, SignatureSpec
 class Plan:
     """What has to be computed, and under which label it is shown; a declaration, not a pipeline.
 
-    signatures, perplexities: label -> spec, in the order of the figure.
+    signatures, perplexities: label -> spec, in the order of the figure. others: what else there
+    is to compute, before these.
     """
 
     signatures: dict[str, SignatureSpec]
     perplexities: dict[str, MixtureSpec] = field(default_factory=dict)
+    others: dict[str, Spec] = field(default_factory=dict)
 
     @property
     def specs(self) -> list[Spec]:
         """Everything to ask for, each a job of its own."""
-        return [*self.signatures.values(), *self.perplexities.values()]
+        return [*self.others.values(), *self.signatures.values(), *self.perplexities.values()]
 
 
 @dataclass(frozen=True)
