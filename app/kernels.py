@@ -17,6 +17,7 @@ from plotly.subplots import make_subplots
 
 from app.comparisons import RED_BLUE, reach
 from app.figures import PURPLE, Look, at_floor, band, dressed, in_order, line, shown, value_of
+from core.specs.factorized import RULES
 from core.text import SYMBOLS
 
 # As narrow as the cells of the map: a segment's start and end, and a character unknown.
@@ -171,10 +172,10 @@ def panels(
 
 
 def forgetting(kernels: Sequence[tuple[str, pl.DataFrame]], height: int, colors: Look) -> go.Figure:
-    """Marginal recall by lag of several kernels, and the most frequent symbol's share under it.
+    """Marginal recall by lag of several kernels.
 
-    kernels: a name and its rows: lag, accuracy, majority (the share, or null), and low, high
-    where there is a band.
+    kernels: a name and its rows: lag, accuracy; low, high where there is a band; and majority,
+    the most frequent symbol's share, where that is drawn under them.
     """
     figure = go.Figure()
     for (name, table), color, dash in zip(
@@ -186,14 +187,14 @@ def forgetting(kernels: Sequence[tuple[str, pl.DataFrame]], height: int, colors:
         else:
             line(figure, table, "accuracy", name, color, dash, 2)
     longest = max((table for _, table in kernels), key=lambda table: table.height)
-    if longest.height:
+    if "majority" in longest.columns:
         line(figure, longest, "majority", "majority symbol", colors.faint, "dot", 1.3)
     last = max(longest["lag"].to_list(), default=1)
     figure.update_xaxes(title="lag (symbols ago)", dtick=1, range=[0.8, last + 0.2])
     figure.update_yaxes(title="recall", range=[0, 1.02], tickformat=".0%", dtick=0.25)
     figure.update_layout(hovermode="x unified")
-    corner = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "top", "font_size": 11}
-    return dressed(figure, colors, height, {"l": 52, "r": 8, "t": 24, "b": 38}, corner)
+    top = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font_size": 11}
+    return dressed(figure, colors, height, {"l": 52, "r": 8, "t": 30, "b": 38}, top)
 
 
 def frequency(
@@ -287,26 +288,24 @@ def pruned(
         horizontal_spacing=0.08,
     )  # fmt: skip
     figure.update_annotations(font_size=12, font_color=colors.text)
-    others = [name for name in table["rule"].unique(maintain_order=True) if name != rule]
     for number, corpus in enumerate(corpora, start=1):
         rows = table.filter(pl.col("corpus") == corpus)
         panel = go.Figure()
-        for name in [*others, rule]:
+        for name, color in zip(RULES, (*colors.series, colors.faint), strict=True):
             part = rows.filter(pl.col("rule") == name).sort("kept")
             kept = part["kept"].to_list()
             if name == "random":
                 panel.add_scatter(
                     x=kept + kept[::-1], y=part["high"].to_list() + part["low"].to_list()[::-1],
-                    fill="toself", fillcolor=colors.faint, opacity=0.25, mode="none",
-                    hoverinfo="skip", showlegend=False,
+                    fill="toself", fillcolor=color, opacity=0.3, mode="none", hoverinfo="skip",
+                    showlegend=False,
                 )  # fmt: skip
-            strong = name == rule
+            chosen = name == rule
             panel.add_scatter(
                 x=kept, y=part["perplexity"].to_list(), name=name,
-                mode="lines+markers" if strong else "lines",
-                line={"width": 2.5 if strong else 1.3, "dash": _DASHES.get(name, "solid"),
-                      "color": colors.accent if strong else colors.faint},
-                hovertemplate="%{y:.3f}",
+                mode="lines+markers" if chosen else "lines",
+                line={"width": 3 if chosen else 1.3, "color": color}, hovertemplate="%{y:.3f}",
+                visible=True if kept else "legendonly",
             )  # fmt: skip
         for trace in panel.data:
             trace.legendgroup = trace.name
@@ -366,9 +365,6 @@ def ranks(table: pl.DataFrame, colors: Look) -> go.Figure:
     figure.update_yaxes(title="bases", nticks=6)
     figure.update_layout(bargap=0.05)
     return dressed(figure, colors, CURVES, {"l": 52, "r": 12, "t": 24, "b": 40})
-
-
-_DASHES = {"norm": "dash", "lambda": "dot", "leave-one-out": "dashdot"}
 
 
 def _cells(table: pl.DataFrame) -> dict[tuple[int, str], dict[str, Any]]:

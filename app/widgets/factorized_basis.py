@@ -167,7 +167,7 @@ def _beside(
     export.chart(figure, "basis", name, f"{titles[1]} beside {titles[0]}")
     sql = queries.fill(sqls.FORGETTING, atlas=atlas.key, first=basis[0], second=basis[1])
     table = queries.table(sql)
-    lines = {"full": "all bases", "base": "W₀", "basis": _title("basis", basis),
+    lines = {"full": "whole kernel", "base": "W₀", "basis": _title("basis", basis),
              "control": "random control"}  # fmt: skip
     export.heading("Marginal recall, linear decoders", "forgetting", sql)
     figure = kernels.forgetting(
@@ -236,8 +236,8 @@ def _there(specs: list[SignatureSpec]) -> frozenset[str]:
 def _title(part: Part, basis: Bigram) -> str:
     name = f"'{kernels.named(*basis)}'"
     titles = {
-        "base": "W₀", "full": "all bases", "basis": f"basis {name}", "base+basis": f"W₀ + {name}",
-        "without": f"all bases but {name}", "control": f"random kernel of the norm of {name}",
+        "base": "W₀", "full": "whole kernel", "basis": f"basis {name}", "base+basis": f"W₀ + {name}",
+        "without": f"whole kernel without {name}", "control": f"random kernel of the norm of {name}",
     }  # fmt: skip
     return titles[part]
 

@@ -30,7 +30,7 @@ def numbers(asked: Asked) -> None:
         sql = queries.fill(sqls.TOGETHER, atlas=asked.atlas.key)
         table = queries.table(sql)
         export.heading("Marginal recall, linear decoders", "together", sql)
-        lines = {"full": "all bases", "base": "W₀ alone", "basis": "a basis alone",
+        lines = {"full": "whole kernel", "base": "W₀ alone", "basis": "a basis alone",
                  "control": "a random kernel"}  # fmt: skip
         shown = [(said, table.filter(pl.col("kernel") == k)) for k, said in lines.items()]
         if table.height:

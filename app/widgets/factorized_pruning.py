@@ -38,7 +38,7 @@ def pruning(asked: Asked) -> None:
     specs = [pruning_spec(asked.atlas, asked.corpora[1], "random", seed) for seed in SEEDS]
     if rule != "random":
         specs.insert(0, chosen)
-    study.watch_plan("pruning", Plan({}, others={spec.title: spec for spec in specs}))
+    study.watch_plan("pruning", Plan({}, others={spec.key: spec for spec in specs}))
     st.fragment(_kept, key="kernel-pruning")(asked, chosen)
 
 
@@ -64,6 +64,13 @@ def _kept(asked: Asked, chosen: PruningSpec) -> None:
             "<div class='note'>Dashed across: how many are kept. The gray band: random pruning, "
             "from the lowest to the highest of three seeds. On a part of the test split.</div>"
         )
+        st.dataframe(
+            table, key="kernel-curves", height=250, hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(format="%.3f")
+                for name in ("perplexity", "low", "high")
+            },
+        )  # fmt: skip
         export.downloads(table, asked.name("pruning", chosen.target.name))
     with right:
         sql = queries.fill(sqls.ORDER, pruning=chosen.key)

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Thread
 
+import polars as pl
 import streamlit as st
 
-from app.widgets import pins, queries, tray, watch, words
+from app.widgets import export, pins, queries, tray, watch, words
 from app.widgets.errors import explained
 from app.widgets.people import ask_first, who
 from core import jobs
@@ -97,6 +98,38 @@ def _watch(watched: Watched) -> frozenset[str]:
         count = len(watched.specs)
         watch.say(f"{count} of {count}", f"computed · {_machines(watched.specs)}")
     return there
+
+
+def perplexities(plan: Plan, title: str, name: str) -> None:
+    """Every score of the plan, with the weights of what is interpolated. title: HTML."""
+    sql = queries.fill(
+        queries.SCORED,
+        labels=list(plan.perplexities),
+        keys=[spec.key for spec in plan.perplexities.values()],
+    )
+    table = queries.table(sql)
+    export.heading(title, "scored", sql)
+    weights = [
+        " + ".join(f"{weight:.2f}" for weight in found) if found and len(found) > 1 else None
+        for found in table["weights"].to_list()
+    ]
+    shown = table.select(
+        "label",
+        "test_perplexity",
+        pl.Series("weights", weights, dtype=pl.String),
+        "dev_perplexity",
+        "models",
+    )
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        shown, hide_index=True, height=35 * table.height + 38, key="scored", placeholder="–",
+        column_config={
+            "label": st.column_config.TextColumn("model", width=150),
+            "test_perplexity": number, "dev_perplexity": number,
+            "weights": st.column_config.TextColumn(help="Fitted on dev", width=130),
+        },
+    )  # fmt: skip
+    export.downloads(table, name)
 
 
 def compare(keys: Iterable[str], there: frozenset[str], label: str) -> None:
