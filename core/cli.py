@@ -52,16 +52,16 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(run=_status)
 
     study = commands.add_parser("study", help="compute or find one of the paper's figures")
-    study.add_argument("name", choices=("size", "depth", "adaptation", "ngram"))
+    study.add_argument("name", choices=("size", "depth", "adaptation", "ngram", "factorized"))
     study.add_argument("--corpus", default="sotu", help="of size, depth and ngram")
-    study.add_argument("--source", default="shakespeare", help="of adaptation")
-    study.add_argument("--target", default="sotu", help="of adaptation")
+    study.add_argument("--source", default="shakespeare", help="of adaptation and factorized")
+    study.add_argument("--target", default="sotu", help="of adaptation and factorized")
     study.add_argument("--fraction", type=float, default=0.05, help="of the target, to retrain on")
     study.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
     study.set_defaults(run=_study)
 
     bench = commands.add_parser("bench", help="measure the speed claims on this machine")
-    bench.add_argument("name", choices=("decoders", "ngram", "states"))
+    bench.add_argument("name", choices=("decoders", "factorized", "ngram", "states"))
     bench.set_defaults(run=_bench)
 
     for command in (signature, study, sql, status, bench):
@@ -116,7 +116,8 @@ def _study(options: argparse.Namespace) -> None:
     started = time.monotonic()
     if not 0 < options.fraction <= 1:
         raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
-    names = ("source", "target") if options.name == "adaptation" else ("corpus",)
+    two = options.name in ("adaptation", "factorized")
+    names = ("source", "target") if two else ("corpus",)
     corpora: dict[str, Any] = {name: find_corpus(getattr(options, name)) for name in names}
     choices = Choices(options.profile, fraction=options.fraction, **corpora)
     plan = STUDIES[options.name].plan(choices)
@@ -130,7 +131,8 @@ def _study(options: argparse.Namespace) -> None:
     perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
     for model in {spec.model for spec in plan.signatures.values()}:
         found = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
-        perplexities.setdefault(model.title, found["test_perplexity"][0])
+        if found["test_perplexity"][0] is not None:
+            perplexities.setdefault(model.title, found["test_perplexity"][0])
     if options.json:
         _print_json(
             {
