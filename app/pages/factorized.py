@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import choices, factorized, factorized_numbers, factorized_pruning
+from app.widgets import (
+    choices,
+    factorized,
+    factorized_choices,
+    factorized_numbers,
+    factorized_pruning,
+)
 
 PARTS = {
     "Atlas": factorized.atlas,
@@ -14,5 +20,5 @@ PARTS = {
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     part = choices.switch("factorized", "Part", list(PARTS), "Atlas")
-    asked = factorized.toolbar()
+    asked = factorized_choices.toolbar()
 PARTS[part](asked)

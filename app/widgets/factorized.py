@@ -1,69 +1,35 @@
-"""The Factorized page's choices and its atlas: the map of all bases, and what stands below it."""
+"""The Factorized page's atlas: the map of all bases, and what stands below it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import polars as pl
 import streamlit as st
 
 from app import figures, kernels
-from app.widgets import choices, export, factorized_basis, people, pickers, queries, study
+from app.widgets import choices, export, factorized_basis, people, queries, study
 from app.widgets import factorized_queries as sqls
-from core.kernels import atlas_spec, factorized_spec
-from core.library import STATES
-from core.specs import AtlasSpec, CorpusSpec, FactorizedSpec
+from app.widgets.factorized_choices import Asked, pick, picked
 from core.studies import Plan
 from core.text import SYMBOLS
 
-SOURCE, SECOND = "shakespeare", "sotu"
 WHOLE = len(SYMBOLS) ** 2
-ROWS = 300  # pixels: the height of the table
+ROWS = 242  # pixels: the height of the table
 SEEN = (0, 1, 10, 100, 1000, 10_000)
 ANY = "any"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the toolbar says."""
-
-    profile: str
-    corpora: tuple[CorpusSpec, CorpusSpec]
-    cell: str
-
-    @property
-    def model(self) -> FactorizedSpec:
-        return factorized_spec(self.corpora, cell=self.cell, profile=self.profile)
-
-    @property
-    def atlas(self) -> AtlasSpec:
-        return atlas_spec(self.model)
-
-    def name(self, *what: object) -> str:
-        """The name of a file with something of this model."""
-        return figures.file_name(*what, *(c.name for c in self.corpora), self.cell, self.profile)
-
-
-def toolbar() -> Asked:
-    """The two corpora of the mix, the cell, the profile."""
-    first = pickers.corpus_choice("mix1", "Trained on", SOURCE, 130)
-    second = pickers.corpus_choice("mix2", "and on", SECOND, 130)
-    cell = choices.select("recurrence", "Cell", list(STATES), "lstm", say=str.upper, width=90)
-    profile = pickers.profile_choice()
-    return Asked(profile, (pickers.read(first), pickers.read(second)), cell)
-
-
 def atlas(asked: Asked) -> None:
     """The map beside the picked basis; frequency against recall, the table, the clusters."""
-    six = factorized_basis.six(asked.atlas)
-    there = study.watch_plan("factorized", Plan(six, others={"atlas": asked.atlas}))
+    opening = Plan(asked.plan.signatures, others={"atlas": asked.atlas})
+    there = study.watch_plan("factorized", opening)
     whole = asked.atlas.key in there
     left, right = st.columns([11, 14], gap="medium")
     with left:
         st.fragment(_map, run_every=None if whole else 2, key="kernel-map")(asked)
     with right:
-        st.fragment(factorized_basis.pane, key="kernel-basis")(asked.atlas, there)
+        st.fragment(factorized_basis.pane, key="kernel-basis")(asked, there)
     left, right = st.columns([11, 14], gap="medium")
     with left:
         st.fragment(_frequency, run_every=None if whole else 10, key="kernel-scatter")(asked)
@@ -89,7 +55,7 @@ def _map(asked: Asked) -> None:
         export.heading(f"All bases{count}", "map", sql)
     color = next(color for color in kernels.COLORS if color.column == column)
     figure = kernels.atlas(
-        table, color, titles[column], export.colors(), factorized_basis.picked()
+        table, color, titles[column], export.colors(), picked()
     )
     st.plotly_chart(
         figure, key="kernel-map", theme=None, selection_mode="points",
@@ -109,7 +75,7 @@ def _clicked(chart: str, *redrawn: str) -> Callable[[], None]:
         # A click on empty ground unselects; the basis last picked stays.
         found = [point["customdata"] for point in points if point.get("customdata")]
         if found:
-            factorized_basis.pick((found[-1][0], found[-1][1]), *redrawn)
+            pick((found[-1][0], found[-1][1]), *redrawn)
 
     return take
 
@@ -123,7 +89,7 @@ def _frequency(asked: Asked) -> None:
     if not table.height:
         study.empty(kernels.SCATTER)
         return
-    figure = kernels.frequency(table, export.colors(), factorized_basis.picked())
+    figure = kernels.frequency(table, export.colors(), picked())
     st.plotly_chart(
         figure, key="kernel-scatter", theme=None, selection_mode="points",
         on_select=_clicked("kernel-scatter", "kernel-basis", "kernel-map"),
@@ -164,7 +130,7 @@ def _table(asked: Asked) -> None:
     )  # fmt: skip
     number = st.column_config.NumberColumn
     st.dataframe(
-        shown, key="kernel-table", height=ROWS - 58, hide_index=True, placeholder="–",
+        shown, key="kernel-table", height=ROWS, hide_index=True, placeholder="–",
         on_select=_rows(table), selection_mode="single-row",
         column_config={
             "recall": number(format="%.3f"), "control": number(format="%.3f"),
@@ -193,7 +159,7 @@ def _rows(table: pl.DataFrame) -> Callable[[], None]:
         rows = st.session_state["kernel-table"]["selection"]["rows"]
         if rows and rows[0] < table.height:
             first, second = table.select("first", "second").row(rows[0])
-            factorized_basis.pick((first, second), "kernel-basis", "kernel-map", "kernel-scatter")
+            pick((first, second), "kernel-basis", "kernel-map", "kernel-scatter")
 
     return take
 

@@ -8,17 +8,18 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import comparisons, figures, kernels
+from app import comparisons, kernel_curves, kernels
 from app.widgets import choices, export, queries, study, words
 from app.widgets import factorized_queries as sqls
-from core.errors import BadInput
+from app.widgets.factorized_choices import Asked, pick, picked, read
 from core.kernels import NAMED_IN_PAPER, bigram, kernel_signature
 from core.specs import AtlasSpec, Decoder, SignatureSpec
 from core.specs.factorized import Bigram, Part
+from core.text import SYMBOLS
 
 FIGURE = "Fig. 6"
 BESIDE = 590  # pixels: all that stands below the choices, in every view
-PANELS, CURVES, ONE = 360, 230, 250
+PANELS, CURVES, ONE = 360, 194, 250
 # Of every view: what is shown and what it is held against. None: side by side, on one scale.
 VIEWS: dict[str, tuple[Part, Part]] = {
     "Alone": ("base", "basis"),
@@ -34,45 +35,18 @@ ABOUT = (
 )
 
 
-def read(text: str) -> str | None:
-    """A bigram as a person types it, in the one way it is kept; None for anything else."""
-    try:
-        first, second = bigram(text.replace("␣", " "))
-    except BadInput:
-        return None
-    return first + second
-
-
-def picked() -> Bigram | None:
-    """The basis that is shown; None: the paper's figure."""
-    text = choices.value("basis", "", read)
-    return bigram(text) if text else None
-
-
-def pick(basis: Bigram | None, *redrawn: str) -> None:
-    """Show a basis, as a widget's callback: only these fragments are drawn again."""
-    choices.keep("basis", "".join(basis) if basis else "")
-    st.rerun(redrawn)
-
-
-def six(atlas: AtlasSpec) -> dict[str, SignatureSpec]:
-    """The paper's Fig. 6 by trained decoders: W₀, and the bases that it names."""
-    named = {f"'{name}'": _spec(atlas, "basis", bigram(name)) for name in NAMED_IN_PAPER}
-    return {"W₀": _spec(atlas, "base", None)} | named
-
-
-def pane(atlas: AtlasSpec, there: frozenset[str]) -> None:
+def pane(asked: Asked, there: frozenset[str]) -> None:
     """The choices, one line of facts, the pictures, and what can be computed.
 
-    there: the keys of `six` that have been computed.
+    there: the keys of the study's signatures, the paper's Fig. 6, that have been computed.
     """
-    basis = picked()
+    atlas, six, basis = asked.atlas, asked.plan.signatures, picked()
     choices.keep("basis", "".join(basis) if basis else "")
     with st.container(horizontal=True, key="basis-choices", gap="small", wrap=False):
         _search(basis)
         _named(basis)
     with st.container(horizontal=True, key="basis-views", gap="small", wrap=False):
-        usual = "trained" if {spec.key for spec in six(atlas).values()} <= there else "linear"
+        usual = "trained" if {spec.key for spec in six.values()} <= there else "linear"
         decoders = choices.switch(
             "decoders", "Decoders", list(DECODERS), usual, label_visibility="collapsed"
         )
@@ -80,9 +54,9 @@ def pane(atlas: AtlasSpec, there: frozenset[str]) -> None:
     with st.container(key="basis-facts"):
         st.html(f"<div class='note'>{_facts(atlas, basis) if basis else ABOUT}</div>")
     if basis is None:
-        _figure(atlas, decoders)
+        _figure(asked, decoders)
     else:
-        _basis(atlas, basis, view, decoders)
+        _basis(asked, basis, view, decoders)
 
 
 def _search(basis: Bigram | None) -> None:
@@ -120,9 +94,9 @@ def _view() -> str:
     return choices.switch("view", "View", list(VIEWS), "Alone", label_visibility="collapsed")
 
 
-def _figure(atlas: AtlasSpec, decoders: str) -> None:
+def _figure(asked: Asked, decoders: str) -> None:
     """Fig. 6: W₀ and the bases that the paper names."""
-    specs = six(atlas)
+    atlas, specs = asked.atlas, asked.plan.signatures
     if decoders == "trained":
         shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs.values()]
     else:
@@ -131,11 +105,12 @@ def _figure(atlas: AtlasSpec, decoders: str) -> None:
     export.heading(f"The paper's Fig. 6, {decoders} decoders", "six", *shown)
     tables = [(name, queries.table(sql)) for name, sql in zip(specs, shown, strict=True)]
     figure = kernels.panels(tables, 2, BESIDE, export.colors())
-    export.chart(figure, "six", _name(atlas, "fig6", decoders), "W₀ and the bases of Fig. 6")
+    export.chart(figure, "six", asked.name("fig6", decoders), "W₀ and the bases of Fig. 6")
     st.html("<div class='note'>White 0 %, dark purple 100 %.</div>")
 
 
-def _basis(atlas: AtlasSpec, basis: Bigram, view: str, decoders: str) -> None:
+def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
+    atlas = asked.atlas
     parts = VIEWS[view]
     specs = [_spec(atlas, part, basis, DECODERS[decoders]) for part in parts]
     measured = view == "Alone" and decoders == "linear"  # by the atlas
@@ -145,10 +120,12 @@ def _basis(atlas: AtlasSpec, basis: Bigram, view: str, decoders: str) -> None:
         shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs]
     titles = [_title(part, basis) for part in parts]
     tables = [queries.table(sql) for sql in shown]
+    name = asked.name("basis", *(SYMBOLS.index(symbol) for symbol in basis), view, decoders)
     if view in SUBTRACTED:
-        _difference(atlas, basis, view, titles, specs, tables[0], shown[0])
+        _difference(name, titles, specs, tables[0], shown[0])
     else:
-        _beside(atlas, basis, view, titles, tables, shown)
+        _beside(name, titles, tables, shown)
+        _forgetting(atlas, basis, name)
     if measured:
         st.html("<div class='note'>White 0 %, dark purple 100 %. Linear decoders.</div>")
     else:
@@ -156,38 +133,39 @@ def _basis(atlas: AtlasSpec, basis: Bigram, view: str, decoders: str) -> None:
 
 
 def _beside(
-    atlas: AtlasSpec, basis: Bigram, view: str, titles: list[str], tables: list[pl.DataFrame],
-    shown: list[str],
-) -> None:  # fmt: skip
-    """Two signatures on one scale, and how fast each kernel forgets."""
-    export.heading(f"{titles[1]} beside {titles[0]}", "basis", *shown)
+    name: str, titles: list[str], tables: list[pl.DataFrame], shown: list[str]
+) -> None:
+    """Two signatures on one scale."""
+    title = f"{titles[1]} beside {titles[0]}"
+    export.heading(title, "basis", *shown)
     pairs = list(zip(titles, tables, strict=True))
     figure = kernels.panels(pairs, 1, PANELS, export.colors())
-    name = _name(atlas, "basis", *map(ord, "".join(basis)[:2]), view)
-    export.chart(figure, "basis", name, f"{titles[1]} beside {titles[0]}")
+    export.chart(figure, "basis", name, title)
+
+
+def _forgetting(atlas: AtlasSpec, basis: Bigram, name: str) -> None:
+    """How fast the basis, its control, W₀ and the whole kernel forget."""
     sql = queries.fill(sqls.FORGETTING, atlas=atlas.key, first=basis[0], second=basis[1])
     table = queries.table(sql)
-    lines = {"full": "whole kernel", "base": "W₀", "basis": _title("basis", basis),
-             "control": "random control"}  # fmt: skip
+    lines = {part: _title(part, basis) for part in ("full", "base", "basis")}
+    lines["control"] = "random control"
     export.heading("Marginal recall, linear decoders", "forgetting", sql)
-    figure = kernels.forgetting(
+    figure = kernel_curves.forgetting(
         [(said, table.filter(pl.col("kernel") == kernel)) for kernel, said in lines.items()],
-        CURVES - 36, export.colors(),
+        CURVES, export.colors(),
     )  # fmt: skip
     export.chart(figure, "forgetting", f"{name}-marginal", "Marginal recall by lag")
 
 
 def _difference(
-    atlas: AtlasSpec, basis: Bigram, view: str, titles: list[str], specs: list[SignatureSpec],
-    table: pl.DataFrame, sql: str,
-) -> None:  # fmt: skip
+    name: str, titles: list[str], specs: list[SignatureSpec], table: pl.DataFrame, sql: str
+) -> None:
     """One signature, and under it what it is more than the one it is held against."""
     less = queries.fill(queries.DIFFERENCE, a=specs[0].key, b=specs[1].key)
     export.heading(
         f"{titles[0]}, and its difference to {titles[1]}", "basis", sql, less,
         buttons=lambda: study.compare([spec.key for spec in specs], _there(specs), "Compare"),
     )
-    name = _name(atlas, "basis", *map(ord, "".join(basis)[:2]), view)
     figure = kernels.panels([(titles[0], table)], 1, ONE, export.colors())
     export.chart(figure, "basis", name, titles[0])
     found = queries.table(less)
@@ -236,8 +214,9 @@ def _there(specs: list[SignatureSpec]) -> frozenset[str]:
 def _title(part: Part, basis: Bigram) -> str:
     name = f"'{kernels.named(*basis)}'"
     titles = {
-        "base": "W₀", "full": "whole kernel", "basis": f"basis {name}", "base+basis": f"W₀ + {name}",
-        "without": f"whole kernel without {name}", "control": f"random kernel of the norm of {name}",
+        "full": "whole kernel", "base": "W₀", "basis": f"basis {name}",
+        "base+basis": f"W₀ + {name}", "without": f"whole kernel without {name}",
+        "control": f"random kernel of the norm of {name}",
     }  # fmt: skip
     return titles[part]
 
@@ -248,7 +227,3 @@ def _cells(atlas: AtlasSpec, basis: Bigram) -> str:
 
 def _of(atlas: AtlasSpec, kernel: str) -> str:
     return queries.fill(sqls.CELLS_OF, atlas=atlas.key, kernel=kernel)
-
-
-def _name(atlas: AtlasSpec, *what: object) -> str:
-    return figures.file_name(*what, *(c.name for c in atlas.model.corpora), atlas.profile)

@@ -8,16 +8,17 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import kernels
+from app import kernel_curves
 from app.widgets import export, queries, study
 from app.widgets import factorized_queries as sqls
-from app.widgets.factorized import Asked
+from app.widgets.factorized_choices import Asked
 from core.studies import Plan
 
 
 def numbers(asked: Asked) -> None:
     """The claims, how fast each kind of kernel forgets, ranks, perplexities."""
-    study.watch_plan("factorized", Plan({}, others={"atlas": asked.atlas}))
+    plan = Plan({}, asked.plan.perplexities, {"atlas": asked.atlas})
+    study.watch_plan("factorized-numbers", plan)
     sql = queries.fill(sqls.CLAIMS, atlas=asked.atlas.key)
     table = queries.table(sql)
     export.heading("What the paper says of the bases, as numbers", "claims", sql)
@@ -34,20 +35,25 @@ def numbers(asked: Asked) -> None:
                  "control": "a random kernel"}  # fmt: skip
         shown = [(said, table.filter(pl.col("kernel") == k)) for k, said in lines.items()]
         if table.height:
-            figure = kernels.forgetting(shown, kernels.CURVES, export.colors())
+            figure = kernel_curves.forgetting(shown, kernel_curves.CURVES, export.colors())
             export.chart(figure, "together", asked.name("together"), "Marginal recall by lag")
         else:
-            study.empty(kernels.CURVES)
+            study.empty(kernel_curves.CURVES)
         st.html("<div class='note'>Of bases and random kernels the mean, and 90 % of them.</div>")
     with right:
         sql = queries.fill(sqls.BASES, atlas=asked.atlas.key)
         table = queries.table(sql).drop_nulls("own_rank")
         export.heading("Does a basis recall its own symbols better than others do?", "ranks", sql)
         if table.height:
-            figure = kernels.ranks(table, export.colors())
+            figure = kernel_curves.ranks(table, export.colors())
             export.chart(figure, "ranks", asked.name("ranks"), "Ranks in recall of own symbols")
         else:
-            study.empty(kernels.CURVES)
+            study.empty(kernel_curves.CURVES)
+    study.perplexities(plan, "Test perplexity on each corpus", asked.name("scored"))
+    st.html(
+        "<div class='note'>Plain: the same network without bases, trained on the same minibatches. "
+        "λ is taken from the text before, never from the text that is scored.</div>"
+    )
 
 
 def _claims(table: pl.DataFrame) -> str:

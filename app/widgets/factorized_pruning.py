@@ -6,16 +6,16 @@ import html
 
 import streamlit as st
 
-from app import kernels
+from app import kernel_curves
 from app.widgets import choices, export, pins, queries, study
 from app.widgets import factorized_queries as sqls
-from app.widgets.factorized import WHOLE, Asked
+from app.widgets.factorized import WHOLE
+from app.widgets.factorized_choices import Asked
 from core.kernels import pruned_signature, pruning_spec
 from core.specs import PrunedSpec, PruningSpec
 from core.specs.factorized import RULES
 from core.studies import Plan
 
-SEEDS = range(3)  # of the baseline
 MEANING = {
     "recall": "recall of symbols that the target does not use",
     "norm": "norm",
@@ -34,11 +34,13 @@ def pruning(asked: Asked) -> None:
             "rule", "Keep by", RULES, "leave-one-out", width=330, say=lambda r: f"{r}: {MEANING[r]}"
         )
     chosen = pruning_spec(asked.atlas, target, rule)
-    # Chance knows no target: one baseline serves both.
-    specs = [pruning_spec(asked.atlas, asked.corpora[1], "random", seed) for seed in SEEDS]
-    if rule != "random":
-        specs.insert(0, chosen)
-    study.watch_plan("pruning", Plan({}, others={spec.key: spec for spec in specs}))
+    # Chance knows no target: the study's baseline serves both.
+    chance = {
+        label: spec for label, spec in asked.plan.others.items()
+        if isinstance(spec, PruningSpec) and spec.rule == "random"
+    }  # fmt: skip
+    others = chance if rule == "random" else {rule: chosen, **chance}
+    study.watch_plan("pruning", Plan({}, others=others))
     st.fragment(_kept, key="kernel-pruning")(asked, chosen)
 
 
@@ -55,11 +57,11 @@ def _kept(asked: Asked, chosen: PruningSpec) -> None:
         target = html.escape(chosen.target.name)
         export.heading(f"Perplexity when pruned for {target} by {chosen.rule}", "curves", sql)
         if table.height:
-            figure = kernels.pruned(table, corpora, chosen.rule, keep, export.colors())
+            figure = kernel_curves.pruned(table, corpora, chosen.rule, keep, export.colors())
             name = asked.name("pruning", chosen.rule, chosen.target.name)
             export.chart(figure, "pruned", name, "Perplexity against the number of bases kept")
         else:
-            study.empty(420)
+            study.empty(kernel_curves.PRUNING)
         st.html(
             "<div class='note'>Dashed across: how many are kept. The gray band: random pruning, "
             "from the lowest to the highest of three seeds. On a part of the test split.</div>"
@@ -78,11 +80,10 @@ def _kept(asked: Asked, chosen: PruningSpec) -> None:
         export.heading(f"The {keep:,} that are kept", "left", sql)
         if table.height:
             name = asked.name("kept", keep, chosen.rule)
-            export.chart(
-                kernels.left(table, keep, export.colors()), "left", name, "Which bases are kept"
-            )
+            figure = kernel_curves.left(table, keep, export.colors())
+            export.chart(figure, "left", name, "Which bases are kept")
         else:
-            study.empty(420)
+            study.empty(kernel_curves.PRUNING)
         _save(chosen, keep)
 
 

@@ -23,10 +23,12 @@ def plan(choices: Choices) -> Plan:
 
     Everything is measured on the source, which has the symbols that the target lacks; pruning is
     for the target. The plain network of the same size, on the same minibatches, is scored beside.
+    The cell is the chosen one where only one is chosen.
     """
+    cell = choices.cells[0] if len(choices.cells) == 1 else CELL
     mix = chosen(choices.source), chosen(choices.target)
     model, plain = (
-        factorized_spec(mix, CELL, choices.hidden, choices.profile, bases)
+        factorized_spec(mix, cell, choices.hidden, choices.profile, bases)
         for bases in (True, False)
     )
     atlas = atlas_spec(model)
