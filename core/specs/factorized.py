@@ -52,10 +52,18 @@ class FactorizedSpec(Spec):
         return ("factorized",)
 
     @property
+    def name(self) -> str:
+        """The network in short, without what it was trained on."""
+        return f"{'factorized ' if self.bases else ''}{self.cell.upper()} [1,{self.hidden}]"
+
+    @property
+    def mix(self) -> str:
+        """The names of its corpora."""
+        return " + ".join(corpus.name for corpus in self.corpora)
+
+    @property
     def title(self) -> str:
-        kind = "factorized " if self.bases else ""
-        first, second = self.corpora
-        return f"{kind}{self.cell.upper()} [1,{self.hidden}] on {first.name} + {second.name}"
+        return f"{self.name} on {self.mix}"
 
     def needs(self) -> list[str]:
         return [corpus.content for corpus in self.corpora]
@@ -252,11 +260,8 @@ class PrunedSpec(Spec):
 
     @property
     def title(self) -> str:
-        pruning = self.pruning
-        return (
-            f"{self.model.title}, {self.keep} bases kept by {pruning.rule} for "
-            f"{pruning.target.name}"
-        )
+        rule = f"{self.keep} bases kept by {self.pruning.rule} for {self.pruning.target.name}"
+        return f"{self.model.name}, {rule}, on {self.model.mix}"
 
     def needs(self) -> list[str]:
         return [*self.model.needs(), self.model.key, self.pruning.key]

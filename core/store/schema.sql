@@ -28,14 +28,14 @@ CREATE TABLE IF NOT EXISTS models (
 );
 COMMENT ON TABLE models IS 'Frozen models, trained or left untrained as a floor.';
 COMMENT ON COLUMN models.key IS 'Key of the model spec.';
-COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm or ngram.';
+COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm, ngram, factorized (of two corpora, with or without bases), kernel (part of a factorized one) or pruned.';
 COMMENT ON COLUMN models.title IS 'What it is, in words, such as GRU [1,80] on shakespeare.';
 COMMENT ON COLUMN models.cell IS 'Recurrent cell, such as lstm or gru.';
 COMMENT ON COLUMN models.layers IS 'Number of stacked recurrent layers.';
 COMMENT ON COLUMN models.hidden IS 'Units per layer.';
 COMMENT ON COLUMN models.ngram_order IS 'Order of an n-gram; NULL for a network.';
-COMMENT ON COLUMN models.corpus IS 'Key of the corpus it was trained on.';
-COMMENT ON COLUMN models.parent IS 'Key of the model it started from; NULL for fresh weights.';
+COMMENT ON COLUMN models.corpus IS 'Key of the corpus it was trained on; NULL for a mix.';
+COMMENT ON COLUMN models.parent IS 'Key of the model it started from or was made of; NULL for fresh weights.';
 COMMENT ON COLUMN models.trained IS 'False for a network at its initial weights.';
 COMMENT ON COLUMN models.profile IS 'Profile that set the training budget: smoke, laptop or paper.';
 COMMENT ON COLUMN models.seed IS 'Seed of the initial weights and of training.';
@@ -327,8 +327,11 @@ COMMENT ON COLUMN jobs.device IS 'Device it ran on.';
 CREATE OR REPLACE VIEW marginal_recall AS
 SELECT
     r.signature, s.model, m.title,
-    coalesce(upper(m.cell) || ' [' || m.layers || ',' || m.hidden || ']', m.ngram_order || '-gram')
-        AS name,
+    CASE WHEN m.kind IN ('factorized', 'kernel', 'pruned')
+        THEN regexp_replace(m.title, ',? on .*', '')
+        ELSE coalesce(
+            upper(m.cell) || ' [' || m.layers || ',' || m.hidden || ']', m.ngram_order || '-gram'
+        ) END AS name,
     m.kind, m.cell, m.layers, m.hidden, m.trained, m.parameters,
     learned.name AS model_corpus, measured.name AS corpus,
     s.layer, s.state, s.decoder, s.profile, s.seed, r.lag, r.n, r.accuracy, r.low, r.high,
