@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -20,7 +21,7 @@ from core.text import SYMBOLS
 FIGURE = "Fig. 6"
 BESIDE = 590  # pixels: all that stands below the choices, in every view
 PANELS, CURVES, ONE = 360, 194, 250
-# Of every view: what is shown and what it is held against. None: side by side, on one scale.
+# Of every view: the two kernels that it lays beside each other, or subtracts.
 VIEWS: dict[str, tuple[Part, Part]] = {
     "Alone": ("base", "basis"),
     "W₀ + basis": ("base+basis", "base"),
@@ -124,7 +125,7 @@ def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
     if view in SUBTRACTED:
         _difference(name, titles, specs, tables[0], shown[0])
     else:
-        _beside(name, titles, tables, shown)
+        _beside(name, titles, tables, shown, () if measured else specs)
         _forgetting(atlas, basis, name)
     if measured:
         st.html("<div class='note'>White 0 %, dark purple 100 %. Linear decoders.</div>")
@@ -133,11 +134,12 @@ def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
 
 
 def _beside(
-    name: str, titles: list[str], tables: list[pl.DataFrame], shown: list[str]
-) -> None:
-    """Two signatures on one scale."""
+    name: str, titles: list[str], tables: list[pl.DataFrame], shown: list[str],
+    specs: Sequence[SignatureSpec],
+) -> None:  # fmt: skip
+    """Two signatures on one scale. specs: theirs, where they are more than rows of the atlas."""
     title = f"{titles[1]} beside {titles[0]}"
-    export.heading(title, "basis", *shown)
+    export.heading(title, "basis", *shown, buttons=_compare(specs) if specs else None)
     pairs = list(zip(titles, tables, strict=True))
     figure = kernels.panels(pairs, 1, PANELS, export.colors())
     export.chart(figure, "basis", name, title)
@@ -162,10 +164,8 @@ def _difference(
 ) -> None:
     """One signature, and under it what it is more than the one it is held against."""
     less = queries.fill(queries.DIFFERENCE, a=specs[0].key, b=specs[1].key)
-    export.heading(
-        f"{titles[0]}, and its difference to {titles[1]}", "basis", sql, less,
-        buttons=lambda: study.compare([spec.key for spec in specs], _there(specs), "Compare"),
-    )
+    title = f"<b>A</b> {titles[0]}, and its difference to <b>B</b> {titles[1]}"
+    export.heading(title, "basis", sql, less, buttons=_compare(specs))
     figure = kernels.panels([(titles[0], table)], 1, ONE, export.colors())
     export.chart(figure, "basis", name, titles[0])
     found = queries.table(less)
@@ -206,9 +206,10 @@ def _spec(
     return kernel_signature(atlas.model, part, of, decoder=decoder)
 
 
-def _there(specs: list[SignatureSpec]) -> frozenset[str]:
-    sql = queries.fill(queries.THERE, keys=[spec.key for spec in specs])
-    return frozenset(queries.table(sql)["key"])
+def _compare(specs: Sequence[SignatureSpec]) -> Callable[[], None]:
+    keys = [spec.key for spec in specs]
+    there = frozenset(queries.table(queries.fill(queries.THERE, keys=keys))["key"])
+    return lambda: study.compare(keys, there, "Compare")
 
 
 def _title(part: Part, basis: Bigram) -> str:
