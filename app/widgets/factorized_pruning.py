@@ -17,11 +17,11 @@ from core.specs.factorized import RULES
 from core.studies import Plan
 
 MEANING = {
-    "recall": "recall of symbols that the target does not use",
-    "norm": "norm",
+    "recall": "least of symbols that the target does not use",
+    "norm": "the largest",
     "lambda": "λ-weighted norm on the target",
     "leave-one-out": "what leaving it out costs on the target",
-    "random": "chance",
+    "random": "as chance has it",
 }
 
 
@@ -49,42 +49,49 @@ def _kept(asked: Asked, chosen: PruningSpec) -> None:
     keep = choices.slide(
         "keep", "Bases kept", 0, WHOLE, 256, help="The rest is taken out of the kernel"
     )
-    corpora = [corpus.name for corpus in asked.corpora]
     left, right = st.columns([16, 9], gap="medium")
     with left:
-        sql = queries.fill(sqls.CURVES, atlas=asked.atlas.key, target=chosen.target.content)
-        table = queries.table(sql)
-        target = html.escape(chosen.target.name)
-        export.heading(f"Perplexity when pruned for {target} by {chosen.rule}", "curves", sql)
-        if table.height:
-            figure = kernel_curves.pruned(table, corpora, chosen.rule, keep, export.colors())
-            name = asked.name("pruning", chosen.rule, chosen.target.name)
-            export.chart(figure, "pruned", name, "Perplexity against the number of bases kept")
-        else:
-            study.empty(kernel_curves.PRUNING)
-        st.html(
-            "<div class='note'>Dashed across: how many are kept. The gray band: random pruning, "
-            "from the lowest to the highest of three seeds. On a part of the test split.</div>"
-        )
-        st.dataframe(
-            table, key="kernel-curves", height=250, hide_index=True,
-            column_config={
-                name: st.column_config.NumberColumn(format="%.3f")
-                for name in ("perplexity", "low", "high")
-            },
-        )  # fmt: skip
-        export.downloads(table, asked.name("pruning", chosen.target.name))
+        _curves(asked, chosen, keep)
     with right:
-        sql = queries.fill(sqls.ORDER, pruning=chosen.key)
-        table = queries.table(sql)
-        export.heading(f"The {keep:,} that are kept", "left", sql)
-        if table.height:
-            name = asked.name("kept", keep, chosen.rule)
-            figure = kernel_curves.left(table, keep, export.colors())
-            export.chart(figure, "left", name, "Which bases are kept")
-        else:
-            study.empty(kernel_curves.PRUNING)
-        _save(chosen, keep)
+        _map(asked, chosen, keep)
+
+
+def _curves(asked: Asked, chosen: PruningSpec, keep: int) -> None:
+    """Perplexity against the number kept, by every rule that has been tried for the target."""
+    sql = queries.fill(sqls.CURVES, atlas=asked.atlas.key, target=chosen.target.content)
+    table = queries.table(sql)
+    target = html.escape(chosen.target.name)
+    export.heading(f"Perplexity when pruned for {target} by {chosen.rule}", "curves", sql)
+    if not table.height:
+        study.empty(kernel_curves.PRUNING)
+        return
+    corpora = [corpus.name for corpus in asked.corpora]
+    figure = kernel_curves.pruned(table, corpora, chosen.rule, keep, export.colors())
+    name = asked.name("pruning", chosen.target.name)
+    export.chart(figure, "pruned", name, "Perplexity against the number of bases kept")
+    st.html(
+        "<div class='note'>Dashed across: how many are kept. The gray band: random pruning, "
+        "from the lowest to the highest of its seeds. On a part of the test split.</div>"
+    )
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        table, key="kernel-curves", height=250, hide_index=True,
+        column_config={"perplexity": number, "low": number, "high": number},
+    )  # fmt: skip
+    export.downloads(table, name)
+
+
+def _map(asked: Asked, chosen: PruningSpec, keep: int) -> None:
+    """Which bases are kept, and the model that has only these."""
+    sql = queries.fill(sqls.ORDER, pruning=chosen.key)
+    table = queries.table(sql)
+    export.heading(f"The {keep:,} that are kept", "left", sql)
+    if not table.height:
+        study.empty(kernel_curves.PRUNING)
+        return
+    figure = kernel_curves.left(table, keep, export.colors())
+    export.chart(figure, "left", asked.name("kept", keep, chosen.rule), "Which bases are kept")
+    _save(chosen, keep)
 
 
 def _save(chosen: PruningSpec, keep: int) -> None:

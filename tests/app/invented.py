@@ -94,15 +94,13 @@ class Invented:
 
     def recalls(self, numbers: Sequence[int]) -> pl.DataFrame:
         """The `basis_recall` rows of some bases and of their controls."""
-        parts = []
-        for number in numbers:
-            [first], [second] = _symbols([number])
-            parts += [
-                self._cells("basis", self.recall[number], first, second),
-                self._all("basis", self.marginal[number], first, second),
-                self._all("control", self.control[number], first, second),
-            ]
-        return pl.concat(parts)
+        at = np.asarray(numbers)
+        names = _symbols(numbers)
+        return pl.concat([
+            self._rows("basis", names, SEEN, self.recall[at][:, self.n > 0]),
+            self._rows("basis", names, [None], self.marginal[at][:, None]),
+            self._rows("control", names, [None], self.control[at][:, None]),
+        ])  # fmt: skip
 
     def whole(self) -> dict[str, pl.DataFrame]:
         """What comes at the end: the order, the claims, W₀ and the full kernel."""
@@ -110,9 +108,10 @@ class Invented:
         strong = 0.02 + 0.97 / (1 + np.exp(1.1 * (lags - 3.2 - 3 * OFTEN[:, None])))
         parts = []
         for kernel, cells in (("base", 0.97 * strong), ("full", strong)):
+            marginal = (cells * self.share[:, None]).sum(0)
             parts += [
-                self._cells(kernel, cells, None, None),
-                self._all(kernel, (cells * self.share[:, None]).sum(0), None, None),
+                self._rows(kernel, ([None], [None]), SEEN, cells[None, self.n > 0]),
+                self._rows(kernel, ([None], [None]), [None], marginal[None, None]),
             ]
         place = np.empty(WIDTH**2, int)
         place[np.lexsort((self.total, self.own))] = np.arange(WIDTH**2)
@@ -139,29 +138,27 @@ class Invented:
             "basis_claims": pl.DataFrame(claims, infer_schema_length=None),
         }  # fmt: skip
 
-    def _cells(
-        self, kernel: str, cells: np.ndarray, first: str | None, second: str | None
-    ) -> pl.DataFrame:
-        there = [number for number, n in enumerate(self.n) if n]
-        return self._rows(
-            kernel, first, second,
-            {"lag": np.tile(self.lags, len(there)), "symbol": np.repeat(SEEN, len(self.lags)),
-             "n": np.repeat(self.n[there], len(self.lags)), "accuracy": cells[there].ravel()},
-        )  # fmt: skip
-
-    def _all(
-        self, kernel: str, marginal: np.ndarray, first: str | None, second: str | None
-    ) -> pl.DataFrame:
-        total = {"lag": self.lags, "symbol": None, "n": int(self.n.sum()), "accuracy": marginal}
-        return self._rows(kernel, first, second, total)
-
     def _rows(
-        self, kernel: str, first: str | None, second: str | None, values: dict[str, object]
-    ) -> pl.DataFrame:
-        types = {"n": pl.Int64, "first": pl.String, "second": pl.String, "symbol": pl.String}
+        self, kernel: str, names: tuple[list, list], symbols: Sequence[str | None],
+        recall: np.ndarray,
+    ) -> pl.DataFrame:  # fmt: skip
+        """Rows of kernels by symbols by lags. recall: [kernels, symbols, lags]."""
+        kernels, _, lags = recall.shape
+        n = [self.n[SYMBOLS.index(s)] if s else self.n.sum() for s in symbols]
         frame = pl.DataFrame(
-            {"atlas": self.atlas.key, "kernel": kernel, "first": first, "second": second} | values,
-            schema_overrides=types,
+            {
+                "atlas": self.atlas.key, "kernel": kernel,
+                **{
+                    column: [name for name in found for _ in range(len(symbols) * lags)]
+                    for column, found in zip(("first", "second"), names, strict=True)
+                },
+                "lag": np.tile(self.lags, kernels * len(symbols)),
+                "symbol": [s for s in symbols for _ in range(lags)] * kernels,
+                "n": np.tile(np.repeat(n, lags), kernels), "accuracy": recall.ravel(),
+            },
+            schema_overrides={
+                "first": pl.String, "second": pl.String, "symbol": pl.String, "n": pl.Int64
+            },
         )  # fmt: skip
         right = (pl.col("n") * pl.col("accuracy")).round().cast(pl.Int64)
         return frame.with_columns(correct=right).with_columns(pl.col("accuracy").cast(pl.Float32))
