@@ -180,7 +180,9 @@ LIMIT 500"""
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
 UNION ALL SELECT key FROM signatures WHERE key IN ({keys})
-UNION ALL SELECT key FROM perplexities WHERE key IN ({keys})"""
+UNION ALL SELECT key FROM perplexities WHERE key IN ({keys})
+UNION ALL SELECT key FROM atlases WHERE key IN ({keys})
+UNION ALL SELECT key FROM prunings WHERE key IN ({keys})"""
 
 TOOK = """
 SELECT sum(seconds) AS seconds, string_agg(DISTINCT machine, '; ') AS machines
@@ -188,6 +190,8 @@ FROM (
     SELECT seconds, machine FROM models WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM signatures WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM perplexities WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM atlases WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM prunings WHERE key IN ({keys})
 )"""
 
 # Over several seeds the mean, and from the lowest to the highest seed; of one seed its interval.

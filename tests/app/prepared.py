@@ -200,13 +200,15 @@ def _ahead(symbol: str | None, chance: random.Random) -> dict[str, object]:
 
 def _model(spec: SignatureSpec) -> dict[str, object]:
     model, net = spec.model, isinstance(spec.model, ModelSpec)
+    whole = getattr(model, "model", model)  # of which a kernel is part
     rates = {"cer": 0.023, "wer": 0.061, "monotone": 0.991} if _heard(spec) else {}
     return MACHINE | rates | {
         "key": model.key, "kind": model.kind, "title": model.title,
         "cell": getattr(model, "cell", None), "layers": model.layers if net else None,
-        "hidden": getattr(model, "hidden", None), "corpus": _of(model.corpus),
+        "hidden": getattr(model, "hidden", None),
+        "corpus": _of(getattr(model, "corpus", spec.corpus)),
         "trained": getattr(model, "trained", True),
-        "profile": model.profile, "seed": model.seed, "parameters": 30_000, "keep": 1.0,
+        "profile": whole.profile, "seed": whole.seed, "parameters": 30_000, "keep": 1.0,
         "dev_perplexity": 6.4, "test_perplexity": 6.52, "train_symbols": 160_000, "epochs": 4.0,
         "seconds": 61.0, "spec": model.model_dump_json(),
     }
