@@ -299,7 +299,8 @@ def _coloraxis(values: list[float | None], color: Color) -> dict[str, Any]:
     if color.scale == "log":
         low, high = math.floor(min(known, default=0)), math.ceil(max(known, default=1))
         powers = list(range(low, max(high, low + 1) + 1))
-        bar = _bar(powers) | {"ticktext": [f"{10.0**power:,.0f}" if power >= 0 else f"{10.0**power:g}" for power in powers]}
+        names = [f"{10**power:,}" if power >= 0 else f"{10.0**power:g}" for power in powers]
+        bar = _bar(powers) | {"ticktext": names}
         return {"colorscale": PURPLE, "cmin": powers[0], "cmax": powers[-1], "colorbar": bar}
     end = max(known, default=1.0)
     end = reach(end) if color.scale == "share" else end

@@ -65,7 +65,8 @@ def _map(asked: Asked) -> None:
     )  # fmt: skip
     st.html(
         "<div class='note'>Click a basis for its signature. ^ and $ are a segment's start and end, "
-        "? is an unknown character, ␣ a space, # a digit. Gray: not measured yet, or never seen.</div>"
+        "? is an unknown character, ␣ a space, # a digit. Gray: not measured yet, or never seen."
+        "</div>"
     )
 
 

@@ -45,7 +45,34 @@ def several(root: Path) -> list[SignatureSpec]:
     other = core.signature_spec(gru.corpus, hidden=40, profile="laptop")
     for spec, strength in ((lstm, 1.3), (ngram, 0.9), (other, 1.1)):
         Store(root).take_in(tables(spec, strength), {})
+    Store(root).take_in(_bases(gru), {})
     return [gru, lstm, ngram, other]
+
+
+def _bases(spec: SignatureSpec) -> dict[str, pl.DataFrame]:
+    """A little of an atlas and of a pruning curve, as if that signature's model had bases."""
+    pairs = [(first, second) for first in "hex" for second in "thx"]
+    firsts, seconds = (list(side) for side in zip(*pairs, strict=True))
+    names = {"atlas": ["an atlas"] * 9, "first": firsts, "second": seconds}
+    recalled = [0.1 * number for number in range(9)]
+    return {
+        "bases": pl.DataFrame(
+            names | {"model": [spec.model.key] * 9, "bigram": [a + b for a, b in pairs],
+                     "count_1": range(9), "count_2": range(9)}
+        ),
+        "basis_recall": pl.DataFrame(
+            names | {"kernel": ["basis"] * 9, "lag": [3] * 9, "symbol": ["h"] * 9, "n": [100] * 9,
+                     "accuracy": recalled}
+        ),
+        "prunings": pl.DataFrame(
+            {"key": ["a pruning"], "atlas": ["an atlas"], "model": [spec.model.key],
+             "rule": ["norm"]}
+        ),
+        "pruning_curve": pl.DataFrame(
+            {"pruning": ["a pruning"] * 2, "corpus": [spec.corpus.content] * 2, "kept": [0, 1156],
+             "perplexity": [4.0, 3.5], "n": [1000, 1000]}
+        ),
+    }  # fmt: skip
 
 
 def computed(root: Path, specs: Iterable[Spec]) -> None:

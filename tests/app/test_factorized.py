@@ -11,7 +11,7 @@ import core
 from app.widgets import factorized_choices
 from core import jobs
 from core.kernels import kernel_signature, pruning_spec
-from core.specs import AtlasSpec, PrunedSpec
+from core.specs import AtlasSpec, CorpusSpec, PrunedSpec
 from core.studies import STUDIES, Choices, Plan
 from tests.app import invented
 from tests.app.prepared import computed
