@@ -33,7 +33,8 @@ CLUSTERS = (
 class Color:
     """Something the map can show: a column of `BASES`, how it is scaled and how it is told.
 
-    scale: 'share' 0 to one of a few round ends, 'signed' around zero, 'plain' 0 to the largest,
+    scale: 'share' 0 to one of a few round ends, 'signed' around zero (to the 99th percentile),
+        'plain' 0 to the largest,
     'log' from the smallest above zero, 'cluster' by name.
     form: d3's and Python's format alike.
     """
@@ -287,13 +288,19 @@ def _coloraxis(values: list[float | None], color: Color) -> dict[str, Any]:
         bar = _bar(list(range(1, last + 1)))
         return {"colorscale": steps, "cmin": 0.5, "cmax": count + 0.5, "colorbar": bar}
     if color.scale == "signed":
-        end = max((abs(value) for value in known), default=1.0) or 1.0
-        bar = _bar([-end, 0, end]) | {"tickformat": color.form.replace("+", "")}
+        sizes = sorted(abs(value) for value in known) or [1.0]
+        end = sizes[int(0.99 * (len(sizes) - 1))] or 1.0  # one outlier would pale all others
+        form = color.form.replace("+", "")
+        less, more = ("≤ ", "≥ ") if sizes[-1] > end else ("", "")
+        bar = _bar([-end, 0, end]) | {
+            "ticktext": [f"{less}−{end:{form}}", "0", f"{more}{end:{form}}"]
+        }
         return {"colorscale": RED_BLUE, "cmin": -end, "cmax": end, "colorbar": bar}
     if color.scale == "log":
         low, high = math.floor(min(known, default=0)), math.ceil(max(known, default=1))
         powers = list(range(low, max(high, low + 1) + 1))
-        bar = _bar(powers) | {"ticktext": [f"{10.0**power:g}" for power in powers]}
+        names = [f"{10**power:,}" if power >= 0 else f"{10.0**power:g}" for power in powers]
+        bar = _bar(powers) | {"ticktext": names}
         return {"colorscale": PURPLE, "cmin": powers[0], "cmax": powers[-1], "colorbar": bar}
     end = max(known, default=1.0)
     end = reach(end) if color.scale == "share" else end

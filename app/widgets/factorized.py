@@ -49,10 +49,10 @@ def _map(asked: Asked) -> None:
             label_visibility="collapsed",
         )  # fmt: skip
 
-    count = "" if table.height == WHOLE else f", {table.height:,} of {WHOLE:,} measured"
+    title = "All bases" if table.height == WHOLE else f"{table.height:,} of {WHOLE:,} bases"
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="xsmall"):
         column = color_choice()
-        export.heading(f"All bases{count}", "map", sql)
+        export.heading(title, "map", sql)
     color = next(color for color in kernels.COLORS if color.column == column)
     figure = kernels.atlas(
         table, color, titles[column], export.colors(), picked()
@@ -65,7 +65,8 @@ def _map(asked: Asked) -> None:
     )  # fmt: skip
     st.html(
         "<div class='note'>Click a basis for its signature. ^ and $ are a segment's start and end, "
-        "? is an unknown character, ␣ a space, # a digit. Gray: not known.</div>"
+        "? is an unknown character, ␣ a space, # a digit. Gray: not measured yet, or never seen."
+        "</div>"
     )
 
 

@@ -35,6 +35,11 @@ ABOUT = (
     "(its caption has 'ha')."
 )
 
+SCALE = (
+    "White 0 %, dark purple 100 %. Where a kernel remembers nothing, the decoder's best answer is "
+    "the most frequent symbol, ␣: its column is dark by that alone."
+)
+
 
 def pane(asked: Asked, there: frozenset[str]) -> None:
     """The choices, one line of facts, the pictures, and what can be computed.
@@ -97,7 +102,8 @@ def _view() -> str:
 
 def _figure(asked: Asked, decoders: str) -> None:
     """Fig. 6: W₀ and the bases that the paper names."""
-    atlas, specs = asked.atlas, asked.plan.signatures
+    atlas = asked.atlas
+    specs = {name: spec for name, spec in asked.plan.signatures.items() if name != "full kernel"}
     if decoders == "trained":
         shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs.values()]
     else:
@@ -107,7 +113,7 @@ def _figure(asked: Asked, decoders: str) -> None:
     tables = [(name, queries.table(sql)) for name, sql in zip(specs, shown, strict=True)]
     figure = kernels.panels(tables, 2, BESIDE, export.colors())
     export.chart(figure, "six", asked.name("fig6", decoders), "W₀ and the bases of Fig. 6")
-    st.html("<div class='note'>White 0 %, dark purple 100 %.</div>")
+    st.html(f"<div class='note'>{SCALE}</div>")
 
 
 def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
@@ -128,7 +134,7 @@ def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
         _beside(name, titles, tables, shown, () if measured else specs)
         _forgetting(atlas, basis, name)
     if measured:
-        st.html("<div class='note'>White 0 %, dark purple 100 %. Linear decoders.</div>")
+        st.html(f"<div class='note'>{SCALE}</div>")
     else:
         study.offer("basis", specs, "Compute" if decoders == "linear" else "Train decoders")
 

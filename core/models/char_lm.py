@@ -277,10 +277,14 @@ def fit(
                     symbols=facts["symbols"],
                     train_bits=facts["epoch_loss"] / facts["epoch_symbols"] / math.log(2),
                     dev_perplexity=perplexity,
-                    learning_rate=run.optimizer.param_groups[0]["lr"],
+                    learning_rate=one_cycle(
+                        (facts["epoch"] + 1 - 1 / len(batches)) / budget.epochs,
+                        budget.learning_rate,
+                    ),
                     seconds=facts["seconds"],
                 )
             )
+            whole = (facts["sweep"] + (facts["epoch"] + 1) / budget.epochs) / sweeps
             progress(whole, f"epoch {facts['epoch'] + 1}: dev perplexity {perplexity:.3f}")
             facts["stale"] = 0 if perplexity < facts["sweep_best"] else facts["stale"] + 1
             facts["sweep_best"] = min(perplexity, facts["sweep_best"])

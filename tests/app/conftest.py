@@ -8,10 +8,8 @@ import pytest
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import app_test
 
-import core
 from core.specs import SignatureSpec
-from tests.app import invented
-from tests.app.prepared import TEXT, several
+from tests.app.prepared import several
 
 
 class Registered(PagesManager):
@@ -26,14 +24,11 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[SignatureSpec]]:
-    """One store with four signatures, and two rows of an atlas, for all tests that only read."""
+    """One store with four signatures for all tests that only read."""
     root = tmp_path_factory.mktemp("several")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMSIG_CACHE", str(root))
-        specs = several(root)
-        other = core.add_corpus(TEXT.replace("fox", "hen").encode(), "hens")
-        invented.fill(root, invented.atlas_of((specs[0].corpus, other)), rows=2)
-        return root, specs
+        return root, several(root)
 
 
 @pytest.fixture

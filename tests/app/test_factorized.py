@@ -11,7 +11,7 @@ import core
 from app.widgets import factorized_choices
 from core import jobs
 from core.kernels import kernel_signature, pruning_spec
-from core.specs import AtlasSpec, PrunedSpec
+from core.specs import AtlasSpec, CorpusSpec, PrunedSpec
 from core.studies import STUDIES, Choices, Plan
 from tests.app import invented
 from tests.app.prepared import computed
@@ -90,15 +90,15 @@ def test_a_finished_study_is_drawn_and_shows_sql_that_runs(
 
 def test_fig_6_is_shown_by_trained_decoders_once_they_are_there(done: AtlasSpec) -> None:
     app = opened()
-    assert "Fig. 6, trained decoders" in said(app) and "8 of 8" in said(app)
+    assert "Fig. 6, trained decoders" in said(app) and "9 of 9" in said(app)
     assert "Fig. 6, linear decoders" in said(opened(decoders="linear"))
 
 
 def test_the_map_fills_while_its_rows_are_measured(begun: AtlasSpec) -> None:
     app = opened()
-    assert "All bases, 68 of 1,156 measured" in said(app)
+    assert "68 of 1,156 bases" in said(app)
     assert "Fig. 6, linear decoders" in said(app)
-    assert "0 of 8" in said(app) and "Known when all bases are measured" in said(app)
+    assert "0 of 9" in said(app) and "Known when all bases are measured" in said(app)
     assert not jobs.listing()
     app.button(key="begin").click().run()
     assert begun.key in {job.key for job in jobs.listing()}
@@ -173,3 +173,11 @@ def test_what_the_paper_says_is_told_in_numbers(done: AtlasSpec) -> None:
     for part in ("own_symbols", "3.0e-21", "0.24", "667,590", "Test perplexity on each corpus"):
         assert part in said(app)
     assert app.dataframe[0].value["label"].to_list() == list(study().perplexities)
+
+
+def test_the_cell_of_the_study_can_be_chosen() -> None:
+    corpora = tuple(CorpusSpec(name=name, content=name * 64) for name in ("a", "b"))
+    asked = {"source": corpora[0], "target": corpora[1]}
+    for cells, cell in ((("gru",), "gru"), (("gru", "lstm"), "lstm")):
+        plan = STUDIES["factorized"].plan(Choices("smoke", cells=cells, **asked))
+        assert plan.signatures["W₀"].model.cell == cell

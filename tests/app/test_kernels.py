@@ -51,7 +51,8 @@ def test_a_difference_is_centered_and_a_count_is_logarithmic() -> None:
         color.column: kernels.atlas(BASES, color, "", figures.LIGHT).layout.coloraxis
         for color in kernels.COLORS
     }
-    assert axes["above_control"].cmin == -axes["above_control"].cmax == pytest.approx(-0.15)
+    assert axes["above_control"].cmin == -axes["above_control"].cmax == pytest.approx(-0.05)
+    assert axes["above_control"].colorbar.ticktext == ("≤ −0.050", "0", "≥ 0.050")
     assert (axes["count"].cmin, axes["count"].cmax) == (0, 2)
     heat = kernels.atlas(BASES, kernels.COLORS[3], "", figures.LIGHT).data[0]
     at = {symbol: number for number, symbol in enumerate(SYMBOLS)}

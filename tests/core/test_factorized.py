@@ -13,11 +13,12 @@ from torch.nn import functional as F
 from core.batches import PAD, padded
 from core.corpora import Corpus, Segments, from_text
 from core.kernels import factorized_spec
-from core.models import factorized, rankone
+from core.models import char_lm, factorized, rankone
 from core.models.char_lm import CharLM, score
 from core.models.windows import BASES, Windows, bigram_counts
 from core.specs import FactorizedSpec
 from core.text import BOS, EOS, SYMBOLS
+from tests.core.test_char_lm import Memory
 
 CELLS = ("lstm", "gru")
 
@@ -209,3 +210,23 @@ def test_the_network_at_fixed_factors(corpora: tuple[Corpus, Corpus]) -> None:
     assert math.exp(-score(base, corpora[0].test, "cpu")[0].mean()) != pytest.approx(
         math.exp(-expected[0].mean()), abs=1e-3
     )
+
+
+def test_a_killed_and_resumed_run_gives_the_same_weights(
+    corpora: tuple[Corpus, Corpus], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(char_lm, "CHECKPOINT_SECONDS", 0.0)  # after every minibatch
+    mine = spec(corpora)
+    budget = mine.budget.model_copy(update={"epochs": 2, "keeps": (0.8,), "symbols": 3000})
+    mine = mine.model_copy(update={"budget": budget})
+    expected, facts = factorized.train(mine, corpora)
+    checkpoint = Memory()
+    torch.manual_seed(99)  # what ran before must not matter
+    for saves in (2, 3, 1, None):
+        checkpoint.left = saves
+        try:
+            got, resumed = factorized.train(mine, corpora, checkpoint=checkpoint)
+        except KeyboardInterrupt:
+            continue
+    assert len(checkpoint.saved) > 7 and got == expected
+    assert resumed["symbols"] == facts["symbols"]
