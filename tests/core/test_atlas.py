@@ -250,8 +250,8 @@ def test_the_claims_find_what_was_put_there() -> None:
     """Bases that recall their own symbols better are told from bases that do not."""
     draws = np.random.default_rng(0)
     n = draws.integers(50, 400, (4, SIZE))
-    seen = np.zeros(BASES, dtype=int)
-    seen[draws.choice(BASES, 300, replace=False)] = 5
+    uses = np.zeros(BASES)
+    uses[draws.choice(BASES, 300, replace=False)] = draws.random(300)
     plain = draws.binomial(n, 0.3, (BASES, 4, SIZE))
     numbers = np.arange(BASES)
     better = plain.copy()
@@ -259,7 +259,7 @@ def test_the_claims_find_what_was_put_there() -> None:
         better[numbers, :, symbols] = draws.binomial(n[:, symbols].T, 0.5)
     same = np.rint(0.4 * n).astype(int)
     none, some = (
-        {c.claim: c for c in bases.claims(kind, plain, same, 2 * same, n, seen)}
+        {c.claim: c for c in bases.claims(kind, plain, same, 2 * same, n, uses)}
         for kind in (draws.binomial(n, 0.3, (BASES, 4, SIZE)), better)
     )
     own = "a basis recalls its own symbols"
@@ -337,9 +337,8 @@ def test_the_study_from_an_empty_cache(
     assert kept == sorted(number(pair) for pair in order.rows()[:34])
     curves = store.query("SELECT * FROM pruning_curve")
     ends = curves.filter(curves["kept"].is_in([0, BASES]))
-    assert (
-        ends.group_by("corpus", "kept").agg(ends["perplexity"].n_unique())["perplexity"].max() == 1
-    )
+    points = {(row["corpus"], row["kept"], round(row["perplexity"], 6)) for row in ends.to_dicts()}
+    assert len(points) == 4  # whatever the rule
     row = store.query("SELECT * FROM models WHERE key = ?", [saved.key]).row(0, named=True)
     assert row["kind"] == "pruned" and row["parent"] == atlas.model.key
     assert row["parameters"] < store.query(
