@@ -275,8 +275,12 @@ def _claim_rows(profile: str | None) -> Any:
 
 
 def _print_claims(rows: Any) -> None:
-    columns = ("claim", "verdict", "ours", "low", "high", "paper", "statistic", "corpora", "note")
-    _print_table(rows.select(columns))
+    for row in rows.iter_rows(named=True):
+        number = "" if row["ours"] is None else f"{row['ours']:.3g}"
+        if row["low"] is not None:
+            number += f" ({row['low']:.3g} to {row['high']:.3g})"
+        said = f"{row['claim']:4}{row['verdict']:10} {number:28} {row['statement']}"
+        print(f"{said} [{row['note']}]" if row["note"] else said)
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -207,6 +207,7 @@ def _model(spec: SignatureSpec) -> dict[str, object]:
         "cell": getattr(model, "cell", None), "layers": model.layers if net else None,
         "hidden": getattr(model, "hidden", None),
         "corpus": _of(getattr(model, "corpus", spec.corpus)),
+        "parent": model.init_from.key if net and model.init_from else None,
         "trained": getattr(model, "trained", True),
         "profile": whole.profile, "seed": whole.seed, "parameters": 30_000, "keep": 1.0,
         "dev_perplexity": 6.4, "test_perplexity": 6.52, "train_symbols": 160_000, "epochs": 4.0,
