@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 import core
-from app import figures
+from app import figures, speech
 from app.widgets import export, pickers, pins, queries, words
 from core.corpora import NAMES
 from core.errors import BadInput
@@ -123,10 +123,12 @@ def models() -> None:
     if not curve.height:
         st.caption("This model was counted in one pass, so it has no curve.")
         return
-    export.chart(
-        figures.training(curve, export.colors()), "curve",
-        figures.file_name("training", title, row["profile"]), "Perplexity while training",
-    )
+    name = figures.file_name("training", title, row["profile"])
+    if curve["dev_cer"].null_count() == curve.height:
+        figure, what = figures.training(curve, export.colors()), "Perplexity while training"
+    else:
+        figure, what = speech.learning(curve, export.colors()), "Character error rate in training"
+    export.chart(figure, "curve", name, what)
 
 
 def signatures() -> None:

@@ -97,7 +97,7 @@ WHERE s.key = {key}"""
 PRESENT = "SELECT key FROM signatures WHERE key IN ({trained}, {preview}, {floor})"
 
 CURVE = """
-SELECT keep, epoch, symbols, train_bits, dev_perplexity, learning_rate, seconds
+SELECT keep, epoch, symbols, train_bits, dev_perplexity, dev_cer, learning_rate, seconds
 FROM training_curve
 WHERE model = {key}
 ORDER BY keep, epoch"""
@@ -125,7 +125,7 @@ ORDER BY s.created DESC"""
 
 CATALOG = f"""
 SELECT s.key, {SIGNATURE} AS name, s.profile, measured.name AS corpus,
-       coalesce(m.cell, m.kind) AS cell{NAMED}
+       CASE WHEN m.kind = 'las' THEN m.kind ELSE coalesce(m.cell, m.kind) END AS cell{NAMED}
 ORDER BY s.decoder = 'linear', m.trained IS FALSE, s.created DESC"""
 
 # Pins are the first twelve digits of keys.
@@ -180,7 +180,9 @@ LIMIT 500"""
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
 UNION ALL SELECT key FROM signatures WHERE key IN ({keys})
-UNION ALL SELECT key FROM perplexities WHERE key IN ({keys})"""
+UNION ALL SELECT key FROM perplexities WHERE key IN ({keys})
+UNION ALL SELECT key FROM atlases WHERE key IN ({keys})
+UNION ALL SELECT key FROM prunings WHERE key IN ({keys})"""
 
 TOOK = """
 SELECT sum(seconds) AS seconds, string_agg(DISTINCT machine, '; ') AS machines
@@ -188,6 +190,8 @@ FROM (
     SELECT seconds, machine FROM models WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM signatures WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM perplexities WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM atlases WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM prunings WHERE key IN ({keys})
 )"""
 
 # Over several seeds the mean, and from the lowest to the highest seed; of one seed its interval.

@@ -88,7 +88,7 @@ def _show_log(job: jobs.Job) -> None:
 def _line(job: jobs.Job) -> str:
     if job.status == "running":
         left = "" if job.eta is None else f", {words.seconds(job.eta)} left"
-        said = f"{job.fraction:.0%}{left} · {job.message}"
+        said = f"{job.fraction:.0%}{left}" + (f" · {job.message}" if job.message else "")
     elif job.live:
         state = "waiting" if job.status == "queued" else "interrupted, goes on by itself"
         said = f"{state} · about {words.seconds(job.estimate)}"

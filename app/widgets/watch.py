@@ -75,10 +75,10 @@ def _there(spec: SignatureSpec) -> None:
         recompute([spec])
 
 
-def recompute(specs: Sequence[Spec]) -> None:
+def recompute(specs: Sequence[Spec], key: str = "recompute") -> None:
     """A button that computes shipped results here."""
     st.button(
-        "Recompute", key="recompute", on_click=_anew, args=(specs,),
+        "Recompute", key=key, on_click=_anew, args=(specs,),
         help="Computes on this machine, from the start, what came with the program",
     )  # fmt: skip
 

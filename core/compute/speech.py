@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import torch
 
 from core import machine
 from core.checkpoints import Checkpoint
@@ -55,7 +54,7 @@ Hear = Callable[[str, int, int], Iterator[Heard]]  # a split's utterances from o
 def _(
     spec: SpeechSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
-    torch.set_num_threads(1)  # a frame is too little work to share, and eSpeak wants a core
+    machine.settle(most=1)  # a frame is too little work to share, and eSpeak wants a core
     started = time.monotonic()
     hear, missing = _speaker(spec) if spec.source == "synthetic" else _reader(spec, inputs)
     total, done, counts = spec.train + spec.dev + spec.test, 0, _Counts(missing)

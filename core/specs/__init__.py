@@ -6,7 +6,7 @@ content, network, training budget, decoder budget, seed. Same key, same result.
 
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from core.specs.base import VERSIONS, CorpusSpec, Frozen, Spec, TrainingBudget
 from core.specs.factorized import (
@@ -39,6 +39,15 @@ AnySpec = Annotated[
 ]
 SPECS: TypeAdapter[AnySpec] = TypeAdapter(AnySpec)  # reads any of them back from JSON
 
+
+def known(text: str) -> AnySpec | None:
+    """The spec that this JSON holds; None for one of another version of the product."""
+    try:
+        return SPECS.validate_json(text)
+    except ValidationError:
+        return None
+
+
 __all__ = [
     "SPECS",
     "VERSIONS",
@@ -65,4 +74,5 @@ __all__ = [
     "SpeechSpec",
     "State",
     "TrainingBudget",
+    "known",
 ]

@@ -78,6 +78,7 @@ class Tables:
         self._lock = root / "live" / "lock"
         self._guard = threading.Lock()
         self._reader: tuple[Path, duckdb.DuckDBPyConnection] | None = None
+        self._current = False  # whether the schema of what is published was looked at
 
     # Writing
 
@@ -301,6 +302,19 @@ class Tables:
             self.publish()
         elif waiting or not self.shared.exists():
             self.publish(wait=False)
+        if not self._current:
+            self._current = True
+            self._renew()
+
+    def _renew(self) -> None:
+        """Publish anew what an older version of the product published, with today's tables."""
+        cursor = self._cursor()[1]
+        try:
+            older = version(cursor) != VERSION
+        finally:
+            cursor.close()
+        if older:
+            self._write(self._publish, WAIT_SECONDS)
 
     def _generations(self) -> list[Path]:
         """The published files, oldest first; their names are numbers of equal length."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from core.corpora import NAMES
 from core.profiles import find
@@ -50,12 +50,15 @@ class Choices:
     """What a person may choose; each study reads what it needs.
 
     corpus: of the studies with one corpus; source, target, fraction: of retraining;
-    hidden, sizes, cells: None takes the profile's. speech: of the speech recognizer.
+    hidden, sizes, cells: None takes the profile's. speech, reduction, state: of the speech
+    recognizer, its steps in time and what is read of its LSTM layers.
     """
 
     profile: str
     corpus: CorpusSpec | None = None
     speech: SpeechSpec | None = None
+    reduction: Literal[4, 8] = 4
+    state: Literal["c", "h"] = "c"
     source: CorpusSpec | None = None
     target: CorpusSpec | None = None
     fraction: float = 0.05
