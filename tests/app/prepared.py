@@ -208,6 +208,7 @@ def _model(spec: SignatureSpec) -> dict[str, object]:
         "cell": getattr(model, "cell", None), "layers": model.layers if net else None,
         "hidden": getattr(model, "hidden", None),
         "corpus": _of(getattr(model, "corpus", spec.corpus)),
+        "ngram_order": getattr(model, "order", None),
         "parent": model.init_from.key if net and model.init_from else None,
         "trained": getattr(model, "trained", True),
         "profile": whole.profile, "seed": whole.seed, "parameters": 30_000, "keep": 1.0,
