@@ -1,4 +1,4 @@
-"""The command line: `python -m core signature | study | sql | status | bench`."""
+"""The command line: `python -m core signature | import-model | study | sql | status | bench`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
 
     signature = commands.add_parser("signature", help="compute or find a memory signature")
     signature.add_argument("corpus", help="shakespeare, sotu, or the path of a UTF-8 text")
+    signature.add_argument("--model", help="an added model, by its name or key")
     signature.add_argument("--cell", default="gru", help="gru or lstm")
     signature.add_argument("--layers", type=int, default=1)
     signature.add_argument("--hidden", type=int, default=80, help="units of a layer")
@@ -43,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     signature.add_argument("--segment", help="line, sentence, speech or paragraph")
     signature.add_argument("--seed", type=int, default=0)
     signature.set_defaults(run=_signature)
+
+    model = commands.add_parser("import-model", help="add a network trained elsewhere")
+    model.add_argument("file", type=Path, help="its state dict as safetensors")
+    model.add_argument("--config", type=Path, help="the JSON beside it (default: FILE as .json)")
+    model.add_argument("--name", help="what to call it (default: the file's name)")
+    model.set_defaults(run=_import_model)
 
     sql = commands.add_parser("sql", help="query the published tables, read-only")
     sql.add_argument("query")
@@ -64,16 +72,18 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("name", choices=("decoders", "ngram", "states"))
     bench.set_defaults(run=_bench)
 
-    for command in (signature, study, sql, status, bench):
+    for command in (signature, model, study, sql, status, bench):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
 def _signature(options: argparse.Namespace) -> None:
-    from core.library import find_corpus, query, signature_spec
+    from core.library import beside, find_corpus, find_model, query, signature_spec
 
     started = time.monotonic()
+    model = find_model(options.model) if options.model else None
     corpus = find_corpus(options.corpus, options.segment)
+    layers = model.layers if model else options.layers
     specs = [
         signature_spec(
             corpus,
@@ -85,14 +95,18 @@ def _signature(options: argparse.Namespace) -> None:
             options.profile,
             options.decoder,
             options.seed,
+            model=model,
         )
-        for layer in range(1, max(options.layers, 1) + 1)
+        for layer in range(1, max(layers, 1) + 1)
     ]
-    floors = [spec.floor for spec in specs if spec.floor]
-    fresh = [_obtain(spec) for spec in [*specs, *floors]]
+    others = {other.key: other for spec in specs for other in beside(spec)}
+    fresh = [_obtain(spec) for spec in [*specs, *others.values()]]
     rows = _marginal([spec.key for spec in specs]).drop("signature", "model")
-    model = query("SELECT test_perplexity FROM models WHERE key = ?", [specs[0].model.key])
-    perplexity = model["test_perplexity"][0]
+    (perplexity,) = query(
+        "SELECT test_perplexity FROM models WHERE key = $model AND test_perplexity IS NOT NULL "
+        "UNION ALL SELECT test_perplexity FROM perplexities WHERE key IN (SELECT unnest($beside))",
+        {"model": specs[0].model.key, "beside": list(others)},
+    )["test_perplexity"]
     if options.json:
         _print_json(
             {
@@ -107,6 +121,29 @@ def _signature(options: argparse.Namespace) -> None:
         return
     print(f"{specs[0].model.title}, profile {options.profile}: test perplexity {perplexity:.3f}")
     _print_table(rows)
+
+
+def _import_model(options: argparse.Namespace) -> None:
+    from core.library import add_model
+
+    config = options.config or options.file.with_suffix(".json")
+    spec = add_model(_read(options.file), _read(config), options.name or options.file.stem)
+    if options.json:
+        _print_json({"key": spec.key, "title": spec.title})
+        return
+    print(f"{spec.title} is added.")
+    print(f"Its signature: python -m core signature shakespeare --model {spec.key[:12]}")
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes, no more of them than are looked at before a file is refused as too large."""
+    from core.models.state_dict import MAX_BYTES
+
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _study(options: argparse.Namespace) -> None:

@@ -14,7 +14,19 @@ import polars as pl
 from core import corpora, profiles
 from core.corpora import Corpus
 from core.errors import BadInput
-from core.specs import VERSIONS, CorpusSpec, Decoder, ModelSpec, NgramSpec, SignatureSpec, State
+from core.specs import (
+    VERSIONS,
+    CorpusSpec,
+    Decoder,
+    ImportedSpec,
+    LanguageModelSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    SignatureSpec,
+    Spec,
+    State,
+)
 from core.store import Store
 
 # Each cell's states, the default first; `core.models` holds the cells themselves (and torch).
@@ -64,6 +76,42 @@ def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
     return Corpus.from_bytes(data)
 
 
+def add_model(
+    data: bytes, description: bytes, name: str, store: Store | None = None
+) -> ImportedSpec:
+    """Stores a network trained elsewhere: a safetensors state dict and the JSON that describes it.
+
+    Raises BadInput with a sentence for everything that does not fit; see docs/own-model.md.
+    """
+    from core.compute.imported import taken
+    from core.models import imported
+
+    network = imported.read(data, description, name)
+    result = taken(network)
+    (store or Store()).take_in(result.tables, result.artifacts)
+    return network.spec
+
+
+def find_model(name: str, store: Store | None = None) -> ImportedSpec:
+    """The added model of that name, or whose key begins so; the newest where there are several.
+
+    Raises BadInput if there is none.
+    """
+    for key, text in added_models(store).items():
+        spec = ImportedSpec.model_validate_json(text)
+        if spec.name == name or (len(name) >= 8 and key.startswith(name)):
+            return spec
+    raise BadInput(f"There is no added model {name!r}: add one with `import-model`.")
+
+
+def added_models(store: Store | None = None) -> dict[str, str]:
+    """The specs of all added models as JSON by their keys, the newest first."""
+    rows = (store or Store()).query(
+        "SELECT key, spec FROM models WHERE kind = 'imported' AND trained ORDER BY created DESC"
+    )
+    return dict(rows.iter_rows())
+
+
 def signature_spec(
     corpus: str | CorpusSpec,
     cell: str = "gru",
@@ -75,12 +123,16 @@ def signature_spec(
     decoder: Decoder = "mlp",
     seed: int = 0,
     store: Store | None = None,
+    model: ImportedSpec | None = None,
 ) -> SignatureSpec:
     """The spec of one signature from a few choices; everything else comes from the profile.
 
     state: 'c' or 'h' (None: the cell's memory, c_t of an LSTM and h_t of a GRU).
+    model: an added one, which brings its own cell, layers and hidden size.
     Raises BadInput with one sentence for a choice that does not exist.
     """
+    if model:
+        cell, layers, hidden = model.cell, model.layers, model.hidden
     if cell not in STATES:
         raise BadInput(f"There is no cell {cell!r}; choose one of {', '.join(STATES)}.")
     chosen = state or STATES[cell][0]
@@ -92,7 +144,7 @@ def signature_spec(
         raise BadInput(f"There is no layer {layer} in a network of {layers} layers.")
     budget = profiles.find(profile)
     where = corpus if isinstance(corpus, CorpusSpec) else find_corpus(corpus, store=store)
-    model = ModelSpec(
+    trained_here = ModelSpec(
         corpus=where,
         cell=cell,
         layers=layers,
@@ -102,7 +154,7 @@ def signature_spec(
         seed=seed,
     )
     return SignatureSpec(
-        model=model,
+        model=model or trained_here,
         corpus=where,
         layer=layer,
         state=chosen,
@@ -127,6 +179,21 @@ def ngram_spec(
         evaluate=budget.evaluate,
         fraction=fraction,
     )
+
+
+def perplexity_spec(profile: str, corpus: CorpusSpec, *members: LanguageModelSpec) -> MixtureSpec:
+    """The perplexity of one model, or of several interpolated, by the profile's budget."""
+    evaluate = profiles.find(profile).training.evaluate
+    return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)
+
+
+def beside(spec: SignatureSpec) -> list[Spec]:
+    """What a signature is shown with: its untrained floor and, where training did not measure
+    them here, the model's perplexity and forward accuracy on the text."""
+    floor: list[Spec] = [spec.floor] if spec.floor else []
+    if isinstance(spec.model, ImportedSpec) and spec.model.trained:
+        return [*floor, perplexity_spec(spec.profile, spec.corpus, spec.model)]
+    return floor
 
 
 def query(sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:

@@ -32,7 +32,7 @@ def corpora() -> None:
     with left:
         table = queries.table(queries.CORPORA)
         export.heading("Corpora", "corpora", queries.CORPORA.strip())
-        row = _table(table.drop("key", "sample"), "corpora-table", 215)
+        row = chosen_row(table.drop("key", "sample"), "corpora-table", 215)
         _unread(set(table["name"]))
     with right:
         st.html("<div class='pane-title'>Add a text</div>")
@@ -100,26 +100,6 @@ def _preview(corpus: dict[str, Any]) -> None:
         st.code(str(corpus["sample"]), language=None, height=190, wrap_lines=True)
 
 
-def models() -> None:
-    """Models: the table and the training curve of the chosen one."""
-    table = queries.table(queries.MODELS)
-    export.heading("Models", "models", queries.MODELS.strip())
-    if not table.height:
-        st.caption("No model has been trained yet; the Signature page trains what it needs.")
-        return
-    row = table.row(_table(table.drop("key"), "models-table", 260) or 0, named=True)
-    sql = queries.fill(queries.CURVE, key=row["key"])
-    title, curve = row["model"], queries.table(sql)
-    export.heading(f"Training of {html.escape(title)}, {row['profile']}", "curve", sql)
-    if not curve.height:
-        st.caption("This model was counted in one pass, so it has no curve.")
-        return
-    export.chart(
-        figures.training(curve, export.colors()), "curve",
-        figures.file_name("training", title, row["profile"]), "Perplexity while training",
-    )
-
-
 def signatures() -> None:
     """Signatures: the table; a chosen one opens on its page."""
     table = queries.table(queries.SIGNATURES)
@@ -127,7 +107,7 @@ def signatures() -> None:
     if not table.height:
         st.caption("No signature has been computed yet; open the Signature page for the first.")
         return
-    row = _table(table.drop("key", "spec"), "signatures-table", ROWS)
+    row = chosen_row(table.drop("key", "spec"), "signatures-table", ROWS)
     if row is None:
         st.caption("Choose a row to open it.")
         return
@@ -165,7 +145,7 @@ def space() -> None:
     st.caption(f"{total} in all, in the cache folder that MEMSIG_CACHE names.")
 
 
-def _table(table: pl.DataFrame, key: str, height: int) -> int | None:
+def chosen_row(table: pl.DataFrame, key: str, height: int) -> int | None:
     """A table in which one row can be chosen; the chosen row's number."""
     counts = [name for name in table.columns if table[name].dtype == pl.Int64]
     times = [name for name in ("added", "created") if name in table.columns]

@@ -17,11 +17,19 @@ from core.checkpoints import Checkpoint
 from core.compute.base import Inputs, Progress, Result, run, where
 from core.corpora import Corpus, Segments
 from core.models import char_lm, forward, mixture, ngram
-from core.specs import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, Spec
+from core.specs import (
+    CorpusSpec,
+    LanguageModelSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    Spec,
+)
 from core.statistics import bootstrap
 from core.text import SYMBOLS
 
 Scorer = Callable[[Segments], np.ndarray]
+Guesser = Callable[[Segments], np.ndarray]
 
 
 @run.register
@@ -52,7 +60,7 @@ def _(
     }
     tables = {
         "models": pl.DataFrame([row], schema_overrides={"parent": pl.String}),
-        "predictions": predictions(spec, *forward.count(test, first)),
+        "predictions": predictions(spec, spec.corpus, spec.seed, *forward.count(test, first)),
     }
     if facts["curve"]:
         tables["training_curve"] = pl.DataFrame(
@@ -85,7 +93,7 @@ def _(
         "epochs": 1.0,
         "seconds": time.monotonic() - started,
     }
-    ahead = predictions(spec, *forward.count(test, model.first(test)))
+    ahead = predictions(spec, spec.corpus, spec.seed, *forward.count(test, model.first(test)))
     return Result({"models": pl.DataFrame([row]), "predictions": ahead}, {spec.key: arpa})
 
 
@@ -120,7 +128,20 @@ def _(
         "spec": spec.model_dump_json(),
         **where(device),
     }
-    return Result({"perplexities": pl.DataFrame([row])})
+    tables = {"perplexities": pl.DataFrame([row])}
+    if len(spec.members) == 1 and (guess := guesser(spec.members[0], inputs, device)):
+        counts = forward.count(test, guess(test))
+        tables["predictions"] = predictions(spec.members[0], spec.corpus, spec.seed, *counts)
+    return Result(tables)
+
+
+@singledispatch
+def guesser(member: Spec, inputs: Inputs, device: str) -> Guesser | None:
+    """segments -> the symbol put first at every step, as `forward.count` takes it.
+
+    None for a model trained here: its own job has counted its forward accuracy.
+    """
+    return None
 
 
 @singledispatch
@@ -140,8 +161,8 @@ def _(member: NgramSpec, frozen: bytes, device: str) -> Scorer:
     return ngram.Ngram(frozen).log_probs
 
 
-def model_row(spec: LanguageModelSpec, device: str) -> dict[str, Any]:
-    """The columns of `models` that every kind of model fills."""
+def model_row(spec: ModelSpec | NgramSpec, device: str) -> dict[str, Any]:
+    """The columns of `models` that every kind of model trained here fills."""
     return {
         "key": spec.key,
         "kind": spec.kind,
@@ -154,17 +175,19 @@ def model_row(spec: LanguageModelSpec, device: str) -> dict[str, Any]:
     }
 
 
-def predictions(spec: LanguageModelSpec, n: np.ndarray, correct: np.ndarray) -> pl.DataFrame:
+def predictions(
+    model: LanguageModelSpec, corpus: CorpusSpec, seed: int, n: np.ndarray, correct: np.ndarray
+) -> pl.DataFrame:
     """Forward accuracy by symbol (paper, Fig. 1b); n, correct: int [segments, symbols]."""
     n = np.concatenate([n, n.sum(1, keepdims=True)], 1)
     correct = np.concatenate([correct, correct.sum(1, keepdims=True)], 1)
-    low, high = bootstrap(n, correct, spec.seed)
+    low, high = bootstrap(n, correct, seed)
     total, hits = n.sum(0), correct.sum(0)
     return pl.DataFrame(
         [
             {
-                "model": spec.key,
-                "corpus": spec.corpus.content,
+                "model": model.key,
+                "corpus": corpus.content,
                 "symbol": symbol,
                 "n": int(total[i]),
                 "correct": int(hits[i]),

@@ -17,6 +17,7 @@ from core.decoders import Decoders, width_for
 from core.exact import ExactDecoders
 from core.linear import LinearDecoders, train_linear
 from core.models import char_lm, ngram
+from core.models.char_lm import CharLM
 from core.specs import ModelSpec, NgramSpec, SignatureSpec, Spec
 from core.states import Chunked, ModelStates, NgramStates
 from core.text import SYMBOLS
@@ -89,7 +90,12 @@ def sources(model: Spec, spec: SignatureSpec, inputs: Inputs, device: str) -> So
 
 @sources.register
 def _(model: ModelSpec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
-    network = char_lm.load(model, inputs[model.key]).to(device)
+    return network_sources(char_lm.load(model, inputs[model.key]), spec, inputs, device)
+
+
+def network_sources(network: CharLM, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
+    """The states of a frozen network's layer."""
+    network.to(device)
     train, dev, test = (
         ModelStates(network, split, spec.layer, spec.state, spec.max_lag, device)
         for split in samples(spec, inputs)

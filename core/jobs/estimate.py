@@ -7,7 +7,15 @@ from functools import singledispatch
 from statistics import median
 
 from core import machine
-from core.specs import SPECS, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.specs import (
+    SPECS,
+    ImportedSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    SignatureSpec,
+    Spec,
+)
 from core.store import Store
 from core.text import SYMBOLS
 
@@ -79,6 +87,11 @@ def _(spec: ModelSpec) -> float:
 @gflop.register
 def _(spec: NgramSpec) -> float:
     return (spec.symbols or SYMBOLS_OF_CORPUS) * spec.fraction * spec.order * 5e-5
+
+
+@gflop.register
+def _(spec: ImportedSpec) -> float:
+    return 0.0  # it is there, or drawn at random
 
 
 @gflop.register

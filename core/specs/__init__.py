@@ -9,11 +9,18 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from core.specs.base import VERSIONS, CorpusSpec, Frozen, Spec
-from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, TrainingBudget
+from core.specs.language import (
+    ImportedSpec,
+    LanguageModelSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    TrainingBudget,
+)
 from core.specs.signature import Decoder, DecoderBudget, SignatureSpec, State
 
 AnySpec = Annotated[
-    ModelSpec | NgramSpec | MixtureSpec | SignatureSpec, Field(discriminator="kind")
+    ModelSpec | NgramSpec | ImportedSpec | MixtureSpec | SignatureSpec, Field(discriminator="kind")
 ]
 SPECS: TypeAdapter[AnySpec] = TypeAdapter(AnySpec)  # reads any of them back from JSON
 
@@ -25,6 +32,7 @@ __all__ = [
     "Decoder",
     "DecoderBudget",
     "Frozen",
+    "ImportedSpec",
     "LanguageModelSpec",
     "MixtureSpec",
     "ModelSpec",

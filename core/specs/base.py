@@ -20,6 +20,7 @@ VERSIONS = {
     "linear": 1,
     "exact": 1,
     "mixture": 1,
+    "imported": 1,
 }
 
 

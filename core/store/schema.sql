@@ -28,13 +28,13 @@ CREATE TABLE IF NOT EXISTS models (
 );
 COMMENT ON TABLE models IS 'Frozen models, trained or left untrained as a floor.';
 COMMENT ON COLUMN models.key IS 'Key of the model spec.';
-COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm or ngram.';
+COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm, ngram, or imported for one trained elsewhere.';
 COMMENT ON COLUMN models.title IS 'What it is, in words, such as GRU [1,80] on shakespeare.';
 COMMENT ON COLUMN models.cell IS 'Recurrent cell, such as lstm or gru.';
 COMMENT ON COLUMN models.layers IS 'Number of stacked recurrent layers.';
 COMMENT ON COLUMN models.hidden IS 'Units per layer.';
 COMMENT ON COLUMN models.ngram_order IS 'Order of an n-gram; NULL for a network.';
-COMMENT ON COLUMN models.corpus IS 'Key of the corpus it was trained on.';
+COMMENT ON COLUMN models.corpus IS 'Key of the corpus it was trained on; NULL for one trained elsewhere.';
 COMMENT ON COLUMN models.parent IS 'Key of the model it started from; NULL for fresh weights.';
 COMMENT ON COLUMN models.trained IS 'False for a network at its initial weights.';
 COMMENT ON COLUMN models.profile IS 'Profile that set the training budget: smoke, laptop or paper.';

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.profiles import find
-from core.specs import CorpusSpec, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.specs import CorpusSpec, MixtureSpec, SignatureSpec, Spec
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,3 @@ def chosen(corpus: CorpusSpec | None) -> CorpusSpec:
     if corpus is None:
         raise ValueError("this study needs a corpus")
     return corpus
-
-
-def perplexity(profile: str, corpus: CorpusSpec, *members: ModelSpec | NgramSpec) -> MixtureSpec:
-    """The perplexity of one model, or of several interpolated, by the profile's budget."""
-    evaluate = find(profile).training.evaluate
-    return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)
