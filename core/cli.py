@@ -1,4 +1,4 @@
-"""The command line: `python -m core signature | import-model | study | sql | status | bench`."""
+"""The command line: `python -m core signature | import-model | study | sql | status | …`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from core.errors import BadInput
 from core.jobs import Job
@@ -58,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", help="the cache, what is in it, and what runs")
     status.set_defaults(run=_status)
+
+    for name, run, about in (
+        ("backup", _backup, "write the cache to a tar archive, also while it is in use"),
+        ("restore", _restore, "unpack such an archive into an empty cache folder"),
+    ):
+        kept = commands.add_parser(name, help=about)
+        kept.add_argument("file", help="the archive; - is standard output or input")
+        kept.set_defaults(run=run)
 
     study = commands.add_parser("study", help="compute or find one of the paper's figures")
     study.add_argument("name", choices=("size", "depth", "adaptation", "ngram"))
@@ -286,6 +296,38 @@ def _status(options: argparse.Namespace) -> None:
         print(f"{job['status']:11} {job['fraction']:4.0%} {job['title']} (asked by {job['who']})")
     if not facts["jobs"]:
         print("jobs        none running")
+
+
+def _backup(options: argparse.Namespace) -> None:
+    from core.store import Store, backup
+
+    with _opened(options.file, "wb") as out:
+        count = backup.save(Store(), out)
+    print(f"{count} files are in the backup.", file=sys.stderr)
+
+
+def _restore(options: argparse.Namespace) -> None:
+    from core.store import Store, backup
+
+    store = Store()
+    with _opened(options.file, "rb") as source:
+        backup.load(store, source)
+    facts = store.status()
+    said = ", ".join(f"{facts[name]} {name}" for name in ("corpora", "models", "signatures"))
+    print(f"Restored to {facts['place']}: {said}.", file=sys.stderr)
+
+
+@contextmanager
+def _opened(file: str, mode: str) -> Iterator[IO[bytes]]:
+    """A file by its name, or for '-' standard input or output."""
+    if file == "-":
+        yield sys.stdin.buffer if mode == "rb" else sys.stdout.buffer
+        return
+    try:
+        with open(file, mode) as opened:
+            yield opened
+    except OSError as error:
+        raise BadInput(f"{file}: {error.strerror}.") from error
 
 
 def _bench(options: argparse.Namespace) -> None:
