@@ -150,7 +150,8 @@ def contained() -> Iterator[list[str]]:
 def test_jobs_need_to_write_nowhere_but_to_the_cache(contained: list[str], text: bytes) -> None:
     cache = next(Path(part[13:]) for part in contained if part.startswith("MEMSIG_CACHE="))
     (cache / "words.txt").write_bytes(text)
-    command = f"python -m core signature {cache}/words.txt --hidden 16 --profile smoke --decoder linear --json"
+    command = f"python -m core signature {cache}/words.txt --hidden 16 --profile smoke"
+    command += " --decoder linear --json"
     done = subprocess.run(
         [*contained, *command.split()], cwd=ROOT, capture_output=True, text=True, timeout=300
     )

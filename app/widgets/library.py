@@ -11,14 +11,13 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 import core
-from app import figures
-from app.widgets import export, pickers, pins, queries, words
+from app import access, figures
+from app.widgets import export, people, pickers, pins, queries, words
 from core.corpora import NAMES
 from core.errors import BadInput
 from core.specs import CorpusSpec, SignatureSpec
 from core.store import Store
 
-UPLOAD_MB = 50
 ROWS = 420  # pixels: the height of a table
 COUNT = st.column_config.NumberColumn(format="localized")
 TIME = st.column_config.DatetimeColumn(format="D MMM YYYY")
@@ -36,7 +35,10 @@ def corpora() -> None:
         _unread(set(table["name"]))
     with right:
         st.html("<div class='pane-title'>Add a text</div>")
-        _upload()
+        if people.member():
+            _upload()
+        else:
+            st.caption(people.ADDING)
     if table.height:
         _preview(table.row(row or 0, named=True))
 
@@ -55,9 +57,10 @@ def _unread(kept: set[str]) -> None:
 
 
 def _upload() -> None:
+    limit = access.settings().upload_mb
     with st.form("upload", clear_on_submit=True, border=False):
         file = st.file_uploader(
-            f"A UTF-8 text, at most {UPLOAD_MB} MB", max_upload_size=UPLOAD_MB, key="upload-file"
+            f"A UTF-8 text, at most {limit} MB", max_upload_size=limit, key="upload-file"
         )
         names, splits = st.columns(2)
         name = names.text_input("Name", placeholder="the file's name", key="upload-name")
@@ -82,6 +85,7 @@ def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
     except BadInput as refusal:
         st.warning(str(refusal))
         return False
+    people.note(added.key, f"text {added.name}", "added")
     st.session_state["upload-said"] = f"{added.name} is ready; choose it on the Signature page."
     return True
 

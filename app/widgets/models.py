@@ -10,15 +10,13 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 import core
-from app import figures
-from app.widgets import export, pickers, queries
+from app import access, figures
+from app.widgets import export, people, pickers, queries
 from app.widgets.errors import explained
-from app.widgets.library import UPLOAD_MB, chosen_row
-from app.widgets.people import who
-from core import jobs
+from app.widgets.library import chosen_row
 from core.errors import BadInput
-from core.library import perplexity_spec
-from core.specs import SPECS
+from core.library import delete_model, perplexity_spec
+from core.specs import SPECS, ImportedSpec
 
 HEIGHT = 260  # pixels: of the table of models
 GUIDE = (
@@ -33,7 +31,10 @@ def draw() -> None:
     left, right = st.columns([16, 9], gap="medium")
     with right:
         st.html("<div class='pane-title'>Add a model</div>")
-        _upload()
+        if people.member():
+            _upload()
+        else:
+            st.caption(people.ADDING)
     with left:
         table = queries.table(queries.MODELS)
         export.heading("Models", "models", queries.MODELS.strip())
@@ -50,10 +51,11 @@ def draw() -> None:
 
 
 def _upload() -> None:
+    limit = access.settings().upload_mb
     with st.form("add-model", clear_on_submit=True, border=False):
         files = st.columns(2)
         weights = files[0].file_uploader(
-            "Weights", ["safetensors"], max_upload_size=UPLOAD_MB, key="model-weights", help=GUIDE
+            "Weights", ["safetensors"], max_upload_size=limit, key="model-weights", help=GUIDE
         )
         description = files[1].file_uploader(
             "Description", ["json"], max_upload_size=1, key="model-description", help=GUIDE
@@ -75,6 +77,7 @@ def _added(weights: UploadedFile | None, description: UploadedFile | None, name:
     except BadInput as refusal:
         st.warning(str(refusal))
         return False
+    people.note(added.key, f"model {added.title}", "added")
     said = f"{added.title} is ready; choose it as the model on the Signature page."
     st.session_state["model-said"] = said
     return True
@@ -89,11 +92,30 @@ def _curve(model: dict[str, Any]) -> None:
         elsewhere = model["profile"] is None
         how = "was trained elsewhere" if elsewhere else "was counted in one pass"
         st.caption(f"This model {how}, so it has no curve.")
+        if elsewhere and st.button(
+            "Delete this model", key="delete", icon=":material/delete:",
+            disabled=not people.member(),
+            help="With its signatures and perplexities; its file brings it back",
+        ):  # fmt: skip
+            _confirm(ImportedSpec.model_validate_json(model["spec"]))
         return
     export.chart(
         figures.training(curve, export.colors()), "curve",
         figures.file_name("training", title, model["profile"]), "Perplexity while training",
     )  # fmt: skip
+
+
+@st.dialog("Delete this model?")
+def _confirm(spec: ImportedSpec) -> None:
+    st.markdown(f"{spec.title}, its signatures and its perplexities")
+    if st.button("Delete", key="surely", type="primary", on_click=_delete, args=(spec,)):
+        st.rerun()
+
+
+def _delete(spec: ImportedSpec) -> None:
+    if people.member():
+        delete_model(spec)
+        people.note(spec.key, f"model {spec.title}", "deleted")
 
 
 def _perplexity(model: dict[str, Any]) -> None:
@@ -103,9 +125,9 @@ def _perplexity(model: dict[str, Any]) -> None:
     with st.container(horizontal=True, key="scored", gap="small", vertical_alignment="bottom"):
         corpus = pickers.corpus_choice("corpus", "Corpus", "shakespeare", 150)
         profile = pickers.profile_choice()
-        if st.button("Measure", key="measure"):
+        if st.button("Measure", key="measure", disabled=not people.member()):
             spec = SPECS.validate_json(model["spec"])
-            jobs.request(perplexity_spec(profile, pickers.read(corpus), spec), who())
+            people.start(perplexity_spec(profile, pickers.read(corpus), spec))
     st.fragment(explained()(_scores), run_every=2)(sql)
 
 

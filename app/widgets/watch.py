@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from app.widgets import queries, tray, words
+from app.widgets import people, queries, tray, words
 from app.widgets.errors import explained
-from app.widgets.people import ask_first, who
+from app.widgets.people import ask_first
 from core import jobs
 from core.library import beside
 from core.specs import SignatureSpec
@@ -66,8 +66,8 @@ def _progress(spec: SignatureSpec, before: Results) -> None:
 
 def _begin(spec: SignatureSpec) -> None:
     estimate = sum(map(jobs.estimate, [spec, *beside(spec)]))
-    if estimate <= ask_first():
-        jobs.request(spec, who())
+    if estimate <= ask_first() and people.room():
+        people.start(spec)
         say("Asked for", f"about {words.seconds(estimate)}")
         return
     told, button = st.columns([5, 2], vertical_alignment="center")
@@ -76,7 +76,7 @@ def _begin(spec: SignatureSpec) -> None:
     with button.container(horizontal=True, horizontal_alignment="right"):
         st.button(
             "Compute", key="begin", type="primary", shortcut="Shift+S",
-            on_click=jobs.request, args=(spec, who()),
+            on_click=people.start, args=(spec,), disabled=not people.member(),
         )
 
 
@@ -106,11 +106,11 @@ def _beside(spec: SignatureSpec, before: Results) -> None:
     other = next(other for other in beside(spec) if other.key in before.missing)
     what = "untrained floor" if isinstance(other, SignatureSpec) else "perplexity"
     job = jobs.find(other.key)
-    if job is None and jobs.estimate(other) <= ask_first():
-        jobs.request(other, who())
+    if job is None and jobs.estimate(other) <= ask_first() and people.room():
+        people.start(other)
         job = jobs.find(other.key)
     if job is None:
-        caption(spec.key, f"{what}: longer than the limit of the settings")
+        caption(spec.key, f"{what}: not asked for")
         return
     told, buttons = st.columns([6, 1], vertical_alignment="center", wrap=False)
     with told:
@@ -129,7 +129,7 @@ def _ended(job: jobs.Job) -> None:
         tray.log(job, "strip")
         st.button(
             "Try again", key="again", type="primary", shortcut="Shift+S",
-            on_click=jobs.request, args=(job.spec, who()),
+            on_click=people.start, args=(job.spec,), disabled=not people.member(),
         )
 
 

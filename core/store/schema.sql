@@ -170,7 +170,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     ended TIMESTAMP, seconds DOUBLE, outcome VARCHAR, reason VARCHAR, device VARCHAR,
     PRIMARY KEY (key, attempt)
 );
-COMMENT ON TABLE jobs IS 'Work that was asked for, one row per attempt.';
+COMMENT ON TABLE jobs IS 'Work that was asked for, one row per attempt, and what was added or deleted by hand.';
 COMMENT ON COLUMN jobs.key IS 'Key of the spec that was computed.';
 COMMENT ON COLUMN jobs.attempt IS 'Number of the attempt, from 1.';
 COMMENT ON COLUMN jobs.title IS 'What it computed, for people.';
@@ -179,8 +179,8 @@ COMMENT ON COLUMN jobs.asked IS 'When it was asked for (UTC).';
 COMMENT ON COLUMN jobs.started IS 'When work began (UTC).';
 COMMENT ON COLUMN jobs.ended IS 'When it ended (UTC).';
 COMMENT ON COLUMN jobs.seconds IS 'Seconds of work.';
-COMMENT ON COLUMN jobs.outcome IS 'How it ended: done, failed, cancelled or interrupted.';
-COMMENT ON COLUMN jobs.reason IS 'Why it failed; NULL otherwise.';
+COMMENT ON COLUMN jobs.outcome IS 'How it ended: done, failed, cancelled or interrupted; added or deleted by hand.';
+COMMENT ON COLUMN jobs.reason IS 'Why it failed, or who cancelled it; else NULL.';
 COMMENT ON COLUMN jobs.device IS 'Device it ran on.';
 
 CREATE OR REPLACE VIEW marginal_recall AS

@@ -97,6 +97,21 @@ class Tables:
 
         self._write(work, WAIT_SECONDS)
 
+    def remove(self, keys: Sequence[str]) -> None:
+        """Take away the rows with these keys, and all rows that belong to them."""
+        places = [(table, "key") for table in KEYED]
+        places += [(table, owners[0]) for table, owners in OWNED.items()]
+
+        def work(live: duckdb.DuckDBPyConnection) -> None:
+            self._unpublished.touch()
+            live.begin()
+            for table, column in places:
+                live.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [[*keys]])
+            live.commit()
+            self._publish(live)
+
+        self._write(work, WAIT_SECONDS)
+
     def publish(self, wait: bool = True) -> None:
         """Publish what is not published yet; with `wait=False` only if nobody is writing now."""
 

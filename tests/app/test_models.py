@@ -82,6 +82,30 @@ def test_its_perplexity_is_asked_for_on_the_library_page(
     assert not page.exception and len(page.dataframe) == 2
 
 
+def test_it_is_deleted_with_what_was_measured_of_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch, theirs: tuple[bytes, bytes]
+) -> None:
+    monkeypatch.setenv("MEMSIG_PROFILE", "smoke")
+    corpus = core.add_corpus(TEXT.encode(), "tiny")
+    model = core.add_model(*theirs, "from afar")
+    spec = core.signature_spec(corpus, profile="smoke", decoder="linear", model=model)
+    for wanted in (spec, *beside(spec)):
+        computed(wanted, store)
+    page = library(corpus=corpus.content)
+    page.button(key="delete").click().run()
+    page.button(key="surely").click().run()
+    assert not page.exception
+    left = core.query("SELECT key FROM models")["key"].to_list()
+    assert left == [model.untrained().key]  # of any model of its shape
+    for table, column in (("signatures", "model"), ("perplexities", "members[1]"),
+                          ("predictions", "model"), ("recall", "signature")):  # fmt: skip
+        rows = core.query(f"SELECT {column} AS owner FROM {table}")["owner"].to_list()
+        assert not {model.key, spec.key} & set(rows)
+    assert store.artifacts.get(model.key) is None
+    done = core.query("SELECT who, title, outcome FROM jobs").rows()
+    assert done == [("test@example.com", f"model {model.title}", "deleted")]
+
+
 def test_what_cannot_be_added_is_refused_with_a_sentence(
     store: Store, theirs: tuple[bytes, bytes]
 ) -> None:
