@@ -30,15 +30,17 @@ from app import access  # noqa: E402
 from app.guard import READY, Guard  # noqa: E402
 from app.widgets import shell  # noqa: E402
 from app.widgets.errors import explain  # noqa: E402
-from core import jobs  # noqa: E402
+from core import jobs, reference  # noqa: E402
 
 
 @asynccontextmanager
 async def life(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the jobs for as long as the server runs: one runner, however many people look."""
     access.settings()  # a mistake in them ends the start here
+    reference.settle()
     runner = jobs.Runner()
     runner.start()
+    runner.calibrate()
     yield {"runner": runner}
     runner.stop()
 

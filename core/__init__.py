@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         corpus,
         find_corpus,
         find_model,
+        find_speech,
         query,
         signature_spec,
     )
@@ -34,6 +35,7 @@ _HOME = {
     "corpus": "core.library",
     "find_corpus": "core.library",
     "find_model": "core.library",
+    "find_speech": "core.library",
     "measure": "core.probing",
     "probe": "core.probing",
     "query": "core.library",
@@ -47,6 +49,7 @@ __all__ = [
     "corpus",
     "find_corpus",
     "find_model",
+    "find_speech",
     "measure",
     "probe",
     "query",

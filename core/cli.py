@@ -1,4 +1,4 @@
-"""The command line: `python -m core signature | import-model | study | sql | status | …`."""
+"""The command line: `python -m core signature | import-model | study | reproduce | sql | …`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code. Errors of the user's end as one sentence."""
     options = _parser().parse_args(arguments)
     try:
+        from core.reference import settle
+
+        if options.run is not _restore:  # which asks for an empty cache
+            settle()
         options.run(options)
     except BadInput as error:
         print(error, file=sys.stderr)
@@ -54,6 +58,18 @@ def _parser() -> argparse.ArgumentParser:
     model.add_argument("--name", help="what to call it (default: the file's name)")
     model.set_defaults(run=_import_model)
 
+    speech = commands.add_parser("speech", help="list, check and compute a speech corpus")
+    speech.add_argument("name", help="synthetic-speech, wsj-speech, or a folder of recordings")
+    for split in ("train", "dev", "test"):
+        speech.add_argument(f"--{split}", type=int, help="utterances at most (default: all)")
+    speech.add_argument("--voices", type=int, default=1, help="of synthetic speech")
+    speech.add_argument("--seed", type=int, default=0)
+    speech.add_argument(
+        "--vp", choices=("keep", "word", "drop"), default="keep", help="spoken punctuation of WSJ"
+    )
+    speech.add_argument("--check", action="store_true", help="only list what is there")
+    speech.set_defaults(run=_speech)
+
     sql = commands.add_parser("sql", help="query the published tables, read-only")
     sql.add_argument("query")
     sql.set_defaults(run=_sql)
@@ -70,19 +86,43 @@ def _parser() -> argparse.ArgumentParser:
         kept.set_defaults(run=run)
 
     study = commands.add_parser("study", help="compute or find one of the paper's figures")
-    study.add_argument("name", choices=("size", "depth", "adaptation", "ngram"))
-    study.add_argument("--corpus", default="sotu", help="of size, depth and ngram")
-    study.add_argument("--source", default="shakespeare", help="of adaptation")
-    study.add_argument("--target", default="sotu", help="of adaptation")
+    study.add_argument(
+        "name",
+        choices=("signature", "size", "depth", "adaptation", "ngram", "factorized", "las"),
+    )
+    study.add_argument(
+        "--corpus", help="of the studies of one corpus (default: the paper's, or its stand-in)"
+    )
+    study.add_argument("--source", help="of adaptation and factorized (default: shakespeare)")
+    study.add_argument("--target", help="of adaptation and factorized (default: as for --corpus)")
     study.add_argument("--fraction", type=float, default=0.05, help="of the target, to retrain on")
     study.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
     study.set_defaults(run=_study)
 
+    reproduce = commands.add_parser("reproduce", help="compute every study of the paper")
+    reproduce.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
+    reproduce.add_argument("--study", help="only this one, such as size")
+    reproduce.add_argument("--seeds", type=int, help="networks of each study (default: its own)")
+    reproduce.add_argument(
+        "--max-seconds", type=float, help="stop after so long; the next call goes on from there"
+    )
+    reproduce.set_defaults(run=_reproduce)
+
+    claims = commands.add_parser("claims", help="the paper's claims, and what is found here")
+    claims.add_argument("--profile", help="of this profile (default: paper, else laptop)")
+    claims.set_defaults(run=_claims)
+
+    export = commands.add_parser("export-reference", help="write computed studies to ship them")
+    export.add_argument("--profile", default="laptop", help="laptop or paper")
+    export.add_argument("--folder", help="default: cache/reference of the source tree")
+    export.set_defaults(run=_export)
+
     bench = commands.add_parser("bench", help="measure the speed claims on this machine")
-    bench.add_argument("name", choices=("decoders", "ngram", "states"))
+    bench.add_argument("name", choices=("decoders", "factorized", "ngram", "states"))
     bench.set_defaults(run=_bench)
 
-    for command in (signature, model, study, sql, status, bench):
+    listed = (signature, model, study, speech, reproduce, claims, export, sql, status, bench)
+    for command in listed:
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -157,16 +197,17 @@ def _read(path: Path) -> bytes:
 
 
 def _study(options: argparse.Namespace) -> None:
-    from core.library import find_corpus, query
+    from core.library import query
+    from core.reproduce import corpora_of
     from core.studies import STUDIES, Choices
 
     started = time.monotonic()
     if not 0 < options.fraction <= 1:
         raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
-    names = ("source", "target") if options.name == "adaptation" else ("corpus",)
-    corpora: dict[str, Any] = {name: find_corpus(getattr(options, name)) for name in names}
-    choices = Choices(options.profile, fraction=options.fraction, **corpora)
-    plan = STUDIES[options.name].plan(choices)
+    named = {name: getattr(options, name) for name in ("corpus", "source", "target")}
+    study = STUDIES[options.name]
+    corpora = corpora_of(study, options.profile, named | {"speech": options.corpus})
+    plan = study.plan(Choices(options.profile, fraction=options.fraction, **corpora))
     for number, spec in enumerate(plan.specs, start=1):
         _obtain(spec, f"{number} of {len(plan.specs)}")
     labels = {spec.key: label for label, spec in plan.signatures.items()}
@@ -177,22 +218,130 @@ def _study(options: argparse.Namespace) -> None:
     perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
     for model in {spec.model for spec in plan.signatures.values()}:
         found = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
-        perplexities.setdefault(model.title, found["test_perplexity"][0])
+        if found["test_perplexity"][0] is not None:
+            perplexities.setdefault(model.title, found["test_perplexity"][0])
+    recognizers = query(
+        "SELECT title AS model, cer, wer, monotone FROM models WHERE kind = 'las' AND trained "
+        "AND key IN (SELECT unnest(?))",
+        [[spec.model.key for spec in plan.signatures.values()]],
+    )
     if options.json:
-        _print_json(
-            {
-                "study": options.name,
-                "profile": options.profile,
-                "seconds": round(time.monotonic() - started, 3),
-                "rows": rows,
-                "perplexities": perplexities,
-            }
-        )
+        answer = {
+            "study": options.name,
+            "profile": options.profile,
+            "seconds": round(time.monotonic() - started, 3),
+            "rows": rows,
+            "perplexities": perplexities,
+        }
+        if len(recognizers):
+            answer["recognizers"] = recognizers.to_dicts()
+        _print_json(answer)
         return
     import polars as pl
 
     _print_table(pl.DataFrame(rows).pivot("lag", index="signature", values="recall"))
     _print_table(pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()}))
+    if len(recognizers):
+        _print_table(recognizers)
+
+
+def _speech(options: argparse.Namespace) -> None:
+    from core.corpora.listing import Listing, named
+    from core.library import find_speech, query
+    from core.store import Store
+
+    limits = options.train, options.dev, options.test
+    spec = find_speech(options.name, *limits, options.voices, options.seed, options.vp)
+    facts: dict[str, Any] = {"key": spec.key, "train": spec.train, "dev": spec.dev}
+    facts |= {"test": spec.test, "layout": "eSpeak NG", "skipped": []}
+    if listed := Store().artifacts.get(spec.content):
+        listing = Listing.from_bytes(listed)
+        facts |= {"layout": listing.layout, "skipped": listing.skipped}
+    if not options.check:
+        _obtain(spec)
+        row = query("SELECT hours, skipped FROM corpora WHERE key = ?", [spec.key])
+        facts |= row.row(0, named=True)
+    if options.json:
+        _print_json(facts)
+        return
+    for name in ("layout", "train", "dev", "test", "hours"):
+        if name in facts:
+            print(f"{name:8} {facts[name]:.4g}" if name == "hours" else f"{name:8} {facts[name]}")
+    if facts["skipped"]:
+        print(f"skipped  {named(facts['skipped'], 'utterance')}")
+
+
+def _reproduce(options: argparse.Namespace) -> None:
+    from core.reproduce import compute, left, parts
+    from core.store import Store
+    from core.studies import STUDIES
+
+    started = time.monotonic()
+    if options.study is not None and options.study not in STUDIES:
+        raise BadInput(f"There is no study {options.study!r}; choose one of {', '.join(STUDIES)}.")
+    if options.seeds is not None and not 1 <= options.seeds <= 10:
+        raise BadInput("Choose 1 to 10 seeds.")
+    names = [options.study] if options.study else None
+    wanted, store = parts(options.profile, names, options.seeds), Store()
+    print(
+        f"{len(wanted)} results, about {_clock(left([part.spec for part in wanted], store))} of "
+        "work to do on this machine.", file=sys.stderr,
+    )  # fmt: skip
+    line = _Line()
+    try:
+        outcome = compute(wanted, store, options.max_seconds, line.show)
+    finally:
+        line.close()
+    claims = _claim_rows(options.profile)
+    if options.json:
+        facts = {"profile": options.profile, "seconds": round(time.monotonic() - started, 3)}
+        found = {"done": outcome.done, "total": outcome.total, "failed": outcome.failed}
+        _print_json(facts | found | {"claims": claims.to_dicts()})
+    else:
+        _print_claims(claims)
+        print(f"{outcome.done} of {outcome.total} results are computed.")
+    if outcome.failed:
+        title, reason = next(iter(outcome.failed.items()))
+        raise BadInput(f"{len(outcome.failed)} failed; the first is {title}: {reason}")
+
+
+def _claims(options: argparse.Namespace) -> None:
+    rows = _claim_rows(options.profile)
+    if options.json:
+        _print_json(rows.to_dicts())
+    else:
+        _print_claims(rows)
+
+
+def _claim_rows(profile: str | None) -> Any:
+    from core.library import query
+    from core.profiles import find
+
+    if profile is None:
+        return query("FROM claims")
+    return query("FROM claims_by_profile WHERE profile = ?", [find(profile).name])
+
+
+def _print_claims(rows: Any) -> None:
+    columns = ("claim", "verdict", "ours", "low", "high", "paper", "statistic", "corpora", "note")
+    _print_table(rows.select(columns))
+
+
+def _export(options: argparse.Namespace) -> None:
+    from pathlib import Path
+
+    from core import reference
+
+    place = Path(options.folder) if options.folder else reference.ROOT / "cache" / "reference"
+    command = f"python -m core reproduce --profile {options.profile}"
+    manifest = reference.export(options.profile, place, command)
+    size = sum(path.stat().st_size for path in (place / options.profile).iterdir())
+    if options.json:
+        _print_json({"folder": str(place / options.profile), "bytes": size} | manifest)
+        return
+    print(f"{len(manifest['keys'])} results, {size / 1e6:.1f} MB, in {place / options.profile}")
+    for study, (done, of) in manifest["computed"].items():
+        print(f"{study:12} {done} of {of}")
 
 
 def _marginal(keys: list[str]) -> Any:
@@ -200,7 +349,7 @@ def _marginal(keys: list[str]) -> Any:
 
     return query(
         "SELECT signature, title AS model, layer, lag, accuracy AS recall, low, high, majority "
-        "FROM marginal_recall WHERE signature IN (SELECT unnest(?)) AND lag > 0 "
+        "FROM marginal_recall WHERE signature IN (SELECT unnest(?)) AND lag <> 0 "
         "ORDER BY signature, layer, lag",
         [keys],
     )
@@ -212,7 +361,7 @@ def _obtain(spec: Any, which: str = "") -> bool:
     from core.store import Store
 
     store = Store()
-    if all(store.has_result(step) for step in spec.steps()):
+    if not store.missing(spec):
         return False
     mine = "command line"
     jobs.request(spec, mine, store)
@@ -233,6 +382,34 @@ def _obtain(spec: Any, which: str = "") -> bool:
         reason = job.reason if job else "it was removed from the queue"
         raise BadInput(f"The job ended without a result: {reason}")
     return True
+
+
+class _Line:
+    """The progress of many jobs: one line on a terminal, elsewhere a line for every result."""
+
+    def __init__(self) -> None:
+        self.on, self.done = sys.stderr.isatty(), -1
+
+    def show(self, state: Any) -> None:
+        now = "; ".join(f"{job.fraction:.0%} {job.title}" for job in state.jobs)
+        said = f"{state.done} of {state.total}, {state.fraction:.0%}, {_clock(state.left)} left"
+        if self.on:
+            print(f"\r\033[K{f'{said} · {now}'[:140]}", end="", file=sys.stderr, flush=True)
+        elif state.done != self.done:
+            self.done = state.done
+            print(f"{said} · {now}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self.on:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    """A duration in hours and minutes, or in seconds where it is short."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 class _Bar:

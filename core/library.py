@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ import duckdb
 import polars as pl
 
 from core import corpora, profiles
-from core.corpora import Corpus
+from core.corpora import Corpus, recordings, synthetic, wsj
+from core.corpora.wsj import Punctuation
 from core.errors import BadInput
 from core.specs import (
+    SPECS,
     VERSIONS,
     CorpusSpec,
     Decoder,
@@ -25,6 +28,7 @@ from core.specs import (
     NgramSpec,
     SignatureSpec,
     Spec,
+    SpeechSpec,
     State,
 )
 from core.store import Store
@@ -44,7 +48,9 @@ def find_corpus(name: str, segment: str | None = None, store: Store | None = Non
     if name in corpora.NAMES:
         return _named(name, segment, store)
     known = store.query(
-        "SELECT name, key FROM corpora WHERE name = ? OR key = ? ORDER BY added DESC", [name, name]
+        "SELECT name, key FROM corpora WHERE (name = ? OR key = ?) AND kind = 'text' "
+        "ORDER BY added DESC",
+        [name, name],
     )
     path = Path(name)
     if path.is_file():
@@ -68,12 +74,73 @@ def add_corpus(
     return _keep(corpora.from_text(data, name, segment), store or Store())
 
 
+def find_speech(
+    name: str,
+    train: int | None = None,
+    dev: int | None = None,
+    test: int | None = None,
+    voices: int = 1,
+    seed: int = 0,
+    vp: Punctuation = "keep",
+    store: Store | None = None,
+) -> SpeechSpec:
+    """The spec of a speech corpus; the audio is read when the spec is computed, by a job.
+
+    name: 'synthetic-speech'; 'wsj-speech', where MEMSIG_WSJ names the discs' folder; a folder of
+    recordings; or the name or key of a computed one. train, dev, test: utterances at most (None:
+    all that there are). voices: of synthetic speech. vp: verbalized punctuation of WSJ.
+    Raises BadInput with one sentence if there is no such corpus or its folder is incomplete.
+    """
+    store = store or Store()
+    limits = {"train": train, "dev": dev, "test": test}
+    given = {split: limit for split, limit in limits.items() if limit is not None}
+    if min(given.values(), default=1) < 1:
+        raise BadInput("Each split needs at least one utterance.")
+    if name == synthetic.NAME:
+        return synthetic.spec(**given, voices=voices, seed=seed)
+    discs = os.environ.get(wsj.FOLDER)
+    folder = Path(discs) if name == wsj.SPEECH and discs else Path(name)
+    if folder.is_dir():
+        return _recorded(folder.absolute(), given, seed, vp, store)
+    known = store.query(
+        "SELECT spec FROM corpora WHERE (name = ? OR key = ?) AND kind = 'speech' "
+        "ORDER BY added DESC",
+        [name, name],
+    )
+    if known.is_empty():
+        raise BadInput(
+            f"There is no speech corpus or folder {name!r}; choose {synthetic.NAME}, or give a "
+            "folder with LibriSpeech's parts, a Kaldi data directory or the WSJ discs."
+        )
+    found = SPECS.validate_json(known["spec"][0])
+    assert isinstance(found, SpeechSpec)
+    sizes = {split: min(limit, getattr(found, split)) for split, limit in given.items()}
+    return found.model_copy(update=sizes)
+
+
 def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
     """The stored corpus of a spec."""
-    data = (store or Store()).artifacts.get(spec.content)
-    if data is None:
-        raise BadInput(f"The text of corpus {spec.name!r} is gone from the cache; add it again.")
-    return Corpus.from_bytes(data)
+    return Corpus.from_bytes(artifact(spec.content, store))
+
+
+def artifact(key: str, store: Store | None = None) -> bytes:
+    """The bytes under a key; the text of a packaged corpus that is not here is read again.
+
+    Raises BadInput if they are gone.
+    """
+    store = store or Store()
+    data = store.artifacts.get(key)
+    if data is not None:
+        return data
+    for name, segment in store.query(
+        "SELECT name, segment FROM corpora WHERE key = ?", [key]
+    ).iter_rows():
+        if name in corpora.NAMES and _named(name, segment, store).content == key:
+            data = store.artifacts.get(key)
+        if data is None:
+            raise BadInput(f"The text of corpus {name!r} is gone from the cache; add it again.")
+        return data
+    raise BadInput("Something this needs is gone from the cache; ask for it again.")
 
 
 def add_model(
@@ -233,10 +300,33 @@ def _named(name: str, segment: str | None, store: Store) -> CorpusSpec:
     return spec
 
 
+def _recorded(
+    folder: Path, limits: dict[str, int], seed: int, vp: Punctuation, store: Store
+) -> SpeechSpec:
+    """The spec of a folder of recordings, whose listing is stored."""
+    layout, listing = recordings.find(folder, vp)
+    store.artifacts.put(listing.content, listing.to_bytes())
+    sizes = {
+        split: min(len(utterances), limits.get(split, len(utterances)))
+        for split, utterances in listing.splits.items()
+    }
+    return SpeechSpec(
+        name=wsj.SPEECH if layout == "wsj" else folder.name,
+        source=layout,
+        place=str(folder),
+        content=listing.content,
+        seed=seed,
+        train=sizes["train"],
+        dev=sizes["dev"],
+        test=sizes["test"],
+    )
+
+
 def _keep(built: Corpus, store: Store) -> CorpusSpec:
     row = {
         "key": built.content,
         "name": built.name,
+        "kind": "text",
         "segment": built.segment,
         "segments": len(built),
         "symbols": built.symbols,

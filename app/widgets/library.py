@@ -15,7 +15,7 @@ from app import access, figures
 from app.widgets import export, people, pickers, pins, queries, words
 from core.corpora import NAMES
 from core.errors import BadInput
-from core.specs import CorpusSpec, SignatureSpec
+from core.specs import SPECS, CorpusSpec
 from core.store import Store
 
 ROWS = 420  # pixels: the height of a table
@@ -31,7 +31,7 @@ def corpora() -> None:
     with left:
         table = queries.table(queries.CORPORA)
         export.heading("Corpora", "corpora", queries.CORPORA.strip())
-        row = chosen_row(table.drop("key", "sample"), "corpora-table", 215)
+        row = chosen_row(table.drop("key", "sample", "skipped"), "corpora-table", 215)
         _unread(set(table["name"]))
     with right:
         st.html("<div class='pane-title'>Add a text</div>")
@@ -93,15 +93,24 @@ def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
 def _preview(corpus: dict[str, Any]) -> None:
     left, right = st.columns([16, 9], gap="medium")
     with left:
-        st.html(f"<div class='pane-title'>Symbols of {html.escape(corpus['name'])}</div>")
-        counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
-        export.chart(
-            figures.frequencies(counts.rename({"count": "n"}), export.colors()), "frequencies",
-            figures.file_name("symbols", corpus["name"]), "How often each symbol occurs",
-        )
+        if corpus["kind"] == "speech":
+            left_out = corpus["skipped"] or ["none"]
+            st.html(f"<div class='pane-title'>Utterances left out: {len(corpus['skipped'])}</div>")
+            st.code("\n".join(left_out), language=None, height=190, wrap_lines=True)
+        else:
+            _symbols(corpus)
     with right:
         st.html("<div class='pane-title'>First segments</div>")
         st.code(str(corpus["sample"]), language=None, height=190, wrap_lines=True)
+
+
+def _symbols(corpus: dict[str, Any]) -> None:
+    st.html(f"<div class='pane-title'>Symbols of {html.escape(corpus['name'])}</div>")
+    counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
+    export.chart(
+        figures.frequencies(counts.rename({"count": "n"}), export.colors()), "frequencies",
+        figures.file_name("symbols", corpus["name"]), "How often each symbol occurs",
+    )  # fmt: skip
 
 
 def signatures() -> None:
@@ -115,7 +124,7 @@ def signatures() -> None:
     if row is None:
         st.caption("Choose a row to open it.")
         return
-    spec = SignatureSpec.model_validate_json(table["spec"][row])
+    spec = SPECS.validate_json(table["spec"][row])
     with st.container(horizontal=True, vertical_alignment="center"):
         if where := pickers.address(spec, pickers.corpora()):
             st.page_link(

@@ -10,13 +10,13 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 import core
-from app import access, figures
+from app import access, figures, speech
 from app.widgets import export, people, pickers, queries
 from app.widgets.errors import explained
 from app.widgets.library import chosen_row
 from core.errors import BadInput
 from core.library import delete_model, perplexity_spec
-from core.specs import SPECS, ImportedSpec
+from core.specs import SPECS, ImportedSpec, LanguageModelSpec, known
 
 HEIGHT = 260  # pixels: of the table of models
 GUIDE = (
@@ -41,13 +41,14 @@ def draw() -> None:
         if not table.height:
             st.caption("No model has been trained yet; the Signature page trains what it needs.")
             return
-        row = chosen_row(table.drop("key", "spec"), "models-table", HEIGHT) or 0
+        row = chosen_row(table.drop("key", "kind", "spec"), "models-table", HEIGHT) or 0
     model = table.row(row, named=True)
     left, right = st.columns([16, 9], gap="medium")
     with left:
         _curve(model)
     with right:
-        _perplexity(model)
+        if isinstance(known(model["spec"]), LanguageModelSpec):
+            _perplexity(model)
 
 
 def _upload() -> None:
@@ -89,7 +90,7 @@ def _curve(model: dict[str, Any]) -> None:
     profile = f", {model['profile']}" if model["profile"] else ""
     export.heading(f"Training of {html.escape(title)}{profile}", "curve", sql)
     if not curve.height:
-        elsewhere = model["profile"] is None
+        elsewhere = model["kind"] == "imported"
         how = "was trained elsewhere" if elsewhere else "was counted in one pass"
         st.caption(f"This model {how}, so it has no curve.")
         if elsewhere and st.button(
@@ -99,10 +100,12 @@ def _curve(model: dict[str, Any]) -> None:
         ):  # fmt: skip
             _confirm(ImportedSpec.model_validate_json(model["spec"]))
         return
-    export.chart(
-        figures.training(curve, export.colors()), "curve",
-        figures.file_name("training", title, model["profile"]), "Perplexity while training",
-    )  # fmt: skip
+    name = figures.file_name("training", title, model["profile"])
+    if curve["dev_cer"].null_count() == curve.height:
+        figure, what = figures.training(curve, export.colors()), "Perplexity while training"
+    else:
+        figure, what = speech.learning(curve, export.colors()), "Character error rate in training"
+    export.chart(figure, "curve", name, what)
 
 
 @st.dialog("Delete this model?")

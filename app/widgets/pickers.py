@@ -31,7 +31,7 @@ def corpora() -> dict[str, str]:
     Stored texts go by their content, since two may have one name.
     """
     listed = {name: name for name in NAMES}
-    stored = queries.table(queries.CORPORA)
+    stored = queries.table(queries.CORPORA).filter(kind="text")
     for key, name, segment in stored.select("key", "name", "segment").iter_rows():
         if name not in NAMES:
             listed[key] = name

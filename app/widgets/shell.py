@@ -18,7 +18,10 @@ PAGES = (
     ("Signature", "pages/signature.py", ":material/grid_on:"),
     ("Sweeps", "pages/sweeps.py", ":material/stacked_line_chart:"),
     ("Adaptation", "pages/adaptation.py", ":material/swap_calls:"),
+    ("Factorized", "pages/factorized.py", ":material/apps:"),
+    ("LAS", "pages/las.py", ":material/graphic_eq:"),
     ("Compare", "pages/compare.py", ":material/compare:"),
+    ("Claims", "pages/claims.py", ":material/fact_check:"),
     ("SQL", "pages/sql.py", ":material/database:"),
     ("Library", "pages/library.py", ":material/inventory_2:"),
 )

@@ -44,7 +44,8 @@ def _entry(job: jobs.Job, known: dict[str, str]) -> None:
                 label = job.title.removeprefix("signature: ")
                 st.page_link(SIGNATURE, label=label, query_params=where, width="stretch")
             else:
-                st.markdown(job.title)
+                title = html.escape(job.title)
+                st.html(f"<div class='job title' title='{title}'><span>{title}</span></div>")
             log(job, "tray")
             if job.live:
                 cancel(job, "tray")
@@ -86,7 +87,7 @@ def _show_log(job: jobs.Job) -> None:
 def _line(job: jobs.Job) -> str:
     if job.status == "running":
         left = "" if job.eta is None else f", {words.seconds(job.eta)} left"
-        said = f"{job.fraction:.0%}{left} · {job.message}"
+        said = f"{job.fraction:.0%}{left}" + (f" · {job.message}" if job.message else "")
     elif job.live:
         state = "waiting" if job.status == "queued" else "interrupted, goes on by itself"
         said = f"{state} · about {words.seconds(job.estimate)}"

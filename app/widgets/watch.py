@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,9 +12,9 @@ import streamlit as st
 from app.widgets import people, queries, tray, words
 from app.widgets.errors import explained
 from app.widgets.people import ask_first
-from core import jobs
+from core import jobs, reference
 from core.library import beside
-from core.specs import SignatureSpec
+from core.specs import SignatureSpec, Spec
 
 # How long a result may take from the end of its job to the published tables.
 TAKING_IN = timedelta(seconds=15)
@@ -41,7 +42,7 @@ def watch(spec: SignatureSpec) -> Results:
     """Start the job where it is missing and allowed; draw its progress; give what is there."""
     before = results(spec)
     if before.trained and not before.missing:
-        caption(spec.key)
+        _there(spec)
     else:
         st.fragment(_progress, run_every=1)(spec, before)
     return before
@@ -62,6 +63,32 @@ def _progress(spec: SignatureSpec, before: Results) -> None:
             _going(job, before)
         else:
             _ended(job)
+
+
+def _there(spec: SignatureSpec) -> None:
+    """All is there; what came with the program can be computed here."""
+    if not reference.shipped([spec.key]):
+        caption(spec.key)
+        return
+    told, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
+    with told:
+        caption(spec.key)
+    with button.container(horizontal=True, horizontal_alignment="right"):
+        recompute([spec])
+
+
+def recompute(specs: Sequence[Spec], key: str = "recompute") -> None:
+    """A button that computes shipped results here."""
+    st.button(
+        "Recompute", key=key, on_click=_anew, args=(specs,), disabled=not people.member(),
+        help="Computes on this machine, from the start, what came with the program",
+    )  # fmt: skip
+
+
+def _anew(specs: Sequence[Spec]) -> None:
+    if people.room():  # else what is shown stays, and the refusal is said
+        reference.forget(specs)
+    people.start(*specs)
 
 
 def _begin(spec: SignatureSpec) -> None:
@@ -156,7 +183,8 @@ def caption(key: str, more: str = "") -> None:
         f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
         f"{row['device']}, {row['machine']}",
     ]
-    say("Signature", " · ".join([*facts, more] if more else facts))
+    head = "Shipped signature" if row["shipped"] else "Signature"
+    say(head, " · ".join([*facts, more] if more else facts))
 
 
 def say(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:

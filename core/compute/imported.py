@@ -45,7 +45,9 @@ def taken(network: imported.Network) -> Result:
 @scorer.register
 def _(member: ImportedSpec, frozen: bytes, device: str) -> Scorer:
     model = imported.load(member, frozen).to(device)
-    return lambda segments: char_lm.score(model, segments, device)[0]
+    return lambda corpus, split, rows: char_lm.score(
+        model, corpus.splits[split].take(rows), device
+    )[0]
 
 
 @guesser.register

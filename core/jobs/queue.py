@@ -17,7 +17,7 @@ from typing import Any, Literal
 import polars as pl
 
 from core.jobs.estimate import estimate
-from core.specs import SPECS, Spec
+from core.specs import Spec, known
 from core.store import Store
 from core.store.files import exclusive
 
@@ -88,13 +88,13 @@ def request(spec: Spec, who: str, store: Store | None = None) -> None:
 
 
 def find(key: str, store: Store | None = None) -> Job | None:
-    """The job of that key, or None if nobody ever asked."""
+    """The job of that key; None if nobody ever asked, or another version of the product did."""
     store = store or Store()
     place = folder(store, key)
     asked = read(place / "request.json")
-    if not asked:
+    spec = known(json.dumps(asked.get("spec")))
+    if spec is None:
         return None
-    spec = SPECS.validate_python(asked["spec"])
     outcome, now = read(place / "outcome.json"), read(place / "progress.json")
     status: Status = outcome.get("status") or (
         "running" if is_locked(place / "alive") else "interrupted" if now else "queued"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from core import machine
 from core.jobs import queue
+from core.jobs.estimate import calibrated
 from core.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,11 @@ class Runner:
         self._thread.start()
         return self
 
+    def calibrate(self) -> None:
+        """Have the machine's speed measured if it never was: the first estimates are its own."""
+        if not calibrated(self.store):
+            self._workers.append(spawn(self.store))
+
     def stop(self) -> None:
         """Stops starting workers; one that runs goes on by itself."""
         self._stop.set()
@@ -59,11 +65,12 @@ class Runner:
             self._workers.append(spawn(self.store, waiting[0].key))
 
 
-def spawn(store: Store, key: str) -> subprocess.Popen[bytes]:
-    """Starts the worker process of a job, in a process group of its own."""
-    with (queue.folder(store, key) / "log.txt").open("ab") as log:
+def spawn(store: Store, key: str | None = None) -> subprocess.Popen[bytes]:
+    """Starts the worker process of a job, or the one that calibrates, in a group of its own."""
+    folder = store.jobs if key is None else queue.folder(store, key)
+    with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "core.worker", key],
+            [sys.executable, "-m", "core.worker", *([key] if key else [])],
             cwd=ROOT,
             env=os.environ | {"MEMSIG_CACHE": str(store.root)},
             stdin=subprocess.DEVNULL,

@@ -6,24 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from core.specs.base import CorpusSpec, Frozen, Spec
-
-
-class TrainingBudget(Frozen):
-    """How long and how a language model is trained.
-
-    symbols: training symbols used of the corpus (None: all). epochs: passes at most.
-    batch: symbols a minibatch. keeps: keep probabilities tried, the best on dev wins.
-    patience: epochs without a better dev perplexity before it stops.
-    """
-
-    symbols: int | None
-    epochs: int
-    batch: int
-    learning_rate: float
-    keeps: tuple[float, ...]
-    patience: int
-    evaluate: int | None  # dev symbols scored after each epoch, and test symbols at the end
+from core.specs.base import CorpusSpec, Spec, TrainingBudget
+from core.specs.factorized import FactorizedSpec, KernelSpec, PrunedSpec
 
 
 class ModelSpec(Spec):
@@ -138,7 +122,9 @@ class ImportedSpec(Spec):
         return whole
 
 
-LanguageModelSpec = ModelSpec | NgramSpec | ImportedSpec
+LanguageModelSpec = (
+    ModelSpec | NgramSpec | ImportedSpec | FactorizedSpec | KernelSpec | PrunedSpec
+)
 
 
 class MixtureSpec(Spec):

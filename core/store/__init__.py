@@ -100,6 +100,24 @@ class Store:
         """Whether the result of a spec is in the tables."""
         return self.tables.has(spec.table, spec.key)
 
+    def missing(self, spec: Spec) -> list[Spec]:
+        """The steps of a spec that a job for it has to compute, in their order.
+
+        They are those without rows, and those whose rows are here but whose bytes are not, as of
+        results that came with the program, where another of them is computed from these bytes.
+        Whoever asks for a model itself wants its bytes.
+        """
+        steps = spec.steps()
+        wanted = {step.key for step in steps if not self.has_result(step)}
+        if spec.table == "models" and not self.artifacts.has(spec.key):
+            wanted.add(spec.key)
+        for step in reversed(steps):
+            if step.key in wanted:
+                gone = [key for key in step.needs() if not self.artifacts.has(key)]
+                owners = {key.partition("/")[0] for key in gone}
+                wanted |= owners & {other.key for other in steps}
+        return [step for step in steps if step.key in wanted]
+
     def status(self) -> dict[str, Any]:
         """`place` (path), `bytes` by part, and counts of `corpora`, `models`, `signatures`."""
         counts = self.query(

@@ -12,10 +12,10 @@ CELL, HIDDEN, ORDER = "lstm", 160, 5
 def plan(choices: Choices) -> Plan:
     """The source, the retrained and the target model, all measured on the target corpus."""
     source, target = chosen(choices.source), chosen(choices.target)
-    profile, fraction = choices.profile, choices.fraction
+    profile, fraction, seed = choices.profile, choices.fraction, choices.seeds[0]
     hidden = choices.hidden or (HIDDEN if profile != "smoke" else find(profile).sizes[0])
-    there = signature_spec(target, CELL, 1, hidden, profile=profile)
-    out_of_domain = signature_spec(source, CELL, 1, hidden, profile=profile).model
+    there = signature_spec(target, CELL, 1, hidden, profile=profile, seed=seed)
+    out_of_domain = signature_spec(source, CELL, 1, hidden, profile=profile, seed=seed).model
     retrained = there.model.model_copy(
         update={
             "init_from": out_of_domain,
@@ -45,4 +45,6 @@ def plan(choices: Choices) -> Plan:
     )
 
 
-STUDY = Study("adaptation", "Retraining", "Fig. 4", plan)
+STUDY = Study(
+    "adaptation", "Retraining", "Fig. 4", plan, {"source": "shakespeare", "target": "wsj"}, seeds=3
+)

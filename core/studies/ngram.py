@@ -13,7 +13,7 @@ def plan(choices: Choices) -> Plan:
     """The network's signature, the n-gram's by the same decoders and exactly, and their mixture."""
     corpus, profile = chosen(choices.corpus), choices.profile
     hidden = choices.hidden or (HIDDEN if profile != "smoke" else find(profile).sizes[0])
-    network = signature_spec(corpus, CELL, 1, hidden, profile=profile)
+    network = signature_spec(corpus, CELL, 1, hidden, profile=profile, seed=choices.seeds[0])
     gram = ngram_spec(corpus, ORDER, profile)
     decoded = network.model_copy(update={"model": gram, "state": "context"})
     return Plan(
@@ -30,4 +30,4 @@ def plan(choices: Choices) -> Plan:
     )
 
 
-STUDY = Study("ngram", "Network against n-gram", "Fig. 5", plan)
+STUDY = Study("ngram", "Network against n-gram", "Fig. 5", plan, {"corpus": "wsj"})
