@@ -15,14 +15,14 @@ def specs() -> dict[str, Spec]:
     exact = {"model": gram, "state": "context", "decoder": "exact", "layer": 1}
     return {
         "000000000000": CORPUS,
-        "565bf843fb51": signature,
-        "6dc674d5611f": signature.floor,
-        "dba872d02192": signature.preview(),
-        "ec7b3ddd1759": model,
-        "73cb66f039cc": model.model_copy(update={"init_from": model, "fraction": 0.05}),
-        "8c2622c54482": gram,
-        "d4790315ff77": signature.model_copy(update=exact),
-        "cb49239aa791": perplexity_spec("laptop", CORPUS, model, gram),
+        "052cd54f2f85": signature,
+        "1cd6d43f7b48": signature.floor,
+        "55b6a1e54e64": signature.preview(),
+        "45f873956e22": model,
+        "d8b14a2a104a": model.model_copy(update={"init_from": model, "fraction": 0.05}),
+        "3f0a6d7d9f4b": gram,
+        "c50e71ee068c": signature.model_copy(update=exact),
+        "b94d67b2394d": perplexity_spec("laptop", CORPUS, model, gram),
     }
 
 
