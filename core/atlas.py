@@ -26,7 +26,7 @@ from core.states import lagged
 from core.text import BOS, EOS, SYMBOLS
 
 SIZE = len(SYMBOLS)
-TOGETHER = 4  # kernels unrolled at once: the states of one step stay in the processor's cache
+GATES = 1 << 19  # gates of one step of the kernels unrolled at once: they stay in the cache
 STEPS = 2048  # padded steps of a minibatch when bases are left out
 
 
@@ -86,10 +86,12 @@ class Ruler:
 
     def correct(self, train: Tensor, dev: Tensor, test: Tensor) -> Tensor:
         """Test positions decoded right, int64 [lags, symbols]; each text's states are [n, dim]."""
-        deviation, mean = torch.std_mean(train, 0, correction=0)
+        mean = train.mean(0)
+        train = train - mean
+        deviation = train.square().mean(0).sqrt()
         # A dimension that never moves carries nothing: leave it at zero.
         scale = torch.where(deviation > 1e-6 * mean.abs() + 1e-12, deviation, torch.inf)
-        rows = functional.pad((train - mean) / scale, (0, 1), value=1.0)
+        rows = functional.pad(train / scale, (0, 1), value=1.0)
         cross = (rows.T @ self.hot).double().view(len(rows.T), self.lags, SIZE)
         rows = rows.double()
         gram = rows.T @ rows
@@ -125,8 +127,10 @@ class Ruler:
 
     def measure(self, model: CharLM, kernels: RankOne) -> Iterator[Tensor]:
         """`correct` of each kernel alone in turn."""
-        for start in range(0, len(kernels), TOGETHER):
-            some = kernels.part(slice(start, start + TOGETHER))
+        widest = max(read.shape[1] for read, _ in self.train.batches)
+        together = max(1, GATES // (widest * kernels.left.shape[1]))
+        for start in range(0, len(kernels), together):
+            some = kernels.part(slice(start, start + together))
             states = [text.states(model, some) for text in (self.train, self.dev, self.test)]
             for each in zip(*states, strict=True):
                 yield self.correct(*each)

@@ -151,16 +151,16 @@ def claims(
     base: np.ndarray,
     full: np.ndarray,
     n: np.ndarray,
-    seen: np.ndarray,
+    uses: np.ndarray,
     seed: int = 0,
 ) -> list[Claim]:
     """The claims of the paper's section 7, measured.
 
-    bases, controls: [1156, lags, symbols]; base, full, n: [lags, symbols]; seen: int [1156], how
-    often each bigram occurs in training. Only bases that occur are counted: the others are still
-    as they were drawn.
+    bases, controls: [1156, lags, symbols]; base, full, n: [lags, symbols]; uses: [1156], the mean
+    λ of each basis in training. Only bases that were used are counted: the others are still as
+    they were drawn.
     """
-    trained = np.flatnonzero(seen)
+    trained = np.flatnonzero(uses)
     majority = float((n.max(1) / n.sum(1))[1:].mean())
     w0, whole = (float(total_recall(part, n)) for part in (base, full))
     recall, chance = (total_recall(part[trained], n) for part in (bases, controls))
@@ -203,9 +203,9 @@ def claims(
         ),
         Claim(
             "training shows in recall",
-            "Rank correlation of how often a bigram occurs in training with its basis's total "
-            "recall above the control.",
-            _rank_correlation(seen[trained], recall - chance), 0.0, n=len(trained),
+            "Rank correlation of a basis's mean λ in training, which is how often its bigram "
+            "occurs, with its total recall above the control.",
+            _rank_correlation(uses[trained], recall - chance), 0.0, n=len(trained),
         ),
     ]  # fmt: skip
 

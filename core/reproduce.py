@@ -10,16 +10,19 @@ from types import MappingProxyType
 from typing import Any
 
 from core import jobs, machine
+from core.corpora import source
 from core.jobs.estimate import START_SECONDS, step_seconds
 from core.library import find_corpus
 from core.listening import speech
 from core.profiles import find
-from core.specs import Spec
+from core.specs import CorpusSpec, Spec, SpeechSpec
 from core.store import Store
 from core.studies import STUDIES, Choices, Study
 from core.studies.study import installed
 
 WHO = "reproduce"
+NOTHING = "0" * 64  # the content of a corpus that nobody has read
+UNKNOWN = 10_000  # utterances of speech that nobody has counted
 LOOK_SECONDS = 0.2  # between two looks at the jobs
 
 
@@ -91,6 +94,32 @@ def corpora_of(
             found[choice] = speech(name, profile, store)
         else:
             found[choice] = find_corpus(name, store=store)
+    return found
+
+
+def recorded(study: Study, profile: str, store: Store) -> dict[str, Any]:
+    """The same as the tables know them, without reading a text or a recording.
+
+    A corpus that is not there yet has a content of zeros, which serves for estimates.
+    """
+    found: dict[str, Any] = {}
+    for choice, paper in study.corpora.items():
+        name = installed(paper)
+        rows = store.query(
+            "SELECT key, segment, spec FROM corpora WHERE name = ? ORDER BY added DESC", [name]
+        )
+        if choice == "speech":
+            train, dev, test = (n or UNKNOWN for n in find(profile).listening.utterances)
+            specs = [SpeechSpec.model_validate_json(text) for text in rows["spec"].drop_nulls()]
+            blank = SpeechSpec(
+                name=name, source="synthetic", content=NOTHING, train=train, dev=dev, test=test
+            )
+            sized = (spec for spec in specs if spec.train == train or train == UNKNOWN)
+            found[choice] = next(sized, blank)
+        else:
+            usual = source(name).segments[0]
+            keys = rows.filter(segment=usual)["key"].to_list()
+            found[choice] = CorpusSpec(name=name, content=next(iter(keys), NOTHING))
     return found
 
 

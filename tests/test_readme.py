@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -110,7 +111,46 @@ def test_make_app_and_the_set_up_by_hand(tmp_path: Path) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [*ROOT.glob("*.md"), ROOT / "cache" / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_document_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "README.md" or f"]({page.name})" in index, page.name
+
+
+def test_the_diffs_of_the_development_page_are_in_the_files() -> None:
+    page = (ROOT / "docs" / "development.md").read_text()
+    shown = re.findall(r"```diff\n(.*?)```", page, re.DOTALL)
+    assert len(shown) == 4
+    for part in "".join(shown).split("--- ")[1:]:
+        path, *lines = part.rstrip().splitlines()
+        source = (ROOT / path).read_text().splitlines()
+        assert [line[1:] for line in lines if line[1:] not in source] == [], path
+
+
+def test_the_verdicts_are_those_of_the_shipped_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every number of docs/claims.md is the database's: `python scripts/claims.py` writes them."""
+    monkeypatch.delenv("MEMSIG_REFERENCE")
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import claims  # type: ignore[import-not-found]
+
+    text = claims.PAGE.read_text()
+    assert claims.page(text, claims.shipped(tmp_path)) == text
+
+
+def test_the_shipped_results_are_small_and_whole() -> None:
+    place = ROOT / "cache" / "reference"
+    files = [path for path in place.rglob("*") if path.is_file()] if place.exists() else []
+    assert sum(path.stat().st_size for path in files) < 10_000_000
+    for manifest in place.glob("*/manifest.json"):
+        facts = json.loads(manifest.read_text())
+        assert {"profile", "seeds", "versions", "packages", "machine", "made", "command"} <= set(
+            facts
+        )

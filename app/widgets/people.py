@@ -85,7 +85,7 @@ def picture_format() -> str:
 
 def settings(pages: list[str]) -> None:
     """The settings popover of the rail; its values last for the session."""
-    keys = ", ".join(f"`{number}` {page}" for number, page in enumerate(pages, start=1))
+    keys = ", ".join(f"`{number % 10}` {page}" for number, page in enumerate(pages, start=1))
     with st.popover("Settings", icon=":material/tune:", width="stretch"):
         st.number_input(
             "Ask before work longer than (minutes)", 0, 10_000, ASK_FIRST_MINUTES, 5,

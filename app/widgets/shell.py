@@ -15,6 +15,7 @@ ABOUT = "**Memory Signatures**: what a recurrent network still remembers, of whi
 ICON = Path(__file__).parent / "icon.svg"
 # Title, file and icon of every page, in the rail's order. A new page is a file and a line here.
 PAGES = (
+    ("Overview", "pages/overview.py", ":material/home:"),
     ("Signature", "pages/signature.py", ":material/grid_on:"),
     ("Sweeps", "pages/sweeps.py", ":material/stacked_line_chart:"),
     ("Adaptation", "pages/adaptation.py", ":material/swap_calls:"),
@@ -60,5 +61,5 @@ def _keys(pages: list[st.Page]) -> None:
     """The keys 1, 2, … open the pages; the buttons that carry them are out of sight."""
     with st.container(key="keys"):
         for number, page in enumerate(pages, start=1):
-            if st.button(page.title, key=f"page-{number}", shortcut=str(number)):
+            if st.button(page.title, key=f"page-{number}", shortcut=str(number % 10)):
                 st.switch_page(page)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.cli.output import clock, print_json, print_table
+from core.cli.output import clock, print_json
 from core.cli.work import Line
 from core.errors import BadInput
 
@@ -80,5 +80,9 @@ def _claim_rows(profile: str | None) -> Any:
 
 
 def _print_claims(rows: Any) -> None:
-    columns = ("claim", "verdict", "ours", "low", "high", "paper", "statistic", "corpora", "note")
-    print_table(rows.select(columns))
+    for row in rows.iter_rows(named=True):
+        number = "" if row["ours"] is None else f"{row['ours']:.3g}"
+        if row["low"] is not None:
+            number += f" ({row['low']:.3g} to {row['high']:.3g})"
+        said = f"{row['claim']:4}{row['verdict']:10} {number:28} {row['statement']}"
+        print(f"{said} [{row['note']}]" if row["note"] else said)

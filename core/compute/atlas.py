@@ -106,12 +106,12 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     correct, chance = merged["correct"].numpy(), merged["control"].numpy()
     ruler = _ruler(spec, inputs, device)
     n = ruler.n.cpu().numpy()
+    uses = model.means.mean(0)
     references: dict[str, np.ndarray] = {}
-    for kernel, factors in {"base": 0 * model.means[0], "full": model.means.mean(0)}.items():
+    for kernel, factors in {"base": 0 * uses, "full": uses}.items():
         progress(0.2 * len(references), f"measuring the {kernel} kernel")
         references[kernel] = ruler.network(model.at(factors)).cpu().numpy()
     progress(0.5, "ordering the bases")
-    seen = model.counts.sum(0).cpu().numpy()
     place, cluster = bases.order(bases.distances(correct, n))
     numbers = np.arange(BASES)
     own = bases.own_recall(bases.symbol_recall(correct, n))
@@ -119,7 +119,13 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     others = (np.nansum(own, 0) - np.nan_to_num(np.diag(own))) / (BASES - 1)
     progress(0.7, "testing the claims")
     claims = bases.claims(
-        correct, chance, references["base"], references["full"], n, seen, spec.seed
+        correct,
+        chance,
+        references["base"],
+        references["full"],
+        n,
+        uses.cpu().numpy(),
+        spec.seed,
     )
     nothing = pl.DataFrame(
         {"atlas": [spec.key], "first": [None], "second": [None]},

@@ -2,19 +2,20 @@
 -- docs/claims.md says the same in words. Everything here is a view, so it is always current.
 
 -- What the studies compute at each profile (core.profiles and core.studies, held equal by a test):
--- the sizes of the size sweep, layers and units of the deep network, units of retraining.
+-- the sizes of the size sweep, layers and units of the deep network, units of the others.
 CREATE OR REPLACE VIEW profile_shapes AS
 SELECT * FROM (VALUES
-    ('smoke', [16, 32], 2, 16, 16),
-    ('laptop', [40, 80, 160, 320], 4, 160, 160),
-    ('paper', [80, 160, 320, 640], 4, 320, 160)
-) AS shapes(profile, sizes, layers, deep, hidden);
+    ('smoke', [16, 32], 2, 16, 16, 16),
+    ('laptop', [40, 80, 160, 320], 4, 160, 160, 160),
+    ('paper', [80, 160, 320, 640], 4, 320, 160, 160)
+) AS shapes(profile, sizes, layers, deep, hidden, factorized);
 COMMENT ON VIEW profile_shapes IS 'What the networks of the studies measure at each profile.';
 COMMENT ON COLUMN profile_shapes.profile IS 'Profile.';
 COMMENT ON COLUMN profile_shapes.sizes IS 'Hidden sizes of the size sweep, smallest first.';
 COMMENT ON COLUMN profile_shapes.layers IS 'Layers of the deep network.';
 COMMENT ON COLUMN profile_shapes.deep IS 'Units of each of them.';
 COMMENT ON COLUMN profile_shapes.hidden IS 'Units of the networks of retraining and of the one against the n-gram.';
+COMMENT ON COLUMN profile_shapes.factorized IS 'Units of the factorized network.';
 
 CREATE OR REPLACE VIEW claim_statements AS
 SELECT * FROM (VALUES
@@ -28,11 +29,11 @@ SELECT * FROM (VALUES
     ('C8', 'Retraining with 5 % of the target brings perplexity four times nearer to the target''s own model than to the source''s.', '6.791 / 4.110 / 3.443, that is 80 % of the gap', 'adaptation', ['shakespeare → wsj', 'shakespeare → sotu']),
     ('C9', 'The signature of the retrained network is nearer to the target''s than to the source''s, by weaker memory of k, l, m, b, c and u.', 'more strongly resembles', 'adaptation', ['shakespeare → wsj', 'shakespeare → sotu']),
     ('C10', 'The recall of 5-gram and GRU differs strongly from character to character, which goes with the gain of combining them.', 'strong differences', 'ngram', ['wsj', 'sotu']),
-    ('C11', 'The base kernel W₀ dominates the memory of a factorized network.', 'dominates', 'factorized', ['wsj', 'sotu']),
-    ('C12', 'The rank-one bases differ in what they remember, and each remembers the symbols of its own bigram.', 'quite different', 'factorized', ['wsj', 'sotu']),
-    ('C13', 'Bases that hold only symbols outside the target can be pruned at little cost.', 'capability to prune', 'factorized', ['wsj', 'sotu']),
-    ('C14', 'The last encoder layer of a speech recognizer recalls more than the first, and even the first recalls graphemes above its floors.', 'much stronger recall', 'las', ['wsj', 'sotu']),
-    ('C15', 'The speller of a speech recognizer recalls more than its encoder.', 'much stronger', 'las', ['wsj', 'sotu'])
+    ('C11', 'The base kernel W₀ dominates the memory of a factorized network.', 'dominates', 'factorized', ['shakespeare + wsj', 'shakespeare + sotu']),
+    ('C12', 'The rank-one bases differ in what they remember, and each remembers the symbols of its own bigram.', 'quite different', 'factorized', ['shakespeare + wsj', 'shakespeare + sotu']),
+    ('C13', 'Bases that hold only symbols outside the target can be pruned at little cost.', 'capability to prune', 'factorized', ['shakespeare + wsj', 'shakespeare + sotu']),
+    ('C14', 'The last encoder layer of a speech recognizer recalls more than the first, and even the first recalls graphemes above its floors.', 'much stronger recall', 'las', ['wsj-speech', 'synthetic-speech']),
+    ('C15', 'The speller of a speech recognizer recalls more than its encoder.', 'much stronger', 'las', ['wsj-speech', 'synthetic-speech'])
 ) AS statements(claim, statement, paper, study, corpora);
 COMMENT ON VIEW claim_statements IS 'What the paper says, statement by statement.';
 COMMENT ON COLUMN claim_statements.claim IS 'Number of the claim, C1 to C15.';
@@ -77,10 +78,11 @@ SELECT * FROM (VALUES
     ('C10', 3, 'marginal recall of the GRU less that of the 5-gram, mean over the lags inside the context', NULL, NULL),
     ('C10', 4, 'the same outside the context', NULL, NULL),
     ('C11', 1, 'recall of W₀ alone above the majority, as a share of the full kernel''s, mean over lags', 'above', 0.5),
-    ('C11', 2, 'recall of W₀ alone less that of the best single basis, mean over lags', 'above', 0.0),
+    ('C11', 2, 'recall of W₀ alone less that of the best of the bases that the paper names, mean over lags', 'above', 0.0),
+    ('C11', 3, 'the same against the best of all bases, by linear decoders', NULL, NULL),
     ('C12', 1, 'mean distance between the signatures of two bases, against that of two random kernels of their norms, as a ratio', 'above', 1.0),
     ('C12', 2, 'share of the other bases that recall the symbols of a basis''s bigram worse than it does, mean over bases', 'above', 0.5),
-    ('C13', 1, 'rise of perplexity on the target by pruning half of the bases by recall, as a share of the rise by pruning at random', 'below', 0.5),
+    ('C13', 1, 'rise of perplexity on the target by pruning half of the bases by recall, as a share of the rise by pruning as many at random', 'below', 0.5),
     ('C13', 2, 'rise of perplexity on the target by pruning half of the bases by recall, as a share', NULL, NULL),
     ('C14', 1, 'recall of the last encoder layer less that of the first, mean over lags', 'above', 0.0),
     ('C14', 2, 'recall of the first encoder layer less its highest floor, mean over lags', 'above', 0.0),
@@ -296,6 +298,74 @@ against AS (
     WHERE len(x.members) = 2 AND x.key NOT IN (SELECT key FROM earlier) AND g.kind = 'char_lm' AND g.cell = 'gru' AND g.layers = 1 AND g.learned = x.corpus
       AND g.parent IS NULL AND n.kind = 'ngram' AND n.ngram_order = 5 AND n.learned = x.corpus
       AND n.fraction = 1
+),
+
+-- Fig. 6: parts of the kernel of a factorized LSTM on a mix of two corpora, and its pruning.
+factorized AS (
+    SELECT f.key, f.profile, c1.name || ' + ' || c2.name AS corpora, f.seed, c1.key AS first_corpus,
+           c2.key AS second_corpus
+    FROM models f
+    JOIN profile_shapes p ON p.profile = f.profile AND p.factorized = f.hidden
+    JOIN corpora c1 ON c1.key = f.spec->>'$.corpora[0].content'
+    JOIN corpora c2 ON c2.key = f.spec->>'$.corpora[1].content'
+    WHERE f.kind = 'factorized' AND f.cell = 'lstm' AND (f.spec->>'$.bases')::BOOLEAN
+      AND f.spec->>'$.lambda_from' = 'previous' AND f.spec->>'$.scale' = 'unit'
+      AND f.key NOT IN (SELECT key FROM earlier)
+    QUALIFY row_number() OVER (
+        PARTITION BY f.profile, c1.key, c2.key, f.seed ORDER BY f.created DESC
+    ) = 1
+), kernels AS (
+    SELECT f.profile, f.corpora, f.seed, k.key, k.spec->>'$.part' AS part, replicate,
+           avg(accuracy) AS recall, avg(majority) AS majority
+    FROM (
+        SELECT s.key, s.model, s.corpus, r.majority,
+               unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
+               generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1
+                   AS replicate
+        FROM signatures s
+        JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
+        LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
+        WHERE s.decoder = 'mlp' AND s.key NOT IN (SELECT key FROM earlier)
+    ) s
+    JOIN models k ON k.key = s.model AND k.kind = 'kernel'
+    JOIN factorized f ON f.key = k.parent AND f.first_corpus = s.corpus
+    GROUP BY ALL
+), held AS (
+    SELECT profile, corpora, seed, replicate, any_value(majority) AS majority,
+           max(recall) FILTER (part = 'base') AS base, max(recall) FILTER (part = 'full') AS whole,
+           max(recall) FILTER (part = 'basis') AS best
+    FROM kernels GROUP BY profile, corpora, seed, replicate
+), pruned AS (
+    SELECT f.profile, f.corpora, p.rule, p.seed,
+           arg_max(x.perplexity, x.kept) FILTER (x.kept <= 1156 / 2)
+               / arg_max(x.perplexity, x.kept) - 1 AS rise
+    FROM prunings p
+    JOIN factorized f ON f.key = p.model AND f.second_corpus = p.target
+    JOIN pruning_curve x ON x.pruning = p.key AND x.corpus = p.target
+    WHERE p.key NOT IN (SELECT key FROM earlier)
+    GROUP BY f.profile, f.corpora, p.rule, p.seed
+),
+
+-- Fig. 7: a recognizer whose attention goes forward, read where attention is.
+heard AS (
+    SELECT s.profile, c.name AS corpora, s.seed, r.lag,
+           CASE s.part WHEN 'encoder 1' THEN 'first' WHEN 'query' THEN 'query' ELSE 'last' END
+               AS part,
+           greatest(r.majority, r."current", u.accuracy) AS floor, u.accuracy AS untrained,
+           unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
+           generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
+    FROM signatures s
+    JOIN models m ON m.key = s.model AND m.kind = 'las' AND m.trained AND m.profile = s.profile
+    JOIN corpora c ON c.key = s.corpus
+    JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
+    LEFT JOIN recall u ON u.signature = s.untrained AND u.symbol IS NULL AND u.lag = r.lag
+    LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
+    WHERE s.decoder = 'mlp' AND s.state = 'c' AND s.half = 'both' AND s.alignment = 'attention'
+      AND s.part IN ('encoder 1', 'encoder ' || m.layers, 'query') AND m.monotone >= 0.9
+      AND m.spec->>'$.reduction' = '4' AND s.key NOT IN (SELECT key FROM earlier)
+    QUALIFY row_number() OVER (
+        PARTITION BY s.profile, c.key, s.seed, s.part, r.lag ORDER BY s.created DESC
+    ) = 1
 )
 
 SELECT 'C1' AS claim, 1 AS part, profile, corpora, seed, replicate, max(step) AS value
@@ -348,7 +418,35 @@ FROM combined
 UNION ALL
 SELECT 'C10', CASE WHEN lag <= ngram_order - 2 THEN 3 ELSE 4 END, profile, corpora, seed,
        replicate, sum(n * difference) / sum(n)
-FROM against WHERE difference IS NOT NULL GROUP BY ALL;
+FROM against WHERE difference IS NOT NULL GROUP BY ALL
+UNION ALL
+SELECT 'C11', unnest([1, 2]), profile, corpora, seed, replicate,
+       unnest([(base - majority) / (whole - majority), base - best])
+FROM held
+UNION ALL
+SELECT 'C11', 3, f.profile, f.corpora, f.seed, 0, avg(r.accuracy) - max(b.best)
+FROM factorized f
+JOIN atlases a ON a.model = f.key AND a.first IS NULL AND a.key NOT IN (SELECT key FROM earlier)
+JOIN basis_recall r ON r.atlas = a.key AND r.kernel = 'base' AND r.symbol IS NULL AND r.lag >= 1
+JOIN (SELECT atlas, max(recall) AS best FROM bases GROUP BY atlas) b ON b.atlas = a.key
+GROUP BY f.profile, f.corpora, f.seed
+UNION ALL
+SELECT 'C13', 1, r.profile, r.corpora, x.seed, 0, r.rise / x.rise
+FROM pruned r JOIN pruned x ON x.profile = r.profile AND x.corpora = r.corpora
+WHERE r.rule = 'recall' AND x.rule = 'random'
+UNION ALL
+SELECT 'C13', 2, profile, corpora, seed, 0, rise FROM pruned WHERE rule = 'recall'
+UNION ALL
+SELECT 'C14', 1, profile, corpora, seed, replicate,
+       avg(accuracy) FILTER (part = 'last') - avg(accuracy) FILTER (part = 'first')
+FROM heard GROUP BY ALL
+UNION ALL
+SELECT 'C14', 2, profile, corpora, seed, replicate, avg(accuracy - floor)
+FROM heard WHERE part = 'first' AND untrained IS NOT NULL GROUP BY ALL
+UNION ALL
+SELECT 'C15', 1, profile, corpora, seed, replicate,
+       avg(accuracy) FILTER (part = 'query') - avg(accuracy) FILTER (part = 'last')
+FROM heard WHERE lag >= 2 GROUP BY ALL;
 COMMENT ON VIEW claim_values IS 'The number of every part of every claim, by seed and bootstrap replicate.';
 COMMENT ON COLUMN claim_values.claim IS 'Number of the claim.';
 COMMENT ON COLUMN claim_values.part IS 'Number of the part.';
@@ -381,10 +479,27 @@ WITH per_seed AS (
         FROM per_seed
     )
     GROUP BY claim, part, profile, corpora
+), by_basis AS (  -- of an atlas, with its interval over bases
+    SELECT 'C12' AS claim, CASE t.claim WHEN 'bases differ' THEN 1 ELSE 2 END AS part,
+           a.profile, one.name || ' + ' || other.name AS corpora, 1 AS seeds,
+           t.effect + o.shift AS ours, t.high + o.shift AS high, t.low + o.shift AS low
+    FROM basis_claims t
+    JOIN (VALUES ('bases differ', 0.0), ('a basis recalls its own symbols', 0.5)) o(claim, shift)
+        ON o.claim = t.claim
+    JOIN atlases a ON a.key = t.atlas AND a.key NOT IN (SELECT key FROM earlier)
+    JOIN models m ON m.key = a.model AND m.cell = 'lstm'
+     AND m.spec->>'$.lambda_from' = 'previous' AND m.spec->>'$.scale' = 'unit'
+    JOIN profile_shapes p ON p.profile = a.profile AND p.factorized = m.hidden
+    JOIN corpora one ON one.key = a.corpus_1
+    JOIN corpora other ON other.key = a.corpus_2
+    WHERE a.corpus = a.corpus_1
+    QUALIFY row_number() OVER (
+        PARTITION BY a.profile, one.key, other.key, t.claim ORDER BY a.created DESC
+    ) = 1
 ), bounded AS (
     SELECT * REPLACE (CASE WHEN low IS NOT NULL THEN least(low, ours) END AS low,
                       CASE WHEN high IS NOT NULL THEN greatest(high, ours) END AS high)
-    FROM measured
+    FROM (SELECT * FROM measured UNION ALL BY NAME SELECT * FROM by_basis)
 )
 SELECT
     p.claim, p.part, b.profile, b.corpora, p.statistic, b.ours, b.low, b.high, b.seeds, p.side,
@@ -441,7 +556,13 @@ WITH checks AS (SELECT * FROM claim_checks), chosen AS (
 SELECT
     s.claim, s.statement, s.paper, coalesce(j.statistic, p.statistic) AS statistic,
     j.ours, j.low, j.high, j.profile,
-    j.corpora, CASE WHEN j.corpora LIKE '%sotu' THEN 'sotu for WSJ' END AS stand_in, j.seeds,
+    j.corpora,
+    CASE
+        WHEN s.study = 'factorized' THEN NULL  -- the paper does not say on which corpora
+        WHEN j.corpora LIKE '%sotu' THEN 'sotu for WSJ'
+        WHEN j.corpora = 'synthetic-speech' THEN 'synthetic speech for WSJ'
+    END AS stand_in,
+    j.seeds,
     CASE WHEN j.failing > 0 THEN 'fails' WHEN j.still_open > 0 THEN 'undecided' ELSE 'holds' END
         AS verdict,
     CASE

@@ -323,7 +323,10 @@ class Tables:
         return max(self.published.glob("*.duckdb"), default=None)
 
     def _cursor(self) -> tuple[Path, duckdb.DuckDBPyConnection]:
-        """The newest generation, and a new cursor of this process's one connection to it."""
+        """The newest generation, and a new cursor of this process's one connection to it.
+
+        A generation that an earlier version of the program has published is published anew.
+        """
         for _ in range(10):
             path = self._newest()
             if path is None:
@@ -332,17 +335,21 @@ class Tables:
             with self._guard:
                 if self._reader is not None and self._reader[0] == path:
                     return path, self._reader[1].cursor()
+                problem: duckdb.Error | None = None
+                connection = None
                 try:
-                    connection = duckdb.connect(str(path), read_only=True)
+                    connection = _opened(path)
                 except duckdb.Error as error:
                     problem = error
-                else:
+                if connection is not None:
                     # Cursors still in use keep the generation before open by themselves.
                     old, self._reader = self._reader, (path, connection)
                     if old is not None:
                         old[1].close()
                     return path, connection.cursor()
-            if path.exists():
+            if problem is None:
+                self._write(self._publish, WAIT_SECONDS)
+            elif path.exists():
                 if not is_damage(problem):
                     raise readable(problem) from problem
                 self._replace_generation(path, problem)
@@ -359,6 +366,19 @@ class Tables:
         path.unlink(missing_ok=True)
         self._unpublished.touch()
         self.publish()
+
+
+def _opened(path: Path) -> duckdb.DuckDBPyConnection | None:
+    """A connection to a published file; None where another version's schema is in it."""
+    connection = duckdb.connect(str(path), read_only=True)
+    try:
+        current = version(connection) == VERSION
+    except duckdb.Error:
+        connection.close()
+        raise
+    if not current:
+        connection.close()
+    return connection if current else None
 
 
 def _insert(table: str) -> str:

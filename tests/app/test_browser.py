@@ -135,7 +135,7 @@ def test_a_copied_link_opens_the_same_view_in_another_browser(
 def test_pins_survive_a_reload_and_ctrl_enter_runs_a_query(
     page: Page, address: str, spec: SignatureSpec
 ) -> None:
-    page.goto(f"{address}/?corpus={spec.corpus.content}")
+    page.goto(f"{address}/signature?corpus={spec.corpus.content}")
     page.locator(".st-key-pin-matrix button").first.click()
     page.locator("[data-testid=stSidebar] .pinned").wait_for()
     page.reload()
@@ -153,7 +153,7 @@ def test_pins_survive_a_reload_and_ctrl_enter_runs_a_query(
 def test_a_click_on_a_cell_shows_its_confusion_row(
     page: Page, address: str, spec: SignatureSpec
 ) -> None:
-    page.goto(f"{address}/?corpus={spec.corpus.content}")
+    page.goto(f"{address}/signature?corpus={spec.corpus.content}")
     heading = page.locator(".st-key-head-confusion .pane-title")
     heading.filter(has_text="e was read 3 ago").wait_for()
     # The layer that takes clicks is the trace with the most markers: one a cell.
@@ -201,7 +201,7 @@ def test_a_click_on_the_map_of_bases_opens_that_basis(
 def test_keys_step_to_the_next_cell_and_to_the_other_page(
     page: Page, address: str, spec: SignatureSpec
 ) -> None:
-    page.goto(f"{address}/?corpus={spec.corpus.content}&lag=4&symbol=q")
+    page.goto(f"{address}/signature?corpus={spec.corpus.content}&lag=4&symbol=q")
     heading = page.locator(".st-key-head-confusion .pane-title")
     heading.filter(has_text="q was read 4 ago").wait_for()
     page.keyboard.press("Shift+ArrowRight")

@@ -26,7 +26,7 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SignatureSpec:
 
 
 def opened(**address: object) -> AppTest:
-    page = AppTest.from_file(str(MAIN), default_timeout=60)
+    page = AppTest.from_file(str(MAIN), default_timeout=60).switch_page("pages/signature.py")
     page.query_params.update({name: str(value) for name, value in address.items()})
     return page.run()
 

@@ -2,114 +2,39 @@
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from core.profiles import PROFILES
-from core.specs import CorpusSpec, MixtureSpec, ModelSpec, SignatureSpec
+from core.specs import CorpusSpec, MixtureSpec, ModelSpec, SignatureSpec, SpeechSpec
 from core.store import Store
-from core.studies import STUDIES, Choices, Plan, adaptation, ngram
-
-SHAKESPEARE, SOTU = (
-    CorpusSpec(name=n, content=d * 64) for n, d in (("shakespeare", "1"), ("sotu", "2"))
+from core.studies import STUDIES, Plan, adaptation, ngram
+from tests.core.invented import (
+    EVERY,
+    MAJORITY,
+    SHAKESPEARE,
+    SOTU,
+    SYMBOLS,
+    Recall,
+    Score,
+    corpora,
+    fading,
+    fill,
+    known,
 )
-EVERY = Choices("laptop", corpus=SOTU, source=SHAKESPEARE, target=SOTU)
-SYMBOLS = [*"abceklmquyz", " ", "."]
-DRAWS = 40
-ROOT = Path(__file__).parents[2]
 
-Recall = Callable[[SignatureSpec, int, str], float]
-Score = Callable[[MixtureSpec | ModelSpec], float]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path)
-    names = {spec.content: spec.name for spec in (SHAKESPEARE, SOTU)}
-    store.take_in({"corpora": pl.DataFrame({"key": names.keys(), "name": names.values()})})
+    corpora(store)
     return store
-
-
-def fading(spec: SignatureSpec, lag: int, symbol: str) -> float:
-    """Recall that falls with lag, and rises with the size of what remembers."""
-    model = spec.model
-    size = getattr(model, "hidden", 100) / 400
-    better = 0.02 * (getattr(model, "cell", "") == "lstm") + 0.01 * (spec.budget.depth - 1)
-    return 0.9 - 0.05 * lag + 0.1 * size + better - 0.04 * spec.layer
-
-
-def smaller_is_worse(spec: MixtureSpec | ModelSpec) -> float:
-    return 5 - getattr(spec, "hidden", 0) / 300
-
-
-def fill(
-    store: Store, specs: Iterable[SignatureSpec | MixtureSpec], recall: Recall = fading,
-    score: Score = smaller_is_worse, noise: float = 0.001,
-    ahead: Callable[[str], float] = lambda symbol: 0.5,
-) -> None:  # fmt: skip
-    """Rows as the worker makes them; noise: of every number in the bootstrap replicates."""
-    chance = random.Random(0)
-
-    def drawn(value: float) -> list[float]:
-        return [value + chance.gauss(0, noise) for _ in range(DRAWS)]
-
-    made = {"created": datetime(2026, 1, 1)}
-    tables: dict[str, list[dict]] = {}
-    for spec in specs:
-        if isinstance(spec, MixtureSpec):
-            value = score(spec if len(spec.members) > 1 else spec.members[0])
-            row = {
-                "key": spec.key, "corpus": spec.corpus.key, "profile": spec.profile,
-                "members": [member.key for member in spec.members], "test_perplexity": value,
-                "draws": drawn(value),
-            }  # fmt: skip
-            tables.setdefault("perplexities", []).append(row | made)
-            models = spec.members
-        else:
-            models = (spec.model,)
-            row = {
-                "key": spec.key, "model": spec.model.key, "layer": spec.layer, "state": spec.state,
-                "corpus": spec.corpus.key, "decoder": spec.decoder, "depth": spec.budget.depth,
-                "profile": spec.profile, "seed": spec.seed,
-            }  # fmt: skip
-            tables.setdefault("signatures", []).append(row | made)
-            for lag in range(1, spec.max_lag + 1):
-                cells = [recall(spec, lag, symbol) for symbol in SYMBOLS]
-                mean = sum(cells) / len(cells)
-                for symbol, value in [*zip(SYMBOLS, cells, strict=True), (None, mean)]:
-                    n = 100 if symbol else 100 * len(SYMBOLS)
-                    cell = {"signature": spec.key, "lag": lag, "symbol": symbol}
-                    tables.setdefault("recall", []).append(cell | {"n": n, "accuracy": value})
-                    tables.setdefault("draws", []).append(cell | {"accuracies": drawn(value)})
-        for model in models:
-            row = {
-                "key": model.key, "kind": model.kind, "cell": getattr(model, "cell", None),
-                "layers": model.layers, "hidden": getattr(model, "hidden", None),
-                "ngram_order": getattr(model, "order", None), "corpus": model.corpus.key,
-                "parent": model.init_from.key if getattr(model, "init_from", None) else None,
-                "trained": True, "profile": model.profile, "seed": model.seed,
-                "test_perplexity": score(model), "spec": model.model_dump_json(),
-            }  # fmt: skip
-            tables.setdefault("models", []).append(row | made)
-            for symbol in SYMBOLS:
-                owner = {"model": model.key, "corpus": model.corpus.key, "symbol": symbol}
-                value = ahead(symbol)
-                tables.setdefault("predictions", []).append(
-                    owner | {"n": 100, "accuracy": value, "draws": drawn(value)}
-                )
-    frames = {
-        name: pl.DataFrame(rows, infer_schema_length=None).unique(maintain_order=True)
-        if name in ("models",) else pl.DataFrame(rows, infer_schema_length=None)
-        for name, rows in tables.items()
-    }  # fmt: skip
-    store.take_in(frames)
 
 
 def planned(name: str, seeds: int = 1, **choices: object) -> Plan:
@@ -144,9 +69,11 @@ def test_nothing_computed_decides_nothing(store: Store) -> None:
 
 
 def test_the_shapes_are_those_of_the_profiles_and_studies(store: Store) -> None:
-    for name, sizes, layers, deep, hidden in store.query("FROM profile_shapes").iter_rows():
+    for row in store.query("FROM profile_shapes").iter_rows():
+        name, sizes, layers, deep, hidden, factorized = row
         profile = PROFILES[name]
         assert (tuple(sizes), (layers, deep)) == (profile.sizes, profile.deep)
+        assert factorized == profile.factorized
         for study in (adaptation, ngram):
             plan = study.plan(replace(EVERY, profile=name))
             assert {getattr(s.model, "hidden", hidden) for s in plan.signatures.values()} == {
@@ -316,9 +243,96 @@ def test_network_against_ngram(store: Store) -> None:
     assert found["verdict"].to_list()[2:] == [None, None]
 
 
+def factorized(store: Store, base: float, best: float, ratio: float, rise: float) -> None:
+    """A factorized network's parts, its atlas and its pruning."""
+    plan = STUDIES["factorized"].plan(EVERY)
+    held = {"base": base, "full": 0.8, "basis": best}
+    atlas = plan.others["atlas"]
+    fill(store, plan.signatures.values(), lambda s, lag, x: held[s.model.part] - 0.01 * lag)
+    names = {"atlas": atlas.key, "first": "a"}
+    prunings = [spec for label, spec in plan.others.items() if label != "atlas"]
+    store.take_in({
+        "models": pl.DataFrame([known(atlas.model)]),
+        "atlases": pl.DataFrame([{
+            "key": atlas.key, "model": atlas.model.key, "corpus": SHAKESPEARE.key,
+            "corpus_1": SHAKESPEARE.key, "corpus_2": SOTU.key, "profile": "laptop",
+        }]),
+        "bases": pl.DataFrame([names | {"model": "m", "second": "b", "recall": best}]),
+        "basis_recall": pl.DataFrame([
+            {"atlas": atlas.key, "kernel": "base", "first": None, "lag": lag, "accuracy": base}
+            for lag in (1, 2)
+        ]),
+        "basis_claims": pl.DataFrame([
+            {"atlas": atlas.key, "claim": claim, "effect": effect, "low": effect - 0.02,
+             "high": effect + 0.02}
+            for claim, effect in (
+                ("bases differ", ratio), ("a basis recalls its own symbols", ratio - 1)
+            )
+        ]),
+        "prunings": pl.DataFrame([
+            {"key": spec.key, "atlas": atlas.key, "model": atlas.model.key,
+             "target": SOTU.key, "rule": spec.rule, "seed": spec.seed} for spec in prunings
+        ]),
+        "pruning_curve": pl.DataFrame([
+            {"pruning": spec.key, "corpus": SOTU.key, "kept": kept, "perplexity": 4.0 + high}
+            for spec in prunings
+            for kept, high in (
+                (0, 2.0), (1156, 0.0),
+                (512, rise if spec.rule == "recall" else 1 + 0.01 * spec.seed),
+            )
+        ]),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("base", "best", "ratio", "rise", "verdict"),
+    [(0.7, 0.3, 1.3, 0.2, "holds"), (0.3, 0.4, 0.9, 0.9, "fails")],
+)
+def test_factorized_kernels(
+    store: Store, base: float, best: float, ratio: float, rise: float, verdict: str
+) -> None:
+    factorized(store, base, best, ratio, rise)
+    for name in ("C11", "C12", "C13"):
+        row = claim(store, name)
+        assert row["verdict"] == verdict, name
+        assert (row["corpora"], row["stand_in"]) == ("shakespeare + sotu", None)
+    assert claim(store, "C12")["ours"] == pytest.approx(ratio)
+    pruning = claim(store, "C13")
+    assert pruning["seeds"] == 3 and pruning["ours"] == pytest.approx(rise / 1.01, rel=1e-3)
+    found = store.query("SELECT ours FROM claim_checks WHERE claim = 'C11' ORDER BY part")["ours"]
+    share = (base - 0.055 - MAJORITY) / (0.8 - 0.055 - MAJORITY)
+    assert found.to_list() == pytest.approx([share, base - best, base - best], abs=1e-3)
+
+
+@pytest.mark.parametrize(("monotone", "note"), [(0.99, None), (0.7, "not computed")])
+def test_listening(store: Store, monotone: float, note: str | None) -> None:
+    speech = SpeechSpec(
+        name="synthetic-speech", source="synthetic", content="4" * 64, train=9, dev=9, test=9
+    )
+    corpora(store, speech)
+    plan = STUDIES["las"].plan(replace(EVERY, speech=speech))
+    held = {"encoder 1": 0.5, "encoder 3": 0.6, "query": 0.8}
+    shown = {
+        label: spec for label, spec in plan.signatures.items() if label.split(",")[0] in held
+        and "," not in label.replace(", untrained", "")
+    }  # fmt: skip
+    fill(
+        store, shown.values(),
+        lambda s, lag, x: held[s.layer] - (0 if s.model.trained else 0.2) - 0.01 * lag,
+        monotone=monotone,
+    )  # fmt: skip
+    expected = ("undecided", None) if note else ("holds", "synthetic speech for WSJ")
+    for name in ("C14", "C15"):
+        row = claim(store, name)
+        assert (row["verdict"], row["stand_in"]) == expected and row["note"] == note
+    if not note:
+        found = store.query("SELECT ours FROM claim_checks WHERE claim = 'C14' ORDER BY part")
+        assert found["ours"].to_list() == pytest.approx([0.1, 0.2], abs=1e-4)
+
+
 def test_profiles_and_other_corpora_do_not_mix(store: Store) -> None:
     other = CorpusSpec(name="my text", content="3" * 64)
-    store.take_in({"corpora": pl.DataFrame({"key": [other.content], "name": ["my text"]})})
+    corpora(store, other)
     fill(store, STUDIES["size"].plan(replace(EVERY, corpus=other)).specs)
     fill(store, STUDIES["size"].plan(replace(EVERY, profile="smoke")).specs)
     assert claim(store, "C4")["note"] == "not computed"
@@ -354,4 +368,4 @@ def test_the_rules_are_written_down(store: Store) -> None:
     }
     assert documented == expected
     for name, statement, *_ in store.query("FROM claim_statements").iter_rows():
-        assert f"**{name}** {statement}" in text
+        assert f"**{name}** {statement}" in " ".join(text.split())

@@ -15,9 +15,9 @@ from core.models.las.batches import minibatch
 from core.models.las.inspection import Edit, compare
 from core.models.las.network import build
 from core.models.las.states import layer_states
-from core.specs import LasSignatureSpec, LasSpec, Spec
+from core.specs import LasSignatureSpec, LasSpec
 from core.store import Store
-from core.studies import STUDIES, Choices
+from core.studies import STUDIES, Choices, Plan
 from tests.core import toy_speech
 
 LENGTH = 10  # frames of a symbol in the delay line
@@ -99,12 +99,13 @@ def test_a_symbol_gets_the_state_whose_frames_hold_its_moment() -> None:
     assert torch.equal(window, frames[9 - 7 : 9 + 8, 0].T)
 
 
-def compute(specs: list[Spec], store: Store) -> dict[str, bytes]:
-    """Everything that the specs need, into the store, in this process."""
+def compute(plan: Plan, store: Store) -> dict[str, bytes]:
+    """All of a plan but the previews it does not name, into the store, in this process."""
     held: dict[str, bytes] = {}
-    for spec in specs:
+    for spec in plan.specs:
         for step in spec.steps():
-            if not store.has_result(step):
+            unnamed = step.table == "signatures" and step != spec
+            if not (unnamed or store.has_result(step)):
                 result = run(step, held, quiet)
                 store.take_in(result.tables, result.artifacts)
                 held |= result.artifacts
@@ -114,7 +115,7 @@ def compute(specs: list[Spec], store: Store) -> dict[str, bytes]:
 def test_the_study_at_smoke_from_sound_to_refusal(store: Store) -> None:
     speech = listening.speech("synthetic-speech", "smoke", store)
     plan = STUDIES["las"].plan(Choices("smoke", speech=speech))
-    held = compute(plan.specs, store)
+    held = compute(plan, store)
     model: LasSpec = plan.signatures["query"].model
     reason = listening.refusal(model, store)
     assert reason and "cannot be paired" in reason

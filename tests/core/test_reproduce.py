@@ -15,7 +15,7 @@ from core.specs import VERSIONS, SignatureSpec, SpeechSpec
 from core.specs.base import VERSIONS as STAGES
 from core.store import Store
 from core.studies import STUDIES, signature
-from tests.core.test_claims import EVERY, fill
+from tests.core.invented import EVERY, fill
 
 
 @pytest.fixture(scope="module", autouse=True)

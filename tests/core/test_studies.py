@@ -10,12 +10,13 @@ import pytest
 from core.cli import main
 from core.library import add_corpus, find_corpus
 from core.models import mixture
-from core.specs import SPECS, CorpusSpec
+from core.specs import SPECS, CorpusSpec, SpeechSpec
 from core.store import Store
 from core.studies import STUDIES, Choices
 
 ONE, OTHER = (CorpusSpec(name=name, content=digit * 64) for name, digit in (("a", "1"), ("b", "2")))
-EVERY = Choices("laptop", corpus=ONE, source=OTHER, target=ONE)
+SPEECH = SpeechSpec(name="s", source="synthetic", content="3" * 64, train=90, dev=9, test=9)
+EVERY = Choices("laptop", corpus=ONE, source=OTHER, target=ONE, speech=SPEECH)
 
 
 def keys(name: str, choices: Choices) -> set[str]:

@@ -144,6 +144,17 @@ def test_tables_that_an_older_version_published_are_read_in_todays_schema(store:
     assert counts(again) == (1, 6, 1)
 
 
+def test_a_published_file_of_an_older_schema_is_published_anew(store: Store) -> None:
+    store.take_in(result("x"))
+    with duckdb.connect(str(store.tables.newest())) as old:
+        old.execute("DROP VIEW claims")
+        old.execute("DROP TABLE confusion")
+        old.execute("CREATE OR REPLACE VIEW schema_version AS SELECT 'old' AS version")
+    again = Store(store.root)
+    assert again.query("FROM claims").height == 15
+    assert again.query("SELECT key FROM signatures")["key"].to_list() == ["x"]
+
+
 WRITER = """
 import sys
 from pathlib import Path

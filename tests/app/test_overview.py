@@ -1,0 +1,109 @@
+"""The opening page and the claims: what is there is drawn, what is missing is asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import core
+from core import jobs
+from core.specs import CorpusSpec
+from core.store import Store
+from core.studies import STUDIES, Choices
+from tests.app.prepared import TEXT, computed
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+OF_TEXT = ("signature", "size", "depth", "adaptation", "ngram")
+
+
+@pytest.fixture
+def corpora(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[CorpusSpec, CorpusSpec]:
+    """An empty cache that has two small texts under the names of the paper's corpora."""
+    monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
+    monkeypatch.setenv("MEMSIG_PROFILE", "smoke")
+    lines = TEXT.encode()
+    return (
+        core.add_corpus(lines, "shakespeare", "line"),
+        core.add_corpus(lines[: len(lines) // 2], "sotu", "sentence"),
+    )
+
+
+@pytest.fixture
+def everything(corpora: tuple[CorpusSpec, CorpusSpec], tmp_path: Path) -> Store:
+    """All studies of text, computed."""
+    shakespeare, sotu = corpora
+    specs = {}
+    for name in OF_TEXT:
+        corpus = shakespeare if name == "signature" else sotu
+        choices = Choices("smoke", corpus=corpus, source=shakespeare, target=sotu)
+        for spec in STUDIES[name].plan(choices).specs:
+            specs[spec.key] = spec
+            if name == "signature":
+                specs[spec.preview().key] = spec.preview()
+    computed(tmp_path, specs.values())
+    return Store()
+
+
+def opened(page: str, **address: str) -> AppTest:
+    app = AppTest.from_file(str(MAIN), default_timeout=60).switch_page(page)
+    app.query_params.update(address)
+    app.run()
+    assert not app.exception and not app.error
+    return app
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(str(part.value) for part in [*app.html, *app.markdown, *app.caption])
+
+
+def test_the_overview_draws_what_is_there(everything: Store) -> None:
+    app = opened("pages/overview.py")
+    assert len(app.get("plotly_chart")) == 1 + len(OF_TEXT)
+    told = said(app)
+    assert told.count("Not computed yet") == 2  # factorized kernels and speech
+    for part in ("8 of 8", "memory signature", "of 8", "badge[:material"):
+        assert part in told, part
+    assert jobs.listing() == []
+    shown = [code.value for code in app.code if code.value.startswith(("SELECT", "FROM"))]
+    for sql in shown:
+        assert core.query(sql).height
+
+
+def test_an_empty_start_begins_with_the_first_signature(
+    corpora: tuple[CorpusSpec, CorpusSpec],
+) -> None:
+    app = opened("pages/overview.py")
+    (job,) = jobs.listing()
+    assert job.title == "signature: GRU [1,80] on shakespeare, layer 1 (h)"
+    assert said(app).count("Not computed yet") == 7
+    assert "The first signature is on its way" in said(app)
+
+
+def test_claims_are_listed_with_their_parts(everything: Store) -> None:
+    app = opened("pages/claims.py", claims="smoke")
+    told = said(app)
+    links = [str(link.proto.label) for link in app.get("page_link")]
+    assert sum(label.startswith("**C") for label in links) >= 10
+    verdicts = [row[0] for row in everything.query(
+        "SELECT verdict FROM claims_by_profile WHERE profile = 'smoke'").iter_rows()]  # fmt: skip
+    assert f"{verdicts.count('holds')} hold" in told
+    assert app.dataframe[0].value.shape[0] >= 10
+    assert said(opened("pages/claims.py")).count("not computed") == 15  # smoke decides nothing
+
+
+def test_shipped_results_say_so_and_are_computed_on_a_click(everything: Store) -> None:
+    keys = everything.query("SELECT key FROM models UNION ALL SELECT key FROM signatures")["key"]
+    facts = {"command": "c", "machine": "m", "made": datetime(2026, 1, 1), "packages": "{}"}
+    rows = pl.DataFrame([{"key": key} | facts for key in keys])
+    everything.take_in({"shipped": rows})
+    assert "shipped" in said(opened("pages/overview.py"))
+    (corpus,) = everything.query("SELECT key FROM corpora WHERE name = 'sotu'")["key"]
+    app = opened("pages/sweeps.py", corpus=corpus)
+    assert "8 of them shipped" in said(app) or "4 of them shipped" in said(app)
+    app.button(key="recompute").click().run()
+    assert not app.exception and len(jobs.listing()) >= 4
+    assert everything.query("SELECT key FROM shipped").height < len(keys)
