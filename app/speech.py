@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 import polars as pl
+from plotly.colors import sequential
 from plotly.subplots import make_subplots
 
 from app import comparisons
@@ -16,6 +17,9 @@ from app.studies import MARKS, shades
 
 SIGNATURES, CURVES, TALL, SMALL = 410, 360, 432, 280  # heights in pixels, whatever is there
 SPECTROGRAM = 150
+# Magma, but for its black: streamlit takes #000004 for a place to put a color of its theme.
+DARK_TO_LIGHT = ["#03030a", *sequential.Magma[1:]]
+QUIET = -14.0  # just below the log energy at which nothing is heard
 MOST_LABELS = 70  # symbols beside the attention matrix that can still be read
 FAINT_FLOORS = {"majority": "dot", "current": "dash"}
 
@@ -137,8 +141,9 @@ def sound(
         row_heights=[SPECTROGRAM, height],
     )  # fmt: skip
     figure.add_heatmap(
-        z=frames.T.astype(np.float32), x0=0, dx=hop_ms / 1000, colorscale="Magma", showscale=False,
-        hovertemplate="%{x:.2f} s, band %{y}: %{z:.1f}<extra></extra>", row=1, col=1,
+        z=frames.T.astype(np.float32), x0=0, dx=hop_ms / 1000, row=1, col=1,
+        colorscale=DARK_TO_LIGHT, showscale=False, zmin=QUIET,
+        hovertemplate="%{x:.2f} s, band %{y}: %{z:.1f}<extra></extra>",
     )  # fmt: skip
     figure.add_heatmap(
         z=attention.astype(np.float32), x0=step_ms / 2000, dx=step_ms / 1000, coloraxis="coloraxis",

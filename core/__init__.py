@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from core.errors import BadInput
     from core.library import (
         add_corpus,
+        add_model,
         connect,
         corpus,
         find_corpus,
+        find_model,
         find_speech,
         query,
         signature_spec,
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 _HOME = {
     "BadInput": "core.errors",
     "add_corpus": "core.library",
+    "add_model": "core.library",
     "connect": "core.library",
     "corpus": "core.library",
     "find_corpus": "core.library",
+    "find_model": "core.library",
     "find_speech": "core.library",
     "measure": "core.probing",
     "probe": "core.probing",
@@ -40,9 +44,11 @@ _HOME = {
 __all__ = [
     "BadInput",
     "add_corpus",
+    "add_model",
     "connect",
     "corpus",
     "find_corpus",
+    "find_model",
     "find_speech",
     "measure",
     "probe",

@@ -21,9 +21,13 @@ from core.specs import (
     VERSIONS,
     CorpusSpec,
     Decoder,
+    ImportedSpec,
+    LanguageModelSpec,
+    MixtureSpec,
     ModelSpec,
     NgramSpec,
     SignatureSpec,
+    Spec,
     SpeechSpec,
     State,
 )
@@ -139,6 +143,53 @@ def artifact(key: str, store: Store | None = None) -> bytes:
     raise BadInput("Something this needs is gone from the cache; ask for it again.")
 
 
+def add_model(
+    data: bytes, description: bytes, name: str, store: Store | None = None
+) -> ImportedSpec:
+    """Stores a network trained elsewhere: a safetensors state dict and the JSON that describes it.
+
+    Raises BadInput with a sentence for everything that does not fit; see docs/own-model.md.
+    """
+    from core.compute.imported import taken
+    from core.models import imported
+
+    network = imported.read(data, description, name)
+    result = taken(network)
+    (store or Store()).take_in(result.tables, result.artifacts)
+    return network.spec
+
+
+def find_model(name: str, store: Store | None = None) -> ImportedSpec:
+    """The added model of that name, or whose key begins so; the newest where there are several.
+
+    Raises BadInput if there is none.
+    """
+    for key, text in added_models(store).items():
+        spec = ImportedSpec.model_validate_json(text)
+        if spec.name == name or (len(name) >= 8 and key.startswith(name)):
+            return spec
+    raise BadInput(f"There is no added model {name!r}: add one with `import-model`.")
+
+
+def added_models(store: Store | None = None) -> dict[str, str]:
+    """The specs of all added models as JSON by their keys, the newest first."""
+    rows = (store or Store()).query(
+        "SELECT key, spec FROM models WHERE kind = 'imported' AND trained ORDER BY created DESC"
+    )
+    return dict(rows.iter_rows())
+
+
+def delete_model(spec: ImportedSpec, store: Store | None = None) -> None:
+    """Deletes an added model with its signatures and perplexities; the file brings it back."""
+    store = store or Store()
+    found = store.query(
+        "SELECT key FROM signatures WHERE model = $key "
+        "UNION ALL SELECT key FROM perplexities WHERE list_contains(members, $key)",
+        {"key": spec.key},
+    )
+    store.remove([spec.key, *found["key"]])
+
+
 def signature_spec(
     corpus: str | CorpusSpec,
     cell: str = "gru",
@@ -150,12 +201,16 @@ def signature_spec(
     decoder: Decoder = "mlp",
     seed: int = 0,
     store: Store | None = None,
+    model: ImportedSpec | None = None,
 ) -> SignatureSpec:
     """The spec of one signature from a few choices; everything else comes from the profile.
 
     state: 'c' or 'h' (None: the cell's memory, c_t of an LSTM and h_t of a GRU).
+    model: an added one, which brings its own cell, layers and hidden size.
     Raises BadInput with one sentence for a choice that does not exist.
     """
+    if model:
+        cell, layers, hidden = model.cell, model.layers, model.hidden
     if cell not in STATES:
         raise BadInput(f"There is no cell {cell!r}; choose one of {', '.join(STATES)}.")
     chosen = state or STATES[cell][0]
@@ -167,7 +222,7 @@ def signature_spec(
         raise BadInput(f"There is no layer {layer} in a network of {layers} layers.")
     budget = profiles.find(profile)
     where = corpus if isinstance(corpus, CorpusSpec) else find_corpus(corpus, store=store)
-    model = ModelSpec(
+    trained_here = ModelSpec(
         corpus=where,
         cell=cell,
         layers=layers,
@@ -177,7 +232,7 @@ def signature_spec(
         seed=seed,
     )
     return SignatureSpec(
-        model=model,
+        model=model or trained_here,
         corpus=where,
         layer=layer,
         state=chosen,
@@ -202,6 +257,21 @@ def ngram_spec(
         evaluate=budget.evaluate,
         fraction=fraction,
     )
+
+
+def perplexity_spec(profile: str, corpus: CorpusSpec, *members: LanguageModelSpec) -> MixtureSpec:
+    """The perplexity of one model, or of several interpolated, by the profile's budget."""
+    evaluate = profiles.find(profile).training.evaluate
+    return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)
+
+
+def beside(spec: SignatureSpec) -> list[Spec]:
+    """What a signature is shown with: its untrained floor and, where training did not measure
+    them here, the model's perplexity and forward accuracy on the text."""
+    floor: list[Spec] = [spec.floor] if spec.floor else []
+    if isinstance(spec.model, ImportedSpec) and spec.model.trained:
+        return [*floor, perplexity_spec(spec.profile, spec.corpus, spec.model)]
+    return floor
 
 
 def query(sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:

@@ -222,4 +222,4 @@ def forget(specs: Iterable[Spec], store: Store | None = None) -> None:
     """Removes the shipped results that specs consist of, so that asking for them computes all."""
     store = store or Store()
     if keys := shipped({step.key for spec in specs for step in spec.steps()}, store):
-        store.tables.forget(sorted(keys))
+        store.tables.remove(sorted(keys))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import Any
 
 import polars as pl
@@ -61,11 +62,8 @@ def _row(row: dict[str, Any]) -> None:
     _, icon, color = TOLD[row["verdict"]]
     verdict.badge(row["verdict"], icon=icon, color=color)  # type: ignore[arg-type]
     label = f"**{row['claim']}** {row['statement']}"
-    if where := _figure(row):
-        page, params = where
-        statement.page_link(page, label=label, query_params=params, help=row["statistic"])
-    else:
-        statement.markdown(label, help=row["statistic"])
+    page, params = _figure(row)
+    statement.page_link(page, label=label, query_params=params, help=row["statistic"])
     paper.html(f"<div class='cell'>{html.escape(row['paper'])}</div>")
     ours.html(f"<div class='cell'>{_number(row)}</div>")
     seeds = f"{row['seeds']} seeds" if (row["seeds"] or 1) > 1 else None
@@ -74,12 +72,10 @@ def _row(row: dict[str, Any]) -> None:
     on.html(f"<div class='cell'>{html.escape(said)}</div>")
 
 
-def _figure(row: dict[str, Any]) -> tuple[str, dict[str, str]] | None:
+def _figure(row: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """The page behind a claim; of one that is not computed, where it would be."""
-    if row["study"] not in STUDIES:
-        return None
     declared = [installed(name) for name in STUDIES[row["study"]].corpora.values()]
-    corpora = row["corpora"].split(" → ") if row["corpora"] else declared
+    corpora = re.split(r" → | \+ ", row["corpora"]) if row["corpora"] else declared
     profile = row["profile"] or default_profile()
     return links.figure(row["study"], corpora, profile, row["seeds"] or 1)
 

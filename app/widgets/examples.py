@@ -147,12 +147,11 @@ GROUP BY p.model, c.name, p.rule, k.kept
 ORDER BY scored_on, p.rule, k.kept""",
     ),
     (
-        "Which bases could go: trained often, and worth nothing on either corpus?",
+        "Which bases could go: left out, neither corpus is predicted much worse?",
         """
 SELECT bigram, count_1 + count_2 AS seen, norm, recall, control, drop_1, drop_2
 FROM bases
-WHERE count_1 + count_2 >= 1000 AND drop_1 <= 0 AND drop_2 <= 0
-ORDER BY seen DESC
+ORDER BY greatest(drop_1, drop_2), seen DESC
 LIMIT 50""",
     ),
 )

@@ -74,10 +74,8 @@ def _picture(tile: Tile, profile: str) -> Any:
     study = STUDIES[tile.study]
     corpora = [installed(name) for name in study.corpora.values()]
     title = f"**{study.figures}** {tile.title}"
-    if where := links.figure(tile.study, corpora, profile):
-        st.page_link(where[0], label=title, query_params=where[1])
-    else:
-        st.markdown(title)
+    page, params = links.figure(tile.study, corpora, profile)
+    st.page_link(page, label=title, query_params=params)
     first, last = corpora[0], corpora[-1]
     table = queries.table(queries.fill(tile.sql, profile=profile, first=first, last=last))
     if table.height:

@@ -308,7 +308,7 @@ def _recognizer(model: LasSpec) -> str:
     if not table.height:
         return f"{html.escape(model.title)}: {kind}, not trained yet.{paper}"
     row = table.row(0, named=True)
-    hours = "" if row["hours"] is None else f" ({row['hours']:.1f} hours)"
+    hours = "" if row["hours"] is None else f" ({words.seconds(3600 * row['hours'])})"
     return (
         f"{html.escape(row['title'])}: {kind}{hours} · character error rate "
         f"<b>{row['cer']:.1%}</b>, word error rate <b>{row['wer']:.1%}</b> on test · attention "

@@ -20,7 +20,7 @@ from app.widgets.errors import explained
 from app.widgets.las import Asked, named
 from core import listening, machine
 from core.corpora import audio
-from core.corpora.utterances import HOP_MS, Recordings, Utterances, wav
+from core.corpora.utterances import HOP_MS, RATE, Recordings, Utterances, wav
 from core.errors import BadInput
 from core.specs import LasSpec, SpeechSpec
 from core.store import Store
@@ -121,6 +121,13 @@ def _own(corpus: SpeechSpec) -> Sound | None:
         return None
     name = hashlib.sha256(data).hexdigest()
     frames = log_mel(samples, corpus.mels).astype(np.float32)
+    usual = _split(corpus.part("test"), corpus.audio("test"))[0].lengths.max() * HOP_MS / 1000
+    if len(samples) > usual * RATE:
+        st.caption(
+            f"Longer than what this recognizer was made for, at most {usual:.1f} s: it may lose "
+            "its way.",
+            width=240,
+        )
     return Sound(name, False, frames, wav(samples), normalize(said) or None)
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from core.studies import STUDIES
 
-ROOT = Path(__file__).parents[1]
 PAGES = {
     "signature": ("pages/signature.py", {"cell": "gru", "layers": "1", "hidden": "80"}),
     "size": ("pages/sweeps.py", {"sweep": "Kernel size"}),
@@ -17,18 +15,20 @@ PAGES = {
     "factorized": ("pages/factorized.py", {}),
     "las": ("pages/las.py", {}),
 }
+# Where a page's address calls a study's corpus by another name.
+CALLED = {"factorized": {"source": "mix1", "target": "mix2"}}
 
 
 def figure(
     study: str, corpora: Sequence[str], profile: str, seeds: int = 1
-) -> tuple[str, dict[str, str]] | None:
-    """The page of a study and its query parameters; None for a page that does not exist.
+) -> tuple[str, dict[str, str]]:
+    """The page of a study and its query parameters.
 
     corpora: the names of the study's corpora, in the order in which the study declares them.
     """
     page, params = PAGES[study]
-    if not (ROOT / page).exists():
-        return None
-    chosen = dict(zip(STUDIES[study].corpora, corpora, strict=True))
+    called = CALLED.get(study, {})
+    names = [called.get(choice, choice) for choice in STUDIES[study].corpora]
+    chosen = dict(zip(names, corpora, strict=True))
     many = {"seeds": str(seeds)} if study == "size" and seeds > 1 else {}
     return page, params | chosen | {"profile": profile} | many

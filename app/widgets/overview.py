@@ -70,7 +70,7 @@ def _spec(profile: str) -> SignatureSpec:
 
 def _live(spec: SignatureSpec) -> None:
     """The signature as its own page draws it; where it is missing, its job starts here."""
-    where = links.figure("signature", [spec.corpus.name], spec.profile)
+    page, params = links.figure("signature", [spec.corpus.name], spec.profile)
     with st.container(key="strip"):
         there = watch.watch(spec)
     if not (there.trained or there.preview):
@@ -86,9 +86,7 @@ def _live(spec: SignatureSpec) -> None:
     kind = "" if there.trained else ", linear preview"
 
     def link() -> None:
-        if where:
-            page, params = where
-            st.page_link(page, label="Open", icon=":material/open_in_new:", query_params=params)
+        st.page_link(page, label="Open", icon=":material/open_in_new:", query_params=params)
 
     export.heading(f"{said}{kind}", "live", sql, ahead, buttons=link)
     figure = figures.signature(queries.table(sql), queries.table(ahead), export.colors(), (0, ""))

@@ -25,6 +25,11 @@ SIGNATURE = f"""{MODEL}
         || CASE WHEN s.decoder = 'linear' THEN ', linear preview' ELSE '' END
         || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
 
+# The model's perplexity where `s` is measured: of its training, else as scored on that text.
+PERPLEXITY = """coalesce(m.test_perplexity, (
+        SELECT any_value(p.test_perplexity) FROM perplexities p
+        WHERE p.members = [m.key] AND p.corpus = s.corpus AND p.profile = s.profile))"""
+
 NAMED = """
 FROM signatures s
 JOIN models m ON m.key = s.model
@@ -83,18 +88,16 @@ FROM recall
 WHERE signature = {key}
 ORDER BY lag, symbol"""
 
-CAPTION = """
+CAPTION = f"""
 SELECT s.key, s.layer, s.state, s.decoder, s.width, s.keeps, s.profile, s.seed, s.test_states,
        s.seconds, s.device, s.threads, s.machine, s.created, m.seconds AS model_seconds,
-       m.cell, m.layers, m.hidden, m.parameters, m.dev_perplexity, m.test_perplexity,
-       c.name AS corpus, c.segments, c.segment,
+       m.cell, m.layers, m.hidden, m.parameters, m.dev_perplexity, {PERPLEXITY} AS test_perplexity,
+       {MODEL} AS model, m.kind, c.name AS corpus, c.segments, c.segment,
        s.key IN (SELECT key FROM shipped) AS shipped
 FROM signatures s
 JOIN models m ON m.key = s.model
 JOIN corpora c ON c.key = s.corpus
-WHERE s.key = {key}"""
-
-PRESENT = "SELECT key FROM signatures WHERE key IN ({trained}, {preview}, {floor})"
+WHERE s.key = {{key}}"""
 
 CURVE = """
 SELECT keep, epoch, symbols, train_bits, dev_perplexity, dev_cer, learning_rate, seconds
@@ -111,14 +114,15 @@ ORDER BY added"""
 MODELS = f"""
 SELECT m.key, {MODEL} AS model, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed,
        m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created,
-       {STANDING.format(row="m")}
+       {STANDING.format(row="m")}, m.kind, m.spec
 FROM models m LEFT JOIN corpora c ON c.key = m.corpus
 WHERE m.trained IS NOT FALSE
 ORDER BY m.created DESC"""
 
 SIGNATURES = f"""
 SELECT s.key, {SIGNATURE} AS signature, m.cell, m.layers, m.hidden, s.layer, s.state,
-       measured.name AS corpus, s.decoder, s.profile, s.seed, m.test_perplexity, s.seconds,
+       measured.name AS corpus, s.decoder, s.profile, s.seed,
+       {PERPLEXITY} AS test_perplexity, s.seconds,
        s.created, {STANDING.format(row="s")}, s.spec{NAMED}
 WHERE m.trained IS NOT FALSE
 ORDER BY s.created DESC"""
@@ -128,10 +132,17 @@ SELECT s.key, {SIGNATURE} AS name, s.profile, measured.name AS corpus,
        CASE WHEN m.kind = 'las' THEN m.kind ELSE coalesce(m.cell, m.kind) END AS cell{NAMED}
 ORDER BY s.decoder = 'linear', m.trained IS FALSE, s.created DESC"""
 
+# How well one model predicts each text that it was scored on.
+SCORES = """
+SELECT c.name AS corpus, p.profile, p.test_perplexity, p.dev_perplexity, p.test_symbols, p.seconds
+FROM perplexities p LEFT JOIN corpora c ON c.key = p.corpus
+WHERE p.members = [{key}]
+ORDER BY corpus, p.profile"""
+
 # Pins are the first twelve digits of keys.
 PINNED = f"""
 SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder, s.profile, s.seed, s.max_lag,
-       measured.name AS corpus, m.cell, m.parameters, m.test_perplexity AS perplexity,
+       measured.name AS corpus, m.cell, m.parameters, {PERPLEXITY} AS perplexity,
        (SELECT sum(bits) FROM recall
         WHERE signature = s.key AND symbol IS NULL AND lag >= 1) AS bits,
        s.test_states, s.spec{NAMED}
@@ -176,7 +187,7 @@ ORDER BY asked DESC
 LIMIT 500"""
 
 
-# The studies: which of their parts are there, of any kind.
+# Which of these are there, of any kind.
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
 UNION ALL SELECT key FROM signatures WHERE key IN ({keys})

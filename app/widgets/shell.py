@@ -37,6 +37,9 @@ def run() -> None:
         menu_items={"About": ABOUT},
     )
     st.html(STYLE)
+    if people.role() is None:  # the guard lets no stranger come this far; this is a second door
+        st.warning("Log in first.")
+        st.stop()
     pages = [
         st.Page(file, title=title, icon=icon, default=not number)
         for number, (title, file, icon) in enumerate(PAGES)

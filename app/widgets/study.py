@@ -11,9 +11,9 @@ from threading import Thread
 import polars as pl
 import streamlit as st
 
-from app.widgets import export, pins, queries, tray, watch, words
+from app.widgets import export, people, pins, queries, tray, watch, words
 from app.widgets.errors import explained
-from app.widgets.people import ask_first, who
+from app.widgets.people import ask_first
 from core import jobs, reference
 from core.corpora import NAMES
 from core.jobs.estimate import START_SECONDS, step_seconds
@@ -172,10 +172,11 @@ def _progress(watched: Watched, before: frozenset[str], costs: dict[str, float])
         wanted = [*fresh, *(job.spec for job in going)]
         left = _left(wanted, costs, next((j for j in going if j.status == "running"), None))
         by_itself = watched.label is None and left <= ask_first()
-        if fresh and by_itself and _settled(watched.name):
-            _ask(fresh)
+        if fresh and by_itself and _settled(watched.name) and people.room():
+            people.start(*fresh)
             found = {spec.key: jobs.find(spec.key) for spec in missing}
-            fresh, going = [], [job for job in found.values() if job and job.live]
+            fresh = [spec for spec in missing if _unasked(found[spec.key])]
+            going = [job for job in found.values() if job and job.live]
         ended = [job for job in found.values() if job and job.status in ("failed", "cancelled")]
         done = f"{len(specs) - len(missing)} of {len(specs)}"
         share = sum(job.fraction for job in going) + len(specs) - len(missing)
@@ -208,6 +209,7 @@ def _strip(
         if live:
             st.button(
                 "Cancel all", key=watched.key("cancel-all"), on_click=_cancel, args=(live,),
+                disabled=not people.member(),
                 help="End every job that this figure waits for; what is computed stays",
             )  # fmt: skip
         again = fresh or [job.spec for job in ended]
@@ -215,7 +217,8 @@ def _strip(
             label = watched.label or f"Compute {len(again)}"
             st.button(
                 label if fresh else "Try again", key=watched.key("begin"), type="primary",
-                shortcut=None if watched.label else "Shift+S", on_click=_ask, args=(again,),
+                shortcut=None if watched.label else "Shift+S", on_click=people.start, args=again,
+                disabled=not people.member(),
             )  # fmt: skip
 
 
@@ -290,14 +293,11 @@ def _unasked(job: jobs.Job | None) -> bool:
     return job is None or (job.status == "done" and watch.lost(job))
 
 
-def _ask(specs: list[Spec]) -> None:
-    for spec in specs:
-        jobs.request(spec, who())
-
-
 def _cancel(live: list[jobs.Job]) -> None:
     """End all, beside the page: each takes a moment until it stands in the tables."""
-    Thread(target=_cancel_each, args=([job.key for job in live], who()), daemon=True).start()
+    if people.member():
+        keys = [job.key for job in live]
+        Thread(target=_cancel_each, args=(keys, people.who()), daemon=True).start()
 
 
 def _cancel_each(keys: list[str], name: str) -> None:

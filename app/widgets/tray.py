@@ -6,9 +6,8 @@ import html
 
 import streamlit as st
 
-from app.widgets import words
+from app.widgets import people, words
 from app.widgets.errors import explained
-from app.widgets.people import who
 from app.widgets.pickers import address, corpora
 from core import jobs
 from core.specs import SignatureSpec
@@ -59,7 +58,7 @@ def cancel(job: jobs.Job, place: str) -> None:
     """A small button that cancels a job."""
     st.button(
         "", icon=":material/close:", key=f"{place}-cancel-{job.key}", type="tertiary",
-        help="Cancel", on_click=jobs.cancel, args=(job.key, who()),
+        help="Cancel", on_click=people.cancel, args=(job.key,), disabled=not people.member(),
     )
 
 
@@ -67,7 +66,7 @@ def again(job: jobs.Job, place: str) -> None:
     """A small button that asks for an ended job anew."""
     st.button(
         "", icon=":material/refresh:", key=f"{place}-again-{job.key}", type="tertiary",
-        help="Try again", on_click=jobs.request, args=(job.spec, who()),
+        help="Try again", on_click=people.start, args=(job.spec,), disabled=not people.member(),
     )
 
 

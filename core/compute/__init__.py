@@ -4,7 +4,7 @@
 runs in a worker process here or on any other machine. Each kind of result registers its own part.
 """
 
-from core.compute import atlas, factorized, language, las, pruning, signatures, speech
+from core.compute import atlas, factorized, imported, language, las, pruning, signatures, speech
 from core.compute.base import Inputs, Progress, Result, run
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Result",
     "atlas",
     "factorized",
+    "imported",
     "language",
     "las",
     "pruning",

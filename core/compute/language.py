@@ -32,6 +32,7 @@ from core.text import SYMBOLS
 
 # (corpus, split, segments of the split) -> log probability of every predicted symbol of theirs
 Scorer = Callable[[Corpus, str, np.ndarray], np.ndarray]
+Guesser = Callable[[Segments], np.ndarray]
 DRAWN = pl.List(pl.Float32)  # what is kept of the bootstrap replicates
 
 # The steps of a recurrence this narrow are over before a second thread has joined in: on two
@@ -137,7 +138,11 @@ def _(
         "draws": redrawn(test, mixture.mixed(on_test, weights), spec.seed),
         **where(device),
     }
-    return Result({"perplexities": pl.DataFrame([row], schema_overrides={"draws": DRAWN})})
+    tables = {"perplexities": pl.DataFrame([row], schema_overrides={"draws": DRAWN})}
+    if len(spec.members) == 1 and (guess := guesser(spec.members[0], inputs, device)):
+        counts = forward.count(test, guess(test))
+        tables["predictions"] = predictions(spec.members[0], spec.corpus, spec.seed, *counts)
+    return Result(tables)
 
 
 def redrawn(test: Segments, logs: np.ndarray, seed: int) -> list[float]:
@@ -150,6 +155,15 @@ def redrawn(test: Segments, logs: np.ndarray, seed: int) -> list[float]:
     sums = np.add.reduceat(logs, np.cumsum(n) - n)
     means = resampled(n[:, None], sums[:, None], seed)[:DRAWS, 0]
     return np.exp(-means).tolist()
+
+
+@singledispatch
+def guesser(member: Spec, inputs: Inputs, device: str) -> Guesser | None:
+    """segments -> the symbol put first at every step, as `forward.count` takes it.
+
+    None for a model trained here: its own job has counted its forward accuracy.
+    """
+    return None
 
 
 @singledispatch

@@ -12,7 +12,7 @@ so every question about a job is answered by looking, and nothing has to be told
 """
 
 from core.jobs.estimate import estimate
-from core.jobs.queue import Job, cancel, find, listing, log, request
+from core.jobs.queue import Job, cancel, find, listing, log, note, request
 from core.jobs.runner import Runner
 
-__all__ = ["Job", "Runner", "cancel", "estimate", "find", "listing", "log", "request"]
+__all__ = ["Job", "Runner", "cancel", "estimate", "find", "listing", "log", "note", "request"]

@@ -10,6 +10,7 @@ from core import machine
 from core.specs import (
     AtlasSpec,
     FactorizedSpec,
+    ImportedSpec,
     KernelSpec,
     LasSignatureSpec,
     LasSpec,
@@ -107,6 +108,11 @@ def _(spec: ModelSpec) -> float:
 @gflop.register
 def _(spec: NgramSpec) -> float:
     return (spec.symbols or SYMBOLS_OF_CORPUS) * spec.fraction * spec.order * 5e-5
+
+
+@gflop.register
+def _(spec: ImportedSpec) -> float:
+    return 0.0  # it is there, or drawn at random
 
 
 @gflop.register

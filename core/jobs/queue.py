@@ -184,6 +184,24 @@ def record(store: Store, job: Job, outcome: str, reason: str | None, ended: floa
     store.take_in({"jobs": pl.DataFrame([row], schema_overrides=missing)})
 
 
+def note(key: str, title: str, who: str, outcome: str, store: Store | None = None) -> None:
+    """Puts into the `jobs` table that somebody has added or deleted something himself."""
+    store = store or Store()
+    now = _utc(time.time())
+    with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
+        row = {
+            "key": key,
+            "attempt": 1 + _last_attempt(store, key),
+            "title": title,
+            "who": who,
+            "asked": now,
+            "ended": now,
+            "seconds": 0.0,
+            "outcome": outcome,
+        }
+        store.take_in({"jobs": pl.DataFrame([row])})
+
+
 def log(key: str, store: Store | None = None) -> str:
     """What the job's process printed, at most the last 20,000 characters."""
     path = folder(store or Store(), key) / "log.txt"

@@ -32,14 +32,25 @@ CHECKPOINT_SECONDS = 60.0
 
 
 class CharLM(nn.Module):
-    """Embedding W_C, stacked recurrent layers, projection W_P. Everything is time first."""
+    """Embedding W_C, stacked recurrent layers, projection W_P. Everything is time first.
 
-    def __init__(self, cell: str, layers: int, hidden: int) -> None:
+    embedding: its units (None: the hidden size); outputs: symbols it predicts, ours before others.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        layers: int,
+        hidden: int,
+        embedding: int | None = None,
+        outputs: int = len(SYMBOLS),
+    ) -> None:
         super().__init__()
         self.cell = CELLS[cell]
-        self.embedding = nn.Embedding(len(SYMBOLS), hidden)
-        self.layers = nn.ModuleList(self.cell.layer(hidden, hidden) for _ in range(layers))
-        self.projection = nn.Linear(hidden, len(SYMBOLS))
+        inputs = [embedding or hidden, *[hidden] * (layers - 1)]
+        self.embedding = nn.Embedding(len(SYMBOLS), inputs[0])
+        self.layers = nn.ModuleList(self.cell.layer(size, hidden) for size in inputs)
+        self.projection = nn.Linear(hidden, outputs)
 
     def forward(self, read: Tensor, keep: float = 1.0) -> Tensor:
         """Logits of the next symbol at every step.

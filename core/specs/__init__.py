@@ -17,7 +17,13 @@ from core.specs.factorized import (
     PrunedSpec,
     PruningSpec,
 )
-from core.specs.language import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec
+from core.specs.language import (
+    ImportedSpec,
+    LanguageModelSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+)
 from core.specs.las import LasBudget, LasSignatureSpec, LasSpec
 from core.specs.signature import Decoder, DecoderBudget, SignatureSpec, State
 from core.specs.speech import SpeechSpec
@@ -25,6 +31,7 @@ from core.specs.speech import SpeechSpec
 AnySpec = Annotated[
     ModelSpec
     | NgramSpec
+    | ImportedSpec
     | FactorizedSpec
     | KernelSpec
     | PrunedSpec
@@ -59,6 +66,7 @@ __all__ = [
     "DecoderBudget",
     "FactorizedSpec",
     "Frozen",
+    "ImportedSpec",
     "KernelSpec",
     "LanguageModelSpec",
     "LasBudget",

@@ -20,6 +20,7 @@ VERSIONS = {
     "linear": 1,
     "exact": 1,
     "mixture": 2,
+    "imported": 1,
     "factorized": 1,
     "atlas": 1,
     "pruning": 1,

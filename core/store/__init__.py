@@ -82,6 +82,12 @@ class Store:
             self.artifacts.put(key, value)
         self.tables.take_in(tables, publish)
 
+    def remove(self, keys: Sequence[str]) -> None:
+        """Take away results: their rows first, so that none is left without its artifact."""
+        self.tables.remove(keys)
+        for key in keys:
+            self.artifacts.drop(key)
+
     def query(self, sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
         """Rows of one SQL query on the newest published tables."""
         return self.tables.query(sql, params)

@@ -36,13 +36,13 @@ CREATE TABLE IF NOT EXISTS models (
 );
 COMMENT ON TABLE models IS 'Frozen models, trained or left untrained as a floor.';
 COMMENT ON COLUMN models.key IS 'Key of the model spec.';
-COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm, ngram, las (a speech recognizer), factorized (of two corpora, with or without bases), kernel (part of a factorized one) or pruned.';
+COMMENT ON COLUMN models.kind IS 'Kind of model: char_lm, ngram, imported for one trained elsewhere, las (a speech recognizer), factorized (of two corpora, with or without bases), kernel (part of a factorized one) or pruned.';
 COMMENT ON COLUMN models.title IS 'What it is, in words, such as GRU [1,80] on shakespeare.';
 COMMENT ON COLUMN models.cell IS 'Recurrent cell, such as lstm, gru, or a recognizer''s blstm (bidirectional).';
 COMMENT ON COLUMN models.layers IS 'Number of stacked recurrent layers.';
 COMMENT ON COLUMN models.hidden IS 'Units per layer, of a bidirectional one in each direction.';
 COMMENT ON COLUMN models.ngram_order IS 'Order of an n-gram; NULL for a network.';
-COMMENT ON COLUMN models.corpus IS 'Key of the corpus it was trained on; NULL for a mix.';
+COMMENT ON COLUMN models.corpus IS 'Key of the corpus it was trained on; NULL for a mix, or for one trained elsewhere.';
 COMMENT ON COLUMN models.parent IS 'Key of the model it started from or was made of; NULL for fresh weights.';
 COMMENT ON COLUMN models.trained IS 'False for a network at its initial weights.';
 COMMENT ON COLUMN models.profile IS 'Profile that set the training budget: smoke, laptop or paper.';
@@ -342,7 +342,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     ended TIMESTAMP, seconds DOUBLE, outcome VARCHAR, reason VARCHAR, device VARCHAR,
     PRIMARY KEY (key, attempt)
 );
-COMMENT ON TABLE jobs IS 'Work that was asked for, one row per attempt.';
+COMMENT ON TABLE jobs IS 'Work that was asked for, one row per attempt, and what was added or deleted by hand.';
 COMMENT ON COLUMN jobs.key IS 'Key of the spec that was computed.';
 COMMENT ON COLUMN jobs.attempt IS 'Number of the attempt, from 1.';
 COMMENT ON COLUMN jobs.title IS 'What it computed, for people.';
@@ -351,8 +351,8 @@ COMMENT ON COLUMN jobs.asked IS 'When it was asked for (UTC).';
 COMMENT ON COLUMN jobs.started IS 'When work began (UTC).';
 COMMENT ON COLUMN jobs.ended IS 'When it ended (UTC).';
 COMMENT ON COLUMN jobs.seconds IS 'Seconds of work.';
-COMMENT ON COLUMN jobs.outcome IS 'How it ended: done, failed, cancelled or interrupted.';
-COMMENT ON COLUMN jobs.reason IS 'Why it failed; NULL otherwise.';
+COMMENT ON COLUMN jobs.outcome IS 'How it ended: done, failed, cancelled or interrupted; added or deleted by hand.';
+COMMENT ON COLUMN jobs.reason IS 'Why it failed, or who cancelled it; else NULL.';
 COMMENT ON COLUMN jobs.device IS 'Device it ran on.';
 
 CREATE TABLE IF NOT EXISTS shipped (

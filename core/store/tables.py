@@ -107,17 +107,16 @@ class Tables:
 
         self._write(work, WAIT_SECONDS)
 
-    def forget(self, keys: Sequence[str]) -> None:
-        """Remove the results of these keys: their rows, and the rows that belong to them."""
+    def remove(self, keys: Sequence[str]) -> None:
+        """Take away the rows with these keys, and all rows that belong to them."""
+        places = [(table, "key") for table in KEYED]
+        places += [(table, owners[0]) for table, owners in OWNED.items()]
 
         def work(live: duckdb.DuckDBPyConnection) -> None:
             self._unpublished.touch()
             live.begin()
-            for table, column in [
-                *((t, "key") for t in KEYED),
-                *((t, o[0]) for t, o in OWNED.items()),
-            ]:
-                live.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [keys])
+            for table, column in places:
+                live.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [[*keys]])
             live.commit()
             self._publish(live)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.library import ngram_spec, signature_spec
+from core.library import ngram_spec, perplexity_spec, signature_spec
 from core.profiles import find
-from core.studies.study import Choices, Plan, Study, chosen, perplexity
+from core.studies.study import Choices, Plan, Study, chosen
 
 CELL, HIDDEN, ORDER = "lstm", 160, 5
 
@@ -32,13 +32,15 @@ def plan(choices: Choices) -> Plan:
             "target": there,
         },
         perplexities={
-            "source": perplexity(profile, target, out_of_domain),
-            "retrained": perplexity(profile, target, retrained),
-            "target": perplexity(profile, target, there.model),
-            "n-gram source": perplexity(profile, target, source_gram),
-            "n-gram fraction": perplexity(profile, target, little_gram),
-            "n-grams interpolated": perplexity(profile, target, source_gram, little_gram),
-            "retrained + n-grams": perplexity(profile, target, retrained, source_gram, little_gram),
+            "source": perplexity_spec(profile, target, out_of_domain),
+            "retrained": perplexity_spec(profile, target, retrained),
+            "target": perplexity_spec(profile, target, there.model),
+            "n-gram source": perplexity_spec(profile, target, source_gram),
+            "n-gram fraction": perplexity_spec(profile, target, little_gram),
+            "n-grams interpolated": perplexity_spec(profile, target, source_gram, little_gram),
+            "retrained + n-grams": perplexity_spec(
+                profile, target, retrained, source_gram, little_gram
+            ),
         },
     )
 

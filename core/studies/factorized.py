@@ -10,9 +10,10 @@ from core.kernels import (
     kernel_signature,
     pruning_spec,
 )
+from core.library import perplexity_spec
 from core.specs import Spec
 from core.specs.factorized import RULES
-from core.studies.study import Choices, Plan, Study, chosen, perplexity
+from core.studies.study import Choices, Plan, Study, chosen
 
 CELL = "lstm"
 DRAWS = 3  # random orders of pruning that the rules are held against
@@ -46,7 +47,7 @@ def plan(choices: Choices) -> Plan:
     return Plan(
         signatures=signatures,
         perplexities={
-            f"{label}, {corpus.name}": perplexity(choices.profile, corpus, member)
+            f"{label}, {corpus.name}": perplexity_spec(choices.profile, corpus, member)
             for corpus in mix
             for label, member in (("factorized", model), ("plain", plain))
         },

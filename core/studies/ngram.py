@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.library import ngram_spec, signature_spec
+from core.library import ngram_spec, perplexity_spec, signature_spec
 from core.profiles import find
-from core.studies.study import Choices, Plan, Study, chosen, perplexity
+from core.studies.study import Choices, Plan, Study, chosen
 
 CELL, HIDDEN, ORDER = "gru", 160, 5
 
@@ -23,9 +23,9 @@ def plan(choices: Choices) -> Plan:
             "5-gram, exact": decoded.model_copy(update={"decoder": "exact"}),
         },
         perplexities={
-            "GRU": perplexity(profile, corpus, network.model),
-            "5-gram": perplexity(profile, corpus, gram),
-            "GRU + 5-gram": perplexity(profile, corpus, network.model, gram),
+            "GRU": perplexity_spec(profile, corpus, network.model),
+            "5-gram": perplexity_spec(profile, corpus, gram),
+            "GRU + 5-gram": perplexity_spec(profile, corpus, network.model, gram),
         },
     )
 

@@ -7,16 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from core.corpora import NAMES
-from core.profiles import find
-from core.specs import (
-    CorpusSpec,
-    LanguageModelSpec,
-    LasSignatureSpec,
-    MixtureSpec,
-    SignatureSpec,
-    Spec,
-    SpeechSpec,
-)
+from core.specs import CorpusSpec, LasSignatureSpec, MixtureSpec, SignatureSpec, Spec, SpeechSpec
 
 Corpus = TypeVar("Corpus", CorpusSpec, SpeechSpec)
 
@@ -99,9 +90,3 @@ def chosen(corpus: Corpus | None) -> Corpus:
     if corpus is None:
         raise ValueError("this study needs a corpus")
     return corpus
-
-
-def perplexity(profile: str, corpus: CorpusSpec, *members: LanguageModelSpec) -> MixtureSpec:
-    """The perplexity of one model, or of several interpolated, by the profile's budget."""
-    evaluate = find(profile).training.evaluate
-    return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)

@@ -31,6 +31,7 @@ TEXT = "\n".join(
 )
 MADE = datetime(2026, 1, 2, 3, 4, 5)
 MACHINE = {"device": "cpu", "threads": 2, "machine": "a test machine", "created": MADE}
+RATES = {"cer": 0.023, "wer": 0.061, "monotone": 0.991}  # of recognizers
 FREQUENT = dict(zip(" etaoinshrdlucmfwygpbvk.,'xjq#z", range(31, 0, -1), strict=True))
 
 
@@ -201,19 +202,19 @@ def _ahead(symbol: str | None, chance: random.Random) -> dict[str, object]:
 def _model(spec: SignatureSpec) -> dict[str, object]:
     model, net = spec.model, isinstance(spec.model, ModelSpec)
     whole = getattr(model, "model", model)  # of which a kernel is part
-    rates = {"cer": 0.023, "wer": 0.061, "monotone": 0.991} if _heard(spec) else {}
-    return MACHINE | rates | {
+    rates = RATES | {"cell": "lstm", "layers": 3, "hidden": model.units} if _heard(spec) else {}
+    return MACHINE | {
         "key": model.key, "kind": model.kind, "title": model.title,
         "cell": getattr(model, "cell", None), "layers": model.layers if net else None,
         "hidden": getattr(model, "hidden", None),
-        "ngram_order": getattr(model, "order", None),
         "corpus": _of(getattr(model, "corpus", spec.corpus)),
+        "ngram_order": getattr(model, "order", None),
         "parent": model.init_from.key if net and model.init_from else None,
         "trained": getattr(model, "trained", True),
         "profile": whole.profile, "seed": whole.seed, "parameters": 30_000, "keep": 1.0,
         "dev_perplexity": 6.4, "test_perplexity": 6.52, "train_symbols": 160_000, "epochs": 4.0,
         "seconds": 61.0, "spec": model.model_dump_json(),
-    }
+    } | rates
 
 
 def _signature(spec: SignatureSpec) -> dict[str, object]:

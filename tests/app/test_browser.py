@@ -41,6 +41,13 @@ def chromium() -> str | None:
     return next((path for path in found if path and Path(path).exists()), None)
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[SignatureSpec]]:
     cache = tmp_path_factory.mktemp("cache")
@@ -60,9 +67,7 @@ def spec(stored: list[SignatureSpec]) -> SignatureSpec:
 @pytest.fixture(scope="module")
 def address(spec: SignatureSpec, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the running app, ready to be asked."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("app") / "log.txt"
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]

@@ -87,7 +87,7 @@ def test_claims_are_listed_with_their_parts(everything: Store) -> None:
     app = opened("pages/claims.py", claims="smoke")
     told = said(app)
     links = [str(link.proto.label) for link in app.get("page_link")]
-    assert sum(label.startswith("**C") for label in links) >= 10
+    assert sum(label.startswith("**C") for label in links) == 15
     verdicts = [row[0] for row in everything.query(
         "SELECT verdict FROM claims_by_profile WHERE profile = 'smoke'").iter_rows()]  # fmt: skip
     assert f"{verdicts.count('holds')} hold" in told

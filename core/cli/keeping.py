@@ -1,0 +1,98 @@
+"""The commands on what is kept and on this machine: `sql`, `status`, `backup`, `bench` …"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from core.cli.output import print_json, print_table
+from core.errors import BadInput
+
+
+def sql(options: argparse.Namespace) -> None:
+    from core.store.sandbox import run_sql
+
+    rows, truncated = run_sql(options.query)
+    if options.json:
+        print_json(rows.to_dicts())
+    else:
+        print_table(rows)
+    if truncated:
+        print(f"Only the first {len(rows)} rows are shown.", file=sys.stderr)
+
+
+def status(options: argparse.Namespace) -> None:
+    from core import jobs
+    from core.store import Store
+
+    store = Store()
+    facts = store.status()
+    facts["jobs"] = [
+        {
+            "key": job.key,
+            "title": job.title,
+            "status": job.status,
+            "who": job.who,
+            "fraction": job.fraction,
+            "eta": job.eta,
+        }
+        for job in jobs.listing(store)
+        if job.live
+    ]
+    if options.json:
+        print_json(facts)
+        return
+    size = sum(facts["bytes"].values()) / 1e6
+    print(f"cache       {facts['place']} ({size:.1f} MB)")
+    for name in ("corpora", "models", "signatures"):
+        print(f"{name:11} {facts[name]}")
+    for job in facts["jobs"]:
+        print(f"{job['status']:11} {job['fraction']:4.0%} {job['title']} (asked by {job['who']})")
+    if not facts["jobs"]:
+        print("jobs        none running")
+
+
+def backup(options: argparse.Namespace) -> None:
+    from core.store import Store, backup
+
+    with _opened(options.file, "wb") as out:
+        count = backup.save(Store(), out)
+    print(f"{count} files are in the backup.", file=sys.stderr)
+
+
+def restore(options: argparse.Namespace) -> None:
+    from core.store import Store, backup
+
+    store = Store()
+    with _opened(options.file, "rb") as source:
+        backup.load(store, source)
+    facts = store.status()
+    said = ", ".join(f"{facts[name]} {name}" for name in ("corpora", "models", "signatures"))
+    print(f"Restored to {facts['place']}: {said}.", file=sys.stderr)
+
+
+@contextmanager
+def _opened(file: str, mode: str) -> Iterator[IO[bytes]]:
+    """A file by its name, or for '-' standard input or output."""
+    if file == "-":
+        yield sys.stdin.buffer if mode == "rb" else sys.stdout.buffer
+        return
+    try:
+        with open(file, mode) as opened:
+            yield opened
+    except OSError as error:
+        raise BadInput(f"{file}: {error.strerror}.") from error
+
+
+def bench(options: argparse.Namespace) -> None:
+    from importlib import import_module
+
+    figures = import_module(f"core.bench.{options.name}").run()
+    if options.json:
+        print_json(figures)
+        return
+    for name, value in figures.items():
+        print(f"{name:22} {value:.4g}" if isinstance(value, float) else f"{name:22} {value}")

@@ -1,0 +1,156 @@
+"""The commands that measure: `signature`, `import-model`, `study` and `speech`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from core.cli.output import marginal, print_json, print_table
+from core.cli.work import obtain
+from core.errors import BadInput
+
+
+def signature(options: argparse.Namespace) -> None:
+    from core.library import beside, find_corpus, find_model, query, signature_spec
+
+    started = time.monotonic()
+    model = find_model(options.model) if options.model else None
+    corpus = find_corpus(options.corpus, options.segment)
+    layers = model.layers if model else options.layers
+    specs = [
+        signature_spec(
+            corpus,
+            options.cell,
+            options.layers,
+            options.hidden,
+            layer,
+            options.state,
+            options.profile,
+            options.decoder,
+            options.seed,
+            model=model,
+        )
+        for layer in range(1, max(layers, 1) + 1)
+    ]
+    others = {other.key: other for spec in specs for other in beside(spec)}
+    fresh = [obtain(spec) for spec in [*specs, *others.values()]]
+    rows = marginal([spec.key for spec in specs]).drop("signature", "model")
+    (perplexity,) = query(
+        "SELECT test_perplexity FROM models WHERE key = $model AND test_perplexity IS NOT NULL "
+        "UNION ALL SELECT test_perplexity FROM perplexities WHERE key IN (SELECT unnest($beside))",
+        {"model": specs[0].model.key, "beside": list(others)},
+    )["test_perplexity"]
+    if options.json:
+        print_json(
+            {
+                "key": specs[0].key,
+                "keys": [spec.key for spec in specs],
+                "cached": not any(fresh),
+                "seconds": round(time.monotonic() - started, 3),
+                "perplexity": perplexity,
+                "marginal": rows.to_dicts(),
+            }
+        )
+        return
+    print(f"{specs[0].model.title}, profile {options.profile}: test perplexity {perplexity:.3f}")
+    print_table(rows)
+
+
+def import_model(options: argparse.Namespace) -> None:
+    from core.library import add_model
+
+    config = options.config or options.file.with_suffix(".json")
+    spec = add_model(_read(options.file), _read(config), options.name or options.file.stem)
+    if options.json:
+        print_json({"key": spec.key, "title": spec.title})
+        return
+    print(f"{spec.title} is added.")
+    print(f"Its signature: python -m core signature shakespeare --model {spec.key[:12]}")
+
+
+def study(options: argparse.Namespace) -> None:
+    from core.library import query
+    from core.reproduce import corpora_of
+    from core.studies import STUDIES, Choices
+
+    started = time.monotonic()
+    if not 0 < options.fraction <= 1:
+        raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
+    named = {name: getattr(options, name) for name in ("corpus", "source", "target")}
+    declared = STUDIES[options.name]
+    corpora = corpora_of(declared, options.profile, named | {"speech": options.corpus})
+    plan = declared.plan(Choices(options.profile, fraction=options.fraction, **corpora))
+    for number, spec in enumerate(plan.specs, start=1):
+        obtain(spec, f"{number} of {len(plan.specs)}")
+    labels = {spec.key: label for label, spec in plan.signatures.items()}
+    recalled = marginal(list(labels)).to_dicts()
+    rows = [row | {"signature": labels[row["signature"]]} for row in recalled]
+    rows.sort(key=lambda row: list(labels.values()).index(row["signature"]))
+    scored = dict(query("SELECT key, test_perplexity FROM perplexities").iter_rows())
+    perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
+    for model in {spec.model for spec in plan.signatures.values()}:
+        found = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
+        if found["test_perplexity"][0] is not None:
+            perplexities.setdefault(model.title, found["test_perplexity"][0])
+    recognizers = query(
+        "SELECT title AS model, cer, wer, monotone FROM models WHERE kind = 'las' AND trained "
+        "AND key IN (SELECT unnest(?))",
+        [[spec.model.key for spec in plan.signatures.values()]],
+    )
+    if options.json:
+        answer = {
+            "study": options.name,
+            "profile": options.profile,
+            "seconds": round(time.monotonic() - started, 3),
+            "rows": rows,
+            "perplexities": perplexities,
+        }
+        if len(recognizers):
+            answer["recognizers"] = recognizers.to_dicts()
+        print_json(answer)
+        return
+    import polars as pl
+
+    print_table(pl.DataFrame(rows).pivot("lag", index="signature", values="recall"))
+    print_table(pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()}))
+    if len(recognizers):
+        print_table(recognizers)
+
+
+def speech(options: argparse.Namespace) -> None:
+    from core.corpora.listing import Listing, named
+    from core.library import find_speech, query
+    from core.store import Store
+
+    limits = options.train, options.dev, options.test
+    spec = find_speech(options.name, *limits, options.voices, options.seed, options.vp)
+    facts: dict[str, Any] = {"key": spec.key, "train": spec.train, "dev": spec.dev}
+    facts |= {"test": spec.test, "layout": "eSpeak NG", "skipped": []}
+    if listed := Store().artifacts.get(spec.content):
+        listing = Listing.from_bytes(listed)
+        facts |= {"layout": listing.layout, "skipped": listing.skipped}
+    if not options.check:
+        obtain(spec)
+        row = query("SELECT hours, skipped FROM corpora WHERE key = ?", [spec.key])
+        facts |= row.row(0, named=True)
+    if options.json:
+        print_json(facts)
+        return
+    for name in ("layout", "train", "dev", "test", "hours"):
+        if name in facts:
+            print(f"{name:8} {facts[name]:.4g}" if name == "hours" else f"{name:8} {facts[name]}")
+    if facts["skipped"]:
+        print(f"skipped  {named(facts['skipped'], 'utterance')}")
+
+
+def _read(path: Path) -> bytes:
+    """A file's bytes, no more of them than are looked at before a file is refused as too large."""
+    from core.models.state_dict import MAX_BYTES
+
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from error

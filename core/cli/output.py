@@ -1,0 +1,36 @@
+"""What the commands print."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, default=str))
+
+
+def print_table(rows: Any) -> None:
+    import polars as pl
+
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, fmt_str_lengths=80):
+        print(rows)
+
+
+def marginal(keys: list[str]) -> Any:
+    from core.library import query
+
+    return query(
+        "SELECT signature, title AS model, layer, lag, accuracy AS recall, low, high, majority "
+        "FROM marginal_recall WHERE signature IN (SELECT unnest(?)) AND lag <> 0 "
+        "ORDER BY signature, layer, lag",
+        [keys],
+    )
+
+
+def clock(seconds: float) -> str:
+    """A duration in hours and minutes, or in seconds where it is short."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -1,0 +1,88 @@
+"""The commands for the paper as a whole: `reproduce`, `claims` and `export-reference`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from core.cli.output import clock, print_json
+from core.cli.work import Line
+from core.errors import BadInput
+
+
+def reproduce(options: argparse.Namespace) -> None:
+    from core.reproduce import compute, left, parts
+    from core.store import Store
+    from core.studies import STUDIES
+
+    started = time.monotonic()
+    if options.study is not None and options.study not in STUDIES:
+        raise BadInput(f"There is no study {options.study!r}; choose one of {', '.join(STUDIES)}.")
+    if options.seeds is not None and not 1 <= options.seeds <= 10:
+        raise BadInput("Choose 1 to 10 seeds.")
+    names = [options.study] if options.study else None
+    wanted, store = parts(options.profile, names, options.seeds), Store()
+    print(
+        f"{len(wanted)} results, about {clock(left([part.spec for part in wanted], store))} of "
+        "work to do on this machine.", file=sys.stderr,
+    )  # fmt: skip
+    line = Line()
+    try:
+        outcome = compute(wanted, store, options.max_seconds, line.show)
+    finally:
+        line.close()
+    claims = _claim_rows(options.profile)
+    if options.json:
+        facts = {"profile": options.profile, "seconds": round(time.monotonic() - started, 3)}
+        found = {"done": outcome.done, "total": outcome.total, "failed": outcome.failed}
+        print_json(facts | found | {"claims": claims.to_dicts()})
+    else:
+        _print_claims(claims)
+        print(f"{outcome.done} of {outcome.total} results are computed.")
+    if outcome.failed:
+        title, reason = next(iter(outcome.failed.items()))
+        raise BadInput(f"{len(outcome.failed)} failed; the first is {title}: {reason}")
+
+
+def claims(options: argparse.Namespace) -> None:
+    rows = _claim_rows(options.profile)
+    if options.json:
+        print_json(rows.to_dicts())
+    else:
+        _print_claims(rows)
+
+
+def export_reference(options: argparse.Namespace) -> None:
+    from core import reference
+
+    place = Path(options.folder) if options.folder else reference.ROOT / "cache" / "reference"
+    command = f"python -m core reproduce --profile {options.profile}"
+    manifest = reference.export(options.profile, place, command)
+    size = sum(path.stat().st_size for path in (place / options.profile).iterdir())
+    if options.json:
+        print_json({"folder": str(place / options.profile), "bytes": size} | manifest)
+        return
+    print(f"{len(manifest['keys'])} results, {size / 1e6:.1f} MB, in {place / options.profile}")
+    for study, (done, of) in manifest["computed"].items():
+        print(f"{study:12} {done} of {of}")
+
+
+def _claim_rows(profile: str | None) -> Any:
+    from core.library import query
+    from core.profiles import find
+
+    if profile is None:
+        return query("FROM claims")
+    return query("FROM claims_by_profile WHERE profile = ?", [find(profile).name])
+
+
+def _print_claims(rows: Any) -> None:
+    for row in rows.iter_rows(named=True):
+        number = "" if row["ours"] is None else f"{row['ours']:.3g}"
+        if row["low"] is not None:
+            number += f" ({row['low']:.3g} to {row['high']:.3g})"
+        said = f"{row['claim']:4}{row['verdict']:10} {number:28} {row['statement']}"
+        print(f"{said} [{row['note']}]" if row["note"] else said)

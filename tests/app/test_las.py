@@ -1,0 +1,276 @@
+"""The LAS page, run by streamlit's own test driver on invented rows; no job runner is there."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import core
+from app import figures, speech
+from app.widgets import las_utterance
+from app.widgets.las_utterance import LOST, WAITING
+from core import jobs, listening
+from core.models.las.inspection import Edit
+from core.studies import Plan
+from tests.app.prepared import RATES, computed
+from tests.app.spoken import SAID, plan, spoken
+from tests.app.test_pages import MAIN, charts, said
+
+CORPUS = listening.speech("synthetic-speech", "smoke")
+UTTERANCE = {"las": "Utterance"}
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the whole study, for tests that only read."""
+    root = tmp_path_factory.mktemp("las")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMSIG_CACHE", str(root))
+        spoken(root, plan(CORPUS))
+    return root
+
+
+@pytest.fixture
+def done(full: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.setenv("MEMSIG_CACHE", str(full))
+    monkeypatch.setenv("MEMSIG_PROFILE", "smoke")
+    return plan(CORPUS)
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
+    monkeypatch.setenv("MEMSIG_PROFILE", "smoke")
+    return tmp_path
+
+
+def opened(page: str = "pages/las.py", **address: object) -> AppTest:
+    app = AppTest.from_file(str(MAIN), default_timeout=300).switch_page(page)
+    app.query_params.update({name: str(value) for name, value in address.items()})
+    app.run()
+    assert not app.exception and not app.error
+    return app
+
+
+def drawn(app: AppTest, number: int) -> str:
+    """The figure of a chart as JSON."""
+    return str(app.get("plotly_chart")[number].proto.spec)
+
+
+def asked() -> set[str]:
+    return {job.key for job in jobs.listing()}
+
+
+def test_a_finished_study_is_drawn_and_shows_sql_that_runs(done: Plan) -> None:
+    app = opened()
+    assert "23 of 23" in said(app) and not asked()
+    assert charts(app) == 5 and len(app.dataframe) == 1
+    for part in ("synthetic speech", "character error rate <b>2.3%", "word error rate <b>6.1%",
+                 "<b>99.1%</b> of its moves", "near-trivial", "heard the future"):  # fmt: skip
+        assert part in said(app)
+    shown = [code.value for code in app.code]
+    assert len(shown) == 3 + 1 + 1 + 1 + 1 + 1
+    for sql in shown:
+        assert core.query(sql).height
+    assert set(core.query(shown[0])["lag"]) == set(range(-2, 6))
+
+
+def test_another_alignment_and_another_pair_are_in_the_url(done: Plan) -> None:
+    app = opened(alignment="ctc", first="context", second="encoder 2, forward half")
+    assert "placed by CTC" in said(app)
+    assert "Difference A − B: context − encoder 2, forward half" in said(app)
+    shown = [code.value for code in app.code]
+    for sql, label in zip(shown, ("encoder 1, by CTC", "encoder 3, by CTC", "query"), strict=False):
+        assert done.signatures[label].key in sql
+    app = opened(alignment="sideways", first="encoder 77")
+    assert "placed by attention" in said(app) and "encoder 3 − encoder 1" in said(app)
+
+
+def test_the_other_state_is_asked_for_only_when_chosen(done: Plan, empty: Path) -> None:
+    spoken(empty, done)
+    assert opened() and not asked()
+    opened(**{"las-state": "h"})
+    wanted = {spec.key for spec in plan(CORPUS, state="h").specs}
+    assert asked() == wanted - {spec.key for spec in done.specs}
+
+
+def test_previews_come_first_and_say_so(empty: Path) -> None:
+    found = plan(CORPUS)
+    computed(empty, found.previews)
+    app = opened()
+    assert "3 of 23" in said(app)
+    figure = drawn(app, 0)
+    assert "encoder 1, linear preview" in figure and "query, linear preview" in figure
+    assert "encoder 3, linear preview" in drawn(app, 1)
+    assert asked() == {spec.key for spec in found.signatures.values()}
+
+
+def test_attention_that_jumps_is_refused_not_drawn(
+    empty: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RATES, "monotone", 0.11)
+    spoken(empty, plan(CORPUS))
+    app = opened()
+    assert "in only 11% of its moves" in said(app) and charts(app) == 0
+    app = opened(**UTTERANCE)
+    assert "in only 11% of its moves" in said(app) and charts(app) == 1
+
+
+def test_an_empty_cache_says_what_is_missing_and_asks_for_it(empty: Path) -> None:
+    app = opened()
+    assert charts(app) == 0 and "not trained yet" in said(app)
+    assert asked() == {spec.key for spec in plan(CORPUS).specs}
+    assert WAITING in said(opened(**UTTERANCE))
+
+
+def test_numbers_without_weights_are_drawn_but_cannot_listen(empty: Path) -> None:
+    computed(empty, plan(CORPUS).specs)
+    assert charts(opened()) == 5
+    assert LOST in said(opened(**UTTERANCE))
+
+
+def test_an_utterance_is_heard_seen_and_compared(done: Plan) -> None:
+    app = opened(**UTTERANCE, utterance=1)
+    assert charts(app) == 2 and len(app.get("audio")) == 1
+    assert app.selectbox(key="choice-utterance").value == 1
+    assert "Said, and under it what was heard" in said(app)
+    assert f"Of {len(SAID[1])} graphemes" in said(app)
+    assert "grapheme 9 of" in said(app)
+    app.button(key="grapheme-right").click().run()
+    assert "grapheme 10 of" in said(app) and app.query_params["grapheme"] == "9"
+    for layer in ("encoder 1", "encoder 2", "encoder 3", "context", "query"):
+        assert layer in drawn(app, 1)
+    assert not asked()
+
+
+def recording(seconds: float, rate: int = 44_100, channels: int = 2) -> bytes:
+    """A tone as a WAV file."""
+    tone = 9000 * np.sin(np.arange(int(seconds * rate)) / 20)
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(channels)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes(np.repeat(tone.astype("<i2"), channels).tobytes())
+    return file.getvalue()
+
+
+def test_a_recording_of_ones_own_is_inspected_alike(done: Plan) -> None:
+    app = opened(**UTTERANCE, sound="own")
+    assert charts(app) == 0
+    app.text_input(key="own-text").input("We MUST act!")
+    app.file_uploader(key="own-file").upload("a.wav", recording(0.5), "audio/wav").run()
+    assert not app.exception and not app.warning
+    assert charts(app) == 2 and len(app.get("audio")) == 1
+    assert "Of 11 graphemes" in said(app)  # we must act
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "is empty"),
+        (b"RIFF and then nothing", "cannot be used"),
+        (b"an mp3, or so", "not WAV, FLAC or SPHERE"),
+        (recording(0.5)[:9000], "it ends after"),
+        (recording(31, 8000, 1), "longer than 30 seconds"),
+        (recording(0.02), "shorter than"),
+    ],
+)
+def test_a_recording_that_cannot_be_used_gets_one_sentence(
+    done: Plan, data: bytes, why: str
+) -> None:
+    app = opened(**UTTERANCE, sound="own")
+    app.file_uploader(key="own-file").upload("a.wav", data, "audio/wav").run()
+    assert not app.exception and not app.error
+    [warning] = app.warning
+    assert why in warning.value and "a.wav" in warning.value and charts(app) == 0
+
+
+def test_other_pages_take_the_signatures_of_layers(done: Plan) -> None:
+    labels = ("encoder 1, forward half", "query", "encoder 3, by CTC")
+    pins = "-".join(done.signatures[label].key[:12] for label in labels)
+    app = opened("pages/compare.py", pins=pins)
+    for part in ("encoder 1 forward half (c)", "query (c)", "aligned by ctc"):
+        assert part in said(app)
+    assert "LAS [3,16] on synthetic-speech" in said(opened("pages/library.py", part="Models"))
+
+
+def cell(lag: int, symbol: str, accuracy: float) -> dict[str, object]:
+    return {
+        "lag": lag, "symbol": symbol, "n": 100, "accuracy": accuracy, "low": accuracy - 0.05,
+        "high": accuracy + 0.05, "precision": 0.5, "majority": 0.0,
+        "current": None if lag == 0 else 0.1, "untrained": 0.2, "ms": 80.0 * lag,
+    }  # fmt: skip
+
+
+def test_signatures_reach_below_zero_on_the_papers_scale() -> None:
+    table = pl.DataFrame([cell(lag, "a", 0.9 - 0.1 * abs(lag)) for lag in (-2, -1, 0, 1, 2, 3)])
+    figure = speech.signatures([("encoder 1", table), ("query", table)], figures.LIGHT)
+    first, _, second, _ = figure.data
+    assert [line[0] for line in first.z] == pytest.approx([0.7, 0.8, 0.9, 0.8, 0.7, 0.6])
+    assert list(figure.layout.yaxis.range) == [3.5, -2.5]  # the past further down
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 1)
+    told = [line[0] for line in second.text]
+    assert "2 ahead (160 ms)" in told[0] and "this one (0 ms)" in told[2]
+    assert "3 ago (240 ms)" in told[5] and "current" not in told[2]
+
+
+def test_curves_carry_milliseconds_and_their_floors() -> None:
+    table = pl.DataFrame([cell(lag, "a", 0.5) for lag in (-1, 0, 1)])
+    curve = speech.Curve("encoder 1", table, "#123456", "square", "dash")
+    floors = speech.floors(table, figures.LIGHT)
+    figure = speech.curves([curve], floors, (-1, 1), figures.look("dark"))
+    named = {trace.name: trace for trace in figure.data if trace.name}
+    assert list(named) == ["majority symbol", "current symbol", "encoder 1"]
+    assert named["encoder 1"].customdata[0][2] == "1 ahead (80 ms)"
+    assert list(named["current symbol"].y) == [0.1, None, 0.1]
+
+
+def test_sound_and_attention_share_their_seconds() -> None:
+    attention = np.eye(3, 5, dtype=np.float32)
+    figure = speech.sound(
+        np.full((20, 8), -5.0, np.float16), 10, np.arange(8) * 100.0, attention, 40,
+        np.array([20.0, 60.0, 100.0]), ["a", " ", "<unk>"], 1, figures.LIGHT,
+    )  # fmt: skip
+    spectrum, heard, clicks = figure.data
+    assert spectrum.z.shape == (8, 20) and heard.z.shape == (3, 5)
+    assert (heard.x0, heard.dx, spectrum.dx) == (0.02, 0.04, 0.01)
+    assert figure.layout.xaxis.matches == "x2"
+    assert list(figure.layout.xaxis.range) == [0, 0.2]
+    assert list(clicks.customdata) == [0, 1, 2] and list(clicks.selectedpoints) == [1]
+    assert list(figure.layout.yaxis2.ticktext) == ["a", "␣", "<unk>"]
+
+
+def test_what_is_recalled_stands_in_the_order_of_reading() -> None:
+    rows = pl.DataFrame(
+        {
+            "part": ["encoder 1"] * 3 + ["query"] * 2, "step": [4] * 5, "lag": [1, 0, -1, 1, 0],
+            "truth": ["a", "b", "c", "a", "b"], "guess": ["a", "x", "c", "a", "b"],
+            "probability": [0.9] * 5, "chance": [0.9, 0.1, 0.6, 1.0, 0.3],
+        }
+    )  # fmt: skip
+    figure = speech.remembered(rows, ["encoder 1", "query"], figures.LIGHT)
+    heat, guesses = figure.data
+    assert [list(line) for line in heat.z] == [[0.9, 0.1, 0.6], [1.0, 0.3, None]]
+    assert [tick.split("<br>")[1] for tick in figure.layout.xaxis.ticktext] == ["1", "0", "−1"]
+    assert list(guesses.text) == ["a", "<b>x</b>", "c", "a", "b"]
+
+
+def test_learning_is_drawn_as_error_rates() -> None:
+    curve = pl.DataFrame({"epoch": [0.5, 1.0, 2.0], "dev_cer": [None, 0.9, 0.1]})
+    assert list(speech.learning(curve, figures.LIGHT).data[0].y) == [0.9, 0.1]
+
+
+def test_every_kind_of_error_is_marked_in_columns_of_both_texts() -> None:
+    marked = las_utterance._marked
+    assert marked(Edit("equal", "ab", "ab")).count("<span><i>") == 2
+    assert marked(Edit("delete", " ", "")) == (
+        "<span class='delete' title='missed'><i>␣</i><b>·</b></span>"
+    )
+    assert "<i>·</i><b>&lt;</b>" in marked(Edit("insert", "", "<"))
