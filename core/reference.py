@@ -25,8 +25,8 @@ from pydantic import ValidationError
 
 from core import machine
 from core.errors import BadInput
-from core.reproduce import Part, parts
-from core.specs import SPECS, VERSIONS, SignatureSpec, Spec
+from core.reproduce import parts
+from core.specs import SPECS, VERSIONS, LasSignatureSpec, SignatureSpec, Spec
 from core.store import Store
 from core.store.tables import KEYED, OWNED
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parents[1]
 BY_SYMBOL = ("signature", "adaptation", "ngram")  # studies whose claims go by symbol
-DIGITS = 4  # of a recall in a replicate
+DIGITS = 4  # of a number in a replicate
 EVERY_CELL = ("recall", "draws", "basis_recall")  # tables with many numbers: four bytes each
 
 
@@ -62,7 +62,8 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
         raise BadInput(f"Nothing of profile {profile} is computed; run reproduce first.")
     steps = {step.key: step for part in found for step in part.spec.steps()}
     steps = {key: step for key, step in steps.items() if store.has_result(step)}
-    frames = _frames(store, steps, found)
+    by_symbol = {part.spec.key for part in parts(profile, BY_SYMBOL, store=store)}
+    frames = _frames(store, steps, by_symbol)
     target = place / profile
     target.mkdir(parents=True, exist_ok=True)
     for old in target.glob("*.parquet"):
@@ -89,10 +90,12 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     return manifest
 
 
-def _frames(store: Store, steps: dict[str, Spec], found: list[Part]) -> dict[str, pl.DataFrame]:
-    """The rows of every table that belong to these steps, as small as they may be."""
+def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[str, pl.DataFrame]:
+    """The rows of every table that belong to these steps, as small as they may be.
+
+    by_symbol: signatures whose replicates are needed for every symbol.
+    """
     weak = [key for key, step in steps.items() if _weak(step)]
-    by_symbol = {part.spec.key for part in found if part.study in BY_SYMBOL} - set(weak)
     keys = [*steps, *_corpora(store, [*steps])]
     frames = {}
     for name in (*KEYED, *OWNED):
@@ -105,7 +108,10 @@ def _frames(store: Store, steps: dict[str, Spec], found: list[Part]) -> dict[str
         if name == "draws":
             frame = frame.filter(
                 pl.col("symbol").is_null() | pl.col("signature").is_in([*by_symbol])
-            ).with_columns(pl.col("accuracies").list.eval(pl.element().round(DIGITS)))
+            )
+        for drawn in {"accuracies", "draws"} & {*frame.columns}:
+            rounded = pl.col(drawn).list.eval(pl.element().round(DIGITS))
+            frame = frame.with_columns(rounded)
         if name in EVERY_CELL:
             frame = frame.cast({pl.Float64: pl.Float32})
         if frame.height:
@@ -115,7 +121,7 @@ def _frames(store: Store, steps: dict[str, Spec], found: list[Part]) -> dict[str
 
 def _weak(step: Spec) -> bool:
     """Whether a step is there to be compared with, not to be looked into."""
-    if not isinstance(step, SignatureSpec):
+    if not isinstance(step, SignatureSpec | LasSignatureSpec):
         return False
     return step.decoder == "linear" or not getattr(step.model, "trained", True)
 
