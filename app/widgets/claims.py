@@ -100,5 +100,8 @@ def _parts(claims: pl.DataFrame) -> None:
     if not table.height:
         study.empty(120)
         return
-    st.dataframe(table, hide_index=True, height=min(35 * table.height + 38, 600), key="parts-table")
+    st.dataframe(
+        table, hide_index=True, height=min(35 * table.height + 38, 600), key="parts-table",
+        placeholder="–",
+    )  # fmt: skip
     export.downloads(table, "claims")
