@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
@@ -14,7 +14,7 @@ from core import machine
 from core.checkpoints import Checkpoint
 from core.specs import Spec
 
-Inputs = dict[str, bytes]
+Inputs = Mapping[str, bytes]
 Progress = Callable[[float, str], None]
 
 

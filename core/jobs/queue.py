@@ -97,7 +97,7 @@ def find(key: str, store: Store | None = None) -> Job | None:
     spec = SPECS.validate_python(asked["spec"])
     outcome, now = read(place / "outcome.json"), read(place / "progress.json")
     status: Status = outcome.get("status") or (
-        "running" if is_locked(place / "alive") else "interrupted" if now else "queued"
+        "running" if is_locked(place / "alive") else "interrupted" if "started" in now else "queued"
     )
     return Job(
         key=key,

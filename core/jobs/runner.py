@@ -1,4 +1,8 @@
-"""The embedded back end: a thread that starts one worker process per job, when there is room."""
+"""The runner: a thread that keeps the queue moving, on this machine or on a Ray cluster.
+
+Embedded, it starts one worker process per job, when there is room. With RAY_ADDRESS it keeps one
+bridge process alive instead, which hands the jobs to the cluster of that address.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from core.store import Store
 
 ROOT = Path(__file__).parents[2]
 INTERVAL = 0.25
+BRIDGE_SECONDS = 3.0  # from the start of one bridge to that of the next, should it end
 logger = logging.getLogger(__name__)
 
 
@@ -23,7 +28,7 @@ class Runner:
     """Keeps the queue moving for as long as it lives; any number of them share one queue.
 
     Workers are sessions of their own: they outlive the app, and another runner (or this one after
-    a restart) finds them running.
+    a restart) finds them running. A bridge ends with its runner; the cluster goes on.
     """
 
     def __init__(self, store: Store | None = None) -> None:
@@ -31,6 +36,8 @@ class Runner:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="job-runner", daemon=True)
         self._workers: list[subprocess.Popen[bytes]] = []
+        self._bridge: subprocess.Popen[bytes] | None = None
+        self._bridged = 0.0
 
     def start(self) -> Runner:
         self._thread.start()
@@ -40,6 +47,9 @@ class Runner:
         """Stops starting workers; one that runs goes on by itself."""
         self._stop.set()
         self._thread.join()
+        if self._bridge:
+            self._bridge.kill()
+            self._bridge.wait()
 
     def _loop(self) -> None:
         while not self._stop.wait(INTERVAL):
@@ -50,6 +60,18 @@ class Runner:
                 time.sleep(5)
 
     def _tick(self) -> None:
+        if os.environ.get("RAY_ADDRESS"):
+            self._keep_bridge()
+        else:
+            self._start_workers()
+
+    def _keep_bridge(self) -> None:
+        ended = self._bridge is None or self._bridge.poll() is not None
+        if ended and time.monotonic() - self._bridged > BRIDGE_SECONDS:
+            self._bridged = time.monotonic()
+            self._bridge = bridge(self.store)
+
+    def _start_workers(self) -> None:
         self._workers = [worker for worker in self._workers if worker.poll() is None]
         live = [job for job in queue.listing(self.store) if job.live]
         waiting = [job for job in live if job.status != "running"]
@@ -61,13 +83,25 @@ class Runner:
 
 def spawn(store: Store, key: str) -> subprocess.Popen[bytes]:
     """Starts the worker process of a job, in a process group of its own."""
-    with (queue.folder(store, key) / "log.txt").open("ab") as log:
+    path = queue.folder(store, key) / "log.txt"
+    return _process(store, path, "ab", subprocess.DEVNULL, "core.worker", key)
+
+
+def bridge(store: Store) -> subprocess.Popen[bytes]:
+    """Starts the bridge to the Ray cluster; it ends when this process does."""
+    return _process(store, store.jobs / "bridge.log", "wb", subprocess.PIPE, "core.jobs.bridge")
+
+
+def _process(
+    store: Store, log: Path, mode: str, stdin: int, *module: str
+) -> subprocess.Popen[bytes]:
+    with log.open(mode) as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "core.worker", key],
+            [sys.executable, "-m", *module],
             cwd=ROOT,
             env=os.environ | {"MEMSIG_CACHE": str(store.root)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdin=stdin,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
