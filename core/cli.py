@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     study.set_defaults(run=_study)
 
     bench = commands.add_parser("bench", help="measure the speed claims on this machine")
-    bench.add_argument("name", choices=("decoders", "ngram", "states"))
+    bench.add_argument("name", choices=("decoders", "ngram", "scaling", "states", "store"))
     bench.set_defaults(run=_bench)
 
     for command in (signature, study, sql, status, bench):
@@ -89,7 +89,7 @@ def _signature(options: argparse.Namespace) -> None:
         for layer in range(1, max(options.layers, 1) + 1)
     ]
     floors = [spec.floor for spec in specs if spec.floor]
-    fresh = [_obtain(spec) for spec in [*specs, *floors]]
+    fresh = _obtain([*specs, *floors])
     rows = _marginal([spec.key for spec in specs]).drop("signature", "model")
     model = query("SELECT test_perplexity FROM models WHERE key = ?", [specs[0].model.key])
     perplexity = model["test_perplexity"][0]
@@ -98,7 +98,7 @@ def _signature(options: argparse.Namespace) -> None:
             {
                 "key": specs[0].key,
                 "keys": [spec.key for spec in specs],
-                "cached": not any(fresh),
+                "cached": not fresh,
                 "seconds": round(time.monotonic() - started, 3),
                 "perplexity": perplexity,
                 "marginal": rows.to_dicts(),
@@ -120,8 +120,7 @@ def _study(options: argparse.Namespace) -> None:
     corpora: dict[str, Any] = {name: find_corpus(getattr(options, name)) for name in names}
     choices = Choices(options.profile, fraction=options.fraction, **corpora)
     plan = STUDIES[options.name].plan(choices)
-    for number, spec in enumerate(plan.specs, start=1):
-        _obtain(spec, f"{number} of {len(plan.specs)}")
+    _obtain(plan.specs)
     labels = {spec.key: label for label, spec in plan.signatures.items()}
     marginal = _marginal(list(labels)).to_dicts()
     rows = [row | {"signature": labels[row["signature"]]} for row in marginal]
@@ -159,33 +158,48 @@ def _marginal(keys: list[str]) -> Any:
     )
 
 
-def _obtain(spec: Any, which: str = "") -> bool:
-    """Has a spec computed, with a progress bar; False if everything was there already."""
+def _obtain(specs: list[Any]) -> bool:
+    """Has specs computed, with a progress bar; False if everything was there already.
+
+    All are asked for at once, so that a cluster computes as many as it has room for.
+    """
     from core import jobs
     from core.store import Store
 
-    store = Store()
-    if all(store.has_result(step) for step in spec.steps()):
+    store, mine = Store(), "command line"
+    missing = [s for s in specs if not all(store.has_result(step) for step in s.steps())]
+    if not missing:
         return False
-    mine = "command line"
-    jobs.request(spec, mine, store)
+    for spec in missing:
+        jobs.request(spec, mine, store)
     runner = jobs.Runner(store).start()
+    try:
+        for number, spec in enumerate(missing, start=1):
+            _wait(spec, store, f"{number} of {len(missing)}" if len(missing) > 1 else "")
+    except BaseException:
+        for spec in reversed(missing):  # the waiting first: else the next would start
+            if (job := jobs.find(spec.key, store)) and job.who == mine:
+                jobs.cancel(spec.key, mine, store)
+        raise
+    finally:
+        runner.stop()
+    return True
+
+
+def _wait(spec: Any, store: Any, which: str) -> None:
+    """Waits for a job to end; raises BadInput if it ends without a result."""
+    from core import jobs
+
     bar = _Bar(which)
     try:
         while (job := jobs.find(spec.key, store)) and job.live:
             bar.show(job)
             time.sleep(0.1)
-    except KeyboardInterrupt:
-        if job and job.who == mine:
-            jobs.cancel(spec.key, mine, store)
-        raise
     finally:
         bar.close()
-        runner.stop()
     if job is None or job.status != "done":
         reason = job.reason if job else "it was removed from the queue"
         raise BadInput(f"The job ended without a result: {reason}")
-    return True
 
 
 class _Bar:
@@ -200,7 +214,8 @@ class _Bar:
         filled = round(20 * job.fraction)
         left = f", {job.eta:.0f} s left" if job.eta is not None else ""
         bar = f"[{'#' * filled}{'.' * (20 - filled)}]"
-        line = f"{self.which} {bar} {job.fraction:4.0%} {job.stage}: {job.message}{left}"
+        doing = job.obstacle or f"{job.stage}: {job.message}"
+        line = f"{self.which} {bar} {job.fraction:4.0%} {doing}{left}"
         print(f"\r\033[K{line.strip()[:140]}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:

@@ -68,6 +68,7 @@ class Bridge:
         self.asker = _name(store)
         self.code = code()
         self.actor: Any = None
+        self.machines: dict[str, int] = {}
         self.outdated = False
 
     def connect(self) -> None:
@@ -85,7 +86,7 @@ class Bridge:
             )
         except Exception as error:
             log.exception("No connection.")
-            raise BadInput(_why(self.address, error)) from error
+            raise BadInput(why(self.address, error)) from error
         self._actor = ray.remote(Queue).options(
             name=NAME,
             namespace=NAMESPACE,
@@ -109,8 +110,6 @@ class Bridge:
                 break
             ray.kill(self.actor)
             time.sleep(INTERVAL)
-        facts = {"address": self.address, "workers": hello["workers"], "gpus": hello["gpus"]}
-        queue.write(self.store.jobs / "cluster.json", facts)
 
     def call(self, method: str, *arguments: Any) -> Any:
         """What a method of the queue returns."""
@@ -121,7 +120,11 @@ class Bridge:
     def tick(self) -> None:
         """One comparison of the two sides."""
         live = {job.key: job for job in queue.listing(self.store) if job.live}
-        there = self.call("look", self.asker)
+        seen = self.call("look", self.asker)
+        there = seen["jobs"]
+        if seen["machines"] != self.machines:
+            self.machines = seen["machines"]
+            queue.write(self.store.jobs / "cluster.json", self.machines)
         for key, state in list(there.items()):
             # Cancelled; or taken in just before a kill, and perhaps asked for anew.
             if key not in live or state["asked"] != _asked(live[key]):
@@ -204,7 +207,7 @@ class Bridge:
             facts |= {"lost": state["lost"], "resumed": facts["resumed"] + 1}
         if state["status"] != "running":
             if state["status"] in ("queued", "interrupted"):
-                say(self.store, job.key, state["message"])
+                say(self.store, job.key, state["obstacle"])
                 self._release(ours)
             return
         facts.setdefault("started", time.time() - state["seconds"])
@@ -254,12 +257,12 @@ def _asked(job: queue.Job) -> float:
     return job.asked.replace(tzinfo=UTC).timestamp()
 
 
-def say(store: Store, key: str, word: str) -> None:
-    """Why a live job does not run, where people look at it."""
+def say(store: Store, key: str, obstacle: str) -> None:
+    """Shows people what keeps a job from running; its next progress takes that away."""
     path = queue.folder(store, key) / "progress.json"
     before = queue.read(path)
-    if before.get("message") != word:
-        queue.write(path, before | {"message": word})
+    if before.get("obstacle", "") != obstacle:
+        queue.write(path, before | {"obstacle": obstacle})
 
 
 def code() -> str:
@@ -286,7 +289,7 @@ def reach(address: str) -> None:
         ) from error
 
 
-def _why(address: str, error: Exception) -> str:
+def why(address: str, error: Exception) -> str:
     """Why Ray would not connect although something listens, in one sentence."""
     said = " ".join(str(error).split())
     if "Version mismatch" in said:
@@ -309,7 +312,7 @@ def _name(store: Store) -> str:
 
 
 def _tell_all(store: Store, word: str) -> None:
-    queue.write(store.jobs / "cluster.json", {"word": word})
+    (store.jobs / "cluster.json").unlink(missing_ok=True)
     for job in queue.listing(store):
         if job.live and job.status != "running":
             say(store, job.key, word)

@@ -94,10 +94,8 @@ class Queue:
     # For bridges
 
     async def hello(self) -> dict[str, Any]:
-        """code, and whether any job is here; workers and GPUs of the cluster."""
-        gpus, cpus = resources(ray.nodes())
-        facts = {"workers": len(gpus or cpus), "gpus": sum(gpu for gpu, _ in gpus)}
-        return {"code": self.code, "busy": bool(self.orders), **facts}
+        """The hash of the program that runs here, and whether it has jobs."""
+        return {"code": self.code, "busy": bool(self.orders)}
 
     async def lacking(self, keys: list[str]) -> list[str]:
         """Those of the keys whose bytes are not here; the others stay for some minutes."""
@@ -122,9 +120,12 @@ class Queue:
             self._tending = asyncio.create_task(self._tend())
 
     async def look(self, asker: str) -> dict[str, dict[str, Any]]:
-        """How every job of the asker is, by key."""
+        """How every job of the asker is, by key, and what computes: `workers` and `gpus`."""
+        mine = {key: order for (who, key), order in self.orders.items() if who == asker}
+        gpus, cpus = resources(ray.nodes())
         return {
-            key: self._state(order) for (who, key), order in self.orders.items() if who == asker
+            "jobs": {key: self._state(order) for key, order in mine.items()},
+            "machines": {"workers": len(gpus or cpus), "gpus": sum(gpu for gpu, _ in gpus)},
         }
 
     async def result(self, key: str) -> dict[str, Any]:
@@ -185,7 +186,8 @@ class Queue:
             "done": [step.key for step in steps if step.result is not None],
             "current": steps.index(now),
             "fraction": now.fraction,
-            "message": now.message if now.began else self._waits_for(now),
+            "message": now.message,
+            "obstacle": self._obstacle(now),
             "seconds": time.monotonic() - now.began if now.began else 0.0,
             "facts": now.facts,
             "lost": sum(step.deaths for step in steps),
@@ -194,8 +196,8 @@ class Queue:
             "log": "\n".join(line for step in steps for line in step.log)[-LOG_CHARACTERS:],
         }
 
-    def _waits_for(self, step: Step) -> str:
-        if step.task is not None and time.monotonic() - step.sent > PATIENCE:
+    def _obstacle(self, step: Step) -> str:
+        if step.task is not None and step.began is None and time.monotonic() - step.sent > PATIENCE:
             return f"waiting for the cluster to give it a {self.room}"
         return self.word
 
@@ -231,8 +233,8 @@ class Queue:
 
     def _send(self, step: Step, share: dict[str, int]) -> None:
         step.token, step.share, step.sent = next(self._tokens), share, time.monotonic()
-        # A process per task: its GPU memory is free when it ends. Retries are the queue's own.
-        task = ray.remote(max_calls=1, max_retries=0, **share)(compute)
+        # A process per task where there are GPUs: their memory is free when it ends.
+        task = ray.remote(max_calls=share.get("num_gpus", 0), max_retries=0, **share)(compute)
         step.task = task.remote(
             ray.get_runtime_context().current_actor,
             step.key,
