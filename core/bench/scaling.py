@@ -12,6 +12,7 @@ import heapq
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from core import machine
@@ -36,7 +37,7 @@ def run() -> dict[str, Any]:
     """Steps, work and time of the grid, in all and by kind; days are of one after another."""
     jobs = grid()
     steps = {step.key: step for job in jobs for step in job.steps()}
-    peak, rates = machine.matmul_gflops(), _rates()
+    peak, rates = machine.matmul_gflops(), Rates()
     here = {key: gflop(step) / rates(step) for key, step in steps.items()}
     there = {
         key: max(gflop(step) / (rates(step) / peak * H100_GFLOPS), _recurrence(step))
@@ -114,7 +115,7 @@ def _recurrence(step: Spec) -> float:
     return minibatches * SEGMENT * step.layers * STEP_SECONDS
 
 
-class _rates:
+class Rates:
     """GFLOP/s of this machine by kind and size of step, measured on small pieces."""
 
     def __init__(self) -> None:
@@ -128,12 +129,10 @@ class _rates:
             wanted = _small(spec, hidden, symbols, STATES[hidden])
             model = wanted.model
             assert isinstance(model, ModelSpec)
-            self._time(("model", hidden), model, lambda m=model: compute(m, data, _silent))
+            self._time(("model", hidden), model, partial(compute, model, data, _silent))
             weights, _ = char_lm.train(model.untrained(), corpus)
             inputs = data | {model.key: weights}
-            self._time(
-                ("decoders", hidden), wanted, lambda w=wanted, i=inputs: compute(w, i, _silent)
-            )
+            self._time(("decoders", hidden), wanted, partial(compute, wanted, inputs, _silent))
 
     def _time(self, what: tuple[str, int], spec: Spec, work: Callable[[], Any]) -> None:
         started = time.perf_counter()

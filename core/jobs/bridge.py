@@ -38,11 +38,12 @@ log = logging.getLogger("bridge")
 
 ROOT = Path(__file__).parents[2]
 INTERVAL = 0.2
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
 MIRROR_SECONDS = 15.0  # between two copies of a checkpoint into the job's folder
 OUTDATED = (
     "The cluster still computes for another version of this program; this starts when it is done."
 )
+OLDER = "It was asked for by an older version of this program; ask for it again."
 
 
 @dataclass(eq=False)
@@ -96,20 +97,23 @@ class Bridge:
             num_cpus=0,
             resources={"node:__internal_head__": 0.001},
         )
-        self.greet()
+        self._find()
 
-    def greet(self) -> None:
-        """Makes sure that the queue runs this program, or at least waits until it can."""
+    def _find(self) -> bool:
+        """Finds or starts the queue; whether that of another version may be replaced."""
+        self.actor = self._actor.remote(self.code)
+        hello = self.call("hello")
+        self.outdated = hello["code"] != self.code
+        return self.outdated and not hello["busy"]
+
+    def _up_to_date(self) -> bool:
+        """Whether the queue runs this program; one of another version is replaced once idle."""
         import ray
 
-        while True:
-            self.actor = self._actor.remote(self.code)
-            hello = self.call("hello")
-            self.outdated = hello["code"] != self.code
-            if not self.outdated or hello["busy"]:
-                break
+        if self.outdated and self._find():
             ray.kill(self.actor)
-            time.sleep(INTERVAL)
+            self._find()
+        return not self.outdated
 
     def call(self, method: str, *arguments: Any) -> Any:
         """What a method of the queue returns."""
@@ -133,15 +137,15 @@ class Bridge:
         for key in self.followed.keys() - there.keys():  # the cluster's queue started anew
             self.followed.pop(key).lock.close()
         for key, job in live.items():
-            if key in there:
+            if job.spec.key != key:
+                queue.finish(self.store, job, "failed", OLDER)
+            elif key in there:
                 self._follow(job, there[key])
             elif job.status != "running":  # else a worker process of this machine is at it
                 self._submit(job)
 
     def _submit(self, job: queue.Job) -> None:
-        if self.outdated:
-            self.greet()
-        if self.outdated:
+        if not self._up_to_date():
             say(self.store, job.key, OUTDATED)
             return
         steps = [step for step in job.spec.steps() if not self.store.has_result(step)]
@@ -176,13 +180,10 @@ class Bridge:
         for key in state["done"]:
             if key not in ours.taken:
                 self._take_in(job, ours, key)
-        if state["status"] == "done":
-            queue.finish(self.store, job, "done")
-        elif state["status"] == "failed":
-            queue.finish(self.store, job, "failed", state["reason"])
-        else:
-            return
-        self._leave(job.key)
+        if state["status"] in ("done", "failed"):
+            job = queue.find(job.key, self.store) or job
+            queue.finish(self.store, job, state["status"], state["reason"])
+            self._leave(job.key)
 
     def _followed(self, job: queue.Job, state: dict[str, Any]) -> Followed | None:
         """Starts to follow a job; None while a worker process of this machine is at it."""
@@ -205,13 +206,16 @@ class Bridge:
         if state["lost"] > facts["lost"]:
             queue.record(self.store, job, "interrupted", "its worker was lost", time.time())
             facts |= {"lost": state["lost"], "resumed": facts["resumed"] + 1}
-        if state["status"] != "running":
-            if state["status"] in ("queued", "interrupted"):
-                say(self.store, job.key, state["obstacle"])
-                self._release(ours)
-            return
-        facts.setdefault("started", time.time() - state["seconds"])
+        if state["age"] is not None:
+            facts.setdefault("started", time.time() - state["age"])
         facts |= state["facts"]
+        if state["status"] in ("queued", "interrupted"):
+            say(self.store, job.key, state["obstacle"])
+            self._release(ours)
+        if state["status"] in ("done", "failed"):  # perhaps while no app was there to see it run
+            queue.write(ours.report.path, queue.read(ours.report.path) | facts)
+        if state["status"] != "running":
+            return
         if ours.current != state["current"]:
             ours.current, ours.mirrored = state["current"], (0, time.monotonic())
             ours.report.begin(ours.current)

@@ -67,10 +67,11 @@ class Step:
 
 @dataclass(eq=False)
 class Order:
-    """A job as somebody asked for it; asked: when, in seconds."""
+    """A job as somebody asked for it; asked: by the asker's clock; began: by the actor's."""
 
     asked: float
     steps: list[str]
+    began: float | None = None
 
 
 class Queue:
@@ -114,7 +115,9 @@ class Queue:
             known = self.steps.get(facts["key"])
             if known is None or known.reason:
                 self.steps[facts["key"]] = Step(**facts)
-        self.orders[asker, key] = Order(asked, [facts["key"] for facts in steps])
+        keys = [facts["key"] for facts in steps]
+        shared = any(self.steps[step].began is not None for step in keys)
+        self.orders[asker, key] = Order(asked, keys, time.monotonic() if shared else None)
         self._advance()
         if self._tending is None:
             self._tending = asyncio.create_task(self._tend())
@@ -151,6 +154,9 @@ class Queue:
             if step.began is None:
                 step.began = time.monotonic()
                 step.note(f"started on {facts.get('worker')}")
+                for order in self.orders.values():
+                    if key in order.steps and order.began is None:
+                        order.began = step.began
             step.facts |= facts
 
     async def report(self, key: str, token: int, fraction: float, message: str) -> None:
@@ -189,6 +195,7 @@ class Queue:
             "message": now.message,
             "obstacle": self._obstacle(now),
             "seconds": time.monotonic() - now.began if now.began else 0.0,
+            "age": time.monotonic() - order.began if order.began else None,
             "facts": now.facts,
             "lost": sum(step.deaths for step in steps),
             "saved": now.saved,
