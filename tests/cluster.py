@@ -21,10 +21,12 @@ HEAD = "127.0.0.2"
 SECONDS = 120
 # Ray's workers give way to everything else on a machine, which a busy one never gives back.
 NODE_ENV = {"RAY_ADDRESS": "", "MEMSIG_THREADS": "1", "RAY_worker_niceness": "0"}
+# A node's whole process group ends with it, and with the test that holds its input open.
+TOGETHER = '("$@"; kill -9 0) & cat; kill -9 0'
 
 
 class Cluster:
-    """A head that computes nothing, and workers of one CPU each. env: what whoever uses it sets."""
+    """A head, and workers of one CPU each. env: what whoever uses it sets."""
 
     def __init__(self) -> None:
         with socket.socket() as free:
@@ -39,6 +41,9 @@ class Cluster:
         }
         self.nodes: dict[str, subprocess.Popen[bytes]] = {}  # by address
         self._started = 0
+
+    def head(self) -> None:
+        """The first node, which computes nothing."""
         port = self.address.split(":")[1]
         options = ["--include-dashboard=false", f"--temp-dir={self.folder}"]
         self._start("--head", f"--port={port}", "--num-cpus=0", *options)
@@ -53,11 +58,12 @@ class Cluster:
         host = f"{HEAD[:-1]}{self._started + 1}"
         with log.open("wb") as output:
             node = subprocess.Popen(
-                [sys.executable, "-m", "ray.scripts.scripts", "start", "--block",
+                ["sh", "-c", TOGETHER, "sh",
+                 sys.executable, "-m", "ray.scripts.scripts", "start", "--block",
                  f"--node-ip-address={host}", "--object-store-memory=200000000", *options],
                 cwd="/",  # the program comes with the job, not with the place a worker stands in
                 env=os.environ | self.env | NODE_ENV,
-                stdout=output, stderr=output, start_new_session=True,
+                stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         self.nodes[host] = node
         deadline = time.monotonic() + SECONDS

@@ -43,6 +43,7 @@ def cluster() -> Iterator[Cluster]:
         pytest.skip("Ray is not installed: pip install -r requirements-ray.txt")
     running = Cluster()
     try:
+        running.head()
         for _ in range(2):
             running.worker()
         yield running
