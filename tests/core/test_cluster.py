@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from core import jobs
 from core.errors import BadInput
 from core.jobs import bridge
+from core.library import add_corpus, signature_spec
+from core.store import Store
+from tests.core.test_jobs import until
 
 CPU, GPU = {"CPU": 8.0}, {"CPU": 32.0, "GPU": 4.0}
 
@@ -45,3 +49,18 @@ def test_the_reason_of_a_refusal_is_said() -> None:
         ("Failed to connect to Ray cluster at 127.0.0.2:6379", "that RAY_AUTH_TOKEN is"),
     ):
         assert said in bridge.why("127.0.0.2:6379", RuntimeError(error))
+
+
+def test_a_job_says_that_its_cluster_is_away_and_can_be_cancelled(
+    store: Store, text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    spec = signature_spec(add_corpus(text, "words", store=store), profile="smoke", store=store)
+    jobs.request(spec, "ada", store)
+    runner = jobs.Runner(store).start()
+    until(lambda: "does not answer" in jobs.find(spec.key, store).obstacle)
+    assert jobs.find(spec.key, store).status == "queued"
+    assert jobs.place(store) == "Ray cluster 127.0.0.1:1, not connected"
+    jobs.cancel(spec.key, "ada", store)
+    assert jobs.find(spec.key, store).status == "cancelled"
+    runner.stop()
