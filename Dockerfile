@@ -1,29 +1,35 @@
-# The app for a lab: docker build -t memory-signatures . ; docker run -p 8501:8501 -v cache:/srv/cache …
+# The app for a lab; compose.yaml builds and runs it, docs/deploy.md says how.
 # CUDA instead of CPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130
 FROM python:3.11-slim AS build
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-# kenlm is built from source; the compiler stays in this stage.
+# Set to anything for jobs on a Ray cluster (requirements-ray.txt).
+ARG RAY=
+# kenlm is built from source; the compiler stays in this stage. Debian moves its versions on under
+# the tag, so they are not pinned; what results depend on is, in requirements.txt.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ make \
     && rm -rf /var/lib/apt/lists/*
-COPY requirements.txt .
+WORKDIR /build
+COPY requirements.txt requirements-ray.txt ./
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" -r requirements.txt
+    && /opt/venv/bin/pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" \
+        -r requirements.txt ${RAY:+-r requirements-ray.txt}
 
 FROM python:3.11-slim
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 memsig \
-    && install --directory --owner memsig /srv/cache
+    && install --directory --owner memsig --group memsig /srv/cache
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/app
 COPY . .
 ENV PATH=/opt/venv/bin:$PATH MEMSIG_CACHE=/srv/cache PYTHONDONTWRITEBYTECODE=1
-USER memsig
+USER 1000:1000
 VOLUME /srv/cache
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD \
-    ["python", "-c", "import urllib.request as u; u.urlopen('http://localhost:8501/readyz', timeout=4)"]
-# Inside the container every address is the container's own; publish the port as narrowly as you want.
-CMD ["streamlit", "run", "app/main.py", "--server.address=0.0.0.0", "--server.port=8501"]
+    ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/readyz', timeout=4)"]
+CMD ["scripts/serve.sh"]

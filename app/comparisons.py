@@ -24,6 +24,7 @@ from app.figures import (
     shown,
     told,
     value_of,
+    when,
 )
 
 LETTERS = "ABCD"
@@ -125,7 +126,7 @@ def difference(table: pl.DataFrame, pair: str, reach: float, colors: Look) -> go
         [
             ""
             if cell is None
-            else f"<b>{shown(cell['symbol'])}</b>, {cell['lag']} ago: "
+            else f"<b>{shown(cell['symbol'])}</b>, {when(cell)}: "
             f"<b>{points(cell['difference'], 1)}</b><br>"
             f"{first} {cell['a']:.1%} (n {cell['n_a']:,}), "
             f"{second} {cell['b']:.1%} (n {cell['n_b']:,})"

@@ -326,10 +326,17 @@ def told(row: dict[str, Any]) -> str:
     floors = [f"{label} {row[f]:.1%}" for f, label in FLOORS.items() if row[f] is not None]
     precision = "" if row["precision"] is None else f", precision {row['precision']:.1%}"
     return (
-        f"<b>{shown(row['symbol'])}</b>, {row['lag']} ago: <b>{row['accuracy']:.1%}</b> "
+        f"<b>{shown(row['symbol'])}</b>, {when(row)}: <b>{row['accuracy']:.1%}</b> "
         f"({row['low']:.1%} to {row['high']:.1%})<br>n {row['n']:,}{precision}"
         f"<br>floors: {', '.join(floors)}" + ("<br>not above its floor" if at_floor(row) else "")
     )
+
+
+def when(row: dict[str, Any]) -> str:
+    """Which symbol a decoder names: '3 ago', '2 ahead'; of speech the mean milliseconds too."""
+    lag = row["lag"]
+    place = f"{lag} ago" if lag > 0 else f"{-lag} ahead" if lag else "this one"
+    return place if row.get("ms") is None else f"{place} ({abs(row['ms']):.0f} ms)"
 
 
 def _ahead_hover(row: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Entry point: `streamlit run app/main.py`.
 
-Streamlit imports this file once to find the server (`app`: the job runner's life and the
-/readyz route), and runs it as a script for every view of a page.
+Streamlit imports this file once to find the server (`app`: the job runner's life, the /readyz
+route, and the guard before all routes where people log in), and runs it as a script for every
+view of a page.
 """
 
 from __future__ import annotations
@@ -19,21 +20,27 @@ if str(ROOT) not in sys.path:
 
 import pandas  # noqa: E402, F401  (two first visitors at once would race inside plotly's import)
 import streamlit as st  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
 from starlette.requests import Request  # noqa: E402
 from starlette.responses import PlainTextResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 
+from app import access  # noqa: E402
+from app.guard import READY, Guard  # noqa: E402
 from app.widgets import shell  # noqa: E402
 from app.widgets.errors import explain  # noqa: E402
-from core import jobs  # noqa: E402
+from core import jobs, reference  # noqa: E402
 
 
 @asynccontextmanager
 async def life(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the jobs for as long as the server runs: one runner, however many people look."""
+    access.settings()  # a mistake in them ends the start here
+    reference.settle()
     runner = jobs.Runner()
     runner.start()
+    runner.calibrate()
     yield {"runner": runner}
     runner.stop()
 
@@ -49,4 +56,10 @@ else:
     # Streamlit would run a file of pages/ instead of this one for whoever opens its link before
     # anybody has been here.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, lifespan=life, routes=[Route("/readyz", ready)], on_script_error=explain)
+    app = st.App(
+        __file__,
+        lifespan=life,
+        routes=[Route(READY, ready)],
+        middleware=[Middleware(Guard)],
+        on_script_error=explain,
+    )

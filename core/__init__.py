@@ -14,15 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.errors import BadInput
-    from core.library import add_corpus, connect, corpus, find_corpus, query, signature_spec
+    from core.library import (
+        add_corpus,
+        add_model,
+        connect,
+        corpus,
+        find_corpus,
+        find_model,
+        find_speech,
+        query,
+        signature_spec,
+    )
     from core.probing import measure, probe
 
 _HOME = {
     "BadInput": "core.errors",
     "add_corpus": "core.library",
+    "add_model": "core.library",
     "connect": "core.library",
     "corpus": "core.library",
     "find_corpus": "core.library",
+    "find_model": "core.library",
+    "find_speech": "core.library",
     "measure": "core.probing",
     "probe": "core.probing",
     "query": "core.library",
@@ -31,9 +44,12 @@ _HOME = {
 __all__ = [
     "BadInput",
     "add_corpus",
+    "add_model",
     "connect",
     "corpus",
     "find_corpus",
+    "find_model",
+    "find_speech",
     "measure",
     "probe",
     "query",

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.checkpoints import pack, unpack
 from core.schedule import one_cycle
 from core.specs import DecoderBudget
 from core.splits import TILE, Progress, Source, Split
@@ -81,6 +82,22 @@ class Decoders:
                 for lag in range(len(self.keeps)):
                     out[tile, lag] = read_out(inputs[tile], self.layers, lag)
         return out
+
+    def to_bytes(self) -> bytes:
+        """The decoders as safetensors."""
+        tensors = {"mean": self.mean, "scale": self.scale}
+        for number, (weight, bias) in enumerate(self.layers):
+            tensors |= {f"{number}.weight": weight, f"{number}.bias": bias}
+        facts = ("keeps", "width", "depth", "parameters", "dev_recall", "dev_bits")
+        return pack(tensors, {name: getattr(self, name) for name in facts})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Decoders:
+        """The decoders of `to_bytes`, on the CPU."""
+        tensors, facts = unpack(data)
+        numbers = range(facts["depth"] + 1)
+        layers = [(tensors[f"{n}.weight"], tensors[f"{n}.bias"]) for n in numbers]
+        return cls(mean=tensors["mean"], scale=tensors["scale"], layers=layers, **facts)
 
 
 def read_out(inputs: Tensor, layers: Layers, decoder: int) -> Tensor:

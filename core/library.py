@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,24 @@ import duckdb
 import polars as pl
 
 from core import corpora, profiles
-from core.corpora import Corpus
+from core.corpora import Corpus, recordings, synthetic, wsj
+from core.corpora.wsj import Punctuation
 from core.errors import BadInput
-from core.specs import VERSIONS, CorpusSpec, Decoder, ModelSpec, NgramSpec, SignatureSpec, State
+from core.specs import (
+    SPECS,
+    VERSIONS,
+    CorpusSpec,
+    Decoder,
+    ImportedSpec,
+    LanguageModelSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    SignatureSpec,
+    Spec,
+    SpeechSpec,
+    State,
+)
 from core.store import Store
 
 # Each cell's states, the default first; `core.models` holds the cells themselves (and torch).
@@ -32,7 +48,9 @@ def find_corpus(name: str, segment: str | None = None, store: Store | None = Non
     if name in corpora.NAMES:
         return _named(name, segment, store)
     known = store.query(
-        "SELECT name, key FROM corpora WHERE name = ? OR key = ? ORDER BY added DESC", [name, name]
+        "SELECT name, key FROM corpora WHERE (name = ? OR key = ?) AND kind = 'text' "
+        "ORDER BY added DESC",
+        [name, name],
     )
     path = Path(name)
     if path.is_file():
@@ -56,12 +74,120 @@ def add_corpus(
     return _keep(corpora.from_text(data, name, segment), store or Store())
 
 
+def find_speech(
+    name: str,
+    train: int | None = None,
+    dev: int | None = None,
+    test: int | None = None,
+    voices: int = 1,
+    seed: int = 0,
+    vp: Punctuation = "keep",
+    store: Store | None = None,
+) -> SpeechSpec:
+    """The spec of a speech corpus; the audio is read when the spec is computed, by a job.
+
+    name: 'synthetic-speech'; 'wsj-speech', where MEMSIG_WSJ names the discs' folder; a folder of
+    recordings; or the name or key of a computed one. train, dev, test: utterances at most (None:
+    all that there are). voices: of synthetic speech. vp: verbalized punctuation of WSJ.
+    Raises BadInput with one sentence if there is no such corpus or its folder is incomplete.
+    """
+    store = store or Store()
+    limits = {"train": train, "dev": dev, "test": test}
+    given = {split: limit for split, limit in limits.items() if limit is not None}
+    if min(given.values(), default=1) < 1:
+        raise BadInput("Each split needs at least one utterance.")
+    if name == synthetic.NAME:
+        return synthetic.spec(**given, voices=voices, seed=seed)
+    discs = os.environ.get(wsj.FOLDER)
+    folder = Path(discs) if name == wsj.SPEECH and discs else Path(name)
+    if folder.is_dir():
+        return _recorded(folder.absolute(), given, seed, vp, store)
+    known = store.query(
+        "SELECT spec FROM corpora WHERE (name = ? OR key = ?) AND kind = 'speech' "
+        "ORDER BY added DESC",
+        [name, name],
+    )
+    if known.is_empty():
+        raise BadInput(
+            f"There is no speech corpus or folder {name!r}; choose {synthetic.NAME}, or give a "
+            "folder with LibriSpeech's parts, a Kaldi data directory or the WSJ discs."
+        )
+    found = SPECS.validate_json(known["spec"][0])
+    assert isinstance(found, SpeechSpec)
+    sizes = {split: min(limit, getattr(found, split)) for split, limit in given.items()}
+    return found.model_copy(update=sizes)
+
+
 def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
     """The stored corpus of a spec."""
-    data = (store or Store()).artifacts.get(spec.content)
-    if data is None:
-        raise BadInput(f"The text of corpus {spec.name!r} is gone from the cache; add it again.")
-    return Corpus.from_bytes(data)
+    return Corpus.from_bytes(artifact(spec.content, store))
+
+
+def artifact(key: str, store: Store | None = None) -> bytes:
+    """The bytes under a key; the text of a packaged corpus that is not here is read again.
+
+    Raises BadInput if they are gone.
+    """
+    store = store or Store()
+    data = store.artifacts.get(key)
+    if data is not None:
+        return data
+    for name, segment in store.query(
+        "SELECT name, segment FROM corpora WHERE key = ?", [key]
+    ).iter_rows():
+        if name in corpora.NAMES and _named(name, segment, store).content == key:
+            data = store.artifacts.get(key)
+        if data is None:
+            raise BadInput(f"The text of corpus {name!r} is gone from the cache; add it again.")
+        return data
+    raise BadInput("Something this needs is gone from the cache; ask for it again.")
+
+
+def add_model(
+    data: bytes, description: bytes, name: str, store: Store | None = None
+) -> ImportedSpec:
+    """Stores a network trained elsewhere: a safetensors state dict and the JSON that describes it.
+
+    Raises BadInput with a sentence for everything that does not fit; see docs/own-model.md.
+    """
+    from core.compute.imported import taken
+    from core.models import imported
+
+    network = imported.read(data, description, name)
+    result = taken(network)
+    (store or Store()).take_in(result.tables, result.artifacts)
+    return network.spec
+
+
+def find_model(name: str, store: Store | None = None) -> ImportedSpec:
+    """The added model of that name, or whose key begins so; the newest where there are several.
+
+    Raises BadInput if there is none.
+    """
+    for key, text in added_models(store).items():
+        spec = ImportedSpec.model_validate_json(text)
+        if spec.name == name or (len(name) >= 8 and key.startswith(name)):
+            return spec
+    raise BadInput(f"There is no added model {name!r}: add one with `import-model`.")
+
+
+def added_models(store: Store | None = None) -> dict[str, str]:
+    """The specs of all added models as JSON by their keys, the newest first."""
+    rows = (store or Store()).query(
+        "SELECT key, spec FROM models WHERE kind = 'imported' AND trained ORDER BY created DESC"
+    )
+    return dict(rows.iter_rows())
+
+
+def delete_model(spec: ImportedSpec, store: Store | None = None) -> None:
+    """Deletes an added model with its signatures and perplexities; the file brings it back."""
+    store = store or Store()
+    found = store.query(
+        "SELECT key FROM signatures WHERE model = $key "
+        "UNION ALL SELECT key FROM perplexities WHERE list_contains(members, $key)",
+        {"key": spec.key},
+    )
+    store.remove([spec.key, *found["key"]])
 
 
 def signature_spec(
@@ -75,12 +201,16 @@ def signature_spec(
     decoder: Decoder = "mlp",
     seed: int = 0,
     store: Store | None = None,
+    model: ImportedSpec | None = None,
 ) -> SignatureSpec:
     """The spec of one signature from a few choices; everything else comes from the profile.
 
     state: 'c' or 'h' (None: the cell's memory, c_t of an LSTM and h_t of a GRU).
+    model: an added one, which brings its own cell, layers and hidden size.
     Raises BadInput with one sentence for a choice that does not exist.
     """
+    if model:
+        cell, layers, hidden = model.cell, model.layers, model.hidden
     if cell not in STATES:
         raise BadInput(f"There is no cell {cell!r}; choose one of {', '.join(STATES)}.")
     chosen = state or STATES[cell][0]
@@ -92,7 +222,7 @@ def signature_spec(
         raise BadInput(f"There is no layer {layer} in a network of {layers} layers.")
     budget = profiles.find(profile)
     where = corpus if isinstance(corpus, CorpusSpec) else find_corpus(corpus, store=store)
-    model = ModelSpec(
+    trained_here = ModelSpec(
         corpus=where,
         cell=cell,
         layers=layers,
@@ -102,7 +232,7 @@ def signature_spec(
         seed=seed,
     )
     return SignatureSpec(
-        model=model,
+        model=model or trained_here,
         corpus=where,
         layer=layer,
         state=chosen,
@@ -127,6 +257,21 @@ def ngram_spec(
         evaluate=budget.evaluate,
         fraction=fraction,
     )
+
+
+def perplexity_spec(profile: str, corpus: CorpusSpec, *members: LanguageModelSpec) -> MixtureSpec:
+    """The perplexity of one model, or of several interpolated, by the profile's budget."""
+    evaluate = profiles.find(profile).training.evaluate
+    return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)
+
+
+def beside(spec: SignatureSpec) -> list[Spec]:
+    """What a signature is shown with: its untrained floor and, where training did not measure
+    them here, the model's perplexity and forward accuracy on the text."""
+    floor: list[Spec] = [spec.floor] if spec.floor else []
+    if isinstance(spec.model, ImportedSpec) and spec.model.trained:
+        return [*floor, perplexity_spec(spec.profile, spec.corpus, spec.model)]
+    return floor
 
 
 def query(sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
@@ -155,10 +300,33 @@ def _named(name: str, segment: str | None, store: Store) -> CorpusSpec:
     return spec
 
 
+def _recorded(
+    folder: Path, limits: dict[str, int], seed: int, vp: Punctuation, store: Store
+) -> SpeechSpec:
+    """The spec of a folder of recordings, whose listing is stored."""
+    layout, listing = recordings.find(folder, vp)
+    store.artifacts.put(listing.content, listing.to_bytes())
+    sizes = {
+        split: min(len(utterances), limits.get(split, len(utterances)))
+        for split, utterances in listing.splits.items()
+    }
+    return SpeechSpec(
+        name=wsj.SPEECH if layout == "wsj" else folder.name,
+        source=layout,
+        place=str(folder),
+        content=listing.content,
+        seed=seed,
+        train=sizes["train"],
+        dev=sizes["dev"],
+        test=sizes["test"],
+    )
+
+
 def _keep(built: Corpus, store: Store) -> CorpusSpec:
     row = {
         "key": built.content,
         "name": built.name,
+        "kind": "text",
         "segment": built.segment,
         "segments": len(built),
         "symbols": built.symbols,

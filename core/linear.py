@@ -98,7 +98,7 @@ def _moments(split: Split, progress: Progress | None) -> _Moments:
     return _Moments(gram + shared, cross.view(dim, lags, n_symbols).transpose(0, 1).contiguous())
 
 
-def _solve(gram: Tensor, cross: Tensor, ridges: tuple[float, ...]) -> tuple[Tensor, Tensor]:
+def solve(gram: Tensor, cross: Tensor, ridges: tuple[float, ...]) -> tuple[Tensor, Tensor]:
     """Ridge weights [ridges, dim, symbols] and free intercepts [ridges, symbols] of one lag.
 
     Minimizes the squared error plus ridge · n · |weights|². One eigendecomposition serves all
@@ -124,7 +124,7 @@ def train_linear(
     fit = Split(train, torch.device(device))
     check = Split(dev, fit.device, (fit.mean, fit.scale))
     moments = _moments(fit, progress)
-    solved = [_solve(moments.gram[lag], moments.cross[lag], RIDGES) for lag in range(train.lags)]
+    solved = [solve(moments.gram[lag], moments.cross[lag], RIDGES) for lag in range(train.lags)]
     weights = torch.stack([w for w, _ in solved]).float()
     biases = torch.stack([b for _, b in solved]).float()
 

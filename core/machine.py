@@ -14,11 +14,14 @@ def threads() -> int:
     return int(os.environ.get("MEMSIG_THREADS", 0)) or len(os.sched_getaffinity(0))
 
 
-def settle() -> str:
-    """Sets torch's thread count and returns the device to compute on, 'cuda' or 'cpu'."""
+def settle(most: int | None = None) -> str:
+    """Sets torch's thread count and returns the device to compute on, 'cuda' or 'cpu'.
+
+    most: threads at most, for work that more of them would only slow down.
+    """
     import torch
 
-    torch.set_num_threads(threads())
+    torch.set_num_threads(min(threads(), most or threads()))
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

@@ -9,10 +9,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import BadInput
-from core.specs import DecoderBudget, TrainingBudget
+from core.specs import AtlasBudget, DecoderBudget, LasBudget, TrainingBudget
 
 # The paper sweeps keep probabilities from 0.5 to 1 in steps of 0.1 (section 4).
 KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+@dataclass(frozen=True)
+class Listening:
+    """The budget of a speech recognizer and of the signatures of its layers (section 8).
+
+    utterances: of train, dev and test at most (None: all). units: of an encoder layer, each
+    direction; attention, speller, embedding: sizes. decoders: their widths are multiples of 128
+    hidden units. min_lag, max_lag: symbols ahead (below zero) and back.
+    """
+
+    utterances: tuple[int | None, int | None, int | None]
+    units: int
+    attention: int
+    speller: int
+    embedding: int
+    training: LasBudget
+    decoders: DecoderBudget
+    min_lag: int
+    max_lag: int
 
 
 @dataclass(frozen=True)
@@ -22,7 +42,8 @@ class Profile:
     retraining: of a model that starts from another's weights (section 6); sizes: hidden sizes of
     the size sweep (Fig. 2); deep: (layers, hidden) of the depth figure (Fig. 3); max_lag: Δ;
     swept: the largest hidden size whose decoders sweep the keep probabilities, larger ones take
-    the last of them.
+    the last of them. atlas: of the bases of a factorized kernel; factorized: its hidden size;
+    listening: of speech.
     """
 
     name: str
@@ -34,6 +55,9 @@ class Profile:
     deep: tuple[int, int]
     max_lag: int
     swept: int
+    atlas: AtlasBudget
+    factorized: int
+    listening: Listening
 
     def decoders_for(self, hidden: int) -> DecoderBudget:
         """The decoder budget for a network of that hidden size."""
@@ -51,7 +75,7 @@ _SMOKE = TrainingBudget(
     evaluate=10_000,
 )
 _LAPTOP = TrainingBudget(
-    symbols=1_500_000,
+    symbols=1_200_000,
     epochs=3,
     batch=2048,
     learning_rate=5e-3,
@@ -92,6 +116,45 @@ PROFILES = {
             deep=(2, 16),
             max_lag=6,
             swept=4096,
+            atlas=AtlasBudget(
+                states=1_500,
+                dev_states=500,
+                test_states=1_500,
+                left_out=300,
+                curve=(0, 34, 340, 1156),
+                evaluate=1_000,
+            ),
+            factorized=16,
+            listening=Listening(
+                utterances=(60, 20, 20),
+                units=16,
+                attention=16,
+                speller=32,
+                embedding=16,
+                training=LasBudget(
+                    epochs=1,
+                    batch=1000,
+                    learning_rate=5e-3,
+                    smoothing=0.05,
+                    ctc=(0.5, 0.2),
+                    patience=1,
+                    evaluate=20,
+                    aligned=1000,
+                ),
+                decoders=DecoderBudget(
+                    states=4_000,
+                    dev_states=1_000,
+                    test_states=1_000,
+                    epochs=20,
+                    batch=256,
+                    learning_rate=1e-2,
+                    keeps=(1.0,),
+                    widths=(0.25,),
+                    depth=1,
+                ),
+                min_lag=-2,
+                max_lag=5,
+            ),
         ),
         Profile(
             name="laptop",
@@ -102,7 +165,7 @@ PROFILES = {
                 states=100_000,
                 dev_states=16_000,
                 test_states=60_000,
-                epochs=4,
+                epochs=3,
                 batch=512,
                 learning_rate=5e-3,
                 keeps=(0.8, 0.9, 1.0),
@@ -113,6 +176,45 @@ PROFILES = {
             deep=(4, 160),
             max_lag=10,
             swept=80,
+            atlas=AtlasBudget(
+                states=15_000,
+                dev_states=3_000,
+                test_states=15_000,
+                left_out=10_000,
+                curve=(0, 16, 64, 128, 256, 384, 512, 640, 768, 896, 1024, 1156),
+                evaluate=40_000,
+            ),
+            factorized=160,
+            listening=Listening(
+                utterances=(3000, 300, 1000),
+                units=128,
+                attention=128,
+                speller=256,
+                embedding=64,
+                training=LasBudget(
+                    epochs=8,
+                    batch=1000,
+                    learning_rate=2e-3,
+                    smoothing=0.05,
+                    ctc=(0.5, 0.2),
+                    patience=4,
+                    evaluate=300,
+                    aligned=4000,
+                ),
+                decoders=DecoderBudget(
+                    states=60_000,
+                    dev_states=10_000,
+                    test_states=20_000,
+                    epochs=4,
+                    batch=512,
+                    learning_rate=5e-3,
+                    keeps=(0.8,),
+                    widths=(0.5, 1.0),
+                    depth=1,
+                ),
+                min_lag=-4,
+                max_lag=10,
+            ),
         ),
         Profile(
             name="paper",
@@ -134,6 +236,45 @@ PROFILES = {
             deep=(4, 320),
             max_lag=15,
             swept=4096,
+            atlas=AtlasBudget(
+                states=100_000,
+                dev_states=20_000,
+                test_states=100_000,
+                left_out=50_000,
+                curve=(0, 16, 32, 64, 128, 192, 256, 384, 512, 640, 768, 896, 1024, 1156),
+                evaluate=200_000,
+            ),
+            factorized=160,
+            listening=Listening(
+                utterances=(None, None, None),
+                units=256,
+                attention=128,
+                speller=512,
+                embedding=64,
+                training=LasBudget(
+                    epochs=20,
+                    batch=8000,
+                    learning_rate=1e-3,
+                    smoothing=0.05,
+                    ctc=(0.5, 0.2),
+                    patience=4,
+                    evaluate=None,
+                    aligned=20_000,
+                ),
+                decoders=DecoderBudget(
+                    states=1_000_000,
+                    dev_states=100_000,
+                    test_states=None,
+                    epochs=4,
+                    batch=1024,
+                    learning_rate=3e-3,
+                    keeps=KEEPS,
+                    widths=(0.5, 1.0, 2.0, 4.0),
+                    depth=1,
+                ),
+                min_lag=-5,
+                max_lag=15,
+            ),
         ),
     )
 }

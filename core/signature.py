@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from core.splits import Source
-from core.statistics import bootstrap
+from core.statistics import intervals, resampled
 
 BATCH = 8192
+DRAWS = 200  # bootstrap replicates that are kept, to compare signatures draw by draw
 
 
 class Recaller(Protocol):
@@ -27,10 +28,14 @@ class Signature:
     """A measured signature. Symbols are indices; the row with symbol null is over all symbols.
 
     recall: lag, symbol, n, correct, accuracy, low, high, bits, majority, current, precision.
+    draws: lag, symbol, accuracies: the recall of each cell in the first DRAWS bootstrap replicates.
+    Signatures measured on the same segments with the same seed are resampled alike, which makes
+    the intervals of their differences those of paired measurements.
     confusion: lag, truth, guess, n.
     """
 
     recall: pl.DataFrame
+    draws: pl.DataFrame
     confusion: pl.DataFrame
 
 
@@ -43,11 +48,11 @@ def best_guess(train: Source) -> Tensor:
     joint = torch.zeros(train.lags, size, size, dtype=torch.int64)
     for chunk in train.chunks():
         targets = torch.from_numpy(chunk.targets)
-        current = targets[:, 0]
-        for lag in range(train.lags):
-            past = targets[:, lag]
+        current = targets[:, -train.first]
+        for column in range(train.lags):
+            past = targets[:, column]
             pair = (current * size + past)[(current >= 0) & (past >= 0)]
-            joint[lag] += torch.bincount(pair, minlength=size * size).view(size, size)
+            joint[column] += torch.bincount(pair, minlength=size * size).view(size, size)
     # A symbol never seen as the current one falls back to the most frequent of that lag.
     unseen = joint.sum(2, keepdim=True) == 0
     return (joint + unseen * joint.sum(1, keepdim=True)).argmax(2)
@@ -76,16 +81,16 @@ def measure(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> S
             targets = all_targets[part]
             log_p = logits.log_softmax(2)
             guess = logits.argmax(2)
-            for lag in range(lags):
-                there = (targets[:, lag] >= 0).nonzero().squeeze(1)
-                truth, said = targets[there, lag], guess[there, lag]
+            for column in range(lags):
+                there = (targets[:, column] >= 0).nonzero().squeeze(1)
+                truth, said = targets[there, column], guess[there, column]
                 pair = torch.bincount(truth * size + said, minlength=size * size)
-                confusion[lag] += pair.view(size, size)
-                surprise[lag].index_add_(0, truth, -log_p[there, lag, truth].double())
-                current = targets[there, 0]
-                from_current = guesses[lag, current.clamp(min=0)] == truth
-                current_hits[lag].index_add_(0, truth, (from_current & (current >= 0)).long())
-                cell = (segments[part][there] * lags + lag) * size + truth
+                confusion[column] += pair.view(size, size)
+                surprise[column].index_add_(0, truth, -log_p[there, column, truth].double())
+                current = targets[there, -test.first]
+                from_current = guesses[column, current.clamp(min=0)] == truth
+                current_hits[column].index_add_(0, truth, (from_current & (current >= 0)).long())
+                cell = (segments[part][there] * lags + column) * size + truth
                 counts.append((cell, said == truth))
     shape = (len(owners), lags, size)
     total = int(np.prod(shape))
@@ -93,10 +98,18 @@ def measure(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> S
     hits = torch.cat([hit for _, hit in counts])
     n = torch.bincount(cells, minlength=total).view(shape).numpy()
     correct = torch.bincount(cells[hits], minlength=total).view(shape).numpy()
-    return Signature(
-        recall=_recall(n, correct, confusion, surprise, current_hits, seed),
-        confusion=_confusion(confusion),
-    )
+    # One more column for all symbols together, so that its interval comes from the same draws.
+    n = np.concatenate([n, n.sum(2, keepdims=True)], 2)
+    correct = np.concatenate([correct, correct.sum(2, keepdims=True)], 2)
+    flat = n.reshape(len(n), -1), correct.reshape(len(n), -1)
+    rates = resampled(*flat, seed)
+    low, high = (end.reshape(lags, size + 1) for end in intervals(rates, *flat))
+    recall = _recall(n.sum(0), correct.sum(0), low, high, confusion, surprise, current_hits)
+    draws = _draws(recall, rates.reshape(-1, lags, size + 1))
+    # Up to here lags were columns of targets.
+    lag = (pl.col("lag") + test.first).cast(pl.Int32)
+    tables = (recall, draws, _confusion(confusion))
+    return Signature(*(table.with_columns(lag) for table in tables))
 
 
 class _Ranks:
@@ -115,21 +128,16 @@ class _Ranks:
 
 
 def _recall(
-    n: np.ndarray,
-    correct: np.ndarray,
+    trials: np.ndarray,
+    hits: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
     confusion: Tensor,
     surprise: Tensor,
     current: Tensor,
-    seed: int,
 ) -> pl.DataFrame:
-    """The recall rows. n, correct: [segments, lags, symbols]; the others [lags, symbols, ...]."""
-    _, lags, size = n.shape
-    # One more column for all symbols together, so that its interval comes from the same draws.
-    n = np.concatenate([n, n.sum(2, keepdims=True)], 2)
-    correct = np.concatenate([correct, correct.sum(2, keepdims=True)], 2)
-    low, high = bootstrap(n.reshape(len(n), -1), correct.reshape(len(n), -1), seed)
-    low, high = low.reshape(lags, size + 1), high.reshape(lags, size + 1)
-    trials, hits = n.sum(0), correct.sum(0)
+    """The recall rows. trials, hits, low, high: [lags, symbols + 1], the last over all symbols."""
+    lags, size = surprise.shape
     said = confusion.sum(1).numpy()
     rows = []
     for lag in range(lags):
@@ -176,6 +184,16 @@ def _recall(
             "current": pl.Float64,
             "precision": pl.Float64,
         },
+    )
+
+
+def _draws(recall: pl.DataFrame, rates: np.ndarray) -> pl.DataFrame:
+    """The kept replicates of every cell with a row. rates: [replicates, lags, symbols + 1]."""
+    symbols = recall["symbol"].fill_null(rates.shape[2] - 1)
+    kept = rates[:DRAWS, recall["lag"].to_numpy(), symbols.to_numpy()].T
+    accuracies = [[None if np.isnan(rate) else rate for rate in cell] for cell in kept.tolist()]
+    return recall.select("lag", "symbol").with_columns(
+        pl.Series("accuracies", accuracies, dtype=pl.List(pl.Float32))
     )
 
 

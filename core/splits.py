@@ -21,8 +21,8 @@ TILE = 1024  # states that are read out at once
 class Chunk:
     """States in order, with their targets.
 
-    states: float32 [N, dim]. targets: int64 [N, lags], column d = the symbol d steps back
-    (column 0 is the symbol just read), −1 = no target. segments: int64 [N], the segment's number.
+    states: float32 [N, dim]. targets: int64 [N, lags], column d = the symbol first + d steps back
+    (lag 0 is the symbol just read), −1 = no target. segments: int64 [N], the segment's number.
     """
 
     states: np.ndarray
@@ -31,10 +31,14 @@ class Chunk:
 
 
 class Source(Protocol):
-    """One split of a corpus as recurrent states, handed out in chunks of bounded memory."""
+    """One split of a corpus as recurrent states, handed out in chunks of bounded memory.
+
+    first: the lag of the first column of targets, 0 or below; lags: how many columns there are.
+    """
 
     dim: int
     n_symbols: int
+    first: int
     lags: int
 
     def chunks(self, order: int | None = None) -> Iterator[Chunk]:

@@ -24,16 +24,19 @@ from core.text import BOS, EOS, SYMBOLS
 CHUNK_BYTES = 256 * 2**20
 
 
-def lagged(symbols: np.ndarray, lags: int) -> np.ndarray:
+def lagged(symbols: np.ndarray, lags: int, first: int = 0) -> np.ndarray:
     """The symbols each step should recall.
 
     symbols: int [segments, time], -1 where there is nothing to recall.
-    Returns int64 [segments, time, lags]; column δ is the symbol δ steps back, -1 before the start.
+    Returns int64 [segments, time, lags]; column d is the symbol first + d steps back (ahead, where
+    that is below zero), -1 before the start.
     """
     steps = symbols.shape[1]
     targets = np.full((*symbols.shape, lags), -1, dtype=np.int64)
-    for lag in range(min(lags, steps)):
-        targets[:, lag:, lag] = symbols[:, : steps - lag]
+    for column, lag in enumerate(range(first, first + lags)):
+        if abs(lag) < steps:
+            back, ahead = max(lag, 0), max(-lag, 0)
+            targets[:, back : steps - ahead, column] = symbols[:, ahead : steps - back]
     return targets
 
 
@@ -41,14 +44,22 @@ class Chunked(ABC):
     """A source of states in chunks of whole segments.
 
     rows: the segments of this source; lengths: states in each; dim: of one state;
-    lags: Δ + 1, lag 0 included; n_symbols: how many symbols there are to recall.
+    first: the smallest lag, below zero where decoders also look ahead; lags: how many there are,
+    from there to Δ, lag 0 included; n_symbols: how many symbols there are to recall.
     """
 
     def __init__(
-        self, rows: np.ndarray, lengths: np.ndarray, dim: int, max_lag: int, n_symbols: int
+        self,
+        rows: np.ndarray,
+        lengths: np.ndarray,
+        dim: int,
+        max_lag: int,
+        n_symbols: int,
+        first: int = 0,
     ) -> None:
         self.rows, self.lengths = rows, lengths
-        self.dim, self.lags, self.n_symbols = dim, max_lag + 1, n_symbols
+        self.dim, self.first, self.lags = dim, first, max_lag + 1 - first
+        self.n_symbols = n_symbols
         self.size = int(lengths.sum())
 
     def chunks(self, order: int | None = None) -> Iterator[Chunk]:
@@ -94,7 +105,7 @@ class ModelStates(Chunked):
             # The step that reads `<s>` has nothing to recall; `</s>` pads and is never read.
             symbols = read.masked_fill((read == BOS) | (read == EOS), -1).T.numpy()
             parts.append(
-                _flat(states.transpose(0, 1).cpu().numpy(), symbols, rows[batch], self.lags)
+                flat(states.transpose(0, 1).cpu().numpy(), symbols, rows[batch], self.lags)
             )
         return Chunk(*map(np.concatenate, zip(*parts, strict=True)))
 
@@ -150,17 +161,17 @@ class ArrayStates(Chunked):
             before = max(0, start - self.lags + 1)
             symbols = self.symbols[chosen, before:stop].astype(np.int64)
             states = self.states[chosen, start:stop].astype(np.float32)
-            parts.append(_flat(states, symbols, rows[pieces == piece], self.lags))
+            parts.append(flat(states, symbols, rows[pieces == piece], self.lags))
             if not np.isfinite(parts[-1][0]).all():
                 raise BadInput("The states hold NaN or infinity; give finite numbers.")
         return Chunk(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _flat(
-    states: np.ndarray, symbols: np.ndarray, owners: np.ndarray, lags: int
+def flat(
+    states: np.ndarray, symbols: np.ndarray, owners: np.ndarray, lags: int, first: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """States [segments, time, dim] and their symbols, which may begin earlier, without padding."""
-    targets = lagged(symbols, lags)[:, -states.shape[1] :]
-    there = targets[:, :, 0] >= 0
+    targets = lagged(symbols, lags, first)[:, -states.shape[1] :]
+    there = targets[:, :, -first] >= 0
     segments = np.broadcast_to(owners[:, None], there.shape)
     return np.ascontiguousarray(states[there]), targets[there], segments[there]

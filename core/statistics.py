@@ -8,14 +8,12 @@ REPLICATES = 1000
 Z = 1.96  # 95 %
 
 
-def bootstrap(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """95 % intervals of sum(correct) / sum(n) by bootstrap over segments.
+def resampled(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> np.ndarray:
+    """sum(correct) / sum(n) over segments drawn with replacement, once for every replicate.
 
-    n, correct: int [segments, cells], trials and hits of each segment. Returns (low, high), each
-    float [cells]; NaN where a cell has no trial.
-
-    A cell in which every trial (or none) is a hit would get an interval of no width, however few
-    its trials; there the Wilson interval over the segments that hold the cell stands in.
+    n, correct: int [segments, cells], trials and hits of each segment. Returns float32
+    [REPLICATES, cells]; NaN where a replicate has no trial of the cell. The same seed and number
+    of segments give the same draws, so that two networks tested on the same segments are paired.
     """
     rng = np.random.default_rng(seed)
     segments = len(n)
@@ -26,9 +24,24 @@ def bootstrap(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> tuple[np.nda
         weights = weights.astype(np.float32)
         trials = weights @ n
         with np.errstate(invalid="ignore", divide="ignore"):
-            rates.append(np.where(trials > 0, weights @ correct / trials, np.nan))
-    with np.errstate(invalid="ignore"):
-        low, high = _percentiles(np.concatenate(rates))
+            rates.append(np.where(trials > 0, weights @ correct / trials, np.float32(np.nan)))
+    return np.concatenate(rates)
+
+
+def bootstrap(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """95 % intervals of sum(correct) / sum(n) by bootstrap over segments: `intervals` of it."""
+    return intervals(resampled(n, correct, seed), n, correct)
+
+
+def intervals(
+    rates: np.ndarray, n: np.ndarray, correct: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """95 % intervals from resampled rates: (low, high), float [cells]; NaN without any trial.
+
+    A cell in which every trial (or none) is a hit would get an interval of no width, however few
+    its trials; there the Wilson interval over the segments that hold the cell stands in.
+    """
+    low, high = _percentiles(rates)
     total, hits = n.sum(0), correct.sum(0)
     certain = (total > 0) & ((hits == 0) | (hits == total))
     holders = (n > 0).sum(0)[certain]

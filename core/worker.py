@@ -1,5 +1,7 @@
 """The process of one job: `python -m core.worker KEY`. Started by the runner, one at a time.
 
+Without a key it only measures the machine, for the estimates.
+
 It computes the steps of the job that are missing, each from its last checkpoint, and takes every
 finished step into the store at once, so that a kill loses at most the step it hits.
 """
@@ -19,6 +21,7 @@ from core.errors import BadInput
 from core.jobs import queue
 from core.jobs.estimate import calibrate, step_seconds
 from core.jobs.outcome import reason
+from core.library import artifact
 from core.specs import Spec
 from core.store import Store
 from core.store.files import Busy, exclusive
@@ -42,6 +45,22 @@ class FileCheckpoint:
         draft = self.path.with_suffix(".new")
         draft.write_bytes(data)
         draft.replace(self.path)
+
+
+class Kept:
+    """The artifacts of the store as the inputs of a step."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.artifacts = store, store.artifacts
+
+    def __getitem__(self, key: str) -> bytes:
+        return artifact(key, self.store)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.artifacts.get(key) is not None
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.artifacts.put(key, value)
 
 
 class Reporter:
@@ -115,34 +134,27 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
     device = machine.settle()
     facts["device"] = machine.device_name(device)
     calibrate(store, device)
-    steps = [step for step in job.spec.steps() if not store.has_result(step)]
+    steps = store.missing(job.spec)
     report = Reporter(
         place / "progress.json", steps, [step_seconds(step, store) for step in steps], facts
     )
     for number, step in enumerate(steps):
         report.begin(number)
         log.info("%s", step.title)
-        inputs = {key: _artifact(store, key) for key in step.needs()}
         saved = FileCheckpoint(place / f"{step.key}.checkpoint")
-        result = run(step, inputs, report, saved)
+        result = run(step, Kept(store), report, saved)
         store.take_in(result.tables, result.artifacts)
         saved.path.unlink(missing_ok=True)
         facts["deaths"] = 0
 
 
-def _artifact(store: Store, key: str) -> bytes:
-    data = store.artifacts.get(key)
-    if data is None:
-        raise BadInput("Something this needs is gone from the cache; ask for it again.")
-    return data
-
-
 def main() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
-    store, key = Store(), sys.argv[1]
+    store, key = Store(), next(iter(sys.argv[1:]), None)
     with ExitStack() as locks:
         try:
-            locks.enter_context(exclusive(queue.folder(store, key) / "alive", 2))
+            if key:
+                locks.enter_context(exclusive(queue.folder(store, key) / "alive", 2))
         except Busy:
             log.info("Another worker is at it.")
             return
@@ -150,7 +162,10 @@ def main() -> None:
             with suppress(Busy):
                 locks.enter_context(exclusive(store.jobs / f"slot-{slot}.lock", 1))
                 os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-                work(key, store)
+                if key:
+                    work(key, store)
+                else:
+                    calibrate(store, machine.settle())
                 return
 
 

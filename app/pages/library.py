@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import choices, library
+from app.widgets import choices, library, models
 
 PARTS = {
     "Corpora": library.corpora,
-    "Models": library.models,
+    "Models": models.draw,
     "Signatures": library.signatures,
     "Jobs": library.history,
     "Space": library.space,

@@ -68,7 +68,7 @@ def retraining(asked: Choices) -> None:
         _distances(asked, plan)
     left, right = st.columns([16, 9], gap="medium")
     with left:
-        _perplexities(plan, target, _name(asked, "scored"))
+        study.perplexities(plan, _on(target), _name(asked, "scored"))
         st.html(f"<div class='note'>{PAPER}</div>")
     with right:
         _sample(asked)
@@ -100,7 +100,7 @@ def ngram(asked: Choices) -> None:
         "symbol itself; beyond it the best guess is counted.</div>"
     )
     corpus = asked.corpus.name if asked.corpus else ""
-    _perplexities(plan, corpus, _name(asked, "scored"))
+    study.perplexities(plan, _on(corpus), _name(asked, "scored"))
 
 
 def _side(
@@ -181,36 +181,8 @@ def _ways() -> None:
         )  # fmt: skip
 
 
-def _perplexities(plan: Plan, corpus: str, name: str) -> None:
-    """Every score of the plan, with the weights of what is interpolated."""
-    sql = queries.fill(
-        queries.SCORED,
-        labels=list(plan.perplexities),
-        keys=[spec.key for spec in plan.perplexities.values()],
-    )
-    table = queries.table(sql)
-    export.heading(f"Perplexity on the test split of {html.escape(corpus)}", "scored", sql)
-    weights = [
-        " + ".join(f"{weight:.2f}" for weight in found) if found and len(found) > 1 else None
-        for found in table["weights"].to_list()
-    ]
-    shown = table.select(
-        "label",
-        "test_perplexity",
-        pl.Series("weights", weights, dtype=pl.String),
-        "dev_perplexity",
-        "models",
-    )
-    number = st.column_config.NumberColumn(format="%.3f")
-    st.dataframe(
-        shown, hide_index=True, height=35 * table.height + 38, key="scored", placeholder="–",
-        column_config={
-            "label": st.column_config.TextColumn("model", width=150),
-            "test_perplexity": number, "dev_perplexity": number,
-            "weights": st.column_config.TextColumn(help="Fitted on dev", width=130),
-        },
-    )  # fmt: skip
-    export.downloads(table, name)
+def _on(corpus: str) -> str:
+    return f"Perplexity on the test split of {html.escape(corpus)}"
 
 
 def _distances(asked: Choices, plan: Plan) -> None:
@@ -233,11 +205,11 @@ def _distances(asked: Choices, plan: Plan) -> None:
     else:
         study.empty(studies.SMALL)
     chance = table["by_chance"].max()
-    noise = f" By them alone, two would be {chance:.3f} apart." if chance is not None else ""
+    noise = f" Noise alone would put two {chance:.3f} apart." if chance is not None else ""
     st.html(
         "<div class='note'>Distance: mean absolute difference of the cells, weighted by their "
-        "counts. Its interval follows from those of the cells, taken as independent; the counts "
-        f"by segment, which a bootstrap would need, are not kept.{noise}</div>"
+        "counts, with its 95 % interval by bootstrap over segments; noise only ever adds to a "
+        f"distance, so the interval reaches further down than up.{noise}</div>"
     )
 
 
@@ -254,7 +226,7 @@ def _changed(asked: Choices, keys: dict[str, str]) -> None:
         study.empty(studies.CHECK)
     st.html(
         "<div class='note'>Symbols with at least 50 test positions at every lag. Gray: the "
-        "interval (as if all lags erred alike) holds zero. The paper names weaker memory of "
+        "95 % interval holds zero. The paper names weaker memory of "
         "k, l, m, b, c and u as what the retrained model takes over from its target.</div>"
     )
 

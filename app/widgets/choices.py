@@ -61,7 +61,7 @@ def _write(name: str, chosen: object) -> None:
 def select(
     name: str, label: str, options: Sequence[T], default: T, *,
     say: Callable[[T], str] = str, free: Callable[[str], T | None] | None = None,
-    width: int = 120, help: str | None = None,
+    width: int = 120, help: str | None = None, label_visibility: str = "visible",
 ) -> T:
     """A select box whose value is a kept choice.
 
@@ -83,7 +83,7 @@ def select(
     st.session_state[key] = current
     picked = st.selectbox(
         label, listed, key=key, format_func=say, accept_new_options=free is not None, width=width,
-        help=help, on_change=_took, args=(name, parse),
+        help=help, label_visibility=label_visibility, on_change=_took, args=(name, parse),
     )
     chosen = parse(str(picked))
     chosen = current if chosen is None else chosen

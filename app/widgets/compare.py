@@ -13,7 +13,7 @@ from app import comparisons, figures
 from app.widgets import choices, export, people, pickers, pins, queries
 from app.widgets.errors import explained
 from core.library import STATES
-from core.specs import SignatureSpec
+from core.specs import SPECS
 
 ANY = "any"
 MOST = 60  # signatures in the matrix of a whole profile
@@ -145,7 +145,7 @@ def _card(number: int, row: Row, listed: dict[str, str]) -> None:
                 on_click=pins.forward,
                 args=(row["key"],),
             )
-        spec = SignatureSpec.model_validate_json(row["spec"])
+        spec = SPECS.validate_json(row["spec"])
         if where := pickers.address(spec, listed):
             st.page_link(
                 "pages/signature.py",

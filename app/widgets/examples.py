@@ -123,4 +123,36 @@ WHERE p.decoder <> 'linear' AND one.trained AND other.trained
 ORDER BY d.distance
 LIMIT 20""",
     ),
+    (
+        "Which ten bases remember 'h' best at lag 3?",
+        """
+SELECT b.bigram, r.accuracy, r.n, b.count_1 + b.count_2 AS seen, b.recall, m.title, m.profile
+FROM basis_recall r
+JOIN bases b USING (atlas, first, second)
+JOIN models m ON m.key = b.model
+WHERE r.kernel = 'basis' AND r.symbol = 'h' AND r.lag = 3
+ORDER BY r.accuracy DESC, seen DESC
+LIMIT 10""",
+    ),
+    (
+        "What does pruning cost, rule by rule?",
+        """
+SELECT
+    c.name AS scored_on, p.rule, k.kept, avg(k.perplexity) AS perplexity,
+    min(k.perplexity) AS lowest, max(k.perplexity) AS highest, count(*) AS orders
+FROM pruning_curve k
+JOIN prunings p ON p.key = k.pruning
+JOIN corpora c ON c.key = k.corpus
+GROUP BY p.model, c.name, p.rule, k.kept
+ORDER BY scored_on, p.rule, k.kept""",
+    ),
+    (
+        "Which bases could go: trained often, and worth nothing on either corpus?",
+        """
+SELECT bigram, count_1 + count_2 AS seen, norm, recall, control, drop_1, drop_2
+FROM bases
+WHERE count_1 + count_2 >= 1000 AND drop_1 <= 0 AND drop_2 <= 0
+ORDER BY seen DESC
+LIMIT 50""",
+    ),
 )

@@ -11,14 +11,13 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 import core
-from app import figures
-from app.widgets import export, pickers, pins, queries, words
+from app import access, figures
+from app.widgets import export, people, pickers, pins, queries, words
 from core.corpora import NAMES
 from core.errors import BadInput
-from core.specs import CorpusSpec, SignatureSpec
+from core.specs import SPECS, CorpusSpec
 from core.store import Store
 
-UPLOAD_MB = 50
 ROWS = 420  # pixels: the height of a table
 COUNT = st.column_config.NumberColumn(format="localized")
 TIME = st.column_config.DatetimeColumn(format="D MMM YYYY")
@@ -32,11 +31,14 @@ def corpora() -> None:
     with left:
         table = queries.table(queries.CORPORA)
         export.heading("Corpora", "corpora", queries.CORPORA.strip())
-        row = _table(table.drop("key", "sample"), "corpora-table", 215)
+        row = chosen_row(table.drop("key", "sample", "skipped"), "corpora-table", 215)
         _unread(set(table["name"]))
     with right:
         st.html("<div class='pane-title'>Add a text</div>")
-        _upload()
+        if people.member():
+            _upload()
+        else:
+            st.caption(people.ADDING)
     if table.height:
         _preview(table.row(row or 0, named=True))
 
@@ -55,9 +57,10 @@ def _unread(kept: set[str]) -> None:
 
 
 def _upload() -> None:
+    limit = access.settings().upload_mb
     with st.form("upload", clear_on_submit=True, border=False):
         file = st.file_uploader(
-            f"A UTF-8 text, at most {UPLOAD_MB} MB", max_upload_size=UPLOAD_MB, key="upload-file"
+            f"A UTF-8 text, at most {limit} MB", max_upload_size=limit, key="upload-file"
         )
         names, splits = st.columns(2)
         name = names.text_input("Name", placeholder="the file's name", key="upload-name")
@@ -82,6 +85,7 @@ def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
     except BadInput as refusal:
         st.warning(str(refusal))
         return False
+    people.note(added.key, f"text {added.name}", "added")
     st.session_state["upload-said"] = f"{added.name} is ready; choose it on the Signature page."
     return True
 
@@ -89,35 +93,24 @@ def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
 def _preview(corpus: dict[str, Any]) -> None:
     left, right = st.columns([16, 9], gap="medium")
     with left:
-        st.html(f"<div class='pane-title'>Symbols of {html.escape(corpus['name'])}</div>")
-        counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
-        export.chart(
-            figures.frequencies(counts.rename({"count": "n"}), export.colors()), "frequencies",
-            figures.file_name("symbols", corpus["name"]), "How often each symbol occurs",
-        )
+        if corpus["kind"] == "speech":
+            left_out = corpus["skipped"] or ["none"]
+            st.html(f"<div class='pane-title'>Utterances left out: {len(corpus['skipped'])}</div>")
+            st.code("\n".join(left_out), language=None, height=190, wrap_lines=True)
+        else:
+            _symbols(corpus)
     with right:
         st.html("<div class='pane-title'>First segments</div>")
         st.code(str(corpus["sample"]), language=None, height=190, wrap_lines=True)
 
 
-def models() -> None:
-    """Models: the table and the training curve of the chosen one."""
-    table = queries.table(queries.MODELS)
-    export.heading("Models", "models", queries.MODELS.strip())
-    if not table.height:
-        st.caption("No model has been trained yet; the Signature page trains what it needs.")
-        return
-    row = table.row(_table(table.drop("key"), "models-table", 260) or 0, named=True)
-    sql = queries.fill(queries.CURVE, key=row["key"])
-    title, curve = row["model"], queries.table(sql)
-    export.heading(f"Training of {html.escape(title)}, {row['profile']}", "curve", sql)
-    if not curve.height:
-        st.caption("This model was counted in one pass, so it has no curve.")
-        return
+def _symbols(corpus: dict[str, Any]) -> None:
+    st.html(f"<div class='pane-title'>Symbols of {html.escape(corpus['name'])}</div>")
+    counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
     export.chart(
-        figures.training(curve, export.colors()), "curve",
-        figures.file_name("training", title, row["profile"]), "Perplexity while training",
-    )
+        figures.frequencies(counts.rename({"count": "n"}), export.colors()), "frequencies",
+        figures.file_name("symbols", corpus["name"]), "How often each symbol occurs",
+    )  # fmt: skip
 
 
 def signatures() -> None:
@@ -127,11 +120,11 @@ def signatures() -> None:
     if not table.height:
         st.caption("No signature has been computed yet; open the Signature page for the first.")
         return
-    row = _table(table.drop("key", "spec"), "signatures-table", ROWS)
+    row = chosen_row(table.drop("key", "spec"), "signatures-table", ROWS)
     if row is None:
         st.caption("Choose a row to open it.")
         return
-    spec = SignatureSpec.model_validate_json(table["spec"][row])
+    spec = SPECS.validate_json(table["spec"][row])
     with st.container(horizontal=True, vertical_alignment="center"):
         if where := pickers.address(spec, pickers.corpora()):
             st.page_link(
@@ -165,7 +158,7 @@ def space() -> None:
     st.caption(f"{total} in all, in the cache folder that MEMSIG_CACHE names.")
 
 
-def _table(table: pl.DataFrame, key: str, height: int) -> int | None:
+def chosen_row(table: pl.DataFrame, key: str, height: int) -> int | None:
     """A table in which one row can be chosen; the chosen row's number."""
     counts = [name for name in table.columns if table[name].dtype == pl.Int64]
     times = [name for name in ("added", "created") if name in table.columns]

@@ -9,13 +9,14 @@ import streamlit as st
 import core
 from app.widgets import choices, queries
 from core.corpora import NAMES, source
-from core.library import STATES
+from core.library import STATES, added_models
 from core.profiles import PROFILES
-from core.specs import CorpusSpec, ModelSpec, SignatureSpec
+from core.specs import CorpusSpec, ImportedSpec, ModelSpec, SignatureSpec
 
 HIDDEN = (40, 80, 160, 320, 640)
 LAYERS = (1, 2, 3, 4)
 MEANING = {"h": "h, output", "c": "c, cell"}
+HERE = "here"
 
 
 def default_profile() -> str:
@@ -30,7 +31,7 @@ def corpora() -> dict[str, str]:
     Stored texts go by their content, since two may have one name.
     """
     listed = {name: name for name in NAMES}
-    stored = queries.table(queries.CORPORA)
+    stored = queries.table(queries.CORPORA).filter(kind="text")
     for key, name, segment in stored.select("key", "name", "segment").iter_rows():
         if name not in NAMES:
             listed[key] = name
@@ -65,15 +66,8 @@ def signature_toolbar() -> SignatureSpec:
     """Draw the choices in one row and give the spec that they describe."""
     with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
         corpus = corpus_choice("corpus", "Corpus", "shakespeare")
-        cell = choices.select("cell", "Cell", list(STATES), "gru", say=str.upper, width=100)
-        layers = choices.select(
-            "layers", "Layers", LAYERS, 1, free=choices.whole(1, 16), width=90,
-            help="How many recurrent layers are stacked; type any number up to 16.",
-        )
-        hidden = choices.select(
-            "hidden", "Hidden", HIDDEN, 80, free=choices.whole(1, 4096), width=100,
-            help="Units of each layer; type any number up to 4096.",
-        )
+        added = model_choice()
+        cell, layers, hidden = (added.cell, added.layers, added.hidden) if added else _shape()
         states = STATES[cell]
         state = choices.select(
             "state", "State", states, states[0], say=lambda s: MEANING.get(s, s), width=115
@@ -85,8 +79,36 @@ def signature_toolbar() -> SignatureSpec:
         profile = profile_choice()
     return core.signature_spec(
         read(corpus), cell=cell, layers=layers, hidden=hidden, layer=layer, state=state,
-        profile=profile,
+        profile=profile, model=added,
     )
+
+
+def model_choice() -> ImportedSpec | None:
+    """The choice of an added model, where there are any; None for one that is trained here."""
+    specs = map(ImportedSpec.model_validate_json, added_models().values())
+    added = {spec.key[:12]: spec for spec in specs}
+    if not added:
+        return None
+    chosen = choices.select(
+        "model", "Model", [HERE, *added], HERE, width=170,
+        say=lambda key: added[key].title if key in added else "trained here",
+        help="A network trained here on the corpus, or one that was added on the Library page.",
+    )
+    return added.get(chosen)
+
+
+def _shape() -> tuple[str, int, int]:
+    """The choices of a network that is trained here: cell, layers, hidden size."""
+    cell = choices.select("cell", "Cell", list(STATES), "gru", say=str.upper, width=100)
+    layers = choices.select(
+        "layers", "Layers", LAYERS, 1, free=choices.whole(1, 16), width=90,
+        help="How many recurrent layers are stacked; type any number up to 16.",
+    )
+    hidden = choices.select(
+        "hidden", "Hidden", HIDDEN, 80, free=choices.whole(1, 4096), width=100,
+        help="Units of each layer; type any number up to 4096.",
+    )
+    return cell, layers, hidden
 
 
 def address(spec: SignatureSpec, listed: dict[str, str]) -> dict[str, str] | None:
@@ -95,11 +117,15 @@ def address(spec: SignatureSpec, listed: dict[str, str]) -> dict[str, str] | Non
     None for what that page does not show: n-grams and retrained networks.
     """
     model, corpus = spec.model, spec.corpus
-    if not isinstance(model, ModelSpec) or model.init_from or model.fraction < 1:
+    if isinstance(model, ImportedSpec) and model.trained:
+        network: dict[str, object] = {"model": model.key[:12]}
+    elif isinstance(model, ModelSpec) and not model.init_from and model.fraction == 1:
+        network = {"cell": model.cell, "layers": model.layers, "hidden": model.hidden}
+        network |= {"model": HERE}
+    else:
         return None
     values = {
         "corpus": corpus.content if corpus.content in listed else corpus.name,
-        "cell": model.cell, "layers": model.layers, "hidden": model.hidden,
-        "state": spec.state, "layer": spec.layer, "profile": spec.profile,
+        **network, "state": spec.state, "layer": spec.layer, "profile": spec.profile,
     }
     return {name: str(value) for name, value in values.items()}

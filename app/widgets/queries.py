@@ -5,25 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
+import streamlit as st
 
 import core
+from core.store import Store
 
 # What people call a model, where `m` is its row; rows from before there were titles have none.
 MODEL = "coalesce(m.title, upper(m.cell) || ' [' || m.layers || ',' || m.hidden || ']', m.kind)"
 
 # What people call a signature, where `s` is its row and `measured` the corpus it was measured on.
 SIGNATURE = f"""{MODEL}
-        || CASE WHEN m.layers > 1 THEN ', layer ' || s.layer ELSE '' END
-        || CASE WHEN m.cell IS NULL THEN '' ELSE ' (' || s.state || ')' END
+        || CASE WHEN s.part IS NOT NULL THEN ', ' || s.part
+           WHEN m.layers > 1 THEN ', layer ' || s.layer ELSE '' END
+        || CASE WHEN s.half = 'forward' THEN ' forward half' ELSE '' END
+        || CASE WHEN m.cell IS NULL THEN '' ELSE coalesce(' (' || s.state || ')', '') END
+        || CASE WHEN s.alignment <> 'attention' THEN ', aligned by ' || s.alignment ELSE '' END
         || CASE WHEN s.corpus IS DISTINCT FROM m.corpus THEN ', measured on ' || measured.name
            ELSE '' END
         || CASE WHEN s.decoder = 'linear' THEN ', linear preview' ELSE '' END
         || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
 
+# The model's perplexity where `s` is measured: of its training, else as scored on that text.
+PERPLEXITY = """coalesce(m.test_perplexity, (
+        SELECT any_value(p.test_perplexity) FROM perplexities p
+        WHERE p.members = [m.key] AND p.corpus = s.corpus AND p.profile = s.profile))"""
+
 NAMED = """
 FROM signatures s
 JOIN models m ON m.key = s.model
 LEFT JOIN corpora measured ON measured.key = s.corpus"""
+
+# Where a result is not simply computed here, by this version; `row` is its row.
+STANDING = """CASE
+           WHEN {row}.key IN (SELECT key FROM earlier) THEN 'of an earlier version'
+           WHEN {row}.key IN (SELECT key FROM shipped) THEN 'shipped'
+       END AS standing"""
 
 MATRIX = """
 SELECT lag, symbol, n, accuracy, low, high, "precision", majority, "current", untrained
@@ -72,53 +88,61 @@ FROM recall
 WHERE signature = {key}
 ORDER BY lag, symbol"""
 
-CAPTION = """
+CAPTION = f"""
 SELECT s.key, s.layer, s.state, s.decoder, s.width, s.keeps, s.profile, s.seed, s.test_states,
        s.seconds, s.device, s.threads, s.machine, s.created, m.seconds AS model_seconds,
-       m.cell, m.layers, m.hidden, m.parameters, m.dev_perplexity, m.test_perplexity,
-       c.name AS corpus, c.segments, c.segment
+       m.cell, m.layers, m.hidden, m.parameters, m.dev_perplexity, {PERPLEXITY} AS test_perplexity,
+       {MODEL} AS model, m.kind, c.name AS corpus, c.segments, c.segment,
+       s.key IN (SELECT key FROM shipped) AS shipped
 FROM signatures s
 JOIN models m ON m.key = s.model
 JOIN corpora c ON c.key = s.corpus
-WHERE s.key = {key}"""
-
-PRESENT = "SELECT key FROM signatures WHERE key IN ({trained}, {preview}, {floor})"
+WHERE s.key = {{key}}"""
 
 CURVE = """
-SELECT keep, epoch, symbols, train_bits, dev_perplexity, learning_rate, seconds
+SELECT keep, epoch, symbols, train_bits, dev_perplexity, dev_cer, learning_rate, seconds
 FROM training_curve
 WHERE model = {key}
 ORDER BY keep, epoch"""
 
 CORPORA = """
-SELECT key, name, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
-       test_symbols AS test, sample, added
+SELECT key, name, kind, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
+       test_symbols AS test, hours, sample, skipped, added
 FROM corpora
 ORDER BY added"""
 
 MODELS = f"""
 SELECT m.key, {MODEL} AS model, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed,
-       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created
+       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created,
+       {STANDING.format(row="m")}, m.kind, m.spec
 FROM models m LEFT JOIN corpora c ON c.key = m.corpus
 WHERE m.trained IS NOT FALSE
 ORDER BY m.created DESC"""
 
 SIGNATURES = f"""
 SELECT s.key, {SIGNATURE} AS signature, m.cell, m.layers, m.hidden, s.layer, s.state,
-       measured.name AS corpus, s.decoder, s.profile, s.seed, m.test_perplexity, s.seconds,
-       s.created, s.spec{NAMED}
+       measured.name AS corpus, s.decoder, s.profile, s.seed,
+       {PERPLEXITY} AS test_perplexity, s.seconds,
+       s.created, {STANDING.format(row="s")}, s.spec{NAMED}
 WHERE m.trained IS NOT FALSE
 ORDER BY s.created DESC"""
 
 CATALOG = f"""
 SELECT s.key, {SIGNATURE} AS name, s.profile, measured.name AS corpus,
-       coalesce(m.cell, m.kind) AS cell{NAMED}
+       CASE WHEN m.kind = 'las' THEN m.kind ELSE coalesce(m.cell, m.kind) END AS cell{NAMED}
 ORDER BY s.decoder = 'linear', m.trained IS FALSE, s.created DESC"""
+
+# How well one model predicts each text that it was scored on.
+SCORES = """
+SELECT c.name AS corpus, p.profile, p.test_perplexity, p.dev_perplexity, p.test_symbols, p.seconds
+FROM perplexities p LEFT JOIN corpora c ON c.key = p.corpus
+WHERE p.members = [{key}]
+ORDER BY corpus, p.profile"""
 
 # Pins are the first twelve digits of keys.
 PINNED = f"""
 SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder, s.profile, s.seed, s.max_lag,
-       measured.name AS corpus, m.cell, m.parameters, m.test_perplexity AS perplexity,
+       measured.name AS corpus, m.cell, m.parameters, {PERPLEXITY} AS perplexity,
        (SELECT sum(bits) FROM recall
         WHERE signature = s.key AND symbol IS NULL AND lag >= 1) AS bits,
        s.test_states, s.spec{NAMED}
@@ -163,11 +187,13 @@ ORDER BY asked DESC
 LIMIT 500"""
 
 
-# The studies: which of their parts are there, of any kind.
+# Which of these are there, of any kind.
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
 UNION ALL SELECT key FROM signatures WHERE key IN ({keys})
-UNION ALL SELECT key FROM perplexities WHERE key IN ({keys})"""
+UNION ALL SELECT key FROM perplexities WHERE key IN ({keys})
+UNION ALL SELECT key FROM atlases WHERE key IN ({keys})
+UNION ALL SELECT key FROM prunings WHERE key IN ({keys})"""
 
 TOOK = """
 SELECT sum(seconds) AS seconds, string_agg(DISTINCT machine, '; ') AS machines
@@ -175,6 +201,8 @@ FROM (
     SELECT seconds, machine FROM models WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM signatures WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM perplexities WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM atlases WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM prunings WHERE key IN ({keys})
 )"""
 
 # Over several seeds the mean, and from the lowest to the highest seed; of one seed its interval.
@@ -209,22 +237,27 @@ FROM each
 GROUP BY cell, layers, hidden, layer, depth
 ORDER BY cell, layers, hidden, layer, depth"""
 
-# The two intervals combined as if they were independent (Zou's MOVER).
+# Both decoders are measured at the same positions, so the interval is that of their difference in
+# each bootstrap replicate.
 DEEPER = """
 WITH listed AS (
-    SELECT v.*, s.depth
-    FROM marginal_recall v JOIN signatures s ON s.key = v.signature
+    SELECT v.*, s.depth, d.accuracies
+    FROM marginal_recall v
+    JOIN signatures s ON s.key = v.signature
+    LEFT JOIN draws d ON d.signature = v.signature AND d.lag = v.lag AND d.symbol IS NULL
     WHERE v.signature IN ({keys}) AND v.lag >= 1
+), pairs AS (
+    SELECT p.cell, p.layer, p.lag, p.accuracy AS plain, d.accuracy AS deeper,
+           unnest(d.accuracies) - unnest(p.accuracies) AS drawn
+    FROM listed p
+    JOIN listed d
+      ON d.model = p.model AND d.layer = p.layer AND d.lag = p.lag AND d.depth > p.depth
 )
-SELECT p.cell, p.layer, p.lag, p.accuracy AS plain, d.accuracy AS deeper,
-       d.accuracy - p.accuracy AS difference,
-       d.accuracy - p.accuracy
-           - sqrt((d.accuracy - d.low) ** 2 + (p.high - p.accuracy) ** 2) AS low,
-       d.accuracy - p.accuracy
-           + sqrt((d.high - d.accuracy) ** 2 + (p.accuracy - p.low) ** 2) AS high
-FROM listed p
-JOIN listed d ON d.model = p.model AND d.layer = p.layer AND d.lag = p.lag AND d.depth > p.depth
-ORDER BY p.cell, p.layer, p.lag"""
+SELECT cell, layer, lag, plain, deeper, deeper - plain AS difference,
+       quantile_cont(drawn, 0.025) AS low, quantile_cont(drawn, 0.975) AS high
+FROM pairs
+GROUP BY ALL
+ORDER BY cell, layer, lag"""
 
 SCORED = """
 WITH listed AS (SELECT unnest([{labels}]) AS label, unnest([{keys}]) AS key)
@@ -232,47 +265,47 @@ SELECT l.label, p.test_perplexity, p.dev_perplexity, p.weights, p.test_symbols, 
 FROM listed l LEFT JOIN perplexities p ON p.key = l.key
 ORDER BY list_position([{labels}], l.label)"""
 
-# What the cells' own intervals, as if independent, leave open of the distance, and how far
-# apart two signatures would be by them alone.
 APART = """
 WITH pairs AS (
     SELECT unnest([{names}]) AS pair, unnest([{first}]) AS a, unnest([{second}]) AS b,
            unnest([{score_a}]) AS score_a, unnest([{score_b}]) AS score_b
-), cells AS (
-    SELECT p.pair, x.n + y.n AS weight,
-           ((x.high - x.low) / 3.92) ** 2 + ((y.high - y.low) / 3.92) ** 2 AS variance
-    FROM pairs p
-    JOIN recall x ON x.signature = p.a
-    JOIN recall y ON y.signature = p.b AND y.lag = x.lag AND y.symbol = x.symbol
-    WHERE x.lag >= 1 AND x.accuracy IS NOT NULL AND y.accuracy IS NOT NULL
-), noise AS (
-    SELECT pair, 1.96 * sqrt(sum(weight * weight * variance)) / sum(weight) AS half,
-           sum(weight * sqrt(2 * variance / pi())) / sum(weight) AS by_chance
-    FROM cells
-    GROUP BY pair
 )
-SELECT p.pair, d.distance, d.distance - n.half AS low, d.distance + n.half AS high, n.by_chance,
-       d.cells, one.test_perplexity AS perplexity_a, other.test_perplexity AS perplexity_b,
+SELECT p.pair, d.distance, d.low, d.high, d.by_chance, d.cells,
+       one.test_perplexity AS perplexity_a, other.test_perplexity AS perplexity_b,
        abs(one.test_perplexity - other.test_perplexity) AS gap
 FROM pairs p
-JOIN noise n USING (pair)
 LEFT JOIN perplexities one ON one.key = p.score_a
 LEFT JOIN perplexities other ON other.key = p.score_b,
-     similarity(p.a, p.b) d
+     distance_interval(p.a, p.b) d
+WHERE d.distance IS NOT NULL
 ORDER BY list_position([{names}], p.pair)"""
 
-# half: the mean of the cells' half intervals, as if all lags erred alike, which is the widest.
+# half: of the interval of the mean change, by its spread over the bootstrap replicates.
 CHANGED = """
-SELECT s.symbol, min(least(s.n, r.n)) AS n, avg(s.accuracy) AS source,
-       avg(r.accuracy) AS retrained, avg(t.accuracy) AS target,
-       avg(r.accuracy - s.accuracy) AS change, avg(t.accuracy - s.accuracy) AS to_target,
-       avg(sqrt(((r.high - r.low) / 2) ** 2 + ((s.high - s.low) / 2) ** 2)) AS half
-FROM recall s
-JOIN recall r ON r.signature = {retrained} AND r.lag = s.lag AND r.symbol = s.symbol
-LEFT JOIN recall t ON t.signature = {target} AND t.lag = s.lag AND t.symbol = s.symbol
-WHERE s.signature = {source} AND s.lag >= 1 AND s.symbol IS NOT NULL
-GROUP BY s.symbol
-HAVING min(least(s.n, r.n)) >= 50
+WITH cells AS (
+    SELECT s.symbol, s.lag, least(s.n, r.n) AS n, s.accuracy AS source,
+           r.accuracy AS retrained, t.accuracy AS target
+    FROM recall s
+    JOIN recall r ON r.signature = {retrained} AND r.lag = s.lag AND r.symbol = s.symbol
+    LEFT JOIN recall t ON t.signature = {target} AND t.lag = s.lag AND t.symbol = s.symbol
+    WHERE s.signature = {source} AND s.lag >= 1 AND s.symbol IS NOT NULL
+), replicates AS (
+    SELECT v.symbol, unnest(w.accuracies) - unnest(v.accuracies) AS change,
+           generate_subscripts(v.accuracies, 1) AS replicate
+    FROM draws v
+    JOIN draws w ON w.signature = {retrained} AND w.lag = v.lag AND w.symbol = v.symbol
+    WHERE v.signature = {source} AND v.lag >= 1 AND v.symbol IS NOT NULL
+), drawn AS (
+    SELECT symbol, replicate, avg(change) AS change FROM replicates GROUP BY symbol, replicate
+), noise AS (
+    SELECT symbol, 1.96 * stddev_samp(change) AS half FROM drawn GROUP BY symbol
+)
+SELECT c.symbol, min(c.n) AS n, avg(c.source) AS source, avg(c.retrained) AS retrained,
+       avg(c.target) AS target, avg(c.retrained - c.source) AS change,
+       avg(c.target - c.source) AS to_target, any_value(x.half) AS half
+FROM cells c JOIN noise x ON x.symbol = c.symbol
+GROUP BY c.symbol
+HAVING min(c.n) >= 50
 ORDER BY change DESC"""
 
 # cap: the most symbols that the profile trains on.
@@ -287,6 +320,17 @@ WITH drawn AS (
 SELECT source, target, sample, sample / target_symbols AS of_target,
        sample / source_symbols AS of_source, least(source_symbols, {cap}) AS source_trained_on
 FROM drawn"""
+
+
+CLAIMS = "FROM claims"
+
+CLAIMS_OF = "FROM claims_by_profile WHERE profile = {profile}"
+
+CLAIM_PARTS = """
+SELECT claim, part, verdict, statistic, ours, low, high, side, threshold, profile, corpora, seeds
+FROM claim_checks
+WHERE claim || ' ' || profile || ' ' || corpora IN ({shown})
+ORDER BY substr(claim, 2)::INTEGER, part"""
 
 
 def fill(template: str, **values: str | int | Sequence[str]) -> str:
@@ -308,3 +352,13 @@ def _literal(value: str | int | Sequence[str]) -> str:
 def table(sql: str) -> pl.DataFrame:
     """The rows of a query on the newest published signatures."""
     return core.query(sql)
+
+
+def kept(sql: str) -> pl.DataFrame:
+    """The same for a query that takes its time: run once for every state of the tables."""
+    return _kept(sql, str(Store().tables.newest()))
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _kept(sql: str, generation: str) -> pl.DataFrame:
+    return table(sql)

@@ -18,7 +18,10 @@ PAGES = (
     ("Signature", "pages/signature.py", ":material/grid_on:"),
     ("Sweeps", "pages/sweeps.py", ":material/stacked_line_chart:"),
     ("Adaptation", "pages/adaptation.py", ":material/swap_calls:"),
+    ("Factorized", "pages/factorized.py", ":material/apps:"),
+    ("LAS", "pages/las.py", ":material/graphic_eq:"),
     ("Compare", "pages/compare.py", ":material/compare:"),
+    ("Claims", "pages/claims.py", ":material/fact_check:"),
     ("SQL", "pages/sql.py", ":material/database:"),
     ("Library", "pages/library.py", ":material/inventory_2:"),
 )
@@ -33,6 +36,9 @@ def run() -> None:
         menu_items={"About": ABOUT},
     )
     st.html(STYLE)
+    if people.role() is None:  # the guard lets no stranger come this far; this is a second door
+        st.warning("Log in first.")
+        st.stop()
     pages = [
         st.Page(file, title=title, icon=icon, default=not number)
         for number, (title, file, icon) in enumerate(PAGES)

@@ -6,7 +6,8 @@ import html
 
 import streamlit as st
 
-from app.widgets import choices, words
+from app import access
+from app.widgets import choices, people, words
 from app.widgets.errors import explained
 from app.widgets.pickers import default_profile
 from core import jobs
@@ -25,9 +26,17 @@ def line() -> None:
             "profile": profile,
             "device": jobs.place(),
             "cache": words.size(sum(Store().status()["bytes"].values())),
+            "access": _access(),
             "queue": f"{running} running, {waiting} waiting" if running or waiting else "empty",
         }
         said = "".join(
             f"<span><em>{name}</em> {html.escape(fact)}</span>" for name, fact in facts.items()
         )
         st.html(f"<div class='status-line'>{said}</div>")
+
+
+def _access() -> str:
+    """Who is here, or who could be."""
+    if access.settings().login:
+        return f"{people.who()}, {people.role()}"
+    return "this machine only" if access.on_loopback() else "open to whoever reaches this server"

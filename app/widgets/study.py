@@ -5,28 +5,48 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from threading import Thread
 
+import polars as pl
 import streamlit as st
 
-from app.widgets import pins, queries, tray, watch, words
+from app.widgets import export, people, pins, queries, tray, watch, words
 from app.widgets.errors import explained
-from app.widgets.people import ask_first, who
-from core import jobs
+from app.widgets.people import ask_first
+from core import jobs, reference
 from core.corpora import NAMES
 from core.jobs.estimate import START_SECONDS, step_seconds
 from core.profiles import PROFILES
 from core.specs import Spec
 from core.store import Store
 from core.studies import Choices, Plan
+from core.studies.study import STAND_INS, installed
 
-WSJ, STAND_IN = "wsj", "sotu"
+WSJ = "wsj"
+STAND_IN = STAND_INS[WSJ]
 SETTLE = 1.5  # seconds that a changed choice must stand before work starts: sliders pass many
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a strip is about.
+
+    label: of the button that starts it; None where short work starts by itself.
+    """
+
+    name: str
+    specs: list[Spec]
+    label: str | None = None
+
+    def key(self, button: str) -> str:
+        """The key of a button; those of the page's own study are plain."""
+        return button if self.label is None else f"{button}-{self.name}"
 
 
 def default_corpus() -> str:
     """The paper's corpus, or what stands in for it."""
-    return WSJ if WSJ in NAMES else STAND_IN
+    return installed(WSJ)
 
 
 def note(asked: Choices, paper: str = "") -> None:
@@ -60,16 +80,72 @@ def empty(height: int, said: str = "Not computed yet") -> None:
 
 def watch_plan(name: str, plan: Plan) -> frozenset[str]:
     """Ask for what is missing where allowed; draw the strip; give the keys that are there."""
-    there = _there(plan.specs)
-    missing = [spec for spec in plan.specs if spec.key not in there]
-    _changed(name, missing)
     with st.container(key="strip"):
-        if missing:
-            st.fragment(_progress, run_every=1)(name, plan, there, _costs(missing))
-        else:
-            count = len(plan.specs)
-            watch.say(f"{count} of {count}", f"computed · {_machines(plan)}")
+        return _watch(Watched(name, plan.specs))
+
+
+def offer(name: str, specs: list[Spec], label: str) -> frozenset[str]:
+    """The same for something beside a page's study: it always waits for a click on `label`."""
+    with st.container(key=f"strip-{name}"):
+        return _watch(Watched(name, specs, label))
+
+
+def _watch(watched: Watched) -> frozenset[str]:
+    there = _there(watched.specs)
+    missing = [spec for spec in watched.specs if spec.key not in there]
+    _changed(watched.name, missing)
+    if missing:
+        st.fragment(_progress, run_every=1)(watched, there, _costs(missing))
+    else:
+        _complete(watched)
     return there
+
+
+def _complete(watched: Watched) -> None:
+    """All is there: where it was computed, and a button where it came with the program."""
+    specs = watched.specs
+    count = f"{len(specs)} of {len(specs)}"
+    shipped = reference.shipped(spec.key for spec in specs)
+    if not shipped:
+        watch.say(count, f"computed · {_machines(specs)}")
+        return
+    told, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
+    with told:
+        watch.say(count, f"computed, {len(shipped)} of them shipped · {_machines(specs)}")
+    with button.container(horizontal=True, horizontal_alignment="right"):
+        watch.recompute(specs, watched.key("recompute"))
+
+
+def perplexities(plan: Plan, title: str, name: str) -> None:
+    """Every score of the plan, with the weights of what is interpolated. title: HTML."""
+    sql = queries.fill(
+        queries.SCORED,
+        labels=list(plan.perplexities),
+        keys=[spec.key for spec in plan.perplexities.values()],
+    )
+    table = queries.table(sql)
+    export.heading(title, "scored", sql)
+    weights = [
+        " + ".join(f"{weight:.2f}" for weight in found) if found and len(found) > 1 else None
+        for found in table["weights"].to_list()
+    ]
+    shown = table.select(
+        "label",
+        "test_perplexity",
+        pl.Series("weights", weights, dtype=pl.String),
+        "dev_perplexity",
+        "models",
+    )
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        shown, hide_index=True, height=35 * table.height + 38, key="scored", placeholder="–",
+        column_config={
+            "label": st.column_config.TextColumn("model", width=150),
+            "test_perplexity": number, "dev_perplexity": number,
+            "weights": st.column_config.TextColumn(help="Fitted on dev", width=130),
+        },
+    )  # fmt: skip
+    export.downloads(table, name)
 
 
 def compare(keys: Iterable[str], there: frozenset[str], label: str) -> None:
@@ -82,31 +158,34 @@ def compare(keys: Iterable[str], there: frozenset[str], label: str) -> None:
     )  # fmt: skip
 
 
-def _progress(name: str, plan: Plan, before: frozenset[str], costs: dict[str, float]) -> None:
+def _progress(watched: Watched, before: frozenset[str], costs: dict[str, float]) -> None:
     """The strip while something is missing; the page is run again only when a result arrived."""
     with explained():
-        there = _there(plan.specs)
+        specs = watched.specs
+        there = _there(specs)
         if there != before:
             st.rerun(scope="app")
-        missing = [spec for spec in plan.specs if spec.key not in there]
+        missing = [spec for spec in specs if spec.key not in there]
         found = {spec.key: jobs.find(spec.key) for spec in missing}
         fresh = [spec for spec in missing if _unasked(found[spec.key])]
         going = [job for job in found.values() if job and (job.live or job.status == "done")]
         wanted = [*fresh, *(job.spec for job in going)]
         left = _left(wanted, costs, next((j for j in going if j.status == "running"), None))
-        if fresh and left <= ask_first() and _settled(name):
-            _ask(fresh)
+        by_itself = watched.label is None and left <= ask_first()
+        if fresh and by_itself and _settled(watched.name) and people.room():
+            people.start(*fresh)
             found = {spec.key: jobs.find(spec.key) for spec in missing}
-            fresh, going = [], [job for job in found.values() if job and job.live]
+            fresh = [spec for spec in missing if _unasked(found[spec.key])]
+            going = [job for job in found.values() if job and job.live]
         ended = [job for job in found.values() if job and job.status in ("failed", "cancelled")]
-        done = f"{len(plan.specs) - len(missing)} of {len(plan.specs)}"
-        share = sum(job.fraction for job in going) + len(plan.specs) - len(missing)
-        _strip(done, share / len(plan.specs), left, fresh, going, ended)
+        done = f"{len(specs) - len(missing)} of {len(specs)}"
+        share = sum(job.fraction for job in going) + len(specs) - len(missing)
+        _strip(watched, done, share / len(specs), left, by_itself, fresh, going, ended)
 
 
 def _strip(
-    done: str, share: float, left: float, fresh: list[Spec], going: list[jobs.Job],
-    ended: list[jobs.Job],
+    watched: Watched, done: str, share: float, left: float, by_itself: bool, fresh: list[Spec],
+    going: list[jobs.Job], ended: list[jobs.Job],
 ) -> None:  # fmt: skip
     """One line on the missing, and the buttons for it."""
     told, buttons = st.columns([5, 2], vertical_alignment="center", wrap=False)
@@ -126,22 +205,21 @@ def _strip(
     ):
         shown = next((job for job in [*live, *ended] if job.status != "queued"), None)
         if shown:
-            tray.log(shown, "strip")
+            tray.log(shown, watched.key("strip"))
         if live:
             st.button(
-                "Cancel all", key="cancel-all", on_click=_cancel, args=(live,),
+                "Cancel all", key=watched.key("cancel-all"), on_click=_cancel, args=(live,),
+                disabled=not people.member(),
                 help="End every job that this figure waits for; what is computed stays",
             )  # fmt: skip
         again = fresh or [job.spec for job in ended]
-        if again and not (fresh and live and not _over(left)):
+        if again and not (fresh and live and by_itself):
+            label = watched.label or f"Compute {len(again)}"
             st.button(
-                f"Compute {len(again)}" if fresh else "Try again", key="begin", type="primary",
-                shortcut="Shift+S", on_click=_ask, args=(again,),
+                label if fresh else "Try again", key=watched.key("begin"), type="primary",
+                shortcut=None if watched.label else "Shift+S", on_click=people.start, args=again,
+                disabled=not people.member(),
             )  # fmt: skip
-
-
-def _over(left: float) -> bool:
-    return left > ask_first()
 
 
 def _doing(going: list[jobs.Job]) -> str:
@@ -181,18 +259,18 @@ def _there(specs: Iterable[Spec]) -> frozenset[str]:
     return frozenset(queries.table(queries.fill(queries.THERE, keys=keys))["key"])
 
 
-def _machines(plan: Plan) -> str:
-    """How long the study took, and where."""
-    keys = list({step.key for spec in plan.specs for step in spec.steps()})
+def _machines(specs: list[Spec]) -> str:
+    """How long it all took, and where."""
+    keys = list({step.key for spec in specs for step in spec.steps()})
     row = queries.table(queries.fill(queries.TOOK, keys=keys)).row(0, named=True)
     return f"{words.seconds(row['seconds'])} of work in all, on {row['machines'] or 'no machine'}"
 
 
 def _costs(missing: list[Spec]) -> dict[str, float]:
     """Seconds of every step that is missing; one that several jobs need counts once."""
-    steps = {step.key: step for spec in missing for step in spec.steps()}
-    there, store = _there(steps.values()), Store()
-    return {key: step_seconds(step, store) for key, step in steps.items() if key not in there}
+    store = Store()
+    steps = {step.key: step for spec in missing for step in store.missing(spec)}
+    return {key: step_seconds(step, store) for key, step in steps.items()}
 
 
 def _left(wanted: list[Spec], costs: dict[str, float], running: jobs.Job | None) -> float:
@@ -202,7 +280,9 @@ def _left(wanted: list[Spec], costs: dict[str, float], running: jobs.Job | None)
     if running and running.eta is not None:
         steps -= {step.key for step in running.spec.steps()}
         left += running.eta - START_SECONDS
-    return max(0.0, left + sum(costs[key] for key in steps - _there_keys(steps)))
+    # A shipped row says nothing of the weights that are wanted.
+    done = _there_keys(steps) - reference.shipped(steps)
+    return max(0.0, left + sum(costs[key] for key in steps - done))
 
 
 def _there_keys(keys: set[str]) -> frozenset[str]:
@@ -216,14 +296,11 @@ def _unasked(job: jobs.Job | None) -> bool:
     return job is None or (job.status == "done" and watch.lost(job))
 
 
-def _ask(specs: list[Spec]) -> None:
-    for spec in specs:
-        jobs.request(spec, who())
-
-
 def _cancel(live: list[jobs.Job]) -> None:
     """End all, beside the page: each takes a moment until it stands in the tables."""
-    Thread(target=_cancel_each, args=([job.key for job in live], who()), daemon=True).start()
+    if people.member():
+        keys = [job.key for job in live]
+        Thread(target=_cancel_each, args=(keys, people.who()), daemon=True).start()
 
 
 def _cancel_each(keys: list[str], name: str) -> None:

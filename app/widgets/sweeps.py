@@ -112,9 +112,8 @@ def depth(asked: Choices) -> None:
         else:
             study.empty(studies.CHECK)
         st.html(
-            "<div class='note'>In points, at the two layers furthest from the input. The intervals "
-            "of the two recalls are combined as if independent; as both are measured at the same "
-            "positions, that is rather too wide.</div>"
+            "<div class='note'>In points, at the two layers furthest from the input. Both decoders "
+            "are resampled alike, position by position, for the interval of the gain.</div>"
         )
     with right:
         sql = queries.fill(queries.NETWORKS, keys=_keys(plan))

@@ -6,9 +6,8 @@ import html
 
 import streamlit as st
 
-from app.widgets import words
+from app.widgets import people, words
 from app.widgets.errors import explained
-from app.widgets.people import who
 from app.widgets.pickers import address, corpora
 from core import jobs
 from core.specs import SignatureSpec
@@ -45,7 +44,8 @@ def _entry(job: jobs.Job, known: dict[str, str]) -> None:
                 label = job.title.removeprefix("signature: ")
                 st.page_link(SIGNATURE, label=label, query_params=where, width="stretch")
             else:
-                st.markdown(job.title)
+                title = html.escape(job.title)
+                st.html(f"<div class='job title' title='{title}'><span>{title}</span></div>")
             log(job, "tray")
             if job.live:
                 cancel(job, "tray")
@@ -58,7 +58,7 @@ def cancel(job: jobs.Job, place: str) -> None:
     """A small button that cancels a job."""
     st.button(
         "", icon=":material/close:", key=f"{place}-cancel-{job.key}", type="tertiary",
-        help="Cancel", on_click=jobs.cancel, args=(job.key, who()),
+        help="Cancel", on_click=people.cancel, args=(job.key,), disabled=not people.member(),
     )
 
 
@@ -66,7 +66,7 @@ def again(job: jobs.Job, place: str) -> None:
     """A small button that asks for an ended job anew."""
     st.button(
         "", icon=":material/refresh:", key=f"{place}-again-{job.key}", type="tertiary",
-        help="Try again", on_click=jobs.request, args=(job.spec, who()),
+        help="Try again", on_click=people.start, args=(job.spec,), disabled=not people.member(),
     )
 
 
@@ -87,7 +87,7 @@ def _show_log(job: jobs.Job) -> None:
 def _line(job: jobs.Job) -> str:
     if job.status == "running":
         left = "" if job.eta is None else f", {words.seconds(job.eta)} left"
-        said = f"{job.fraction:.0%}{left} · {job.message}"
+        said = f"{job.fraction:.0%}{left}" + (f" · {job.message}" if job.message else "")
     elif job.live:
         state = "waiting" if job.status == "queued" else "interrupted, goes on by itself"
         said = f"{state} · {job.obstacle or f'about {words.seconds(job.estimate)}'}"

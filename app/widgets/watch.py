@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from app.widgets import queries, tray, words
+from app.widgets import people, queries, tray, words
 from app.widgets.errors import explained
-from app.widgets.people import ask_first, who
-from core import jobs
-from core.specs import SignatureSpec
+from app.widgets.people import ask_first
+from core import jobs, reference
+from core.library import beside
+from core.specs import SignatureSpec, Spec
 
 # How long a result may take from the end of its job to the published tables.
 TAKING_IN = timedelta(seconds=15)
@@ -20,26 +22,27 @@ TAKING_IN = timedelta(seconds=15)
 
 @dataclass(frozen=True)
 class Results:
-    """Which signatures of a spec are in the tables; floor: the untrained network's."""
+    """What of a spec is in the tables; missing: what it is shown with and is not there yet."""
 
     preview: bool
     trained: bool
-    floor: bool
+    missing: tuple[str, ...]
 
 
 def results(spec: SignatureSpec) -> Results:
     """What is there now."""
-    preview, trained, floor = spec.preview().key, spec.key, _floor_of(spec).key
-    sql = queries.fill(queries.PRESENT, preview=preview, trained=trained, floor=floor)
+    preview, trained, others = spec.preview().key, spec.key, [other.key for other in beside(spec)]
+    sql = queries.fill(queries.THERE, keys=[preview, trained, *others])
     present = set(queries.table(sql)["key"])
-    return Results(preview in present, trained in present, floor in present)
+    missing = tuple(key for key in others if key not in present)
+    return Results(preview in present, trained in present, missing)
 
 
 def watch(spec: SignatureSpec) -> Results:
     """Start the job where it is missing and allowed; draw its progress; give what is there."""
     before = results(spec)
-    if before.trained and before.floor:
-        caption(spec.key)
+    if before.trained and not before.missing:
+        _there(spec)
     else:
         st.fragment(_progress, run_every=1)(spec, before)
     return before
@@ -51,7 +54,7 @@ def _progress(spec: SignatureSpec, before: Results) -> None:
         if results(spec) != before:
             st.rerun(scope="app")
         if before.trained:
-            _floor(spec)
+            _beside(spec, before)
             return
         job = jobs.find(spec.key)
         if job is None or (job.status == "done" and lost(job)):
@@ -62,14 +65,36 @@ def _progress(spec: SignatureSpec, before: Results) -> None:
             _ended(job)
 
 
-def _floor_of(spec: SignatureSpec) -> SignatureSpec:
-    return spec.floor or spec
+def _there(spec: SignatureSpec) -> None:
+    """All is there; what came with the program can be computed here."""
+    if not reference.shipped([spec.key]):
+        caption(spec.key)
+        return
+    told, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
+    with told:
+        caption(spec.key)
+    with button.container(horizontal=True, horizontal_alignment="right"):
+        recompute([spec])
+
+
+def recompute(specs: Sequence[Spec], key: str = "recompute") -> None:
+    """A button that computes shipped results here."""
+    st.button(
+        "Recompute", key=key, on_click=_anew, args=(specs,), disabled=not people.member(),
+        help="Computes on this machine, from the start, what came with the program",
+    )  # fmt: skip
+
+
+def _anew(specs: Sequence[Spec]) -> None:
+    if people.room():  # else what is shown stays, and the refusal is said
+        reference.forget(specs)
+    people.start(*specs)
 
 
 def _begin(spec: SignatureSpec) -> None:
-    estimate = jobs.estimate(spec) + jobs.estimate(_floor_of(spec))
-    if estimate <= ask_first():
-        jobs.request(spec, who())
+    estimate = sum(map(jobs.estimate, [spec, *beside(spec)]))
+    if estimate <= ask_first() and people.room():
+        people.start(spec)
         say("Asked for", f"about {words.seconds(estimate)}")
         return
     told, button = st.columns([5, 2], vertical_alignment="center")
@@ -78,7 +103,7 @@ def _begin(spec: SignatureSpec) -> None:
     with button.container(horizontal=True, horizontal_alignment="right"):
         st.button(
             "Compute", key="begin", type="primary", shortcut="Shift+S",
-            on_click=jobs.request, args=(spec, who()),
+            on_click=people.start, args=(spec,), disabled=not people.member(),
         )
 
 
@@ -104,20 +129,21 @@ def _going(job: jobs.Job, before: Results) -> None:
             tray.cancel(job, "strip")
 
 
-def _floor(spec: SignatureSpec) -> None:
-    """The signature is there and drawn; what is still missing is the untrained floor."""
-    floor = _floor_of(spec)
-    job = jobs.find(floor.key)
-    if job is None and jobs.estimate(floor) <= ask_first():
-        jobs.request(floor, who())
-        job = jobs.find(floor.key)
+def _beside(spec: SignatureSpec, before: Results) -> None:
+    """The signature is there and drawn; what it is shown with is still missing in part."""
+    other = next(other for other in beside(spec) if other.key in before.missing)
+    what = "untrained floor" if isinstance(other, SignatureSpec) else "perplexity"
+    job = jobs.find(other.key)
+    if job is None and jobs.estimate(other) <= ask_first() and people.room():
+        people.start(other)
+        job = jobs.find(other.key)
     if job is None:
-        caption(spec.key, "untrained floor: longer than the limit of the settings")
+        caption(spec.key, f"{what}: not asked for")
         return
     told, buttons = st.columns([6, 1], vertical_alignment="center", wrap=False)
     with told:
         percent = f"{job.fraction:.0%}" if job.live else job.status
-        caption(spec.key, f"untrained floor: {percent}")
+        caption(spec.key, f"{what}: {percent}")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap=None):
         tray.log(job, "strip")
         (tray.cancel if job.live else tray.again)(job, "strip")
@@ -131,7 +157,7 @@ def _ended(job: jobs.Job) -> None:
         tray.log(job, "strip")
         st.button(
             "Try again", key="again", type="primary", shortcut="Shift+S",
-            on_click=jobs.request, args=(job.spec, who()),
+            on_click=people.start, args=(job.spec,), disabled=not people.member(),
         )
 
 
@@ -145,17 +171,21 @@ def caption(key: str, more: str = "") -> None:
     """One line that says what the pictures show and how they were made."""
     row = queries.table(queries.fill(queries.CAPTION, key=key)).row(0, named=True)
     keeps = sorted({f"{keep:g}" for keep in row["keeps"] or [] if keep is not None})
+    imported = row["kind"] == "imported"
+    shape = f"{row['cell'].upper()} [{row['layers']},{row['hidden']}]"
+    perplexity = row["test_perplexity"]
     facts = [
-        f"{row['cell'].upper()} [{row['layers']},{row['hidden']}] on {row['corpus']}, "
+        f"{row['model'] if imported else shape} on {row['corpus']}, "
         f"layer {row['layer']} ({row['state']})",
-        f"test perplexity {row['test_perplexity']:.3f}",
+        *([] if perplexity is None else [f"test perplexity {perplexity:.3f}"]),
         f"profile {row['profile']}, seed {row['seed']}",
         f"{words.number(row['test_states'])} test states",
         f"decoders {row['width']} wide, keep {'/'.join(keeps)}",
         f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
         f"{row['device']}, {row['machine']}",
     ]
-    say("Signature", " · ".join([*facts, more] if more else facts))
+    head = "Shipped signature" if row["shipped"] else "Signature"
+    say(head, " · ".join([*facts, more] if more else facts))
 
 
 def say(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:

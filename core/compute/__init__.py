@@ -4,7 +4,20 @@
 runs in a worker process here or on any other machine. Each kind of result registers its own part.
 """
 
-from core.compute import language, signatures
+from core.compute import atlas, factorized, imported, language, las, pruning, signatures, speech
 from core.compute.base import Inputs, Progress, Result, run
 
-__all__ = ["Inputs", "Progress", "Result", "language", "run", "signatures"]
+__all__ = [
+    "Inputs",
+    "Progress",
+    "Result",
+    "atlas",
+    "factorized",
+    "imported",
+    "language",
+    "las",
+    "pruning",
+    "run",
+    "signatures",
+    "speech",
+]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import singledispatch
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -14,8 +14,21 @@ from core import machine
 from core.checkpoints import Checkpoint
 from core.specs import Spec
 
-Inputs = Mapping[str, bytes]
 Progress = Callable[[float, str], None]
+
+
+class Inputs(Protocol):
+    """The artifacts at hand by key, such as a dictionary; each is read when it is asked for.
+
+    A result too large for memory is laid down here part by part, and the parts that an
+    interrupted run has left are found here again.
+    """
+
+    def __getitem__(self, key: str, /) -> bytes: ...
+
+    def __setitem__(self, key: str, value: bytes, /) -> None: ...
+
+    def __contains__(self, key: object, /) -> bool: ...
 
 
 @dataclass(frozen=True)

@@ -17,18 +17,34 @@ from core.checkpoints import Checkpoint
 from core.compute.base import Inputs, Progress, Result, run, where
 from core.corpora import Corpus, Segments
 from core.models import char_lm, forward, mixture, ngram
-from core.specs import LanguageModelSpec, MixtureSpec, ModelSpec, NgramSpec, Spec
-from core.statistics import bootstrap
+from core.signature import DRAWS
+from core.specs import (
+    CorpusSpec,
+    LanguageModelSpec,
+    LasSpec,
+    MixtureSpec,
+    ModelSpec,
+    NgramSpec,
+    Spec,
+)
+from core.statistics import intervals, resampled
 from core.text import SYMBOLS
 
-Scorer = Callable[[Segments], np.ndarray]
+# (corpus, split, segments of the split) -> log probability of every predicted symbol of theirs
+Scorer = Callable[[Corpus, str, np.ndarray], np.ndarray]
+Guesser = Callable[[Segments], np.ndarray]
+DRAWN = pl.List(pl.Float32)  # what is kept of the bootstrap replicates
+
+# The steps of a recurrence this narrow are over before a second thread has joined in: on two
+# cores one thread trains a GRU of 40 units half as fast again as two do, and at 80 units no slower.
+NARROW = 80
 
 
 @run.register
 def _(
     spec: ModelSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
-    device = machine.settle()
+    device = machine.settle(1 if spec.hidden <= NARROW else None)
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
     init = inputs[spec.init_from.key] if spec.init_from else None
     weights, facts = char_lm.train(spec, corpus, progress, checkpoint, device, init)
@@ -52,7 +68,7 @@ def _(
     }
     tables = {
         "models": pl.DataFrame([row], schema_overrides={"parent": pl.String}),
-        "predictions": predictions(spec, *forward.count(test, first)),
+        "predictions": predictions(spec, spec.corpus, spec.seed, *forward.count(test, first)),
     }
     if facts["curve"]:
         tables["training_curve"] = pl.DataFrame(
@@ -85,7 +101,7 @@ def _(
         "epochs": 1.0,
         "seconds": time.monotonic() - started,
     }
-    ahead = predictions(spec, *forward.count(test, model.first(test)))
+    ahead = predictions(spec, spec.corpus, spec.seed, *forward.count(test, model.first(test)))
     return Result({"models": pl.DataFrame([row]), "predictions": ahead}, {spec.key: arpa})
 
 
@@ -96,16 +112,17 @@ def _(
     device = machine.settle()
     started = time.monotonic()
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
-    dev, test = (
-        split.take(sample(split, spec.evaluate, spec.seed)) for split in (corpus.dev, corpus.test)
-    )
+    drawn = {
+        split: sample(corpus.splits[split], spec.evaluate, spec.seed) for split in ("dev", "test")
+    }
     scored = []
     for number, member in enumerate(spec.members):
         progress(number / len(spec.members), f"scoring {member.title}")
         score = scorer(member, inputs[member.key], device)
-        scored.append((score(dev), score(test)))
+        scored.append([score(corpus, split, rows) for split, rows in drawn.items()])
     on_dev, on_test = (np.stack(logs) for logs in zip(*scored, strict=True))
     weights = mixture.fit(on_dev)
+    test = corpus.test.take(drawn["test"])
     row = {
         "key": spec.key,
         "title": " + ".join(member.title for member in spec.members),
@@ -118,35 +135,64 @@ def _(
         "profile": spec.profile,
         "seconds": time.monotonic() - started,
         "spec": spec.model_dump_json(),
+        "draws": redrawn(test, mixture.mixed(on_test, weights), spec.seed),
         **where(device),
     }
-    return Result({"perplexities": pl.DataFrame([row])})
+    tables = {"perplexities": pl.DataFrame([row], schema_overrides={"draws": DRAWN})}
+    if len(spec.members) == 1 and (guess := guesser(spec.members[0], inputs, device)):
+        counts = forward.count(test, guess(test))
+        tables["predictions"] = predictions(spec.members[0], spec.corpus, spec.seed, *counts)
+    return Result(tables)
+
+
+def redrawn(test: Segments, logs: np.ndarray, seed: int) -> list[float]:
+    """Perplexity of a text in bootstrap replicates, its segments drawn with replacement.
+
+    logs: log probability of each predicted symbol, segment after segment. All models scored on the
+    same text are redrawn alike.
+    """
+    n = test.lengths + 1  # </s> is predicted, too
+    sums = np.add.reduceat(logs, np.cumsum(n) - n)
+    means = resampled(n[:, None], sums[:, None], seed)[:DRAWS, 0]
+    return np.exp(-means).tolist()
+
+
+@singledispatch
+def guesser(member: Spec, inputs: Inputs, device: str) -> Guesser | None:
+    """segments -> the symbol put first at every step, as `forward.count` takes it.
+
+    None for a model trained here: its own job has counted its forward accuracy.
+    """
+    return None
 
 
 @singledispatch
 def scorer(member: Spec, frozen: bytes, device: str) -> Scorer:
-    """A frozen language model as a function: segments -> log probability of every symbol."""
+    """A frozen language model as what scores text; rows come ascending."""
     raise TypeError(f"a {type(member).__name__} is no language model")
 
 
 @scorer.register
 def _(member: ModelSpec, frozen: bytes, device: str) -> Scorer:
     model = char_lm.load(member, frozen).to(device)
-    return lambda segments: char_lm.score(model, segments, device)[0]
+    return lambda corpus, split, rows: char_lm.score(
+        model, corpus.splits[split].take(rows), device
+    )[0]
 
 
 @scorer.register
 def _(member: NgramSpec, frozen: bytes, device: str) -> Scorer:
-    return ngram.Ngram(frozen).log_probs
+    model = ngram.Ngram(frozen)
+    return lambda corpus, split, rows: model.log_probs(corpus.splits[split].take(rows))
 
 
-def model_row(spec: LanguageModelSpec, device: str) -> dict[str, Any]:
-    """The columns of `models` that every kind of model fills."""
+def model_row(spec: ModelSpec | NgramSpec | LasSpec, device: str) -> dict[str, Any]:
+    """The columns of `models` that every kind of model trained on one corpus fills."""
     return {
         "key": spec.key,
         "kind": spec.kind,
         "title": spec.title,
-        "corpus": spec.corpus.content,
+        "corpus": spec.corpus.key,
         "profile": spec.profile,
         "seed": spec.seed,
         "spec": spec.model_dump_json(),
@@ -154,26 +200,30 @@ def model_row(spec: LanguageModelSpec, device: str) -> dict[str, Any]:
     }
 
 
-def predictions(spec: LanguageModelSpec, n: np.ndarray, correct: np.ndarray) -> pl.DataFrame:
+def predictions(
+    model: LanguageModelSpec, corpus: CorpusSpec, seed: int, n: np.ndarray, correct: np.ndarray
+) -> pl.DataFrame:
     """Forward accuracy by symbol (paper, Fig. 1b); n, correct: int [segments, symbols]."""
     n = np.concatenate([n, n.sum(1, keepdims=True)], 1)
     correct = np.concatenate([correct, correct.sum(1, keepdims=True)], 1)
-    low, high = bootstrap(n, correct, spec.seed)
+    rates = resampled(n, correct, seed)
+    low, high = intervals(rates, n, correct)
     total, hits = n.sum(0), correct.sum(0)
     return pl.DataFrame(
         [
             {
-                "model": spec.key,
-                "corpus": spec.corpus.content,
+                "model": model.key,
+                "corpus": corpus.content,
                 "symbol": symbol,
                 "n": int(total[i]),
                 "correct": int(hits[i]),
                 "accuracy": hits[i] / total[i],
                 "low": low[i],
                 "high": high[i],
+                "draws": [None if np.isnan(rate) else rate for rate in rates[:DRAWS, i].tolist()],
             }
             for i, symbol in enumerate([*SYMBOLS, None])
             if total[i]
         ],
-        schema_overrides={"symbol": pl.String},
+        schema_overrides={"symbol": pl.String, "draws": DRAWN},
     )

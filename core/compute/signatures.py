@@ -17,19 +17,22 @@ from core.decoders import Decoders, width_for
 from core.exact import ExactDecoders
 from core.linear import LinearDecoders, train_linear
 from core.models import char_lm, ngram
-from core.specs import ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.models.char_lm import CharLM
+from core.specs import LasSignatureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
 from core.states import Chunked, ModelStates, NgramStates
 from core.text import SYMBOLS
+
+Bank = Decoders | LinearDecoders | ExactDecoders
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The states of each split, and the parameters that a decoder must at least have."""
+    """The states of each split, and the parameters that a decoder must at least have (or none)."""
 
     train: Chunked
     dev: Chunked
     test: Chunked
-    parameters: int
+    parameters: int = 0
 
 
 @run.register
@@ -38,25 +41,42 @@ def _(
 ) -> Result:
     device = machine.settle()
     started = time.monotonic()
-    budget = spec.budget
     states = sources(spec.model, spec, inputs, device)
-    train, dev, test = states.train, states.dev, states.test
-    bank: Decoders | LinearDecoders | ExactDecoders
+    train, depth = states.train, spec.budget.depth
+    rule = width_for(train.dim, train.n_symbols, states.parameters, depth)
+    return Result(measured(spec, spec.layer, states, rule, device, progress, started)[1])
+
+
+def measured(
+    spec: SignatureSpec | LasSignatureSpec,
+    layer: int | None,
+    states: Sources,
+    width: int,
+    device: str,
+    progress: Progress,
+    started: float,
+) -> tuple[Bank, dict[str, pl.DataFrame]]:
+    """Trains the decoders of a signature and measures them: the decoders, and the rows.
+
+    layer: its number in the model, where it has one. width: the base width of a decoder. started:
+    when the work began, by the monotonic clock.
+    """
+    budget, train, dev, test = spec.budget, states.train, states.dev, states.test
+    bank: Bank
     if spec.decoder == "linear":
         bank = train_linear(train, dev, device, progress)
     elif spec.decoder == "exact":
         bank = ExactDecoders.fit(train)
     else:
-        rule = width_for(train.dim, train.n_symbols, states.parameters, budget.depth)
-        bank = decoders.train(train, dev, rule, budget, spec.seed, device, progress)
+        bank = decoders.train(train, dev, width, budget, spec.seed, device, progress)
     progress(1.0, "measuring on the test split")
-    measured = signature.measure(bank, train, test, spec.seed)
+    found = signature.measure(bank, train, test, spec.seed)
     row = {
         "key": spec.key,
         "model": spec.model.key,
-        "layer": spec.layer,
+        "layer": layer,
         "state": spec.state,
-        "corpus": spec.corpus.content,
+        "corpus": spec.corpus.key,
         "decoder": spec.decoder,
         "width": bank.width,
         "depth": bank.depth,
@@ -73,12 +93,13 @@ def _(
         "spec": spec.model_dump_json(),
         **where(device),
     }
-    tables = {
-        "signatures": pl.DataFrame([row], schema_overrides={"untrained": pl.String}),
-        "recall": _named(spec, measured.recall, "symbol"),
-        "confusion": _named(spec, measured.confusion, "truth", "guess"),
+    missing = {"untrained": pl.String, "layer": pl.Int32, "state": pl.String}
+    return bank, {
+        "signatures": pl.DataFrame([row], schema_overrides=missing),
+        "recall": _named(spec, found.recall, "symbol"),
+        "draws": _named(spec, found.draws, "symbol"),
+        "confusion": _named(spec, found.confusion, "truth", "guess"),
     }
-    return Result(tables)
 
 
 @singledispatch
@@ -89,7 +110,12 @@ def sources(model: Spec, spec: SignatureSpec, inputs: Inputs, device: str) -> So
 
 @sources.register
 def _(model: ModelSpec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
-    network = char_lm.load(model, inputs[model.key]).to(device)
+    return network_sources(char_lm.load(model, inputs[model.key]), spec, inputs, device)
+
+
+def network_sources(network: CharLM, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
+    """The states of a frozen network's layer."""
+    network.to(device)
     train, dev, test = (
         ModelStates(network, split, spec.layer, spec.state, spec.max_lag, device)
         for split in samples(spec, inputs)
@@ -118,7 +144,7 @@ def samples(spec: SignatureSpec, inputs: Inputs) -> list[Segments]:
     ]
 
 
-def _named(spec: SignatureSpec, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
+def _named(spec: Spec, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """The rows of one signature with symbols instead of their indices."""
     symbols = dict(enumerate(SYMBOLS))
     return rows.with_columns(

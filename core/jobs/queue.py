@@ -18,7 +18,7 @@ import polars as pl
 
 from core import machine
 from core.jobs.estimate import estimate
-from core.specs import SPECS, Spec
+from core.specs import Spec, known
 from core.store import Store
 from core.store.files import exclusive
 
@@ -91,13 +91,13 @@ def request(spec: Spec, who: str, store: Store | None = None) -> None:
 
 
 def find(key: str, store: Store | None = None) -> Job | None:
-    """The job of that key, or None if nobody ever asked."""
+    """The job of that key; None if nobody ever asked, or another version of the product did."""
     store = store or Store()
     place = folder(store, key)
     asked = read(place / "request.json")
-    if not asked:
+    spec = known(json.dumps(asked.get("spec")))
+    if spec is None:
         return None
-    spec = SPECS.validate_python(asked["spec"])
     outcome, now = read(place / "outcome.json"), read(place / "progress.json")
     status: Status = outcome.get("status") or (
         "running" if is_locked(place / "alive") else "interrupted" if "started" in now else "queued"
@@ -186,6 +186,24 @@ def record(store: Store, job: Job, outcome: str, reason: str | None, ended: floa
         "device": pl.String,
     }
     store.take_in({"jobs": pl.DataFrame([row], schema_overrides=missing)})
+
+
+def note(key: str, title: str, who: str, outcome: str, store: Store | None = None) -> None:
+    """Puts into the `jobs` table that somebody has added or deleted something himself."""
+    store = store or Store()
+    now = _utc(time.time())
+    with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
+        row = {
+            "key": key,
+            "attempt": 1 + _last_attempt(store, key),
+            "title": title,
+            "who": who,
+            "asked": now,
+            "ended": now,
+            "seconds": 0.0,
+            "outcome": outcome,
+        }
+        store.take_in({"jobs": pl.DataFrame([row])})
 
 
 def log(key: str, store: Store | None = None) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core import machine
 from core.jobs import queue
+from core.jobs.estimate import calibrated
 from core.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,11 @@ class Runner:
     def start(self) -> Runner:
         self._thread.start()
         return self
+
+    def calibrate(self) -> None:
+        """Have the machine's speed measured if it never was: the first estimates are its own."""
+        if not os.environ.get("RAY_ADDRESS") and not calibrated(self.store):
+            self._workers.append(spawn(self.store))
 
     def stop(self) -> None:
         """Stops starting workers; one that runs goes on by itself."""
@@ -81,10 +87,11 @@ class Runner:
             self._workers.append(spawn(self.store, waiting[0].key))
 
 
-def spawn(store: Store, key: str) -> subprocess.Popen[bytes]:
-    """Starts the worker process of a job, in a process group of its own."""
-    path = queue.folder(store, key) / "log.txt"
-    return _process(store, path, "ab", subprocess.DEVNULL, "core.worker", key)
+def spawn(store: Store, key: str | None = None) -> subprocess.Popen[bytes]:
+    """Starts the worker process of a job, or the one that calibrates, in a group of its own."""
+    folder = store.jobs if key is None else queue.folder(store, key)
+    module = ["core.worker", *([key] if key else [])]
+    return _process(store, folder / "log.txt", "ab", subprocess.DEVNULL, *module)
 
 
 def bridge(store: Store) -> subprocess.Popen[bytes]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,28 +17,40 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.batches import PAD, bucketed, padded, sample
-from core.checkpoints import Checkpoint, pack, unpack
+from core.checkpoints import Checkpoint, pack, pack_run, unpack, unpack_run
 from core.corpora import Corpus, Segments
 from core.errors import BadInput
 from core.models import CELLS
 from core.schedule import one_cycle
-from core.specs import ModelSpec
+from core.specs import ModelSpec, TrainingBudget
 from core.text import SYMBOLS
 
 Progress = Callable[[float, str], None]
+Predict = Callable[[Tensor], Tensor]  # symbols read [time, batch] -> logits of the next ones
 
 CHECKPOINT_SECONDS = 60.0
 
 
 class CharLM(nn.Module):
-    """Embedding W_C, stacked recurrent layers, projection W_P. Everything is time first."""
+    """Embedding W_C, stacked recurrent layers, projection W_P. Everything is time first.
 
-    def __init__(self, cell: str, layers: int, hidden: int) -> None:
+    embedding: its units (None: the hidden size); outputs: symbols it predicts, ours before others.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        layers: int,
+        hidden: int,
+        embedding: int | None = None,
+        outputs: int = len(SYMBOLS),
+    ) -> None:
         super().__init__()
         self.cell = CELLS[cell]
-        self.embedding = nn.Embedding(len(SYMBOLS), hidden)
-        self.layers = nn.ModuleList(self.cell.layer(hidden, hidden) for _ in range(layers))
-        self.projection = nn.Linear(hidden, len(SYMBOLS))
+        inputs = [embedding or hidden, *[hidden] * (layers - 1)]
+        self.embedding = nn.Embedding(len(SYMBOLS), inputs[0])
+        self.layers = nn.ModuleList(self.cell.layer(size, hidden) for size in inputs)
+        self.projection = nn.Linear(hidden, outputs)
 
     def forward(self, read: Tensor, keep: float = 1.0) -> Tensor:
         """Logits of the next symbol at every step.
@@ -78,19 +90,27 @@ def load(spec: ModelSpec, weights: bytes) -> CharLM:
     return model.eval().requires_grad_(False)
 
 
-@torch.no_grad()
 def score(model: CharLM, segments: Segments, device: str) -> tuple[np.ndarray, np.ndarray]:
     """What the model makes of every predicted symbol, segment by segment with `</s>` at its end.
 
     Returns (natural log of the symbol's probability, the symbol the model puts first), float64 and
     uint8, both [symbols + segments].
     """
+    batches = ((rows, model) for rows in bucketed(segments.lengths, batch=16_384))
+    return score_batches(segments, batches, device)
+
+
+@torch.no_grad()
+def score_batches(
+    segments: Segments, batches: Iterable[tuple[np.ndarray, Predict]], device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `score`, by minibatches of segment indices, each with what predicts it."""
     logs = np.empty(segments.total + len(segments))
     first = np.empty(len(logs), dtype=np.uint8)
     starts = segments.offsets[:-1] + np.arange(len(segments))
-    for rows in bucketed(segments.lengths, batch=16_384):
+    for rows, predictor in batches:
         read, predict = padded(segments, rows)
-        log_p = model(read.to(device)).log_softmax(2).cpu()
+        log_p = predictor(read.to(device)).log_softmax(2).cpu()
         there = (predict != PAD).numpy()
         place = (starts[rows] + np.arange(len(read))[:, None])[there]
         logs[place] = log_p.gather(2, predict.clamp(min=0)[:, :, None])[:, :, 0].numpy()[there]
@@ -103,6 +123,25 @@ def evaluate(model: CharLM, segments: Segments, device: str) -> float:
     return math.exp(-score(model, segments, device)[0].mean())
 
 
+class Lesson(Protocol):
+    """What a network is trained on, and how it is built; a minibatch is whatever `read` takes."""
+
+    budget: TrainingBudget
+    seed: int
+
+    def build(self) -> nn.Module:
+        """The network at its initial weights; the same every time."""
+
+    def minibatches(self, order: int) -> list[Any]:
+        """One epoch's minibatches, in an order seeded by `order`."""
+
+    def read(self, model: Any, minibatch: Any, keep: float) -> tuple[Tensor, Tensor]:
+        """Logits [time, batch, symbols] and what should have been predicted, PAD where nothing."""
+
+    def evaluate(self, model: Any) -> float:
+        """Dev perplexity."""
+
+
 class Run:
     """Everything a training run is in the middle of; `save` and `resume` are exact inverses.
 
@@ -110,8 +149,8 @@ class Run:
     draws what the uninterrupted one would have drawn.
     """
 
-    def __init__(self, spec: ModelSpec, init: bytes | None, device: str) -> None:
-        self.spec, self.init, self.device = spec, init, device
+    def __init__(self, lesson: Lesson, device: str) -> None:
+        self.lesson, self.device = lesson, device
         self.best: dict[str, Tensor] = {}
         self.facts: dict[str, Any] = dict(
             sweep=0,
@@ -123,7 +162,7 @@ class Run:
             symbols=0,
             seconds=0.0,
             perplexity=math.inf,
-            keep=spec.budget.keeps[0],
+            keep=lesson.budget.keeps[0],
             curve=[],
             sweep_best=math.inf,
         )
@@ -131,34 +170,43 @@ class Run:
 
     def restart(self) -> None:
         """Initial weights and optimizer, as at the start of each keep probability of the sweep."""
-        self.model = build(self.spec)
-        if self.init:
-            self.model.load_state_dict(unpack(self.init)[0])
-        self.model.to(self.device)
+        self.model = self.lesson.build().to(self.device)
         self.optimizer = torch.optim.Adam(self.model.parameters(), fused=True)
 
     def save(self) -> bytes:
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
-        return pack(tensors, self.facts)
+        return pack_run(self.model, self.best, self.optimizer, self.facts)
 
     def resume(self, saved: bytes) -> None:
-        tensors, self.facts = unpack(saved)
-        moments: dict[int, dict[str, Tensor]] = {}
-        weights: dict[str, Tensor] = {}
-        self.best = {}
-        for name, value in tensors.items():
-            part, rest = name.split(".", 1)
-            if part == "adam":
-                index, moment = rest.split(".")
-                moments.setdefault(int(index), {})[moment] = value
-            else:
-                (self.best if part == "best" else weights)[rest] = value
-        self.model.load_state_dict(weights)
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.best, self.facts = unpack_run(saved, self.model, self.optimizer)
+
+
+class Reading:
+    """The lesson of a ModelSpec: its share of the corpus's train split, in buckets of length."""
+
+    def __init__(self, spec: ModelSpec, corpus: Corpus, device: str, init: bytes | None) -> None:
+        self.spec, self.device, self.init = spec, device, init
+        self.budget, self.seed = spec.budget, spec.seed
+        self.segments = corpus.train
+        self.chosen = sample(self.segments, spec.budget.symbols, spec.seed, spec.fraction)
+        self.lengths = self.segments.lengths[self.chosen]
+        self.dev = corpus.dev.take(sample(corpus.dev, spec.budget.evaluate, spec.seed))
+
+    def build(self) -> CharLM:
+        model = build(self.spec)
+        if self.init:
+            model.load_state_dict(unpack(self.init)[0])
+        return model
+
+    def minibatches(self, order: int) -> list[np.ndarray]:
+        batches = bucketed(self.lengths, self.budget.batch, order)
+        return [self.chosen[batch] for batch in batches]
+
+    def read(self, model: CharLM, minibatch: np.ndarray, keep: float) -> tuple[Tensor, Tensor]:
+        read, predict = padded(self.segments, minibatch)
+        return model(read.to(self.device), keep), predict
+
+    def evaluate(self, model: CharLM) -> float:
+        return evaluate(model, self.dev, self.device)
 
 
 def train(
@@ -172,31 +220,42 @@ def train(
     """Trains the language model of a spec, or goes on from the checkpoint to the same weights.
 
     init: the weights of `spec.init_from`, to start from instead of random ones.
-    Returns the best weights on dev as bytes, and the facts of the run: `keep`, `perplexity` (dev),
+    Returns the best weights on dev as bytes, and the facts of `fit`.
+    """
+    lesson = Reading(spec, corpus, device, init)
+    best, facts = fit(lesson, progress, checkpoint, device, spec.trained)
+    return pack(best, {"spec": spec.model_dump(mode="json")}), facts
+
+
+def fit(
+    lesson: Lesson,
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+    device: str,
+    trained: bool = True,
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The training loop. trained: False leaves the initial weights as they are.
+
+    Returns the best weights on dev, and the facts of the run: `keep`, `perplexity` (dev),
     `symbols` (read in training), `seconds`, `curve` (a row per epoch).
     """
-    budget = spec.budget
-    run = Run(spec, init, device)
+    budget = lesson.budget
+    run = Run(lesson, device)
     if checkpoint and (saved := checkpoint.load()):
         with suppress(BadInput):  # a damaged checkpoint is as good as none
             run.resume(saved)
     facts, started = run.facts, time.monotonic() - run.facts["seconds"]
-    segments = corpus.train
-    chosen = sample(segments, budget.symbols, spec.seed, spec.fraction)
-    lengths = segments.lengths[chosen]
-    dev = corpus.dev.take(sample(corpus.dev, budget.evaluate, spec.seed))
-    sweeps = len(budget.keeps) if spec.trained else 0
+    sweeps = len(budget.keeps) if trained else 0
 
     while facts["sweep"] < sweeps:
         keep = budget.keeps[facts["sweep"]]
         while facts["epoch"] < budget.epochs and facts["stale"] < budget.patience:
-            order = (spec.seed * 100 + facts["sweep"]) * 1000 + facts["epoch"]
-            batches = bucketed(lengths, budget.batch, order)
+            order = (lesson.seed * 100 + facts["sweep"]) * 1000 + facts["epoch"]
+            batches = lesson.minibatches(order)
             saved_at = time.monotonic()
             for batch in range(facts["batch"], len(batches)):
                 torch.manual_seed(order * 1_000_000 + batch)
-                read, predict = padded(segments, chosen[batches[batch]])
-                logits = run.model(read.to(device), keep)
+                logits, predict = lesson.read(run.model, batches[batch], keep)
                 target = predict.to(device)
                 loss = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=PAD)
                 run.optimizer.zero_grad()
@@ -221,7 +280,7 @@ def train(
                     checkpoint.save(run.save())
                     saved_at = time.monotonic()
 
-            perplexity = evaluate(run.model, dev, device)
+            perplexity = lesson.evaluate(run.model)
             facts["curve"].append(
                 dict(
                     keep=keep,
@@ -229,10 +288,14 @@ def train(
                     symbols=facts["symbols"],
                     train_bits=facts["epoch_loss"] / facts["epoch_symbols"] / math.log(2),
                     dev_perplexity=perplexity,
-                    learning_rate=run.optimizer.param_groups[0]["lr"],
+                    learning_rate=one_cycle(
+                        (facts["epoch"] + 1 - 1 / len(batches)) / budget.epochs,
+                        budget.learning_rate,
+                    ),
                     seconds=facts["seconds"],
                 )
             )
+            whole = (facts["sweep"] + (facts["epoch"] + 1) / budget.epochs) / sweeps
             progress(whole, f"epoch {facts['epoch'] + 1}: dev perplexity {perplexity:.3f}")
             facts["stale"] = 0 if perplexity < facts["sweep_best"] else facts["stale"] + 1
             facts["sweep_best"] = min(perplexity, facts["sweep_best"])
@@ -245,7 +308,7 @@ def train(
         facts |= dict(sweep=facts["sweep"] + 1, epoch=0, batch=0, stale=0, sweep_best=math.inf)
         run.restart()
 
-    if not spec.trained:
+    if not trained:
         run.best = run.model.state_dict()
-        facts["perplexity"] = evaluate(run.model, dev, device)
-    return pack(run.best, {"spec": spec.model_dump(mode="json")}), facts
+        facts["perplexity"] = lesson.evaluate(run.model)
+    return run.best, facts

@@ -23,7 +23,11 @@ def fit(log_probs: np.ndarray) -> np.ndarray:
     return weights
 
 
+def mixed(log_probs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Natural log probability of every true symbol by the mixture; log_probs as in `fit`."""
+    return np.log(np.maximum(weights @ np.exp(log_probs), 1e-300))
+
+
 def perplexity(log_probs: np.ndarray, weights: np.ndarray) -> float:
     """Perplexity per predicted symbol of the mixture; log_probs as in `fit`."""
-    mixed = np.maximum(weights @ np.exp(log_probs), 1e-300)
-    return float(np.exp(-np.log(mixed).mean()))
+    return float(np.exp(-mixed(log_probs, weights).mean()))

@@ -19,7 +19,14 @@ VERSIONS = {
     "mlp": 1,
     "linear": 1,
     "exact": 1,
-    "mixture": 1,
+    "mixture": 2,
+    "imported": 1,
+    "factorized": 1,
+    "atlas": 1,
+    "pruning": 1,
+    "speech": 1,
+    "las": 1,
+    "las_states": 1,
 }
 
 
@@ -96,3 +103,20 @@ class CorpusSpec(Spec):
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.kind, "content": self.content}
+
+
+class TrainingBudget(Frozen):
+    """How long and how a language model is trained.
+
+    symbols: training symbols used of the corpus (None: all). epochs: passes at most.
+    batch: symbols a minibatch. keeps: keep probabilities tried, the best on dev wins.
+    patience: epochs without a better dev perplexity before it stops.
+    """
+
+    symbols: int | None
+    epochs: int
+    batch: int
+    learning_rate: float
+    keeps: tuple[float, ...]
+    patience: int
+    evaluate: int | None  # dev symbols scored after each epoch, and test symbols at the end

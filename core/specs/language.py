@@ -1,29 +1,13 @@
-"""Language models: recurrent networks, n-grams, and mixtures of them."""
+"""Language models: recurrent networks, n-grams, networks trained elsewhere, mixtures of them."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from core.specs.base import CorpusSpec, Frozen, Spec
-
-
-class TrainingBudget(Frozen):
-    """How long and how a language model is trained.
-
-    symbols: training symbols used of the corpus (None: all). epochs: passes at most.
-    batch: symbols a minibatch. keeps: keep probabilities tried, the best on dev wins.
-    patience: epochs without a better dev perplexity before it stops.
-    """
-
-    symbols: int | None
-    epochs: int
-    batch: int
-    learning_rate: float
-    keeps: tuple[float, ...]
-    patience: int
-    evaluate: int | None  # dev symbols scored after each epoch, and test symbols at the end
+from core.specs.base import CorpusSpec, Spec, TrainingBudget
+from core.specs.factorized import FactorizedSpec, KernelSpec, PrunedSpec
 
 
 class ModelSpec(Spec):
@@ -96,7 +80,51 @@ class NgramSpec(Spec):
         return [self.corpus.content]
 
 
-LanguageModelSpec = ModelSpec | NgramSpec
+class ImportedSpec(Spec):
+    """A network trained elsewhere, by the hash of its weights; the name is only for people.
+
+    The weights are stored in the order of our symbols, so their hash speaks of that order too.
+    weights: None for a network of the same shape at random weights, the untrained floor.
+    embedding: units of the symbols' embedding; outputs: its predicted symbols, ours first.
+    """
+
+    kind: Literal["imported"] = "imported"
+    name: str
+    weights: str | None = Field(pattern=r"^[0-9a-f]{64}$")
+    cell: Literal["gru", "lstm"]
+    layers: int = Field(ge=1, le=16)
+    hidden: int = Field(ge=1, le=4096)
+    embedding: int = Field(ge=1, le=4096)
+    outputs: int = Field(ge=1, le=256)
+    table: ClassVar[str] = "models"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("imported",)
+
+    @property
+    def title(self) -> str:
+        untrained = "" if self.trained else "untrained "
+        return f"{untrained}{self.name} ({self.cell.upper()} [{self.layers},{self.hidden}])"
+
+    @property
+    def trained(self) -> bool:
+        """False for the same network at random weights."""
+        return self.weights is not None
+
+    def untrained(self) -> ImportedSpec:
+        """A network of the same shape at random weights."""
+        return self.model_copy(update={"weights": None})
+
+    def identity(self) -> dict[str, Any]:
+        whole = super().identity()
+        del whole["name"]
+        return whole
+
+
+LanguageModelSpec = (
+    ModelSpec | NgramSpec | ImportedSpec | FactorizedSpec | KernelSpec | PrunedSpec
+)
 
 
 class MixtureSpec(Spec):

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from core.specs.base import CorpusSpec, Frozen, Spec
-from core.specs.language import LanguageModelSpec, NgramSpec
+from core.specs.language import ImportedSpec, LanguageModelSpec, ModelSpec
 
 Decoder = Literal["mlp", "linear", "exact"]
 State = Literal["c", "h", "context"]
@@ -79,6 +79,6 @@ class SignatureSpec(Spec):
     @property
     def floor(self) -> SignatureSpec | None:
         """The same decoders on the untrained network: the floor that needs no learning."""
-        if isinstance(self.model, NgramSpec) or not self.model.trained:
+        if not isinstance(self.model, ModelSpec | ImportedSpec) or not self.model.trained:
             return None
         return self.model_copy(update={"model": self.model.untrained()})

@@ -82,6 +82,12 @@ class Store:
             self.artifacts.put(key, value)
         self.tables.take_in(tables, publish)
 
+    def remove(self, keys: Sequence[str]) -> None:
+        """Take away results: their rows first, so that none is left without its artifact."""
+        self.tables.remove(keys)
+        for key in keys:
+            self.artifacts.drop(key)
+
     def query(self, sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
         """Rows of one SQL query on the newest published tables."""
         return self.tables.query(sql, params)
@@ -93,6 +99,24 @@ class Store:
     def has_result(self, spec: Spec) -> bool:
         """Whether the result of a spec is in the tables."""
         return self.tables.has(spec.table, spec.key)
+
+    def missing(self, spec: Spec) -> list[Spec]:
+        """The steps of a spec that a job for it has to compute, in their order.
+
+        They are those without rows, and those whose rows are here but whose bytes are not, as of
+        results that came with the program, where another of them is computed from these bytes.
+        Whoever asks for a model itself wants its bytes.
+        """
+        steps = spec.steps()
+        wanted = {step.key for step in steps if not self.has_result(step)}
+        if spec.table == "models" and not self.artifacts.has(spec.key):
+            wanted.add(spec.key)
+        for step in reversed(steps):
+            if step.key in wanted:
+                gone = [key for key in step.needs() if not self.artifacts.has(key)]
+                owners = {key.partition("/")[0] for key in gone}
+                wanted |= owners & {other.key for other in steps}
+        return [step for step in steps if step.key in wanted]
 
     def status(self) -> dict[str, Any]:
         """`place` (path), `bytes` by part, and counts of `corpora`, `models`, `signatures`."""

@@ -10,7 +10,9 @@ import polars as pl
 
 from core.store.files import StoreError, full, is_full
 
-SCHEMA = (Path(__file__).parent / "schema.sql").read_text()
+SCHEMA = "".join(
+    Path(__file__).with_name(name).read_text() for name in ("schema.sql", "claims.sql")
+)
 VERSION = hashlib.sha256(SCHEMA.encode()).hexdigest()[:16]
 
 # Published files keep to a storage format that DuckDB shells since 1.2 can open.

@@ -42,15 +42,23 @@ from core.store.files import Busy, StoreError, exclusive, readable_os
 
 log = logging.getLogger(__name__)
 
-KEYED = ("corpora", "models", "signatures", "perplexities")
+KEYED = ("corpora", "models", "signatures", "perplexities", "atlases", "prunings", "shipped")
 # Rows without a key of their own belong to the columns named here and come in all together.
 OWNED = {
     "training_curve": ("model",),
     "predictions": ("model", "corpus"),
     "recall": ("signature",),
+    "draws": ("signature",),
     "confusion": ("signature",),
+    "bases": ("atlas", "first"),
+    "basis_recall": ("atlas", "kernel", "first"),
+    "basis_order": ("atlas",),
+    "basis_claims": ("atlas",),
+    "pruning_order": ("pruning",),
+    "pruning_curve": ("pruning",),
 }
 REPLACED = ("jobs",)
+WHOLE = ("earlier",)  # the rows taken in are all that there are from then on
 
 GENERATIONS_KEPT = 3
 CATCH_UP_SECONDS = 1.0  # rows unpublished for longer were left by a killed or waiting process
@@ -70,6 +78,7 @@ class Tables:
         self._lock = root / "live" / "lock"
         self._guard = threading.Lock()
         self._reader: tuple[Path, duckdb.DuckDBPyConnection] | None = None
+        self._current = False  # whether the schema of what is published was looked at
 
     # Writing
 
@@ -77,10 +86,11 @@ class Tables:
         """Add rows, all tables in one transaction; on any error nothing is added.
 
         Columns are matched by name; missing ones become NULL. Rows whose key (or owner, for
-        rows without a key) is there already are left out; `jobs` rows replace older ones.
+        rows without a key) is there already are left out; `jobs` rows replace older ones, and
+        those of `earlier` all that were there.
         With `publish=False` readers see the rows after the next `publish()`, or a second later.
         """
-        unknown = set(tables) - {*KEYED, *OWNED, *REPLACED}
+        unknown = set(tables) - {*KEYED, *OWNED, *REPLACED, *WHOLE}
         if unknown:
             raise ValueError(f"no such table: {', '.join(sorted(unknown))}")
 
@@ -94,6 +104,21 @@ class Tables:
             live.commit()
             if publish:
                 self._publish(live)
+
+        self._write(work, WAIT_SECONDS)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Take away the rows with these keys, and all rows that belong to them."""
+        places = [(table, "key") for table in KEYED]
+        places += [(table, owners[0]) for table, owners in OWNED.items()]
+
+        def work(live: duckdb.DuckDBPyConnection) -> None:
+            self._unpublished.touch()
+            live.begin()
+            for table, column in places:
+                live.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [[*keys]])
+            live.commit()
+            self._publish(live)
 
         self._write(work, WAIT_SECONDS)
 
@@ -276,6 +301,19 @@ class Tables:
             self.publish()
         elif waiting or not self.shared.exists():
             self.publish(wait=False)
+        if not self._current:
+            self._current = True
+            self._renew()
+
+    def _renew(self) -> None:
+        """Publish anew what an older version of the product published, with today's tables."""
+        cursor = self._cursor()[1]
+        try:
+            older = version(cursor) != VERSION
+        finally:
+            cursor.close()
+        if older:
+            self._write(self._publish, WAIT_SECONDS)
 
     def _generations(self) -> list[Path]:
         """The published files, oldest first; their names are numbers of equal length."""
@@ -329,7 +367,9 @@ def _insert(table: str) -> str:
         return f"INSERT OR IGNORE INTO {table} BY NAME SELECT * FROM incoming"
     if table in REPLACED:
         return f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
-    same = " AND ".join(f"old.{column} = incoming.{column}" for column in OWNED[table])
+    if table in WHOLE:
+        return f"DELETE FROM {table}; INSERT INTO {table} BY NAME SELECT * FROM incoming"
+    same = " AND ".join(f"old.{own} IS NOT DISTINCT FROM incoming.{own}" for own in OWNED[table])
     return (
         f"INSERT INTO {table} BY NAME SELECT * FROM incoming "
         f"WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})"

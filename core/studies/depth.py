@@ -9,13 +9,13 @@ from core.studies.study import Choices, Plan, Study, chosen
 
 def plan(choices: Choices) -> Plan:
     """One signature per layer, and decoders twice as deep at the two layers furthest from input."""
-    corpus, profile = chosen(choices.corpus), choices.profile
+    corpus, profile, seed = chosen(choices.corpus), choices.profile, choices.seeds[0]
     layers, hidden = find(profile).deep
     hidden = choices.hidden or hidden
     signatures = {}
     for cell in choices.cells:
         for layer in range(1, layers + 1):
-            spec = signature_spec(corpus, cell, layers, hidden, layer, profile=profile)
+            spec = signature_spec(corpus, cell, layers, hidden, layer, profile=profile, seed=seed)
             signatures[f"{cell.upper()} layer {layer}"] = spec
         for layer in range(max(1, layers - 1), layers + 1):
             spec = signatures[f"{cell.upper()} layer {layer}"]
@@ -26,4 +26,4 @@ def plan(choices: Choices) -> Plan:
     return Plan(signatures)
 
 
-STUDY = Study("depth", "Depth", "Fig. 3", plan)
+STUDY = Study("depth", "Depth", "Fig. 3", plan, {"corpus": "wsj"})

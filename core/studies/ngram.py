@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.library import ngram_spec, signature_spec
+from core.library import ngram_spec, perplexity_spec, signature_spec
 from core.profiles import find
-from core.studies.study import Choices, Plan, Study, chosen, perplexity
+from core.studies.study import Choices, Plan, Study, chosen
 
 CELL, HIDDEN, ORDER = "gru", 160, 5
 
@@ -13,7 +13,7 @@ def plan(choices: Choices) -> Plan:
     """The network's signature, the n-gram's by the same decoders and exactly, and their mixture."""
     corpus, profile = chosen(choices.corpus), choices.profile
     hidden = choices.hidden or (HIDDEN if profile != "smoke" else find(profile).sizes[0])
-    network = signature_spec(corpus, CELL, 1, hidden, profile=profile)
+    network = signature_spec(corpus, CELL, 1, hidden, profile=profile, seed=choices.seeds[0])
     gram = ngram_spec(corpus, ORDER, profile)
     decoded = network.model_copy(update={"model": gram, "state": "context"})
     return Plan(
@@ -23,11 +23,11 @@ def plan(choices: Choices) -> Plan:
             "5-gram, exact": decoded.model_copy(update={"decoder": "exact"}),
         },
         perplexities={
-            "GRU": perplexity(profile, corpus, network.model),
-            "5-gram": perplexity(profile, corpus, gram),
-            "GRU + 5-gram": perplexity(profile, corpus, network.model, gram),
+            "GRU": perplexity_spec(profile, corpus, network.model),
+            "5-gram": perplexity_spec(profile, corpus, gram),
+            "GRU + 5-gram": perplexity_spec(profile, corpus, network.model, gram),
         },
     )
 
 
-STUDY = Study("ngram", "Network against n-gram", "Fig. 5", plan)
+STUDY = Study("ngram", "Network against n-gram", "Fig. 5", plan, {"corpus": "wsj"})

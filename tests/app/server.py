@@ -22,18 +22,23 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
-def start(log: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """Starts the app on a free port of loopback; the process and its address, once it answers."""
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+def start(log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Starts the app on a free port of loopback; the process and its address, once it answers."""
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
     options = [f"--server.port={port}", "--server.headless=true"]
     with log.open("wb") as output:
         app = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=output)
     deadline = time.monotonic() + 60
-    while not _answers(f"{url}/readyz"):
+    while not answers(f"{url}/readyz"):
         assert app.poll() is None and time.monotonic() < deadline, log.read_text()
         time.sleep(0.2)
     return app, url
@@ -64,7 +69,8 @@ def chromium() -> str | None:
     return next((path for path in found if path and Path(path).exists()), None)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether the address answers that all is well."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return bool(response.status == 200)

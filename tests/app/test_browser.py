@@ -8,10 +8,18 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
+import core
 from app.widgets.shell import PAGES
-from core.specs import SignatureSpec
-from tests.app.prepared import several
+from core.specs import CorpusSpec, SignatureSpec
+from core.text import SYMBOLS
+from tests.app import invented
+from tests.app.prepared import TEXT, several
 from tests.app.server import looking, start
+
+
+def mix(spec: SignatureSpec) -> tuple[CorpusSpec, CorpusSpec]:
+    """Two corpora for a factorized model."""
+    return spec.corpus, core.add_corpus(TEXT.replace("fox", "hen").encode(), "hens")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +28,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[SignatureS
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMSIG_CACHE", str(cache))
         patch.setenv("MEMSIG_PROFILE", "smoke")
-        yield several(cache)
+        specs = several(cache)
+        invented.fill(cache, invented.atlas_of(mix(specs[0])))
+        yield specs
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +126,28 @@ def test_a_click_on_a_cell_shows_its_confusion_row(
     bars = page.locator(".st-key-confusion .barlayer .point path")
     bars.first.wait_for(state="attached")
     assert bars.count() >= 1
+
+
+def test_a_click_on_the_map_of_bases_opens_that_basis(
+    page: Page, address: str, spec: SignatureSpec
+) -> None:
+    first, second = mix(spec)
+    page.goto(f"{address}/factorized?mix1={first.content}&mix2={second.content}")
+    page.locator(".st-key-head-six .pane-title").wait_for()
+    points = page.locator(".st-key-kernel-map .scatterlayer path.point")
+    points.nth(34**2 - 1).wait_for(state="attached")
+    box = points.nth(SYMBOLS.index("q") * 34 + SYMBOLS.index("u")).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    heading = page.locator(".st-key-head-basis .pane-title")
+    heading.filter(has_text="basis 'qu' beside W₀").wait_for()
+    assert "basis=qu" in page.url
+    # What is typed is marked on the map, which the click did not draw again.
+    search = page.locator(".st-key-basis-search input")
+    search.fill("ld")
+    search.press("Enter")
+    heading.filter(has_text="basis 'ld' beside W₀").wait_for()
 
 
 def test_keys_step_to_the_next_cell_and_to_the_other_page(

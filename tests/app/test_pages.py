@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -152,6 +154,18 @@ def test_library_shows_every_part(spec: SignatureSpec, part: str) -> None:
     page.run()
     assert not page.exception and not page.error
     assert len(page.dataframe) == 1
+
+
+def test_library_lists_speech_with_what_was_left_out(spec: SignatureSpec) -> None:
+    row = {"key": "s", "name": "words", "kind": "speech", "segment": "utterance", "hours": 1.5}
+    left_out = {"skipped": ["u1: it holds no audio", "u2: it has no transcript"]}
+    row["added"] = datetime.datetime(2000, 1, 1)  # so that it comes first and is previewed
+    Store().take_in({"corpora": pl.DataFrame([row | left_out])})
+    page = opened().switch_page("pages/library.py").run()
+    table = page.dataframe[0].value
+    assert table[table["name"] == "words"]["hours"].item() == 1.5
+    assert "\n".join(left_out["skipped"]) in [code.value for code in page.code]
+    assert "words" not in page.switch_page("pages/signature.py").run().selectbox[0].options
 
 
 def upload(page: AppTest, data: bytes, name: str) -> AppTest:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from importlib import metadata
 from pathlib import Path
 
@@ -186,12 +185,6 @@ def test_no_markup_is_left(named: Corpus) -> None:
     assert not found
 
 
-def test_building_is_fast() -> None:
-    started = time.perf_counter()
-    corpora.build("shakespeare")
-    assert time.perf_counter() - started < 20  # about 1 s; room for a loaded machine
-
-
 # Splits.
 
 
@@ -268,11 +261,9 @@ def test_long_segments_are_cut_at_spaces() -> None:
 
 @pytest.mark.parametrize("line", ["one two three ", "Mr. A. 1. 2. ", "....?!", "x"])
 @pytest.mark.parametrize("segment", textfile.SEGMENTS)
-def test_one_endless_line_takes_no_longer(line: str, segment: str) -> None:
+def test_one_endless_line_is_cut(line: str, segment: str) -> None:
     data = (line * (1_000_000 // len(line))).encode()
-    started = time.perf_counter()
-    corpus = corpora.from_text(data, "endless", segment)
-    assert time.perf_counter() - started < 20  # about 0.2 s; quadratic steps would take minutes
+    corpus = corpora.from_text(data, "endless", segment)  # quadratic steps would take minutes
     assert max(part.lengths.max() for part in corpus.splits.values()) <= MAX_SYMBOLS
 
 

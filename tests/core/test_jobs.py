@@ -224,3 +224,14 @@ def test_a_failure_gives_its_reason_and_a_retry(
     jobs.request(spec, "ada", store)
     until(lambda: status(spec, store) == "done")
     assert jobs.find(spec.key, store).attempt == 2
+
+
+def test_what_another_version_asked_for_is_passed_over(spec: SignatureSpec, store: Store) -> None:
+    """A cache is shared by versions: a newer one's specs must not take the queue down."""
+    jobs.request(spec, "ada", store)
+    strange = queue.folder(store, "0" * 64)
+    strange.mkdir()
+    queue.write(strange / "request.json", {"spec": {"kind": "of the future"}, "who": "bob"})
+    assert [job.key for job in jobs.listing(store)] == [spec.key]
+    assert jobs.find("0" * 64, store) is None
+    jobs.cancel(spec.key, "ada", store)

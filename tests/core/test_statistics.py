@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.statistics import bootstrap, wilson
+from core.statistics import bootstrap, resampled, wilson
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
@@ -40,3 +40,11 @@ def test_a_cell_that_is_always_right_keeps_an_honest_width() -> None:
 def test_wilson_known_value() -> None:
     low, high = wilson(np.array([10]), np.array([1.0]))
     assert round(float(low[0]), 3) == 0.722 and high[0] == 1.0
+
+
+def test_the_same_segments_are_drawn_alike() -> None:
+    """What one network gets right and the other wrong differs by a constant in every draw."""
+    n = np.full((40, 1), 10)
+    correct = np.random.default_rng(1).binomial(9, 0.5, (40, 1))
+    apart = resampled(n, correct + 1, seed=3) - resampled(n, correct, seed=3)
+    assert np.allclose(apart, 0.1, atol=1e-6)

@@ -184,6 +184,36 @@ def test_threads_and_stores_share_the_folder(store: Store) -> None:
     assert failures == [] and counts(store) == (6, 36, 6)
 
 
+def test_distances_are_compared_replicate_by_replicate(store: Store) -> None:
+    """Noise that two signatures share cancels; noise of their own widens the interval."""
+    shared = [-0.2, -0.1, 0.0, 0.1, 0.2] * 8
+    own = [0.3, -0.3] * 20
+
+    def drawn(key: str, noise: list[float], shift: float) -> None:
+        rows = result(key, shift=shift)
+        recall = rows["recall"].select("signature", "lag", "symbol", "accuracy")
+        cells = recall["accuracy"].to_list()
+        accuracies = [[cell + draw for draw in noise] for cell in cells]
+        rows["draws"] = recall.drop("accuracy").with_columns(accuracies=pl.Series(accuracies))
+        store.take_in(rows)
+
+    drawn("a", shared, 0.0)
+    drawn("b", shared, 0.1)
+    drawn("c", own, 0.1)
+    sql = "SELECT distance, low, high, by_chance, cells FROM distance_interval('a', ?)"
+    paired = store.query(sql, ["b"]).row(0, named=True)
+    assert paired["cells"] == 2  # lag 0 and the row over all symbols are left out
+    assert paired["distance"] == pytest.approx(0.1)
+    assert paired["low"] == pytest.approx(0.1, abs=1e-6)
+    assert paired["high"] == pytest.approx(0.1, abs=1e-6)
+    assert paired["by_chance"] == pytest.approx(0.0, abs=1e-6)
+    noisy = store.query(sql, ["c"]).row(0, named=True)
+    assert noisy["distance"] == pytest.approx(0.1)
+    assert noisy["low"] == 0.0 and noisy["high"] > 0.15
+    assert noisy["by_chance"] == pytest.approx(0.3, abs=0.01)
+    assert store.query(sql, ["nobody"])["distance"].to_list() == [None]
+
+
 # Documentation
 
 
@@ -229,7 +259,7 @@ def test_tables_and_macros_explain_themselves(store: Store) -> None:
         "SELECT comment FROM duckdb_functions() "
         "WHERE function_type = 'table_macro' AND NOT internal"
     )["comment"].to_list()
-    assert len(comments) == 14
+    assert len(comments) == len(documented())
     assert all(comment and comment in text for comment in comments)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from core.errors import BadInput
@@ -112,8 +114,9 @@ def test_a_lost_shared_copy_is_made_again(store: Store) -> None:
 
 
 def test_an_older_schema_gains_what_is_new_and_keeps_its_rows(store: Store) -> None:
-    store.take_in(result("x"))
+    store.take_in(result("x") | {"corpora": pl.DataFrame({"key": ["c"], "name": ["old"]})})
     with duckdb.connect(str(store.tables.live)) as live:
+        live.execute("ALTER TABLE corpora DROP COLUMN kind")
         live.execute("DROP VIEW marginal_recall")
         live.execute("DROP TABLE confusion")
         live.execute("ALTER TABLE recall DROP COLUMN precision")
@@ -124,6 +127,21 @@ def test_an_older_schema_gains_what_is_new_and_keeps_its_rows(store: Store) -> N
     assert counts(again) == (2, 12, 1)
     assert store.query("SELECT precision, untrained FROM signature_matrix('x')").height == 4
     assert store.query("SELECT machine FROM signatures")["machine"].to_list() == [None, None]
+    assert store.query("SELECT kind FROM corpora").item() == "text"  # there was nothing else
+
+
+def test_tables_that_an_older_version_published_are_read_in_todays_schema(store: Store) -> None:
+    store.take_in(result("x"))
+    newest = store.tables.newest()
+    older = newest.with_name(f"{int(newest.stem) + 1:020d}.duckdb")
+    shutil.copyfile(newest, older)
+    for path in (store.tables.live, older):
+        with duckdb.connect(str(path)) as database:
+            database.execute("DROP TABLE draws")
+            database.execute("CREATE OR REPLACE VIEW schema_version AS SELECT 'old' AS version")
+    again = Store(store.root)
+    assert again.query("SELECT * FROM draws").is_empty()
+    assert counts(again) == (1, 6, 1)
 
 
 WRITER = """

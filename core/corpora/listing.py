@@ -1,0 +1,125 @@
+"""What a folder of recordings holds: its utterances by split, before any audio is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from core.errors import BadInput
+from core.text import normalize
+
+SPLITS = ("train", "dev", "test")
+HELD_OUT = 0.05  # share of the utterances that dev and test each get where the source has no split
+NAMED = 20  # files named one by one in a message
+
+
+class Utterance(NamedTuple):
+    """One recording. path: relative to the folder, or absolute; size in bytes; text normalized."""
+
+    id: str
+    path: str
+    size: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The utterances of a folder. layout: what was found, in a sentence a person reads.
+
+    skipped: every utterance that was announced and is not here, as "id: why".
+    """
+
+    layout: str
+    splits: dict[str, list[Utterance]]
+    skipped: list[str] = field(default_factory=list)
+
+    def to_bytes(self) -> bytes:
+        return json.dumps([self.layout, self.splits, self.skipped]).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Listing:
+        """The listing of `to_bytes`; BadInput if it is damaged."""
+        try:
+            layout, splits, skipped = json.loads(data)
+            return cls(
+                layout,
+                {split: [Utterance(*fields) for fields in splits[split]] for split in SPLITS},
+                skipped,
+            )
+        except (ValueError, KeyError, TypeError) as problem:
+            raise BadInput(
+                "This stored list of recordings is damaged: list them again."
+            ) from problem
+
+    @property
+    def content(self) -> str:
+        """SHA-256 of the listing, 64 hex digits: all that is known without reading audio."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+
+class Found:
+    """Collects utterances of a folder; what is missing or says nothing is noted as skipped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
+        self.skipped: list[str] = []
+
+    def add(self, split: str, name: str, path: Path | None, text: str | None) -> None:
+        """One utterance of a split; path and text are None where there are none."""
+        said = normalize(text or "")
+        if text is None:
+            self.skip(name, "it has no transcript")
+        elif not said:
+            self.skip(name, "nothing is said in it")
+        elif path is None or not path.is_file():
+            self.skip(name, f"its audio file is missing{'' if path is None else f' ({path})'}")
+        else:
+            inside = path.is_relative_to(self.folder)
+            place = path.relative_to(self.folder) if inside else path
+            self.splits[split].append(Utterance(name, str(place), path.stat().st_size, said))
+
+    def skip(self, name: str, why: str) -> None:
+        self.skipped.append(f"{name}: {why}")
+
+    def listing(self, layout: str) -> Listing:
+        """All that was found; BadInput if a split is empty."""
+        empty = [split for split in SPLITS if not self.splits[split]]
+        if empty:
+            said = f"No utterances for {' and '.join(empty)} were found in {self.folder} ({layout})"
+            missing = f"; {named(self.skipped, 'utterance')}" if self.skipped else ""
+            raise BadInput(f"{said}{missing}: complete the folder.")
+        return Listing(layout, self.splits, self.skipped)
+
+
+def named(entries: list[str], what: str) -> str:
+    """Entries one by one behind their number, the first `NAMED` of them."""
+    more = f", and {len(entries) - NAMED:,} more" if len(entries) > NAMED else ""
+    plural = what if len(entries) == 1 else f"{what}s"
+    return f"{len(entries):,} {plural} left out: {', '.join(entries[:NAMED])}{more}"
+
+
+def hold_out(speakers: Iterable[str]) -> dict[str, str]:
+    """The split of each speaker: `HELD_OUT` of the utterances to test and to dev.
+
+    speakers: the speaker of every utterance. Ranked by a hash of the name, so that every machine
+    draws the same; nobody is heard in two splits.
+    """
+    counts: dict[str, int] = defaultdict(int)
+    for speaker in speakers:
+        counts[speaker] += 1
+    limit, split_of = HELD_OUT * sum(counts.values()), dict[str, str]()
+    room = {"test": limit, "dev": limit}
+    for speaker in sorted(counts, key=lambda name: hashlib.sha256(name.encode()).digest()):
+        split = max(room, key=lambda name: room[name])
+        if room[split] > 0 and len(counts) > len(split_of) + 1:
+            room[split] -= counts[speaker]
+        else:
+            split = "train"
+        split_of[speaker] = split
+    return split_of

@@ -1,0 +1,77 @@
+"""Utterances in minibatches: bucketed by length, padded, on the way into the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.batches import bucketed, padded
+from core.corpora import Segments
+from core.corpora.utterances import Utterances
+
+
+class Minibatch(NamedTuple):
+    """Some utterances, padded to the longest.
+
+    frames: float32 [time, batch, mels], raw log-mel energies, time a multiple of the reduction.
+    lengths: int64 [batch], frames. read, predict: int64 [batch, symbols + 1], see
+    `core.batches.padded`.
+    """
+
+    frames: Tensor
+    lengths: Tensor
+    read: Tensor
+    predict: Tensor
+
+    def to(self, device: str) -> Minibatch:
+        return Minibatch(*(part.to(device) for part in self))
+
+
+def minibatch(utterances: Utterances, rows: np.ndarray, reduction: int) -> Minibatch:
+    lengths = utterances.lengths[rows]
+    time = -(-int(lengths.max()) // reduction) * reduction
+    frames = np.zeros((time, len(rows), utterances.mels), dtype=np.float32)
+    for column, row in enumerate(rows):
+        frames[: lengths[column], column] = utterances.features(int(row))
+    read, predict = padded(spelled(utterances), rows)
+    return Minibatch(torch.from_numpy(frames), torch.from_numpy(lengths), read.T, predict.T)
+
+
+def spelled(utterances: Utterances) -> Segments:
+    """What is said in each utterance, as segments."""
+    return Segments(utterances.symbols, utterances.symbol_offsets)
+
+
+def batches(
+    lengths: np.ndarray, batch: int, reduction: int, order: int | None = None
+) -> list[np.ndarray]:
+    """Numbers of utterances of similar length, about `batch` padded encoder steps in each.
+
+    lengths: frames of each. order: None has the shortest first; an int seeds which utterances
+    meet and when.
+    """
+    found = bucketed(-(-lengths // reduction), batch, order)
+    return found[::-1] if order is None else found
+
+
+def passes(
+    utterances: Utterances, rows: np.ndarray, reduction: int, batch: int = 4096
+) -> Iterator[tuple[np.ndarray, Minibatch]]:
+    """These utterances once, for a frozen network: some of the rows, and their minibatch."""
+    for some in batches(utterances.lengths[rows], batch, reduction):
+        yield rows[some], minibatch(utterances, rows[some], reduction)
+
+
+def places(utterances: Utterances, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each symbol of these utterances stands among those of all, and whether it is one.
+
+    int64 and bool, [rows, symbols of the longest].
+    """
+    counts = np.diff(utterances.symbol_offsets)[rows]
+    step = np.arange(counts.max())
+    there = step < counts[:, None]
+    return np.where(there, utterances.symbol_offsets[rows][:, None] + step, 0), there

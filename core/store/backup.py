@@ -1,0 +1,87 @@
+"""A backup of the cache folder while it is in use, and its restore.
+
+The tables come first, as the newest published generation, which nobody writes to again; then the
+artifacts, which are stored before the rows that name them; then the jobs. So every row of a backup
+has its artifact, and a job that was running goes on from its checkpoint where it is restored.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sqlite3
+import tarfile
+import tempfile
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import IO
+
+from core.errors import BadInput
+from core.store import Store
+
+ROOMS = ("published", "artifacts", "jobs")
+_UNUSED = (".lock", ".new", "alive")  # of jobs: they mean something only where they are
+
+
+def save(store: Store, out: IO[bytes]) -> int:
+    """Writes a tar archive of all that is kept to `out`; returns how many files it has."""
+    store.tables.publish()
+    with tarfile.open(fileobj=out, mode="w|") as archive, tempfile.TemporaryDirectory() as folder:
+        names = []
+
+        def add(path: Path, name: str) -> None:
+            with suppress(FileNotFoundError):  # dropped meanwhile
+                archive.add(path, name, recursive=False)
+                names.append(name)
+
+        generation = store.tables.newest()
+        add(generation, f"published/{generation.name}")
+        index = Path(folder) / "cache.db"
+        store.artifacts.size()  # there is an index, and it is whole
+        with (
+            closing(sqlite3.connect(store.root / "artifacts" / "cache.db")) as source,
+            closing(sqlite3.connect(index)) as copy,
+        ):
+            source.backup(copy)
+            files = copy.execute("SELECT filename FROM Cache WHERE filename IS NOT NULL").fetchall()
+        add(index, "artifacts/cache.db")
+        for (file,) in files:
+            add(store.root / "artifacts" / file, f"artifacts/{file}")
+        for path in sorted(store.jobs.rglob("*")):
+            if path.is_file() and not path.name.endswith(_UNUSED):
+                # Read whole: a file that grows while it is read would break the archive.
+                with suppress(FileNotFoundError):
+                    data = path.read_bytes()
+                    entry = tarfile.TarInfo(f"jobs/{path.relative_to(store.jobs).as_posix()}")
+                    entry.size, entry.mtime = len(data), path.stat().st_mtime
+                    archive.addfile(entry, io.BytesIO(data))
+                    names.append(entry.name)
+        return len(names)
+
+
+def load(store: Store, source: IO[bytes]) -> None:
+    """Unpacks a backup into the store's folder, which must not hold results yet.
+
+    Raises BadInput with one sentence if it does, or if this is no such backup.
+    """
+    if any((store.root / room).exists() for room in (*ROOMS, "live")):
+        raise BadInput(
+            f"The cache folder {store.root} is not empty: name an empty one with MEMSIG_CACHE."
+        )
+    store.root.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(fileobj=source, mode="r|") as archive:
+            for entry in archive:
+                parts = Path(entry.name).parts
+                content = archive.extractfile(entry) if entry.isfile() else None
+                if content is None or parts[0] not in ROOMS or ".." in parts:
+                    raise BadInput(f"This is no backup of a cache folder: it holds {entry.name!r}.")
+                path = store.root.joinpath(*parts)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("xb") as file:
+                    shutil.copyfileobj(content, file)
+    except (tarfile.TarError, EOFError) as error:
+        raise BadInput(
+            "The archive is damaged or is no backup: empty the cache folder and give another."
+        ) from error
+    store.tables.publish()

@@ -1,0 +1,350 @@
+"""The atlas of bases, what leaving one out costs, pruning, and the study at `smoke`."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from core import bases
+from core.atlas import Ruler, Text, leave_out
+from core.checkpoints import unpack
+from core.cli import main
+from core.compute import run
+from core.corpora import Corpus, from_text
+from core.errors import BadInput
+from core.kernels import (
+    atlas_spec,
+    bigram,
+    factorized_spec,
+    kernel_signature,
+    pruning_spec,
+)
+from core.library import find_corpus
+from core.models import factorized
+from core.models.char_lm import CharLM
+from core.models.rankone import RankOne, controls
+from core.models.windows import BASES, Windows, number
+from core.signature import best_guess
+from core.specs import (
+    SPECS,
+    AtlasSpec,
+    CorpusSpec,
+    FactorizedSpec,
+    KernelSpec,
+    MixtureSpec,
+    PrunedSpec,
+    PruningSpec,
+    SignatureSpec,
+)
+from core.store import Store
+from core.studies import STUDIES, Choices
+from core.text import SYMBOLS
+
+ONE, OTHER = (CorpusSpec(name=name, content=digit * 64) for name, digit in (("a", "1"), ("b", "2")))
+SIZE = len(SYMBOLS)
+
+
+@pytest.fixture(scope="module")
+def corpora(text: bytes) -> tuple[Corpus, Corpus]:
+    other = text.upper().replace(b"THE", b"those").replace(b"AND", b"or")
+    return from_text(text, "one"), from_text(other, "two")
+
+
+def model_spec(corpora: tuple[Corpus, Corpus], cell: str = "lstm") -> FactorizedSpec:
+    made = factorized_spec((corpora[0].spec, corpora[1].spec), cell, hidden=12, profile="smoke")
+    return made.model_copy(update={"window": 8})
+
+
+def model_of(spec: FactorizedSpec, corpora: tuple[Corpus, Corpus]) -> factorized.FactorizedLM:
+    """Untrained, with bases strong enough to matter."""
+    model = factorized.Mix(spec, corpora, "cpu").build().requires_grad_(False)
+    model.left.mul_(60)
+    return model.eval()
+
+
+def ruler(corpus: Corpus, lags: int = 4) -> Ruler:
+    return Ruler(*(Text(split, lags, "cpu") for split in corpus.splits.values()))
+
+
+# Specs
+
+
+def test_the_keys_of_other_specs_are_as_they_were() -> None:
+    """Kinds of models were added; what was computed before them keeps its key."""
+    choices = Choices("laptop", corpus=ONE, source=OTHER, target=ONE)
+    size = STUDIES["size"].plan(choices).signatures["GRU [1,80]"]
+    assert size.key == "e285824c59c47abe600c641c990966d0501c078e0566c7b8b316bf5ed0f61c7c"
+    assert size.model.key == "d531ee974bb1ab089072e0c6af1ba3b6fc0117b4b88a7abf71f1f2b4ef554c10"
+    mixed = STUDIES["adaptation"].plan(choices).perplexities["retrained + n-grams"]
+    assert mixed.key == "d2000158b2be7031fab7ab32cc68302ed49e8c301b423a34b0770a2257839751"
+    gram = STUDIES["ngram"].plan(choices).signatures["5-gram, exact"]
+    assert gram.key == "f799c9f439c849260ea4291388d16a5341ba553dc607c7928561f9ee209a2320"
+
+
+def test_specs_survive_json_and_know_their_steps() -> None:
+    model = factorized_spec((ONE, OTHER))
+    pruning = pruning_spec(atlas_spec(model), OTHER, "norm")
+    pruned = PrunedSpec(pruning=pruning, keep=40)
+    ha = kernel_signature(model, "basis", bigram("ha"))
+    mixture = MixtureSpec(members=(pruned, ha.model), corpus=ONE, profile="smoke", evaluate=10)
+    for spec in (model, pruning, pruned, ha, mixture, pruning.atlas.rows[3]):
+        again = SPECS.validate_json(spec.model_dump_json())
+        assert again == spec and again.key == spec.key
+        made = {step.key for step in spec.steps()} | {ONE.content, OTHER.content}
+        assert set(spec.needs()) <= made
+    rows = pruning.atlas.rows
+    assert len({row.key for row in rows} | {pruning.atlas.key}) == 35
+    assert all(row.whole == pruning.atlas for row in rows)
+    assert [step.kind for step in pruning.steps()] == ["factorized", *["atlas"] * 35, "pruning"]
+
+
+def test_wrong_choices_are_refused() -> None:
+    model = factorized_spec((ONE, OTHER))
+    for text in ("h", "hex", "hé", ""):
+        with pytest.raises(BadInput, match="bigram"):
+            bigram(text)
+    assert bigram("<s>t") == ("<s>", "t") and bigram("  ") == (" ", " ")
+    with pytest.raises(BadInput, match="same"):
+        factorized_spec((ONE, ONE))
+    with pytest.raises(BadInput, match="rule"):
+        pruning_spec(atlas_spec(model), ONE, "best")
+    for part, pair in (("basis", None), ("base", ("h", "a")), ("basis", ("h", "é"))):
+        with pytest.raises(ValueError):
+            KernelSpec(model=model, part=part, bigram=pair)
+    elsewhere = CorpusSpec(name="c", content="3" * 64)
+    with pytest.raises(ValueError, match="target"):
+        PruningSpec(atlas=atlas_spec(model), target=elsewhere, rule="norm")
+
+
+# Signatures of bases
+
+
+def test_an_empty_basis_recalls_the_majority_and_a_memoryless_one_the_symbol(
+    corpora: tuple[Corpus, Corpus],
+) -> None:
+    """Known answers: nothing to read leaves the most frequent symbol; a state that holds the last
+    symbol alone gives it back, and the best guess from it beyond."""
+    n = SIZE
+    plain = CharLM("lstm", 1, n).requires_grad_(False)
+    for weights in plain.parameters():
+        weights.zero_()
+    values = torch.arange(SIZE) / SIZE
+    plain.embedding.weight[:, 0] = values  # what v reads: another value for each symbol
+    # No memory (the forget gate is shut), and units that rise one after the other.
+    bias = plain.layers[0].bias_ih_l0
+    bias[:n], bias[n : 2 * n], bias[2 * n : 3 * n] = 20, -20, -500 * (values - 0.5 / SIZE)
+    left, right = torch.zeros(1, 4 * n), torch.zeros(1, 2 * n)
+    left[0, 2 * n : 3 * n], right[0, 0] = 500, 1
+    measure = ruler(corpora[0])
+    both = RankOne(torch.cat([0 * left, left]), torch.cat([right, right]))
+    empty, memoryless = measure.measure(plain, both)
+    seen = measure.train.targets[:, 1]
+    majority = torch.bincount(seen[seen >= 0]).argmax()
+    assert empty[1].sum() == empty[1, majority] == measure.n[1, majority]
+    assert (memoryless[0] == measure.n[0]).all()
+    guesses = best_guess(Rows(measure.train.targets))
+    for lag in range(1, 5):
+        targets = measure.test.targets
+        there = targets[:, lag] >= 0
+        floor = (guesses[lag, targets[there, 0]] == targets[there, lag]).sum()
+        assert memoryless[lag].sum().item() == pytest.approx(floor.item(), rel=0.06)
+
+
+class Rows:
+    """Targets as a source of states, for `best_guess`."""
+
+    def __init__(self, targets: torch.Tensor) -> None:
+        self.n_symbols, self.lags, self.targets = SIZE, targets.shape[1], targets.numpy()
+
+    def chunks(self) -> list[Rows]:
+        return [self]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_atlas_is_the_linear_signature_of_the_kernel(
+    corpora: tuple[Corpus, Corpus], cell: str
+) -> None:
+    """What the atlas says of a basis, its control and W₀ is what their own signatures say."""
+    spec = model_spec(corpora, cell)
+    model = model_of(spec, corpora)
+    atlas = atlas_spec(spec)
+    inputs = {corpus.content: corpus.to_bytes() for corpus in corpora}
+    inputs[spec.key] = factorized.save(spec, model)
+    row = atlas.rows[SYMBOLS.index("h")]
+    result = run(row, inputs, lambda fraction, message: None)
+    found = result.tables["basis_recall"]
+    for part, kernel in (("basis", "basis"), ("control", "control")):
+        own = kernel_signature(spec, part, bigram("he"), decoder="linear")
+        budget = own.budget.model_copy(
+            update={name: getattr(atlas.budget, name)
+                    for name in ("states", "dev_states", "test_states")}
+        )  # fmt: skip
+        own = own.model_copy(update={"budget": budget})
+        made = run(own.model, inputs, lambda fraction, message: None)
+        signature = run(own, inputs | made.artifacts, lambda fraction, message: None)
+        expected = signature.tables["recall"]
+        mine = found.filter(kernel=kernel, second="e")
+        if kernel == "control":
+            expected = expected.filter(expected["symbol"].is_null())
+        joined = mine.join(
+            expected, on=["lag", "symbol"], how="full", suffix="_own", nulls_equal=True
+        )
+        assert len(joined) == len(mine) == len(expected)
+        assert (joined["n"] == joined["n_own"]).all()
+        # Two positions may differ: single precision where the signature has double.
+        assert (joined["correct"] - joined["correct_own"]).abs().max() <= 2
+    assert result.tables["bases"]["second"].to_list() == list(SYMBOLS)
+    assert set(result.tables["bases"]["atlas"]) == {atlas.key}
+
+
+def test_a_control_is_random_and_as_large() -> None:
+    kernels = RankOne(torch.randn(3, 8), torch.randn(3, 4))
+    drawn = controls(kernels, [1, 2, 1])
+    assert torch.allclose(drawn.norms, kernels.norms)
+    assert torch.allclose(drawn.right[0], drawn.right[2])
+    assert not torch.allclose(drawn.right[0], drawn.right[1])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_leaving_out_is_the_model_without(corpora: tuple[Corpus, Corpus], cell: str) -> None:
+    spec = model_spec(corpora, cell)
+    model = model_of(spec, corpora)
+    windows = Windows(spec, corpora[1], "dev")
+    rows = windows.drawn(400, 0)
+    chosen = np.array([number(bigram(text)) for text in ("th", "o ", "zz", "<s>t")])
+    found = leave_out(model, windows, rows, chosen, "cpu")
+    whole = factorized.score(model, windows, rows, "cpu")[0]
+    assert found.n == len(whole)
+    assert found.perplexity == pytest.approx(math.exp(-whole.mean()), rel=1e-5)
+    for place, basis in enumerate(chosen):
+        kept = np.delete(np.arange(BASES), basis)
+        without = factorized.score(model.pruned(kept), windows, rows, "cpu")[0]
+        rise = math.exp(-without.mean()) - found.perplexity
+        assert found.rises[place] == pytest.approx(rise, abs=2e-3 * found.perplexity)
+    assert found.rises[2] == 0  # never seen, λ is zero
+    assert abs(found.rises[0]) > 1e-3
+
+
+# What the bases tell together
+
+
+def test_clusters_are_found_and_stand_together() -> None:
+    draws = np.random.default_rng(0)
+    kinds = draws.permutation(np.repeat(np.arange(bases.CLUSTERS), 20))
+    points = draws.normal(0, 0.1, (len(kinds), 3)) + 9 * np.eye(bases.CLUSTERS)[kinds, :3]
+    points[:, 0] += 30 * kinds
+    distance = np.abs(points[:, None] - points[None]).sum(2)
+    place, cluster = bases.order(distance)
+    assert sorted(place) == list(range(len(kinds)))
+    for kind in range(bases.CLUSTERS):
+        members = np.flatnonzero(kinds == kind)
+        assert len(set(cluster[members])) == 1 and np.ptp(place[members]) == 19
+    assert list(cluster[np.argsort(place)]) == sorted(cluster)
+
+
+def test_the_claims_find_what_was_put_there() -> None:
+    """Bases that recall their own symbols better are told from bases that do not."""
+    draws = np.random.default_rng(0)
+    n = draws.integers(50, 400, (4, SIZE))
+    seen = np.zeros(BASES, dtype=int)
+    seen[draws.choice(BASES, 300, replace=False)] = 5
+    plain = draws.binomial(n, 0.3, (BASES, 4, SIZE))
+    numbers = np.arange(BASES)
+    better = plain.copy()
+    for symbols in (numbers // SIZE, numbers % SIZE):
+        better[numbers, :, symbols] = draws.binomial(n[:, symbols].T, 0.5)
+    same = np.rint(0.4 * n).astype(int)
+    none, some = (
+        {c.claim: c for c in bases.claims(kind, plain, same, 2 * same, n, seen)}
+        for kind in (draws.binomial(n, 0.3, (BASES, 4, SIZE)), better)
+    )
+    own = "a basis recalls its own symbols"
+    assert some[own].p < 1e-3 and some[own].value > 0.9 and some[own].n == 300
+    assert none[own].p > 0.01 and none[own].value == pytest.approx(0.5, abs=0.05)
+    assert some["W₀ holds the model's recall"].value == pytest.approx(0.5, abs=0.01)
+    differ = "bases differ"
+    assert some[differ].effect > none[differ].effect == pytest.approx(1, abs=0.02)
+    more = "a basis recalls more than chance"
+    assert some[more].p < 1e-3 < none[more].p
+
+
+def test_recall_outside_the_target() -> None:
+    """A symbol that both corpora use alike is inside; one that the target lacks is outside."""
+    uses = np.array([[50, 50, 0], [50, 25, 25]])
+    recall = np.array([[1.0, 0, 0], [0, 0, 1.0], [np.nan, 1.0, 0]])
+    assert bases.recall_outside(recall, uses, 0).tolist() == pytest.approx([0, 1, 0])
+    assert bases.recall_outside(recall, uses, 1).tolist() == pytest.approx([0, 0, 0.5])
+
+
+# The study
+
+
+def test_the_study_from_an_empty_cache(
+    store: Store, text: bytes, tmp_path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    source, target = tmp_path / "one.txt", tmp_path / "two.txt"
+    source.write_bytes(text)
+    target.write_bytes(text.upper().replace(b"THE", b"those").replace(b"Z", b"s"))
+    mix = find_corpus(str(source)), find_corpus(str(target))
+    plan = STUDIES["factorized"].plan(Choices("smoke", source=mix[0], target=mix[1]))
+    assert list(plan.signatures) == ["W₀", "'xt'", "'ha'", "'in'", "'ld'", "'po'", "'he'"]
+    atlas = plan.others["atlas"]
+    assert isinstance(atlas, AtlasSpec)
+    cut = plan.others["pruning by recall"]
+    assert isinstance(cut, PruningSpec)
+    saved = PrunedSpec(pruning=cut, keep=34)
+    filled = []
+    for spec in [*plan.specs, saved]:
+        for step in spec.steps():
+            if store.has_result(step):
+                continue
+            inputs = {key: store.artifacts.get(key) for key in step.needs()}
+            result = run(step, inputs, lambda fraction, message: None)
+            store.take_in(result.tables, result.artifacts)
+            if isinstance(step, AtlasSpec):
+                sql = "SELECT count(*) AS n FROM bases WHERE atlas = ?"
+                filled.append(store.query(sql, [atlas.key])["n"][0])
+    assert filled == [*range(SIZE, BASES + 1, SIZE), BASES]  # row by row, then the whole
+
+    arguments = ["--source", str(source), "--target", str(target), "--profile", "smoke", "--json"]
+    assert main(["study", "factorized", *arguments]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert list(answer) == ["study", "profile", "seconds", "rows", "perplexities"]
+    assert {row["signature"] for row in answer["rows"]} == set(plan.signatures)
+    assert set(answer["perplexities"]) == set(plan.perplexities)
+    assert all(1 < value < 40 for value in answer["perplexities"].values())
+
+    best = store.query(
+        "SELECT first || second AS bigram, accuracy FROM basis_recall WHERE atlas = ? "
+        "AND kernel = 'basis' AND symbol = 'h' AND lag = 3 ORDER BY accuracy DESC LIMIT 10",
+        [atlas.key],
+    )
+    assert len(best) == 10
+    assert len(store.query("FROM basis_claims")) == 6
+    assert len(store.query("FROM basis_order WHERE place IS NOT NULL")) == BASES
+    assert set(store.query("FROM basis_recall")["kernel"]) == {"basis", "control", "base", "full"}
+
+    # Pruning keeps what it says, and its ends are W₀ alone and the model itself.
+    order = store.query(
+        "SELECT first, second FROM pruning_order WHERE pruning = ? ORDER BY place", [cut.key]
+    )
+    kept = unpack(store.artifacts.get(saved.key))[0]["numbers"].tolist()
+    assert kept == sorted(number(pair) for pair in order.rows()[:34])
+    curves = store.query("SELECT * FROM pruning_curve")
+    ends = curves.filter(curves["kept"].is_in([0, BASES]))
+    assert (
+        ends.group_by("corpus", "kept").agg(ends["perplexity"].n_unique())["perplexity"].max() == 1
+    )
+    row = store.query("SELECT * FROM models WHERE key = ?", [saved.key]).row(0, named=True)
+    assert row["kind"] == "pruned" and row["parent"] == atlas.model.key
+    assert row["parameters"] < store.query(
+        "SELECT parameters FROM models WHERE key = ?", [atlas.model.key]
+    )["parameters"][0]  # fmt: skip
+    recall = store.query("SELECT DISTINCT name FROM marginal_recall")["name"].to_list()
+    assert "basis 'ha' of factorized LSTM [1,16]" in recall
+    assert isinstance(plan.signatures["W₀"], SignatureSpec)

@@ -1,0 +1,357 @@
+"""Claims: the rules decide what they say, from invented rows in which the truth is known."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from core.profiles import PROFILES
+from core.specs import CorpusSpec, MixtureSpec, ModelSpec, SignatureSpec
+from core.store import Store
+from core.studies import STUDIES, Choices, Plan, adaptation, ngram
+
+SHAKESPEARE, SOTU = (
+    CorpusSpec(name=n, content=d * 64) for n, d in (("shakespeare", "1"), ("sotu", "2"))
+)
+EVERY = Choices("laptop", corpus=SOTU, source=SHAKESPEARE, target=SOTU)
+SYMBOLS = [*"abceklmquyz", " ", "."]
+DRAWS = 40
+ROOT = Path(__file__).parents[2]
+
+Recall = Callable[[SignatureSpec, int, str], float]
+Score = Callable[[MixtureSpec | ModelSpec], float]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path)
+    names = {spec.content: spec.name for spec in (SHAKESPEARE, SOTU)}
+    store.take_in({"corpora": pl.DataFrame({"key": names.keys(), "name": names.values()})})
+    return store
+
+
+def fading(spec: SignatureSpec, lag: int, symbol: str) -> float:
+    """Recall that falls with lag, and rises with the size of what remembers."""
+    model = spec.model
+    size = getattr(model, "hidden", 100) / 400
+    better = 0.02 * (getattr(model, "cell", "") == "lstm") + 0.01 * (spec.budget.depth - 1)
+    return 0.9 - 0.05 * lag + 0.1 * size + better - 0.04 * spec.layer
+
+
+def smaller_is_worse(spec: MixtureSpec | ModelSpec) -> float:
+    return 5 - getattr(spec, "hidden", 0) / 300
+
+
+def fill(
+    store: Store, specs: Iterable[SignatureSpec | MixtureSpec], recall: Recall = fading,
+    score: Score = smaller_is_worse, noise: float = 0.001,
+    ahead: Callable[[str], float] = lambda symbol: 0.5,
+) -> None:  # fmt: skip
+    """Rows as the worker makes them; noise: of every number in the bootstrap replicates."""
+    chance = random.Random(0)
+
+    def drawn(value: float) -> list[float]:
+        return [value + chance.gauss(0, noise) for _ in range(DRAWS)]
+
+    made = {"created": datetime(2026, 1, 1)}
+    tables: dict[str, list[dict]] = {}
+    for spec in specs:
+        if isinstance(spec, MixtureSpec):
+            value = score(spec if len(spec.members) > 1 else spec.members[0])
+            row = {
+                "key": spec.key, "corpus": spec.corpus.key, "profile": spec.profile,
+                "members": [member.key for member in spec.members], "test_perplexity": value,
+                "draws": drawn(value),
+            }  # fmt: skip
+            tables.setdefault("perplexities", []).append(row | made)
+            models = spec.members
+        else:
+            models = (spec.model,)
+            row = {
+                "key": spec.key, "model": spec.model.key, "layer": spec.layer, "state": spec.state,
+                "corpus": spec.corpus.key, "decoder": spec.decoder, "depth": spec.budget.depth,
+                "profile": spec.profile, "seed": spec.seed,
+            }  # fmt: skip
+            tables.setdefault("signatures", []).append(row | made)
+            for lag in range(1, spec.max_lag + 1):
+                cells = [recall(spec, lag, symbol) for symbol in SYMBOLS]
+                mean = sum(cells) / len(cells)
+                for symbol, value in [*zip(SYMBOLS, cells, strict=True), (None, mean)]:
+                    n = 100 if symbol else 100 * len(SYMBOLS)
+                    cell = {"signature": spec.key, "lag": lag, "symbol": symbol}
+                    tables.setdefault("recall", []).append(cell | {"n": n, "accuracy": value})
+                    tables.setdefault("draws", []).append(cell | {"accuracies": drawn(value)})
+        for model in models:
+            row = {
+                "key": model.key, "kind": model.kind, "cell": getattr(model, "cell", None),
+                "layers": model.layers, "hidden": getattr(model, "hidden", None),
+                "ngram_order": getattr(model, "order", None), "corpus": model.corpus.key,
+                "parent": model.init_from.key if getattr(model, "init_from", None) else None,
+                "trained": True, "profile": model.profile, "seed": model.seed,
+                "test_perplexity": score(model), "spec": model.model_dump_json(),
+            }  # fmt: skip
+            tables.setdefault("models", []).append(row | made)
+            for symbol in SYMBOLS:
+                owner = {"model": model.key, "corpus": model.corpus.key, "symbol": symbol}
+                value = ahead(symbol)
+                tables.setdefault("predictions", []).append(
+                    owner | {"n": 100, "accuracy": value, "draws": drawn(value)}
+                )
+    frames = {
+        name: pl.DataFrame(rows, infer_schema_length=None).unique(maintain_order=True)
+        if name in ("models",) else pl.DataFrame(rows, infer_schema_length=None)
+        for name, rows in tables.items()
+    }  # fmt: skip
+    store.take_in(frames)
+
+
+def planned(name: str, seeds: int = 1, **choices: object) -> Plan:
+    """The study's plan, of several seeds together."""
+    plans = [
+        STUDIES[name].plan(replace(EVERY, seeds=(seed,), **choices))  # type: ignore[arg-type]
+        for seed in range(seeds)
+    ]
+    return Plan(
+        {f"{label} {i}": s for i, plan in enumerate(plans) for label, s in plan.signatures.items()},
+        {
+            f"{label} {i}": s
+            for i, plan in enumerate(plans)
+            for label, s in plan.perplexities.items()
+        },
+    )
+
+
+def claim(store: Store, name: str) -> dict:
+    return store.query("SELECT * FROM claims WHERE claim = ?", [name]).row(0, named=True)
+
+
+def checks(store: Store, name: str) -> dict[int, str | None]:
+    sql = "SELECT part, verdict FROM claim_checks WHERE claim = ? AND corpora LIKE '%sotu'"
+    return dict(store.query(sql, [name]).iter_rows())
+
+
+def test_nothing_computed_decides_nothing(store: Store) -> None:
+    rows = store.query("FROM claims")
+    assert rows["claim"].to_list() == [f"C{number}" for number in range(1, 16)]
+    assert set(rows["verdict"]) == {"undecided"} and set(rows["note"]) == {"not computed"}
+
+
+def test_the_shapes_are_those_of_the_profiles_and_studies(store: Store) -> None:
+    for name, sizes, layers, deep, hidden in store.query("FROM profile_shapes").iter_rows():
+        profile = PROFILES[name]
+        assert (tuple(sizes), (layers, deep)) == (profile.sizes, profile.deep)
+        for study in (adaptation, ngram):
+            plan = study.plan(replace(EVERY, profile=name))
+            assert {getattr(s.model, "hidden", hidden) for s in plan.signatures.values()} == {
+                hidden
+            }
+    assert store.query("FROM profile_shapes").height == len(PROFILES)
+
+
+def test_every_claim_has_a_study_and_a_judged_part(store: Store) -> None:
+    parts = store.query("SELECT claim FROM claim_parts WHERE threshold IS NOT NULL AND part = 1")
+    statements = store.query("FROM claim_statements")
+    assert sorted(parts["claim"]) == sorted(statements["claim"])
+    assert set(STUDIES) <= set(statements["study"])
+
+
+def test_recall_falls_with_lag(store: Store) -> None:
+    plan = STUDIES["signature"].plan(replace(EVERY, corpus=SHAKESPEARE))
+    fill(store, [plan.signatures["GRU"]])
+    row = claim(store, "C1")
+    assert row["verdict"] == "holds" and row["ours"] == pytest.approx(-0.05)
+    assert row["low"] < row["ours"] <= row["high"] < 0
+    assert (row["corpora"], row["profile"], row["seeds"]) == ("shakespeare", "laptop", 1)
+
+
+def test_recall_that_rises_once_fails(store: Store) -> None:
+    plan = STUDIES["signature"].plan(replace(EVERY, corpus=SHAKESPEARE))
+    fill(store, [plan.signatures["GRU"]], lambda s, lag, x: 0.5 + (0.1 if lag == 7 else -lag / 99))
+    assert claim(store, "C1")["verdict"] == "fails"
+
+
+def test_noise_leaves_a_claim_undecided(store: Store) -> None:
+    slight = {"gru": 0.5, "lstm": 0.5001}
+    fill(store, planned("size").specs, lambda s, lag, x: slight[s.model.cell], noise=0.05)
+    assert checks(store, "C5") == {1: "undecided", 2: "holds"}
+    row = claim(store, "C5")
+    assert row["verdict"] == "undecided" and row["note"] is None
+
+
+def test_memory_against_prediction(store: Store) -> None:
+    """Symbols are predicted in the order of memory, but for those that the paper names."""
+    memory = {symbol: 0.3 + 0.04 * place for place, symbol in enumerate("kyabeclmuz q.")}
+    ahead = dict(memory) | {"q": 0.3, "y": 0.7, "k": 0.9, "e": 0.67, ".": 0.6}
+    spec = STUDIES["signature"].plan(replace(EVERY, corpus=SHAKESPEARE)).signatures["GRU"]
+
+    def remembered(_: SignatureSpec, lag: int, symbol: str) -> float:
+        return memory[symbol] - 0.01 * lag
+
+    fill(store, [spec], remembered, ahead=ahead.__getitem__, noise=1e-6)
+    row = claim(store, "C2")
+    assert row["verdict"] == "holds"
+    ranks = pl.DataFrame({"m": [memory[s] for s in SYMBOLS], "a": [ahead[s] for s in SYMBOLS]})
+    rho = ranks.select(pl.corr("m", "a", method="spearman")).item()
+    assert row["ours"] == pytest.approx(abs(rho), abs=1e-6)
+
+
+def test_memory_that_goes_with_prediction_fails(store: Store) -> None:
+    memory = {symbol: 0.3 + 0.04 * place for place, symbol in enumerate(SYMBOLS)}
+    spec = STUDIES["signature"].plan(replace(EVERY, corpus=SHAKESPEARE)).signatures["GRU"]
+    fill(store, [spec], lambda s, lag, x: memory[x], ahead=memory.__getitem__, noise=1e-6)
+    assert claim(store, "C2")["verdict"] == "fails"
+
+
+def test_size_over_three_seeds(store: Store) -> None:
+    fill(
+        store, planned("size", 3).specs,
+        lambda s, lag, x: fading(s, lag, x) + 0.001 * s.seed,
+        lambda s: 5 - s.hidden / 300 + 0.01 * s.seed,
+    )  # fmt: skip
+    for name in ("C3", "C4", "C5"):
+        row = claim(store, name)
+        assert (row["verdict"], row["seeds"], row["note"]) == ("holds", 3, None), name
+    fall = [1 - (5 - 320 / 300 + 0.01 * s) / (5 - 40 / 300 + 0.01 * s) for s in range(3)]
+    row = claim(store, "C3")
+    assert row["ours"] == pytest.approx(sum(fall) / 3)
+    spread = pl.Series(fall).std()
+    assert row["high"] - row["ours"] == pytest.approx(4.303 * spread / 3**0.5, rel=1e-3)
+
+
+def test_one_seed_has_no_interval_of_perplexity(store: Store) -> None:
+    fill(store, planned("size").specs)
+    row = claim(store, "C3")
+    assert row["verdict"] == "undecided" and row["note"] == "one seed, so no interval"
+    assert claim(store, "C4")["verdict"] == "holds"  # recall has its replicates
+
+
+def test_a_sweep_with_a_size_missing_decides_nothing(store: Store) -> None:
+    specs = [s for s in planned("size").specs if s.model.hidden != 160 or s.model.cell == "lstm"]
+    fill(store, specs)
+    assert set(checks(store, "C4")) == {1, 2, 4}
+    assert claim(store, "C4")["note"] == "not computed in full"
+    assert checks(store, "C5") == {}
+
+
+def test_a_gru_that_remembers_more_fails(store: Store) -> None:
+    fill(store, planned("size").specs, lambda s, lag, x: 0.5 + 0.01 * (s.model.cell == "gru"))
+    assert checks(store, "C5") == {1: "fails", 2: "holds"}
+    assert claim(store, "C5")["verdict"] == "fails"
+
+
+def test_depth(store: Store) -> None:
+    fill(store, planned("depth").specs)
+    assert claim(store, "C6")["verdict"] == claim(store, "C7")["verdict"] == "holds"
+    assert claim(store, "C6")["ours"] == pytest.approx(0.04)
+    assert claim(store, "C7")["ours"] == pytest.approx(0.01, abs=1e-3)
+
+
+def test_depth_the_other_way(store: Store) -> None:
+    def deeper(spec: SignatureSpec, lag: int, symbol: str) -> float:
+        return 0.5 + 0.01 * spec.layer + 0.07 * (spec.budget.depth - 1) * (lag == 3)
+
+    fill(store, planned("depth").specs, deeper)
+    assert claim(store, "C6")["verdict"] == claim(store, "C7")["verdict"] == "fails"
+
+
+def adapted(share: float) -> tuple[Recall, Score]:
+    """Where the retrained network stands on the way from source to target."""
+
+    def place(model: object) -> float:
+        if getattr(model, "init_from", None):
+            return share
+        return float(model.corpus == SOTU)  # type: ignore[attr-defined]
+
+    def recall(spec: SignatureSpec, lag: int, symbol: str) -> float:
+        return 0.8 - 0.03 * lag - 0.1 * place(spec.model) * (symbol in "klmbcu")
+
+    return recall, lambda spec: 6.791 - 3.348 * place(spec)
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.8, "holds"), (0.4, "fails")])
+def test_retraining(store: Store, share: float, verdict: str) -> None:
+    recall, score = adapted(share)
+    plan = planned("adaptation")
+    single = [spec for spec in plan.perplexities.values() if len(spec.members) == 1]
+    score_of = {spec.members[0].key: score(spec.members[0]) for spec in single}
+    fill(store, [*plan.signatures.values(), *single], recall, lambda m: score_of[m.key])
+    row = claim(store, "C8")
+    assert row["verdict"] == verdict and row["ours"] == pytest.approx(share, abs=1e-4)
+    assert (row["corpora"], row["stand_in"]) == ("shakespeare → sotu", "sotu for WSJ")
+    parts = store.query("SELECT ours FROM claim_checks WHERE claim = 'C8' ORDER BY part")["ours"]
+    assert parts.to_list()[1::2] == pytest.approx([6.791, 3.443], abs=1e-4)
+    assert claim(store, "C9")["verdict"] == verdict
+
+
+def test_other_fractions_are_another_matter(store: Store) -> None:
+    recall, _ = adapted(0.8)
+    fill(store, planned("adaptation", fraction=0.2).specs, recall, lambda s: 4.0)
+    assert claim(store, "C8")["note"] == claim(store, "C9")["note"] == "not computed"
+
+
+def test_network_against_ngram(store: Store) -> None:
+    def recall(spec: SignatureSpec, lag: int, symbol: str) -> float:
+        if spec.state == "context":
+            return 1.0 if lag <= 3 else 0.2
+        return 0.5 + 0.2 * (symbol in "abcekl") - 0.02 * lag
+
+    def score(spec: MixtureSpec | ModelSpec) -> float:
+        return {"char_lm": 3.4, "ngram": 3.6}.get(spec.kind, 3.2)
+
+    fill(store, planned("ngram").specs, recall, score, noise=1e-4)
+    row = claim(store, "C10")
+    assert row["verdict"] == "holds" and 0.09 < row["ours"] < 0.1
+    found = store.query(
+        "SELECT part, ours, verdict FROM claim_checks WHERE claim = 'C10' ORDER BY 1"
+    )
+    assert found["ours"][1] == pytest.approx(1 - 3.2 / 3.4, abs=1e-4)
+    assert found["ours"][2] < 0 < found["ours"][3]  # inside the context, and outside
+    assert found["verdict"].to_list()[2:] == [None, None]
+
+
+def test_profiles_and_other_corpora_do_not_mix(store: Store) -> None:
+    other = CorpusSpec(name="my text", content="3" * 64)
+    store.take_in({"corpora": pl.DataFrame({"key": [other.content], "name": ["my text"]})})
+    fill(store, STUDIES["size"].plan(replace(EVERY, corpus=other)).specs)
+    fill(store, STUDIES["size"].plan(replace(EVERY, profile="smoke")).specs)
+    assert claim(store, "C4")["note"] == "not computed"
+    names = store.query("SELECT DISTINCT profile, corpora FROM claim_checks ORDER BY 1").rows()
+    assert names == [("laptop", "my text"), ("smoke", "sotu")]
+    rows = store.query("FROM claims_by_profile WHERE claim = 'C4'")
+    verdicts = dict(rows.select("profile", "verdict").iter_rows())
+    assert verdicts == {"smoke": "holds", "laptop": "undecided", "paper": "undecided"}
+
+
+def test_the_paper_profile_comes_before_laptop(store: Store) -> None:
+    fill(store, STUDIES["size"].plan(EVERY).specs)
+    fill(store, STUDIES["size"].plan(replace(EVERY, profile="paper")).specs)
+    assert claim(store, "C4")["profile"] == "paper"
+
+
+def test_results_of_an_earlier_version_count_no_more(store: Store) -> None:
+    plan = STUDIES["size"].plan(EVERY)
+    fill(store, plan.specs)
+    assert claim(store, "C4")["verdict"] == "holds"
+    store.take_in({"earlier": pl.DataFrame({"key": [spec.key for spec in plan.specs]})})
+    assert claim(store, "C4")["note"] == "not computed"
+
+
+def test_the_rules_are_written_down(store: Store) -> None:
+    """docs/claims.md has the statements, statistics and thresholds that the database goes by."""
+    text = (ROOT / "docs" / "claims.md").read_text()
+    rows = re.findall(r"^\| (C\d+)\.(\d) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    documented = {(claim, int(part)): (what, rule) for claim, part, what, rule in rows}
+    expected = {
+        (claim, part): (what, f"{side} {threshold:.3g}" if side else "told beside")
+        for claim, part, what, side, threshold in store.query("FROM claim_parts").iter_rows()
+    }
+    assert documented == expected
+    for name, statement, *_ in store.query("FROM claim_statements").iter_rows():
+        assert f"**{name}** {statement}" in text

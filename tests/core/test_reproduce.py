@@ -1,0 +1,182 @@
+"""Reproducing a study, stopping and going on, shipping its results, and computing them again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core import reference, reproduce
+from core.cli import main
+from core.library import add_corpus
+from core.specs import VERSIONS, SignatureSpec, SpeechSpec
+from core.specs.base import VERSIONS as STAGES
+from core.store import Store
+from core.studies import STUDIES, signature
+from tests.core.test_claims import EVERY, fill
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small(text: bytes, tmp_path_factory: pytest.TempPathFactory):
+    """A cache in which the studies run on one small text, and the first with 8 units."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMSIG_CACHE", str(tmp_path_factory.mktemp("computed")))
+        corpus, other = add_corpus(text, "tiny"), add_corpus(text[: len(text) // 2], "tinier")
+        speech = SpeechSpec(
+            name="said", source="synthetic", content="0" * 64, train=60, dev=20, test=20
+        )
+        found = {"corpus": corpus, "source": corpus, "target": other, "speech": speech}
+
+        def corpora(study, profile, named=None, store=None):
+            return {choice: found[choice] for choice in study.corpora}
+
+        patch.setattr(reproduce, "corpora_of", corpora)
+        patch.setattr(signature, "HIDDEN", 8)
+        yield
+
+
+@pytest.fixture(scope="module")
+def computed(small: None) -> Store:
+    """The store after `reproduce` of the first study, in two goes."""
+    arguments = ["reproduce", "--profile", "smoke", "--study", "signature"]
+    store = Store()
+    assert main([*arguments, "--max-seconds", "0"]) == 0
+    assert store.query("FROM signatures").is_empty()
+    assert main(arguments) == 0
+    return store
+
+
+@pytest.fixture(scope="module")
+def shipped(computed: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("reference")
+    assert main(["export-reference", "--profile", "smoke", "--folder", str(folder)]) == 0
+    return folder
+
+
+def wanted() -> dict[str, SignatureSpec]:
+    found = reproduce.parts("smoke", ["signature"])
+    return {part.label: part.spec for part in found if isinstance(part.spec, SignatureSpec)}
+
+
+def test_everything_is_there_and_stays(computed: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    specs = wanted()
+    assert list(specs) == ["GRU", "untrained"]
+    assert all(not computed.missing(spec) for spec in specs.values())
+    arguments = ["reproduce", "--profile", "smoke", "--study", "signature", "--json"]
+    assert main(arguments) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["done"], answer["total"], answer["failed"]) == (2, 2, {})
+    assert [row["claim"] for row in answer["claims"]] == [f"C{n}" for n in range(1, 16)]
+
+
+def test_wrong_choices_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["--study", "nothing"], ["--seeds", "0"], ["--profile", "huge"]):
+        assert main(["reproduce", *wrong]) == 2
+        assert "hoose" in capsys.readouterr().err
+
+
+def test_seeds_and_sharing() -> None:
+    three = reproduce.parts("laptop", ["size", "ngram"], seeds=3)
+    assert {part.seed for part in three if part.study == "size"} == {0, 1, 2}
+    keys = [part.spec.key for part in three]
+    # The GRU against the n-gram is one of the sizes, and is not listed again.
+    assert len(keys) == len(set(keys))
+    signatures = [p for p in three if isinstance(p.spec, SignatureSpec) and p.study == "ngram"]
+    assert {part.label for part in signatures} == {"5-gram", "5-gram, exact"}
+
+
+def test_shipped_results_fill_an_empty_start(
+    computed: Store, shipped: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reference.settle(store) == 0  # switched off
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(shipped))
+    assert reference.settle(store) > 0
+    assert reference.settle(store) == 0  # once
+    spec = wanted()["GRU"]
+    assert reference.shipped([spec.key], store) == {spec.key}
+    assert store.query("FROM earlier").is_empty()
+    sql = "SELECT lag, symbol, n, correct, accuracy, low, high FROM recall WHERE signature = ? "
+    before, after = (s.query(sql + "ORDER BY ALL", [spec.key]) for s in (computed, store))
+    assert before.select("lag", "symbol", "n", "correct").equals(
+        after.select("lag", "symbol", "n", "correct")
+    )
+    for column in ("accuracy", "low", "high"):
+        assert after[column].to_list() == pytest.approx(before[column].to_list(), abs=1e-6)
+    manifest = json.loads((shipped / "smoke" / "manifest.json").read_text())
+    assert manifest["versions"] == VERSIONS and manifest["computed"]["signature"] == [2, 2]
+    assert {*manifest["computed"]} == {*STUDIES}
+    made = store.query("SELECT DISTINCT command FROM shipped")["command"].to_list()
+    assert made == ["python -m core reproduce --profile smoke"]
+
+
+def test_a_shipped_result_is_a_table_hit_and_an_artifact_miss(
+    shipped: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(shipped))
+    reference.settle(store)
+    spec = wanted()["GRU"]
+    assert store.missing(spec) == []
+    assert store.missing(spec.model) == [spec.model]  # whoever asks for it wants its weights
+    deeper = spec.model_copy(update={"budget": spec.budget.model_copy(update={"depth": 2})})
+    assert store.missing(deeper)[0] == spec.model and store.missing(deeper)[-1] == deeper
+
+
+def test_computed_again_it_is_the_same(
+    computed: Store, shipped: Path, store: Store, text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From scratch, in a cache that has nothing but the shipped rows and the text."""
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(shipped))
+    reference.settle(store)
+    add_corpus(text, "tiny", store=store)
+    part = next(p for p in reproduce.parts("smoke", ["signature"]) if p.label == "GRU")
+    reference.forget([part.spec], store)
+    assert not store.has_result(part.spec)
+    assert store.query("SELECT * FROM recall WHERE signature = ?", [part.spec.key]).is_empty()
+    outcome = reproduce.compute([part], store)
+    assert (outcome.done, outcome.failed) == (1, {})
+    assert reference.shipped([part.spec.key], store) == frozenset()
+    sql = "SELECT accuracy FROM recall WHERE signature = ? ORDER BY lag, symbol"
+    before, after = (s.query(sql, [part.spec.key])["accuracy"] for s in (computed, store))
+    assert after.to_list() == pytest.approx(before.to_list(), abs=0.02)
+
+
+def test_an_earlier_version_is_told_apart(
+    shipped: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = wanted()["GRU"].key
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(shipped))
+    with monkeypatch.context() as patch:
+        patch.setitem(STAGES, "mlp", 99)
+        reference.settle(store)
+        assert wanted()["GRU"].key != key
+        earlier = set(store.query("FROM earlier")["key"])
+        assert key in earlier and wanted()["GRU"].model.key not in earlier
+    reference.settle(store)
+    assert store.query("FROM earlier").is_empty()
+
+
+def test_a_damaged_shipment_is_left_out(
+    shipped: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken" / "smoke"
+    broken.mkdir(parents=True)
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(broken.parent))
+    for manifest in ("{", "[]", (shipped / "smoke" / "manifest.json").read_text()):
+        (broken / "manifest.json").write_text(manifest)
+        (broken / "signatures.parquet").write_bytes(b"not a table")
+        assert reference.settle(store) == 0
+    assert store.query("FROM signatures").is_empty()
+
+
+def test_retraining_computes_the_source_whose_weights_are_gone(store: Store) -> None:
+    plan = STUDIES["adaptation"].plan(EVERY)
+    source, retrained = plan.signatures["source"], plan.signatures["retrained"]
+    fill(store, [source, source.preview()])
+    assert store.missing(source) == []
+    assert store.missing(retrained) == [*retrained.model.steps(), retrained.preview(), retrained]
+    store.artifacts.put(source.model.key, b"weights")
+    assert store.missing(retrained)[0] == retrained.model
+    again = replace(EVERY, seeds=(1,))
+    assert len(store.missing(STUDIES["adaptation"].plan(again).signatures["retrained"])) == 4
