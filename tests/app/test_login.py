@@ -22,7 +22,7 @@ from core import jobs
 from core.errors import BadInput
 from core.specs import SignatureSpec
 from tests.app.prepared import prepare
-from tests.app.test_browser import ROOT, _answers, chromium, free_port
+from tests.app.server import ROOT, answers, chromium, free_port
 
 # The provider warns of what it is built on.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -84,7 +84,7 @@ def address(
         app = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + 120
-        while not _answers(f"{url}/readyz"):
+        while not answers(f"{url}/readyz"):
             assert app.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         yield url
