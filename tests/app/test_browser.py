@@ -158,7 +158,7 @@ def test_keys_step_to_the_next_cell_and_to_the_other_page(
     heading.filter(has_text="q was read 4 ago").wait_for()
     page.keyboard.press("Shift+ArrowRight")
     heading.filter(has_text="r was read 4 ago").wait_for()
-    page.keyboard.press(str([title for title, *_ in PAGES].index("Library") + 1))
+    page.keyboard.press(str(([title for title, *_ in PAGES].index("Library") + 1) % 10))
     page.wait_for_url("**/library**")
 
 
