@@ -85,14 +85,16 @@ def distances(correct: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 
 def order(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hierarchical clustering by average linkage: (place of each item, its cluster from 1).
+    """Hierarchical clustering by Ward's rule: (place of each item, its cluster from 1).
 
-    Along the places neighbors are alike: of two clusters that merge, the like ends meet. Clusters
-    are numbered by place. distance: [k, k].
+    Sums of absolute differences are squares of Euclidean distances, as the rule wants them. Along
+    the places neighbors are alike: of two clusters that merge, the like ends meet. Clusters are
+    numbered by place. distance: [k, k].
     """
     count = len(distance)
     linked = distance.copy()
     np.fill_diagonal(linked, np.inf)
+    sizes = np.ones(count)
     leaves = {item: [item] for item in range(count)}
     merges: list[tuple[float, int, int]] = []
     chain: list[int] = []  # each next one is the nearest neighbor of the one before
@@ -106,10 +108,12 @@ def order(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             del chain[-2:]
             one, other = leaves[here], leaves.pop(near)
             merges.append((float(linked[here, near]), one[0], other[0]))
-            weights = np.array([len(one), len(other)]) / (len(one) + len(other))
-            linked[here] = linked[:, here] = weights @ linked[[here, near]]
+            gained = [(sizes + sizes[part]) * linked[part] for part in (here, near)]
+            merged = sum(gained) - sizes * linked[here, near]
+            linked[here] = linked[:, here] = merged / (sizes + sizes[here] + sizes[near])
             linked[here, here] = np.inf
             linked[near] = linked[:, near] = np.inf
+            sizes[here] += sizes[near]
             ways = [(a, b) for a in (one, one[::-1]) for b in (other, other[::-1])]
             first, second = min(ways, key=lambda way: distance[way[0][-1], way[1][0]])
             leaves[here] = first + second

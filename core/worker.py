@@ -20,10 +20,11 @@ from core import machine
 from core.errors import BadInput
 from core.jobs import queue
 from core.jobs.estimate import calibrate, step_seconds
+from core.jobs.outcome import reason
 from core.library import artifact
 from core.specs import Spec
 from core.store import Store
-from core.store.files import Busy, exclusive, readable_os
+from core.store.files import Busy, exclusive
 
 log = logging.getLogger("worker")
 
@@ -107,9 +108,10 @@ def work(key: str, store: Store) -> None:
     if job is None or not job.live:
         return
     before = queue.read(place / "progress.json")
-    resumed = before.get("resumed", 0) + 1 if before else 0
-    deaths = before.get("deaths", 0) + 1 if before else 0
-    if before:
+    begun = "started" in before
+    resumed = before.get("resumed", 0) + begun
+    deaths = before.get("deaths", 0) + begun
+    if begun:
         queue.record(store, job, "interrupted", "its process ended without a word", time.time())
     facts = {"pid": os.getpid(), "started": time.time(), "resumed": resumed, "deaths": deaths}
     queue.write(place / "progress.json", facts)
@@ -120,18 +122,10 @@ def work(key: str, store: Store) -> None:
     try:
         _run(job, store, place, facts)
         queue.finish(store, job, "done")
-    except BadInput as error:
-        queue.finish(store, job, "failed", str(error))
-    except OSError as error:
-        log.exception("The job failed.")
-        queue.finish(store, job, "failed", str(readable_os(error)))
-    except MemoryError:
-        queue.finish(store, job, "failed", "There was not enough memory; choose a smaller size.")
     except Exception as error:
-        log.exception("The job failed.")
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        reason = f"Something unexpected went wrong ({what}); the log has the details."
-        queue.finish(store, job, "failed", reason)
+        if not isinstance(error, BadInput):
+            log.exception("The job failed.")
+        queue.finish(store, job, "failed", reason(error))
 
 
 def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> None:

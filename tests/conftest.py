@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 
 from core.store import Store
+from tests.cluster import Cluster
 
 # The nets of the tests are small: a second thread would mostly wait for the first.
 os.environ["MEMSIG_THREADS"] = "1"
@@ -34,3 +37,18 @@ def text() -> bytes:
     chance = random.Random(0)
     lines = [" ".join(chance.choices(words.split(), k=chance.randint(5, 9))) for _ in range(400)]
     return "\n".join(lines).encode()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A Ray cluster of a head and two workers."""
+    if find_spec("ray") is None:
+        pytest.skip("Ray is not installed: pip install -r requirements-ray.txt")
+    running = Cluster()
+    try:
+        running.head()
+        for _ in range(2):
+            running.worker()
+        yield running
+    finally:
+        running.stop()

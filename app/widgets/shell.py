@@ -58,7 +58,7 @@ def run() -> None:
 
 
 def _keys(pages: list[st.Page]) -> None:
-    """The keys 1, 2, … open the pages; the buttons that carry them are out of sight."""
+    """The keys 1, 2, … 9, 0 open the pages; the buttons that carry them are out of sight."""
     with st.container(key="keys"):
         for number, page in enumerate(pages, start=1):
             if st.button(page.title, key=f"page-{number}", shortcut=str(number % 10)):

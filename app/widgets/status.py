@@ -10,7 +10,7 @@ from app import access
 from app.widgets import choices, people, words
 from app.widgets.errors import explained
 from app.widgets.pickers import default_profile
-from core import jobs, machine
+from core import jobs
 from core.store import Store
 
 
@@ -24,7 +24,7 @@ def line() -> None:
         profile = choices.kept("profile", default_profile())
         facts = {
             "profile": profile,
-            "device": machine.name(),
+            "device": jobs.place(),
             "cache": words.size(sum(Store().status()["bytes"].values())),
             "access": _access(),
             "queue": f"{running} running, {waiting} waiting" if running or waiting else "empty",

@@ -232,6 +232,9 @@ def _doing(going: list[jobs.Job]) -> str:
         return f"{now} · {running.fraction:.0%}"
     if all(job.status == "done" for job in going):
         return "taking the result in"
+    obstacles = [job.obstacle for job in going if job.live and job.obstacle]
+    if obstacles:
+        return obstacles[0]
     if any(job.status == "interrupted" for job in going):
         return "interrupted, goes on by itself"
     mine = {job.key for job in going}

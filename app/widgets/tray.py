@@ -90,7 +90,7 @@ def _line(job: jobs.Job) -> str:
         said = f"{job.fraction:.0%}{left}" + (f" · {job.message}" if job.message else "")
     elif job.live:
         state = "waiting" if job.status == "queued" else "interrupted, goes on by itself"
-        said = f"{state} · about {words.seconds(job.estimate)}"
+        said = f"{state} · {job.obstacle or f'about {words.seconds(job.estimate)}'}"
     else:
         said = job.status + (f" · {job.reason}" if job.reason and job.status != "done" else "")
         said = f"{said} · {words.clock(job.ended)}"

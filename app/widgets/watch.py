@@ -112,9 +112,10 @@ def _going(job: jobs.Job, before: Results) -> None:
     with told:
         if job.status == "queued":
             ahead = [other.key for other in jobs.listing() if other.live].index(job.key)
-            say("Waiting", f"{ahead} ahead · about {words.seconds(job.estimate)}", 0.0)
+            usual = f"{ahead} ahead · about {words.seconds(job.estimate)}"
+            say("Waiting", job.obstacle or usual, 0.0)
         elif job.status == "interrupted":
-            say("Interrupted", "it goes on by itself where it was", job.fraction)
+            say("Interrupted", job.obstacle or "it goes on by itself where it was", job.fraction)
         elif job.status == "done":
             say("Taking the result in", "", 1.0)
         else:

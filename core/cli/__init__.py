@@ -113,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     export.set_defaults(run=paper.export_reference)
 
     bench = commands.add_parser("bench", help="measure the speed claims on this machine")
-    bench.add_argument("name", choices=("decoders", "factorized", "ngram", "states"))
+    benches = ("decoders", "factorized", "ngram", "scaling", "states", "store")
+    bench.add_argument("name", choices=benches)
     bench.set_defaults(run=keeping.bench)
 
     listed = (signature, model, study, speech, reproduce, claims, export, sql, status, bench)

@@ -35,7 +35,7 @@ def signature(options: argparse.Namespace) -> None:
         for layer in range(1, max(layers, 1) + 1)
     ]
     others = {other.key: other for spec in specs for other in beside(spec)}
-    fresh = [obtain(spec) for spec in [*specs, *others.values()]]
+    fresh = obtain([*specs, *others.values()])
     rows = marginal([spec.key for spec in specs]).drop("signature", "model")
     (perplexity,) = query(
         "SELECT test_perplexity FROM models WHERE key = $model AND test_perplexity IS NOT NULL "
@@ -47,7 +47,7 @@ def signature(options: argparse.Namespace) -> None:
             {
                 "key": specs[0].key,
                 "keys": [spec.key for spec in specs],
-                "cached": not any(fresh),
+                "cached": not fresh,
                 "seconds": round(time.monotonic() - started, 3),
                 "perplexity": perplexity,
                 "marginal": rows.to_dicts(),
@@ -82,8 +82,7 @@ def study(options: argparse.Namespace) -> None:
     declared = STUDIES[options.name]
     corpora = corpora_of(declared, options.profile, named | {"speech": options.corpus})
     plan = declared.plan(Choices(options.profile, fraction=options.fraction, **corpora))
-    for number, spec in enumerate(plan.specs, start=1):
-        obtain(spec, f"{number} of {len(plan.specs)}")
+    obtain(plan.specs)
     labels = {spec.key: label for label, spec in plan.signatures.items()}
     recalled = marginal(list(labels)).to_dicts()
     rows = [row | {"signature": labels[row["signature"]]} for row in recalled]
@@ -132,7 +131,7 @@ def speech(options: argparse.Namespace) -> None:
         listing = Listing.from_bytes(listed)
         facts |= {"layout": listing.layout, "skipped": listing.skipped}
     if not options.check:
-        obtain(spec)
+        obtain([spec])
         row = query("SELECT hours, skipped FROM corpora WHERE key = ?", [spec.key])
         facts |= row.row(0, named=True)
     if options.json:

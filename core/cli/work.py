@@ -11,33 +11,48 @@ from core.errors import BadInput
 from core.jobs import Job
 
 
-def obtain(spec: Any, which: str = "") -> bool:
-    """Has a spec computed, with a progress bar; False if everything was there already."""
+def obtain(specs: list[Any]) -> bool:
+    """Has specs computed, with a progress bar; False if everything was there already.
+
+    All are asked for at once, so that a cluster computes as many as it has room for.
+    """
     from core import jobs
     from core.store import Store
 
-    store = Store()
-    if not store.missing(spec):
+    store, mine = Store(), "command line"
+    missing = [spec for spec in specs if store.missing(spec)]
+    if not missing:
         return False
-    mine = "command line"
-    jobs.request(spec, mine, store)
+    for spec in missing:
+        jobs.request(spec, mine, store)
     runner = jobs.Runner(store).start()
+    try:
+        for number, spec in enumerate(missing, start=1):
+            _wait(spec, store, f"{number} of {len(missing)}" if len(missing) > 1 else "")
+    except BaseException:
+        for spec in reversed(missing):  # the waiting first: else the next would start
+            if (job := jobs.find(spec.key, store)) and job.who == mine:
+                jobs.cancel(spec.key, mine, store)
+        raise
+    finally:
+        runner.stop()
+    return True
+
+
+def _wait(spec: Any, store: Any, which: str) -> None:
+    """Waits for a job to end; raises BadInput if it ends without a result."""
+    from core import jobs
+
     bar = Bar(which)
     try:
         while (job := jobs.find(spec.key, store)) and job.live:
             bar.show(job)
             time.sleep(0.1)
-    except KeyboardInterrupt:
-        if job and job.who == mine:
-            jobs.cancel(spec.key, mine, store)
-        raise
     finally:
         bar.close()
-        runner.stop()
     if job is None or job.status != "done":
         reason = job.reason if job else "it was removed from the queue"
         raise BadInput(f"The job ended without a result: {reason}")
-    return True
 
 
 class Bar:
@@ -52,7 +67,8 @@ class Bar:
         filled = round(20 * job.fraction)
         left = f", {job.eta:.0f} s left" if job.eta is not None else ""
         bar = f"[{'#' * filled}{'.' * (20 - filled)}]"
-        line = f"{self.which} {bar} {job.fraction:4.0%} {job.stage}: {job.message}{left}"
+        doing = job.obstacle or f"{job.stage}: {job.message}"
+        line = f"{self.which} {bar} {job.fraction:4.0%} {doing}{left}"
         print(f"\r\033[K{line.strip()[:140]}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:

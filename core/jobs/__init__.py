@@ -1,4 +1,4 @@
-"""Jobs: a spec somebody asked for, computed once by a process of its own.
+"""Jobs: a spec somebody asked for, computed once, by a process of its own or on a Ray cluster.
 
 The queue is a folder, `<cache>/jobs/<key>/`, shared by the app and the command line:
 
@@ -8,11 +8,23 @@ The queue is a folder, `<cache>/jobs/<key>/`, shared by the app and the command 
     outcome.json   how it ended                        written once, by the worker or a canceler
     log.txt, *.checkpoint
 
-so every question about a job is answered by looking, and nothing has to be told to anybody.
+so every question about a job is answered by looking, and nothing has to be told to anybody. On a
+cluster the bridge stands for the worker: it copies how the job is there into the same files.
 """
 
 from core.jobs.estimate import estimate
-from core.jobs.queue import Job, cancel, find, listing, log, note, request
+from core.jobs.queue import Job, cancel, find, listing, log, note, place, request
 from core.jobs.runner import Runner
 
-__all__ = ["Job", "Runner", "cancel", "estimate", "find", "listing", "log", "note", "request"]
+__all__ = [
+    "Job",
+    "Runner",
+    "cancel",
+    "estimate",
+    "find",
+    "listing",
+    "log",
+    "note",
+    "place",
+    "request",
+]

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from core import machine
 from core.jobs.estimate import estimate
 from core.specs import Spec, known
 from core.store import Store
@@ -31,7 +32,8 @@ class Job:
     """A look at one job.
 
     stage: what the current step computes; message: how it is doing; fraction: of the whole job,
-    0 to 1; eta, estimate: seconds; asked, started, ended: UTC.
+    0 to 1; eta, estimate: seconds; obstacle: what keeps it from running, where that is more than
+    its place in the queue; asked, started, ended: UTC.
     """
 
     key: str
@@ -47,6 +49,7 @@ class Job:
     fraction: float
     eta: float | None
     estimate: float
+    obstacle: str
     asked: datetime
     started: datetime | None
     ended: datetime | None
@@ -97,7 +100,7 @@ def find(key: str, store: Store | None = None) -> Job | None:
         return None
     outcome, now = read(place / "outcome.json"), read(place / "progress.json")
     status: Status = outcome.get("status") or (
-        "running" if is_locked(place / "alive") else "interrupted" if now else "queued"
+        "running" if is_locked(place / "alive") else "interrupted" if "started" in now else "queued"
     )
     return Job(
         key=key,
@@ -113,6 +116,7 @@ def find(key: str, store: Store | None = None) -> Job | None:
         fraction=1.0 if status == "done" else now.get("fraction", 0.0),
         eta=now.get("eta") if status == "running" else None,
         estimate=asked["estimate"],
+        obstacle=now.get("obstacle", ""),
         asked=_utc(asked["asked"]),
         started=_time(now.get("started")),
         ended=_time(outcome.get("ended")),
@@ -206,6 +210,18 @@ def log(key: str, store: Store | None = None) -> str:
     """What the job's process printed, at most the last 20,000 characters."""
     path = folder(store or Store(), key) / "log.txt"
     return path.read_text(errors="replace")[-20_000:] if path.exists() else ""
+
+
+def place(store: Store | None = None) -> str:
+    """Where jobs are computed, for a person: this machine, or the cluster of RAY_ADDRESS."""
+    address = os.environ.get("RAY_ADDRESS")
+    if not address:
+        return machine.name()
+    there = read((store or Store()).jobs / "cluster.json")
+    if not there:
+        return f"Ray cluster {address}, not connected"
+    count = f"{there['gpus']} GPUs" if there["gpus"] else f"{there['workers']} workers"
+    return f"Ray cluster {address}, {count}"
 
 
 def is_locked(path: Path) -> bool:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 import core
 from app.widgets.shell import PAGES
@@ -23,29 +14,12 @@ from core.specs import CorpusSpec, SignatureSpec
 from core.text import SYMBOLS
 from tests.app import invented
 from tests.app.prepared import TEXT, several
-
-ROOT = Path(__file__).parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+from tests.app.server import looking, start
 
 
 def mix(spec: SignatureSpec) -> tuple[CorpusSpec, CorpusSpec]:
     """Two corpora for a factorized model."""
     return spec.corpus, core.add_corpus(TEXT.replace("fox", "hen").encode(), "hens")
-
-
-def chromium() -> str | None:
-    """A Chromium that is there: CHROMIUM, one on the PATH, or playwright's own download."""
-    found = [os.environ.get("CHROMIUM"), *(shutil.which(name) for name in NAMES)]
-    with sync_playwright() as playwright:
-        found.append(playwright.chromium.executable_path)
-    return next((path for path in found if path and Path(path).exists()), None)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -67,38 +41,16 @@ def spec(stored: list[SignatureSpec]) -> SignatureSpec:
 @pytest.fixture(scope="module")
 def address(spec: SignatureSpec, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the running app, ready to be asked."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    log = tmp_path_factory.mktemp("app") / "log.txt"
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
-    options = [f"--server.port={port}", "--server.headless=true"]
-    with log.open("wb") as output:
-        app = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=output)
-    try:
-        deadline = time.monotonic() + 60
-        while not _answers(f"{url}/readyz"):
-            assert app.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
-        yield url
-    finally:
-        app.terminate()
-        app.wait(20)
+    app, url = start(tmp_path_factory.mktemp("app") / "log.txt")
+    yield url
+    app.terminate()
+    app.wait(20)
 
 
 @pytest.fixture(scope="module")
 def page(address: str) -> Iterator[Page]:
-    path = chromium()
-    if path is None:
-        reason = "NO BROWSER TEST: no Chromium was found; install one, or set CHROMIUM to its path."
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        options = ["--headless", "--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=path, args=options)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(30_000)
+    with looking() as page:
         yield page
-        browser.close()
 
 
 def test_a_copied_link_opens_the_same_view_in_another_browser(
@@ -206,18 +158,10 @@ def test_keys_step_to_the_next_cell_and_to_the_other_page(
     heading.filter(has_text="q was read 4 ago").wait_for()
     page.keyboard.press("Shift+ArrowRight")
     heading.filter(has_text="r was read 4 ago").wait_for()
-    page.keyboard.press(str([title for title, *_ in PAGES].index("Library") + 1))
+    page.keyboard.press(str(([title for title, *_ in PAGES].index("Library") + 1) % 10))
     page.wait_for_url("**/library**")
 
 
 def _labels(page: Page) -> list[str]:
     texts = page.locator(".pane-title, .pinned, .note, .js-plotly-plot text").all_text_contents()
     return [text for text in (" ".join(text.split()) for text in texts) if text]
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

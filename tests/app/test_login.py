@@ -22,7 +22,7 @@ from core import jobs
 from core.errors import BadInput
 from core.specs import SignatureSpec
 from tests.app.prepared import prepare
-from tests.app.test_browser import ROOT, _answers, chromium, free_port
+from tests.app.server import ROOT, answers, chromium, free_port
 
 # The provider warns of what it is built on.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -84,7 +84,7 @@ def address(
         app = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=output)
     try:
         deadline = time.monotonic() + 120
-        while not _answers(f"{url}/readyz"):
+        while not answers(f"{url}/readyz"):
             assert app.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
         yield url
@@ -200,7 +200,7 @@ def test_a_member_comes_where_they_wanted_and_leaves_no_door_open(
 ) -> None:
     seen: dict[str, str] = {}
     page.on("request", lambda asked: seen.setdefault(asked.url, asked.method))
-    enter(page, address, "ada", f"/?corpus={spec.corpus.content}&lag=4")
+    enter(page, address, "ada", f"/signature?corpus={spec.corpus.content}&lag=4")
     page.locator(".status-line").filter(has_text="ada@lab.org, member").wait_for()
     page.locator(".pane-title").filter(has_text="was read 4 ago").wait_for()
     with page.expect_download() as downloaded:
@@ -233,7 +233,7 @@ def test_a_member_comes_where_they_wanted_and_leaves_no_door_open(
 
 
 def test_a_viewer_looks_and_starts_nothing(page: Page, address: str, spec: SignatureSpec) -> None:
-    enter(page, address, "vi", f"/?corpus={spec.corpus.content}&cell=lstm")
+    enter(page, address, "vi", f"/signature?corpus={spec.corpus.content}&cell=lstm")
     page.locator(".status-line").filter(has_text="Vi@Lab.org, viewer").wait_for()
     begin = page.locator(".st-key-begin button")
     begin.wait_for()

