@@ -100,6 +100,14 @@ WHERE lag > 0 AND untrained IS NOT NULL AND decoder = 'mlp'
 ORDER BY title, layer, state, lag""",
     ),
     (
+        "How much of the spelled past does each layer of a speech recognizer hold?",
+        """
+SELECT part, lag, ms, accuracy, low, high, accuracy - untrained AS learned, corpus, profile
+FROM marginal_recall
+WHERE kind = 'las' AND trained AND decoder = 'mlp' AND half = 'both' AND alignment = 'attention'
+ORDER BY corpus, profile, part, lag""",
+    ),
+    (
         "Which symbols are remembered long and predicted badly?",
         """
 SELECT r.symbol, avg(r.accuracy) AS recall, any_value(p.accuracy) AS predicted

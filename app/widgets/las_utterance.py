@@ -59,7 +59,7 @@ class Sound:
     reference: str | None
 
 
-def draw(asked: Asked, there: frozenset[str]) -> None:
+def draw(asked: Asked, _: frozenset[str]) -> None:
     """Choose a sound; then its picture left, its spelling and what layers recall right."""
     with st.container(horizontal=True, key="sound", gap="small", vertical_alignment="bottom"):
         ways = {"test": _tested, "own": _own}

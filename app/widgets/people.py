@@ -97,7 +97,7 @@ def settings(pages: list[str]) -> None:
             key="settings.picture", persist_state="session",
         )
         st.markdown(
-            f"**Keys**  \n{keys}  \n`Shift` + arrows: next cell of the signature  \n"
+            f"**Keys**  \n{keys}  \n`Shift` + arrows: next cell of the signature, next grapheme  \n"
             "`Shift` + `S`: start or try again  \n`Shift` + `X`: turn a difference round  \n"
             "`Ctrl` + `Enter`: run the query"
         )

@@ -90,7 +90,7 @@ def computed(root: Path, specs: Iterable[Spec]) -> None:
     for number, spec in enumerate(specs):
         if isinstance(spec, SignatureSpec | LasSignatureSpec):
             floor = "log-mel" in spec.title or "untrained" in spec.title
-            found = tables(spec, 0.1 if floor else 0.6 + 0.05 * number)
+            found = tables(spec, 0.1 if floor else 0.6 + 0.1 * number)
         else:
             found = {"perplexities": pl.DataFrame([_score(spec, 7.0 - 0.5 * number)])}
         for name, table in found.items():

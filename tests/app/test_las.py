@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import core
 from app import figures, speech
-from app.widgets import las_utterance
+from app.widgets import examples, las_utterance
 from app.widgets.las_utterance import LOST, WAITING
 from core import jobs, listening
 from core.models.las.inspection import Edit
@@ -199,6 +199,20 @@ def test_other_pages_take_the_signatures_of_layers(done: Plan) -> None:
     for part in ("encoder 1 forward half (c)", "query (c)", "aligned by ctc"):
         assert part in said(app)
     assert "LAS [3,16] on synthetic-speech" in said(opened("pages/library.py", part="Models"))
+
+
+def test_examples_on_speech_answer(done: Plan) -> None:
+    [sql] = [sql for question, sql in examples.EXAMPLES if "recognizer" in question]
+    found = core.query(sql)
+    assert set(found["part"]) == {
+        "encoder 1",
+        "encoder 2",
+        "encoder 3",
+        "context",
+        "query",
+        "log-mel",
+    }
+    assert found["learned"].drop_nulls().max() > 0
 
 
 def cell(lag: int, symbol: str, accuracy: float) -> dict[str, object]:

@@ -122,10 +122,13 @@ def test_a_first_chart_is_guessed() -> None:
     assert guess(frame.select("name", "share")) == ("name", "share", "")
 
 
-@pytest.mark.parametrize("number", range(len(examples.EXAMPLES)))
-def test_every_example_answers(specs: list[SignatureSpec], number: int) -> None:
+# Those on speech are asked where there is speech, in test_las.py.
+ON_TEXT = [(question, sql) for question, sql in examples.EXAMPLES if "recognizer" not in question]
+
+
+@pytest.mark.parametrize(("question", "template"), ON_TEXT)
+def test_every_example_answers(specs: list[SignatureSpec], question: str, template: str) -> None:
     gru, lstm, *_ = specs
-    question, template = examples.EXAMPLES[number]
     frame, truncated = run_sql(queries.fill(template, a=lstm.key, b=gru.key))
     assert frame.height and not truncated, question
 
