@@ -220,8 +220,9 @@ def place(store: Store | None = None) -> str:
     there = read((store or Store()).jobs / "cluster.json")
     if not there:
         return f"Ray cluster {address}, not connected"
-    count = f"{there['gpus']} GPUs" if there["gpus"] else f"{there['workers']} workers"
-    return f"Ray cluster {address}, {count}"
+    what = "gpus" if there["gpus"] else "workers"
+    count, unit = there[what], {"gpus": "GPU", "workers": "worker"}[what]
+    return f"Ray cluster {address}, {count} {unit}{'' if count == 1 else 's'}"
 
 
 def is_locked(path: Path) -> bool:
