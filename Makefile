@@ -1,10 +1,11 @@
 # make app    set-up, then the app          make test   set-up, then every test
 # make setup  the environment in .venv      make lint   ruff and mypy
+# make faults the long form of the fault suite (docs/faults.md)
 PORT ?= 8501
 BIN := .venv/bin
 PYTHON ?= $(firstword $(wildcard $(foreach v,3.11 3.12 3.13,/usr/bin/python$(v) /usr/local/bin/python$(v))) python3)
 
-.PHONY: app test setup lint
+.PHONY: app test faults setup lint
 
 app: setup
 	@echo "Memory Signatures: http://localhost:$(PORT)"
@@ -15,6 +16,10 @@ test: .venv/dev.done
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest
+
+faults: .venv/dev.done
+	@scripts/browser.sh
+	@$(BIN)/python -m tests.faults
 
 lint: .venv/dev.done
 	@$(BIN)/ruff check .

@@ -70,14 +70,14 @@ class Reporter:
         self, path: Path, steps: list[Spec], seconds: list[float], facts: dict[str, Any]
     ) -> None:
         self.path, self.steps, self.seconds, self.facts = path, steps, seconds, facts
-        self.step, self.began, self.written = 0, time.time(), 0.0
+        self.step, self.began, self.written = 0, time.monotonic(), -REPORT_SECONDS
 
     def begin(self, step: int) -> None:
-        self.step, self.began, self.written = step, time.time(), 0.0
+        self.step, self.began, self.written = step, time.monotonic(), -REPORT_SECONDS
         self(0.0, "starting")
 
     def __call__(self, fraction: float, message: str) -> None:
-        now = time.time()
+        now = time.monotonic()  # the other clock may be set back while this runs
         if now - self.written < REPORT_SECONDS:
             return
         self.written = now
@@ -113,7 +113,8 @@ def work(key: str, store: Store) -> None:
     deaths = before.get("deaths", 0) + begun
     if begun:
         queue.record(store, job, "interrupted", "its process ended without a word", time.time())
-    facts = {"pid": os.getpid(), "started": time.time(), "resumed": resumed, "deaths": deaths}
+    now = {"started": time.time(), "began": time.monotonic()}
+    facts = {"pid": os.getpid(), **now, "resumed": resumed, "deaths": deaths}
     queue.write(place / "progress.json", facts)
     job = queue.find(key, store) or job
     if deaths > RESUMES:

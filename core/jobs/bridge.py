@@ -199,8 +199,7 @@ class Bridge:
         place = queue.folder(self.store, job.key)
         before = queue.read(place / "progress.json")
         facts = {"lost": before.get("lost", 0), "resumed": before.get("resumed", 0)}
-        if "started" in before:
-            facts["started"] = before["started"]
+        facts |= {name: before[name] for name in ("started", "began") if name in before}
         seconds = [step_seconds(step, self.store) for step in steps]
         report = Reporter(place / "progress.json", steps, seconds, facts)
         self.followed[job.key] = Followed(steps, report)
@@ -213,6 +212,7 @@ class Bridge:
             facts |= {"lost": state["lost"], "resumed": facts["resumed"] + 1}
         if state["age"] is not None:
             facts.setdefault("started", time.time() - state["age"])
+            facts.setdefault("began", time.monotonic() - state["age"])
         facts |= state["facts"]
         if state["status"] in ("queued", "interrupted"):
             say(self.store, job.key, state["obstacle"])
@@ -224,7 +224,7 @@ class Bridge:
         if ours.current != state["current"]:
             ours.current, ours.mirrored = state["current"], (0, time.monotonic())
             ours.report.begin(ours.current)
-            ours.report.began = time.time() - state["seconds"]
+            ours.report.began = time.monotonic() - state["seconds"]
         if not ours.running:
             with suppress(Busy):
                 alive = queue.folder(self.store, job.key) / "alive"

@@ -167,6 +167,9 @@ def finish(store: Store, job: Job, status: Status, reason: str | None = None) ->
 
 def record(store: Store, job: Job, outcome: str, reason: str | None, ended: float) -> None:
     """Puts an ended (or interrupted) attempt into the `jobs` table."""
+    now = read(folder(store, job.key) / "progress.json")
+    # By the clock that nobody sets. It starts anew with the machine; then nobody knows.
+    seconds = max(0.0, time.monotonic() - now["began"]) if "began" in now else 0.0
     row = {
         "key": job.key,
         "attempt": job.attempt,
@@ -175,10 +178,10 @@ def record(store: Store, job: Job, outcome: str, reason: str | None, ended: floa
         "asked": job.asked,
         "started": job.started,
         "ended": _utc(ended),
-        "seconds": (_utc(ended) - job.started).total_seconds() if job.started else 0.0,
+        "seconds": seconds,
         "outcome": outcome,
         "reason": reason,
-        "device": read(folder(store, job.key) / "progress.json").get("device"),
+        "device": now.get("device"),
     }
     missing: dict[str, Any] = {
         "started": pl.Datetime("us"),

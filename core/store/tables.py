@@ -294,7 +294,8 @@ class Tables:
     def _catch_up(self) -> None:
         """Publish what a process that was killed, or asked to wait, has left unpublished."""
         try:
-            waiting = time.time() - self._unpublished.stat().st_mtime > CATCH_UP_SECONDS
+            age = time.time() - self._unpublished.stat().st_mtime
+            waiting = abs(age) > CATCH_UP_SECONDS  # below zero where the clock was set back
         except (FileNotFoundError, NotADirectoryError):
             waiting = False
         if self._newest() is None:

@@ -78,7 +78,11 @@ def beam(model: Las, heard: Heard, length: int, width: int = BEAM) -> Spelling:
     memory, totals = speller.begin(heard), torch.zeros(1, device=heard.values.device)
     last = torch.full((1,), BOS, device=heard.values.device)
     spelled = torch.empty(1, 0, dtype=torch.int64, device=heard.values.device)
-    for step in range(length // FRAMES_PER_SYMBOL + MORE):
+    limit = length // FRAMES_PER_SYMBOL + MORE
+    for step in range(limit):
+        # No step adds to a total, so this is the most that anything unfinished can still reach.
+        if totals.max() / limit < best.score:
+            break
         some = heard.rows(torch.zeros_like(last))
         memory = speller.step(speller.embedding(last), memory, some)
         log_p = speller.logits(memory).log_softmax(1)

@@ -1,0 +1,84 @@
+"""Processes that die and visitors that come all at once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from core import jobs
+from tests.app.server import looking, start
+from tests.faults import Tally, study
+
+
+def kills(folder: Path, tries: int, seed: int) -> Tally:
+    """kill -9 of the app or of a job, at random moments, until the studies asked for are there."""
+    tally, chance, done = Tally(), random.Random(seed), []
+    killed = {"app": 0, "job": 0}
+    with study.cache(folder / "cache") as store:
+        app, _ = start(folder / "log.txt")
+        try:
+            while tally.tried < tries:
+                wanted = study.specs(store, len(done))
+                for spec in wanted:
+                    jobs.request(spec, "a visitor", store)
+                while tally.tried < tries and any(
+                    (job := jobs.find(spec.key, store)) and job.live for spec in wanted
+                ):
+                    time.sleep(chance.uniform(0, 4))
+                    if chance.random() < 0.3:
+                        app.kill()
+                        app.wait()
+                        app, _ = start(folder / "log.txt")
+                        killed["app"] += 1
+                    elif worker := study.pid(wanted, store):
+                        with suppress(ProcessLookupError):  # it ended this moment
+                            os.kill(worker, signal.SIGKILL)
+                        killed["job"] += 1
+                    tally.tried = sum(killed.values())
+                tally.lost += study.wait(wanted, store)
+                done += wanted
+        finally:
+            app.terminate()
+            app.wait(30)
+        tally.lost += study.differences(done, store, folder / "calm")
+    tally.note = f"{killed['app']} of the app, {killed['job']} of jobs; {len(done)} signatures"
+    return tally
+
+
+def tabs(folder: Path, tries: int, seed: int) -> Tally:
+    """Each tab opens the page of a signature that nobody has computed; one job computes it."""
+    tally = Tally()
+    with study.cache(folder / "cache") as store, looking() as page:
+        os.environ["MEMSIG_PROFILE"] = "smoke"
+        (wanted, *_) = study.specs(store, seed)
+        app, url = start(folder / "log.txt")
+        try:
+            query = f"corpus={wanted.corpus.name}&hidden={wanted.model.hidden}"
+            assert page.context.browser
+            visitor = page.context.browser.new_context()
+            opened = [visitor.new_page() for _ in range(tries)]
+            for tab in opened:
+                tab.set_default_timeout(300_000)
+                tab.goto(f"{url}/signature?{query}", wait_until="commit")
+            for number, tab in enumerate(opened):
+                tally.tried += 1
+                try:
+                    tab.wait_for_selector(".js-plotly-plot")
+                except Exception as error:
+                    tally.lost.append(f"tab {number} shows no signature: {error}")
+                if tab.locator("[data-testid=stException]").count():
+                    tally.lost.append(f"tab {number} shows a traceback")
+            asked = store.query("SELECT key, count(*) AS n FROM jobs GROUP BY key")
+            for key, count in asked.rows():
+                if count > 1:
+                    tally.lost.append(f"the job {key} ran {count} times")
+            tally.note = f"{len(asked)} jobs for all of them"
+        finally:
+            del os.environ["MEMSIG_PROFILE"]
+            app.terminate()
+            app.wait(30)
+    return tally
