@@ -31,12 +31,12 @@ from app.guard import READY, Guard  # noqa: E402
 from app.widgets import shell  # noqa: E402
 from app.widgets.errors import explain  # noqa: E402
 from core import jobs, reference  # noqa: E402
+from core.errors import BadInput  # noqa: E402
 
 
 @asynccontextmanager
 async def life(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the jobs for as long as the server runs: one runner, however many people look."""
-    access.settings()  # a mistake in them ends the start here
     reference.settle()
     runner = jobs.Runner()
     runner.start()
@@ -53,6 +53,10 @@ async def ready(_: Request) -> PlainTextResponse:
 if __name__ == "__main__":
     shell.run()
 else:
+    try:
+        access.settings()
+    except BadInput as mistake:
+        sys.exit(str(mistake))
     # Streamlit would run a file of pages/ instead of this one for whoever opens its link before
     # anybody has been here.
     PagesManager.uses_pages_directory = False

@@ -34,6 +34,9 @@ PAGES = {
     "depth": (f"sweeps?sweep=Depth&corpus={DEPTH}", 1130),
     "adaptation": ("adaptation?adaptation=Retraining", 1780),
     "ngram": ("adaptation?adaptation=Network against n-gram", 1180),
+    "factorized": ("factorized", 1300),
+    "pruning": ("factorized?factorized=Pruning", 1100),
+    "las": ("las", 1250),
     "claims": ("claims", 1500),
 }
 

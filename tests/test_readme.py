@@ -133,16 +133,18 @@ def test_the_diffs_of_the_development_page_are_in_the_files() -> None:
         assert [line[1:] for line in lines if line[1:] not in source] == [], path
 
 
-def test_the_verdicts_are_those_of_the_shipped_results(
+def test_the_numbers_in_the_documents_are_those_of_the_shipped_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every number of docs/claims.md is the database's: `python scripts/claims.py` writes them."""
+    """`python scripts/results.py` writes them."""
     monkeypatch.delenv("MEMSIG_REFERENCE")
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    import claims  # type: ignore[import-not-found]
+    import results  # type: ignore[import-not-found]
 
-    text = claims.PAGE.read_text()
-    assert claims.page(text, claims.shipped(tmp_path)) == text
+    store = results.shipped(tmp_path)
+    for name, write in results.PAGES.items():
+        text = (ROOT / "docs" / name).read_text()
+        assert write(text, store) == text, name
 
 
 def test_the_shipped_results_are_small_and_whole() -> None:

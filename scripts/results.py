@@ -1,9 +1,15 @@
-"""Writes the verdicts into docs/claims.md, from the shipped results: `python scripts/claims.py`."""
+"""Writes the shipped results into docs/: `python scripts/results.py`.
+
+Into docs/claims.md the verdicts; into docs/figures.md, below every query that is followed by an
+answer, what the query answers now.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +19,11 @@ sys.path.insert(0, str(ROOT))
 from core import reference  # noqa: E402
 from core.store import Store  # noqa: E402
 
-PAGE = ROOT / "docs" / "claims.md"
-BEGIN = "<!-- verdicts: written by scripts/claims.py from the shipped results -->\n"
+BEGIN = "<!-- verdicts: written by scripts/results.py from the shipped results -->\n"
 END = "<!-- end of verdicts -->\n"
+ANSWER = re.compile(
+    r"```sql\n([^`]*)```\n\n<!-- answer -->\n.*?<!-- end of answer -->\n", re.DOTALL
+)
 HEAD = """| claim | verdict | the paper | ours | on |
 |---|---|---|---|---|
 """
@@ -54,10 +62,32 @@ def _number(row: dict[str, Any]) -> str:
     return f"{row['ours']:.3g}{spread}"
 
 
-def page(text: str, store: Store) -> str:
-    """The page with its verdicts brought up to date."""
+def claims(text: str, store: Store) -> str:
+    """The page of the claims with its verdicts brought up to date."""
     before, rest = text.split(BEGIN)
     return before + BEGIN + verdicts(store) + END + rest.split(END)[1]
+
+
+def figures(text: str, store: Store) -> str:
+    """The page of the figures with the answers to its queries brought up to date."""
+
+    def answered(found: re.Match[str]) -> str:
+        sql = found[1]
+        return f"```sql\n{sql}```\n\n<!-- answer -->\n{_table(store, sql)}<!-- end of answer -->\n"
+
+    return ANSWER.sub(answered, text)
+
+
+def _table(store: Store, sql: str) -> str:
+    rows = store.query(sql)
+    if rows.is_empty():
+        return "Not computed yet.\n"
+    lines = [rows.columns, ["---"] * rows.width, *rows.iter_rows()]
+    said = (["" if cell is None else str(cell) for cell in line] for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in said)
+
+
+PAGES: dict[str, Callable[[str, Store], str]] = {"claims.md": claims, "figures.md": figures}
 
 
 def shipped(root: Path) -> Store:
@@ -67,6 +97,13 @@ def shipped(root: Path) -> Store:
     return store
 
 
-if __name__ == "__main__":
+def main() -> None:
     with tempfile.TemporaryDirectory() as root:
-        PAGE.write_text(page(PAGE.read_text(), shipped(Path(root))))
+        store = shipped(Path(root))
+        for name, write in PAGES.items():
+            page = ROOT / "docs" / name
+            page.write_text(write(page.read_text(), store))
+
+
+if __name__ == "__main__":
+    main()
