@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import FAULTS, Fault
+from tests.faults.suite import FAULTS, Fault
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.where)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.key)
 def test_nothing_is_lost(fault: Fault, tmp_path: Path) -> None:
-    tally = fault.run(tmp_path, fault.short, seed=1)
+    tally = fault.run(tmp_path, fault.short, 1)
     assert not tally.lost
     if not tally.tried:
         pytest.skip(tally.note)

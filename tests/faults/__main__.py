@@ -9,18 +9,19 @@ import time
 from pathlib import Path
 
 from tests import conftest  # noqa: F401  (one thread, no shipped results: as in the tests)
-from tests.faults import FAULTS, Tally
+from tests.faults.suite import FAULTS
+from tests.faults.tally import Tally
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.faults", description=__doc__)
-    parser.add_argument("names", nargs="*", help="functions, such as damage.index; none: all")
+    parser.add_argument("names", nargs="*", help="such as damage.index; none: all")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     found: dict[str, Tally] = {}
     print("| fault | tried | lost | seconds | |\n|---|---|---|---|---|")
     for fault in FAULTS:
-        if options.names and fault.where not in options.names:
+        if options.names and fault.key not in options.names:
             continue
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from core import jobs
 from tests.app.server import start
-from tests.faults import Tally, study
+from tests.faults import study
+from tests.faults.tally import Tally
 
 # Seconds to add to the clock are in a file, which all processes map and the suite writes.
 SHIFTED = r"""

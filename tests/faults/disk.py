@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.faults import Tally
+from tests.faults.tally import Tally
 
 ROOT = Path(__file__).parents[2]
 MEGABYTES = 24

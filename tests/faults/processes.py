@@ -11,7 +11,8 @@ from pathlib import Path
 
 from core import jobs
 from tests.app.server import looking, start
-from tests.faults import Tally, study
+from tests.faults import study
+from tests.faults.tally import Tally
 
 
 def kills(folder: Path, tries: int, seed: int) -> Tally:

@@ -12,7 +12,7 @@ import duckdb
 
 from core.store import Store
 from tests.core.test_tables import result
-from tests.faults import Tally
+from tests.faults.tally import Tally
 
 ROOT = Path(__file__).parents[2]
 # Each result has six rows of recall: a reader who counts others has seen half of one.

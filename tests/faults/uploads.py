@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
-from tests.faults import Tally
+from tests.faults.tally import Tally
 
 ROOT = Path(__file__).parents[2]
 MEMORY, SECONDS = 6 << 30, 20  # what one upload may take
