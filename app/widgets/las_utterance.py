@@ -15,7 +15,7 @@ import polars as pl
 import streamlit as st
 
 from app import figures, speech
-from app.widgets import choices, export, people, study
+from app.widgets import choices, export, people, study, watch
 from app.widgets.errors import explained
 from app.widgets.las import Asked, named
 from core import listening, machine
@@ -41,7 +41,7 @@ _SYMBOL = re.compile(r"</?s>|<unk>|.")  # of a hypothesis
 WAITING = "Nothing can be listened to before the recognizer is trained."
 LOST = (
     "The numbers of this recognizer are here, but its weights or its speech are not in this "
-    "cache, so it cannot listen."
+    "cache, so it cannot listen before it is computed here."
 )
 
 
@@ -70,8 +70,12 @@ def draw(asked: Asked, _: frozenset[str]) -> None:
         model, artifacts = asked.model, Store().artifacts
         trained = artifacts.has(model.key) and artifacts.has(model.corpus.part("test"))
         sound = ways[way](model.corpus) if trained else None
-    if not trained:
-        study.empty(EMPTY, LOST if Store().has_result(model) else WAITING)
+    if not trained and Store().has_result(model):
+        study.empty(EMPTY, LOST)
+        listened = (listening.las_signature(model, layer) for layer in asked.layers)
+        watch.recompute([model, *listened], "recompute-recognizer")
+    elif not trained:
+        study.empty(EMPTY, WAITING)
     elif sound is not None:
         kept = [
             layer

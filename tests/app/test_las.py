@@ -132,7 +132,11 @@ def test_an_empty_cache_says_what_is_missing_and_asks_for_it(empty: Path) -> Non
 def test_numbers_without_weights_are_drawn_but_cannot_listen(empty: Path) -> None:
     computed(empty, plan(CORPUS).specs)
     assert charts(opened()) == 5
-    assert LOST in said(opened(**UTTERANCE))
+    app = opened(**UTTERANCE)
+    assert LOST in said(app) and not asked()
+    app.button(key="recompute-recognizer").click().run()
+    (model,) = {spec.model.key for spec in plan(CORPUS).previews}
+    assert model in asked()
 
 
 def test_an_utterance_is_heard_seen_and_compared(done: Plan) -> None:
