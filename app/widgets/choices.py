@@ -7,13 +7,15 @@ that says something new (a followed link, a colleague's view) wins over what was
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
 
 T = TypeVar("T")
-KEPT, WRITTEN = "choices.kept", "choices.written"
+KEPT, WRITTEN, BEFORE = "choices.kept", "choices.written", "choices.before"
+LATE = 3.0  # seconds for which a browser may still send an address that has been rewritten
 
 
 def value(name: str, default: T, parse: Callable[[str], T | None]) -> T:
@@ -23,7 +25,7 @@ def value(name: str, default: T, parse: Callable[[str], T | None]) -> T:
     """
     kept, written = _memory(KEPT), _memory(WRITTEN)
     address = st.query_params.get(name)
-    if address is not None and address != written.get(name):
+    if address is not None and address != written.get(name) and not _late(name, address):
         read = parse(address)
         if read is not None:
             kept[name] = read
@@ -44,9 +46,23 @@ def keep(name: str, chosen: object, link: bool = True) -> None:
         _unwrite(name)
 
 
+def _late(name: str, address: str) -> bool:
+    """Whether it is the address of a moment ago, sent by a progress strip before it was told."""
+    before, moment = _memory(BEFORE).get(name, (None, 0.0))
+    return address == before and time.monotonic() - moment < LATE
+
+
+def _written(name: str, text: str | None) -> None:
+    """Note what the URL says now; None: nothing."""
+    written = _memory(WRITTEN)
+    if written.get(name) != text:
+        _memory(BEFORE)[name] = (written.get(name), time.monotonic())
+    written[name] = text
+
+
 def _unwrite(name: str) -> None:
     """Take a choice out of the URL."""
-    _memory(WRITTEN).pop(name, None)
+    _written(name, None)
     st.query_params.pop(name, None)
 
 
@@ -55,7 +71,7 @@ def _write(name: str, chosen: object) -> None:
     text = str(chosen)
     if st.query_params.get(name) != text:
         st.query_params[name] = text
-    _memory(WRITTEN)[name] = text
+    _written(name, text)
 
 
 def select(

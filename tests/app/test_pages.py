@@ -80,6 +80,22 @@ def test_choices_survive_a_visit_to_another_page(spec: SignatureSpec) -> None:
     assert page.query_params["cell"] == "lstm"
 
 
+def test_an_address_that_comes_late_is_not_followed(
+    spec: SignatureSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A progress strip reports each second, with the URL as its browser knew it."""
+    page = opened(corpus=spec.corpus.content)
+    before = page.query_params["cell"]
+    page.selectbox(key="choice-cell").select("lstm").run()
+    page.query_params["cell"] = before
+    page.run()
+    assert page.query_params["cell"] == "lstm"
+    monkeypatch.setattr("app.widgets.choices.LATE", 0.0)
+    page.query_params["cell"] = before
+    page.run()
+    assert page.selectbox(key="choice-cell").value == "gru"
+
+
 def test_a_link_to_the_state_of_another_cell_is_followed(spec: SignatureSpec) -> None:
     page = opened(corpus=spec.corpus.content)
     assert "state" not in page.query_params
