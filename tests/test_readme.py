@@ -112,9 +112,18 @@ def test_make_app_and_the_set_up_by_hand(tmp_path: Path) -> None:
 
 def test_links_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), ROOT / "cache" / "README.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        for target in _targets(page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def _targets(page: str) -> list[str]:
+    """Of links, and of pictures for either theme."""
+    return [
+        target
+        for form in (r"\]\(([^)#]+)\)", r'src(?:set)?="([^"]+)"')
+        for target in re.findall(form, page)
+    ]
 
 
 def test_every_document_is_in_the_index() -> None:
