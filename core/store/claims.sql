@@ -360,7 +360,8 @@ heard AS (
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
     LEFT JOIN recall u ON u.signature = s.untrained AND u.symbol IS NULL AND u.lag = r.lag
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
-    WHERE s.decoder = 'mlp' AND s.state = 'c' AND s.half = 'both' AND s.alignment = 'attention'
+    WHERE s.decoder = 'mlp' AND s.state = 'c' AND s.alignment = 'attention'
+      AND (s.half = 'both' OR s.part = 'query')
       AND s.part IN ('encoder 1', 'encoder ' || m.layers, 'query') AND m.monotone >= 0.9
       AND m.spec->>'$.reduction' = '4' AND s.key NOT IN (SELECT key FROM earlier)
     QUALIFY row_number() OVER (

@@ -116,7 +116,8 @@ def _signature(spec: Signed) -> dict[str, Any]:
     listening = isinstance(spec, LasSignatureSpec)
     return MADE | {
         "key": spec.key, "model": spec.model.key, "layer": None if listening else spec.layer,
-        "part": spec.layer if listening else None, "half": getattr(spec, "half", None),
+        "part": spec.layer if listening else None,
+        "half": spec.half if listening and spec.layer.startswith("encoder") else None,
         "alignment": getattr(spec, "alignment", None), "state": spec.state,
         "corpus": spec.corpus.key, "decoder": spec.decoder, "depth": spec.budget.depth,
         "profile": spec.profile, "seed": spec.seed,
