@@ -172,7 +172,7 @@ class Artifacts:
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
                 return diskcache.Cache(str(self.root), disk=BytesDisk, eviction_policy="none")
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:  # it reads its own settings from the index, unchecked
                 self._put_right(error, again)
         raise AssertionError("unreachable")
 
@@ -181,19 +181,19 @@ class Artifacts:
         for again in (True, False):
             try:
                 return work()
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 self._put_right(error, again)
                 self._cache = self._open()
         raise AssertionError("unreachable")
 
-    def _put_right(self, error: sqlite3.Error | OSError, again: bool) -> None:
+    def _put_right(self, error: Exception, again: bool) -> None:
         """Move a broken index aside so that work can be tried again; raise anything else."""
         if isinstance(error, OSError):
             raise readable_os(error) from error
         if is_full(error):
             raise full() from error
-        broken = isinstance(error, sqlite3.DatabaseError) and any(
-            words in str(error) for words in ("malformed", "not a database")
+        broken = not isinstance(error, sqlite3.Error) or any(
+            words in str(error) for words in ("malformed", "not a database", "no such", "no column")
         )
         if not (broken and again):
             raise error
