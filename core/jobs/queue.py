@@ -66,11 +66,14 @@ def folder(store: Store, key: str) -> Path:
 
 
 def request(spec: Spec, who: str, store: Store | None = None) -> None:
-    """Asks for a spec. A live job of the same key is joined; an ended one is asked for anew."""
+    """Asks for a spec. A live job of the same key is joined; an ended one is asked for anew.
+
+    Not one whose result is there: many ask at once, and some only when it has just been done.
+    """
     store = store or Store()
     with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
         job = find(spec.key, store)
-        if job and job.live:
+        if job and (job.live or (job.status == "done" and not store.missing(spec))):
             return
         place = folder(store, spec.key)
         place.mkdir(parents=True, exist_ok=True)

@@ -93,6 +93,8 @@ def test_a_job_computes_what_is_missing_and_says_how_it_went(
     for step in spec.steps():
         assert store.has_result(step)
     assert jobs.estimate(spec, store) == 0
+    jobs.request(spec, "bob", store)  # too late: it is there
+    assert status(spec, store) == "done"
     (row,) = store.query("SELECT * FROM jobs").to_dicts()
     assert (row["key"], row["who"], row["outcome"]) == (spec.key, "ada", "done")
     assert 0 < row["seconds"] < 60 and row["started"] <= row["ended"]

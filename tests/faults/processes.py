@@ -63,7 +63,7 @@ def tabs(folder: Path, tries: int, seed: int) -> Tally:
             visitor = page.context.browser.new_context()
             opened = [visitor.new_page() for _ in range(tries)]
             for tab in opened:
-                tab.set_default_timeout(300_000)
+                tab.set_default_timeout(900_000)  # they all load at once
                 tab.goto(f"{url}/signature?{query}", wait_until="commit")
             for number, tab in enumerate(opened):
                 tally.tried += 1
@@ -81,5 +81,5 @@ def tabs(folder: Path, tries: int, seed: int) -> Tally:
         finally:
             del os.environ["MEMSIG_PROFILE"]
             app.terminate()
-            app.wait(30)
+            app.wait(120)
     return tally
