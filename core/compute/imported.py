@@ -6,7 +6,7 @@ import polars as pl
 
 from core.checkpoints import Checkpoint, pack
 from core.compute.base import Inputs, Progress, Result, run, where
-from core.compute.language import Guesser, Scorer, guesser, scorer
+from core.compute.language import Guesser, Scorer, guesser, network_scorer, scorer
 from core.compute.signatures import Sources, network_sources, sources
 from core.errors import BadInput
 from core.models import char_lm, imported
@@ -44,10 +44,7 @@ def taken(network: imported.Network) -> Result:
 
 @scorer.register
 def _(member: ImportedSpec, frozen: bytes, device: str) -> Scorer:
-    model = imported.load(member, frozen).to(device)
-    return lambda corpus, split, rows: char_lm.score(
-        model, corpus.splits[split].take(rows), device
-    )[0]
+    return network_scorer(imported.load(member, frozen), device)
 
 
 @guesser.register

@@ -174,7 +174,12 @@ def scorer(member: Spec, frozen: bytes, device: str) -> Scorer:
 
 @scorer.register
 def _(member: ModelSpec, frozen: bytes, device: str) -> Scorer:
-    model = char_lm.load(member, frozen).to(device)
+    return network_scorer(char_lm.load(member, frozen), device)
+
+
+def network_scorer(model: char_lm.CharLM, device: str) -> Scorer:
+    """A network as what scores text, whoever trained it."""
+    model = model.to(device)
     return lambda corpus, split, rows: char_lm.score(
         model, corpus.splits[split].take(rows), device
     )[0]

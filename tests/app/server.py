@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -29,15 +29,20 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def start(log: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """Starts the app on a free port of loopback; the process and its address, once it answers."""
-    port = free_port()
+def start(
+    log: Path, *options: str, port: int | None = None
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Starts the app on a port of loopback; the process and its address, once it answers.
+
+    options: more of streamlit's. port: None takes a free one.
+    """
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
-    options = [f"--server.port={port}", "--server.headless=true"]
+    usual = [f"--server.port={port}", "--server.headless=true"]
     with log.open("wb") as output:
-        app = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=output)
-    deadline = time.monotonic() + 60
+        app = subprocess.Popen([*command, *usual, *options], cwd=ROOT, stdout=output, stderr=output)
+    deadline = time.monotonic() + 120
     while not answers(f"{url}/readyz"):
         assert app.poll() is None and time.monotonic() < deadline, log.read_text()
         time.sleep(0.2)
@@ -45,8 +50,8 @@ def start(log: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 
 @contextmanager
-def looking() -> Iterator[Page]:
-    """A page of a browser; skips the test where there is none."""
+def browsing() -> Iterator[Browser]:
+    """A browser; skips the test where there is none."""
     path = chromium()
     if path is None:
         reason = "NO BROWSER TEST: no Chromium was found; install one, or set CHROMIUM to its path."
@@ -55,10 +60,17 @@ def looking() -> Iterator[Page]:
     with sync_playwright() as playwright:
         options = ["--headless", "--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=path, args=options)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def looking() -> Iterator[Page]:
+    """A page of a browser; skips the test where there is none."""
+    with browsing() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(30_000)
         yield page
-        browser.close()
 
 
 def chromium() -> str | None:

@@ -7,22 +7,20 @@ import json
 import logging
 import subprocess
 import sys
-import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from app import access
 from core import jobs
 from core.errors import BadInput
 from core.specs import SignatureSpec
 from tests.app.prepared import prepare
-from tests.app.server import ROOT, answers, chromium, free_port
+from tests.app.server import ROOT, browsing, free_port, start
 
 # The provider warns of what it is built on.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -74,35 +72,19 @@ def address(
 ) -> Iterator[str]:
     """The address of the running app, with login on."""
     port, folder = free_port(), tmp_path_factory.mktemp("app")
-    url, log = f"http://localhost:{port}", folder / "log.txt"
-    filled = SECRETS.format(url=url, provider=provider, secret="s" * 40)
-    (folder / "secrets.toml").write_text(filled)
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
-    options = [f"--server.port={port}", "--server.headless=true",
-               f"--secrets.files={folder / 'secrets.toml'}"]  # fmt: skip
-    with log.open("wb") as output:
-        app = subprocess.Popen([*command, *options], cwd=ROOT, stdout=output, stderr=output)
-    try:
-        deadline = time.monotonic() + 120
-        while not answers(f"{url}/readyz"):
-            assert app.poll() is None and time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
-        yield url
-    finally:
-        app.terminate()
-        app.wait(20)
+    url = f"http://localhost:{port}"  # as the provider is told; a cookie knows no other name
+    secrets = folder / "secrets.toml"
+    secrets.write_text(SECRETS.format(url=url, provider=provider, secret="s" * 40))
+    app, _ = start(folder / "log.txt", f"--secrets.files={secrets}", port=port)
+    yield url
+    app.terminate()
+    app.wait(20)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium()
-    if path is None:
-        reason = "NO LOGIN TEST: no Chromium was found; install one, or set CHROMIUM to its path."
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        options = ["--headless", "--no-sandbox", "--disable-gpu"]
-        yield playwright.chromium.launch(executable_path=path, args=options)
+    with browsing() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def _signature(spec: Signed) -> dict[str, Any]:
     return MADE | {
         "key": spec.key, "model": spec.model.key, "layer": None if listening else spec.layer,
         "part": spec.layer if listening else None,
-        "half": spec.half if listening and spec.layer.startswith("encoder") else None,
+        "half": spec.half if listening and spec.encoder_layer else None,
         "alignment": getattr(spec, "alignment", None), "state": spec.state,
         "corpus": spec.corpus.key, "decoder": spec.decoder, "depth": spec.budget.depth,
         "profile": spec.profile, "seed": spec.seed,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 import struct
 import subprocess
 import time
 from pathlib import Path
+
+import pytest
 
 from core import jobs
 from tests.app.server import start
@@ -61,15 +62,12 @@ def jumps(folder: Path, tries: int, seed: int) -> Tally:
     shift.write_bytes(struct.pack("q", 0))
     build = ["c++", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"]
     subprocess.run(build, check=True)
-    changed = {"LD_PRELOAD": str(library), "CLOCK_SHIFT": str(shift)}
     done = []
     with study.cache(folder / "cache") as store:
-        os.environ |= changed
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LD_PRELOAD", str(library))
+            patch.setenv("CLOCK_SHIFT", str(shift))
             app, _ = start(folder / "log.txt")
-        finally:
-            for name in changed:
-                del os.environ[name]
         try:
             for number in range(tries):
                 wanted = study.specs(store, number)

@@ -6,13 +6,14 @@ import logging
 import pickle
 import random
 import shutil
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from core.store import Store
 from core.store.artifacts import Artifacts
+from tests.core.test_artifacts import Trap, plant
 from tests.core.test_tables import result
 from tests.faults.tally import Tally
 
@@ -22,73 +23,81 @@ TABLES = ("signatures", "recall", "confusion")
 
 def entries(folder: Path, tries: int, seed: int) -> Tally:
     """Flips a bit of each byte of an entry's file in turn, then cuts it at each length."""
-    logging.getLogger("core.store").setLevel(logging.ERROR)
-    tally = Tally(note=f"an entry of {len(BIG):,} bytes and its header")
     artifacts = Artifacts(folder)
     artifacts.put("big", BIG)
     (good,) = (path.read_bytes() for path in folder.glob("??/??/*.val"))
-    for what, harmed in harms(good, tries, seed):
+
+    def check(harmed: bytes) -> Iterator[str]:
         (path,) = folder.glob("??/??/*.val")
         path.write_bytes(harmed)
-        if artifacts.get("big") not in (None, BIG):
-            tally.lost.append(f"{what}: other bytes were read")
-        artifacts.put("big", BIG)
-        if artifacts.get("big") != BIG:
-            tally.lost.append(f"{what}: the entry could not be written again")
-        tally.tried += 1
+        yield from _mended(artifacts, {"big": BIG})
+
+    tally = _harm(good, tries, seed, check)
+    tally.note = f"an entry of {len(BIG):,} bytes and its header"
     return tally
 
 
 def index(folder: Path, tries: int, seed: int) -> Tally:
     """The same of the index, which holds the names and the small entries."""
-    logging.getLogger("core.store").setLevel(logging.ERROR)
-    tally, good = Tally(), folder / "good"
-    artifacts = Artifacts(good)
-    artifacts.put("small", SMALL)
-    artifacts.put("big", BIG)
+    good, place = folder / "good", folder / "harmed"
+    artifacts, values = Artifacts(good), {"small": SMALL, "big": BIG}
+    for key, value in values.items():
+        artifacts.put(key, value)
     artifacts.close()
-    database = (good / "cache.db").read_bytes()
-    for what, harmed in harms(database, tries, seed):
-        place = folder / "harmed"
+
+    def check(harmed: bytes) -> Iterator[str]:
         shutil.rmtree(place, ignore_errors=True)
         shutil.copytree(good, place)
         (place / "cache.db").write_bytes(harmed)
-        try:
-            again = Artifacts(place)
-            for key, value in (("small", SMALL), ("big", BIG)):
-                if again.get(key) not in (None, value):
-                    tally.lost.append(f"{what}: other bytes were read")
-                again.put(key, value)
-                if again.get(key) != value:
-                    tally.lost.append(f"{what}: the entry could not be written again")
-            again.close()
-        except Exception as error:
-            tally.lost.append(f"{what}: {type(error).__name__}: {error}")
-        tally.tried += 1
-    return tally
+        again = Artifacts(place)
+        yield from _mended(again, values)
+        again.close()
+
+    return _harm((good / "cache.db").read_bytes(), tries, seed, check)
 
 
 def published(folder: Path, tries: int, seed: int) -> Tally:
     """The same of the tables that are read: every row is still what was written."""
-    logging.getLogger("core.store").setLevel(logging.ERROR)
-    tally, good = Tally(), folder / "good"
+    good, places = folder / "good", count()
     store = Store(good)
     store.take_in(result("x"))
     truth = rows(store)
     name = store.tables.newest().name
     del store
     data = (good / "published" / name).read_bytes()
-    tally.note = f"a database of {len(data):,} bytes"
-    for what, harmed in harms(data, tries, seed):
-        place = folder / f"harmed{tally.tried}"  # a path of its own: what is open is not read again
+
+    def check(harmed: bytes) -> Iterator[str]:
+        place = folder / str(next(places))  # a path of its own: what is open is not read again
         shutil.copytree(good, place)
         (place / "published" / name).write_bytes(harmed)
+        if rows(Store(place)) != truth:
+            yield "other rows were read"
+        shutil.rmtree(place)
+
+    tally = _harm(data, tries, seed, check)
+    tally.note = f"a database of {len(data):,} bytes"
+    return tally
+
+
+def _mended(artifacts: Artifacts, values: dict[str, bytes]) -> Iterator[str]:
+    """What is wrong with entries that may be gone, and can be put in again."""
+    for key, value in values.items():
+        if artifacts.get(key) not in (None, value):
+            yield "other bytes were read"
+        artifacts.put(key, value)
+        if artifacts.get(key) != value:
+            yield "the entry could not be written again"
+
+
+def _harm(data: bytes, tries: int, seed: int, check: Callable[[bytes], Iterator[str]]) -> Tally:
+    """Checks `data` harmed in every way; an exception is a loss like any other."""
+    logging.getLogger("core.store").setLevel(logging.ERROR)
+    tally = Tally()
+    for what, harmed in harms(data, tries, seed):
         try:
-            if rows(Store(place)) != truth:
-                tally.lost.append(f"{what}: other rows were read")
+            tally.lost += [f"{what}: {wrong}" for wrong in check(harmed)]
         except Exception as error:
             tally.lost.append(f"{what}: {type(error).__name__}: {error}")
-        shutil.rmtree(place)
         tally.tried += 1
     return tally
 
@@ -110,16 +119,6 @@ def harms(data: bytes, tries: int, seed: int) -> Iterator[tuple[str, bytes]]:
                 yield f"cut at {place}", data[:place]
 
 
-class Trap:
-    """An object whose pickle makes a file when it is loaded."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.path,)
-
-
 def pickles(folder: Path, tries: int, seed: int) -> Tally:
     """Rows of the index in each of the library's five storage modes, as value, file and key."""
     logging.getLogger("core.store").setLevel(logging.ERROR)
@@ -139,12 +138,7 @@ def pickles(folder: Path, tries: int, seed: int) -> Tally:
                 "file": ("key", 1, mode, name, None),
                 "key": (bomb, 0, mode, None, b"x"),
             }[where]
-            with sqlite3.connect(place / "cache.db") as planted:
-                planted.execute(
-                    "INSERT INTO Cache(key, raw, store_time, access_time, size, mode, filename,"
-                    " value) VALUES (?, ?, 0, 0, 0, ?, ?, ?)",
-                    row,
-                )
+            plant(artifacts, *row)
             again = Artifacts(place)
             if again.get("key") is not None or again.get("good") != BIG:
                 tally.lost.append(f"{where} in mode {mode}: wrong bytes were read")

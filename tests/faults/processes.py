@@ -9,8 +9,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from core import jobs
-from tests.app.server import looking, start
+from tests.app.server import browsing, start
 from tests.faults import study
 from tests.faults.tally import Tally
 
@@ -53,14 +55,17 @@ def kills(folder: Path, tries: int, seed: int) -> Tally:
 def tabs(folder: Path, tries: int, seed: int) -> Tally:
     """Each tab opens the page of a signature that nobody has computed; one job computes it."""
     tally = Tally()
-    with study.cache(folder / "cache") as store, looking() as page:
-        os.environ["MEMSIG_PROFILE"] = "smoke"
+    with (
+        study.cache(folder / "cache") as store,
+        browsing() as browser,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("MEMSIG_PROFILE", "smoke")
         (wanted, *_) = study.specs(store, seed)
         app, url = start(folder / "log.txt")
         try:
             query = f"corpus={wanted.corpus.name}&hidden={wanted.model.hidden}"
-            assert page.context.browser
-            visitor = page.context.browser.new_context()
+            visitor = browser.new_context()
             opened = [visitor.new_page() for _ in range(tries)]
             for tab in opened:
                 tab.set_default_timeout(900_000)  # they all load at once
@@ -74,12 +79,11 @@ def tabs(folder: Path, tries: int, seed: int) -> Tally:
                 if tab.locator("[data-testid=stException]").count():
                     tally.lost.append(f"tab {number} shows a traceback")
             asked = store.query("SELECT key, count(*) AS n FROM jobs GROUP BY key")
-            for key, count in asked.rows():
-                if count > 1:
-                    tally.lost.append(f"the job {key} ran {count} times")
+            for key, times in asked.rows():
+                if times > 1:
+                    tally.lost.append(f"the job {key} ran {times} times")
             tally.note = f"{len(asked)} jobs for all of them"
         finally:
-            del os.environ["MEMSIG_PROFILE"]
             app.terminate()
             app.wait(120)
     return tally

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
+import pytest
 from polars.testing import assert_frame_equal
 
 from core import jobs
@@ -24,18 +24,12 @@ TEXT = "\n".join(f"{n} green bottles, hanging on the wall. and {n + 1} more" for
 @contextmanager
 def cache(folder: Path) -> Iterator[Store]:
     """A store that processes started from here use, too."""
-    before = os.environ.get("MEMSIG_CACHE")
-    os.environ["MEMSIG_CACHE"] = str(folder)
     store = Store(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMSIG_CACHE", str(folder))
         yield store
-    finally:
         for job in jobs.listing(store):
             jobs.cancel(job.key, "the suite", store)
-        if before is None:
-            del os.environ["MEMSIG_CACHE"]
-        else:
-            os.environ["MEMSIG_CACHE"] = before
 
 
 def specs(store: Store, seed: int) -> list[SignatureSpec]:
