@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app.widgets import choices, export, links, queries, study
+from app.widgets import choices, export, links, paper_queries, queries, study
 from app.widgets.pickers import default_profile
 from core.profiles import PROFILES
 from core.studies import STUDIES
@@ -38,7 +38,8 @@ def toolbar() -> str:
 
 def draw(profile: str) -> None:
     """The claims, one row each, and every part that has been measured."""
-    sql = queries.CLAIMS if profile == BEST else queries.fill(queries.CLAIMS_OF, profile=profile)
+    of_profile = queries.fill(paper_queries.CLAIMS_OF, profile=profile)
+    sql = paper_queries.CLAIMS if profile == BEST else of_profile
     table = queries.kept(sql)
     counted = dict(table["verdict"].value_counts().iter_rows())
     said = ", ".join(f"{counted.get(verdict, 0)} {word}" for verdict, (word, _, _) in TOLD.items())
@@ -90,7 +91,7 @@ def _number(row: dict[str, Any]) -> str:
 def _parts(claims: pl.DataFrame) -> None:
     """Every measured part of the claims shown."""
     shown = claims.drop_nulls("corpora").select("claim", "profile", "corpora").iter_rows()
-    sql = queries.fill(queries.CLAIM_PARTS, shown=[" ".join(row) for row in shown] or [""])
+    sql = queries.fill(paper_queries.CLAIM_PARTS, shown=[" ".join(row) for row in shown] or [""])
     table = queries.kept(sql)
     export.heading("Every part", "parts", sql)
     if not table.height:

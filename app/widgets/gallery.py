@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from app import comparisons, figures, studies, tiles
-from app.widgets import export, links, queries, words
+from app.widgets import export, links, paper_queries, queries, words
 from core import reference
 from core.reproduce import left, recorded
 from core.specs import Spec
@@ -34,13 +34,16 @@ class Tile:
 
 
 TILES = (
-    Tile("signature", "What one network remembers", queries.TILE_SIGNATURE, figures.PURPLE),
-    Tile("size", "Kernel size", queries.TILE_SIZE, figures.PURPLE),
-    Tile("depth", "Layer by layer", queries.TILE_DEPTH, figures.PURPLE),
-    Tile("adaptation", "Retraining on another text", queries.TILE_ADAPTATION, studies.GREEN),
-    Tile("ngram", "Network less 5-gram", queries.TILE_NGRAM, comparisons.RED_BLUE, (-1.0, 1.0)),
-    Tile("factorized", "Factorized kernel", queries.TILE_FACTORIZED, figures.PURPLE),
-    Tile("las", "Listen, attend, spell", queries.TILE_LAS, figures.PURPLE),
+    Tile("signature", "What one network remembers", paper_queries.TILE_SIGNATURE, figures.PURPLE),
+    Tile("size", "Kernel size", paper_queries.TILE_SIZE, figures.PURPLE),
+    Tile("depth", "Layer by layer", paper_queries.TILE_DEPTH, figures.PURPLE),
+    Tile("adaptation", "Retraining on another text", paper_queries.TILE_ADAPTATION, studies.GREEN),
+    Tile(
+        "ngram", "Network less 5-gram", paper_queries.TILE_NGRAM, comparisons.RED_BLUE,
+        (-1.0, 1.0),
+    ),
+    Tile("factorized", "Factorized kernel", paper_queries.TILE_FACTORIZED, figures.PURPLE),
+    Tile("las", "Listen, attend, spell", paper_queries.TILE_LAS, figures.PURPLE),
 )
 
 
@@ -62,7 +65,7 @@ def gallery(profile: str) -> None:
         with column.container(border=True, key=f"tile-{tile.study}", gap="xxsmall"):
             slots.append(_picture(tile, profile))
     last = columns[len(TILES)].container(border=True, key="tile-claims", gap="xxsmall")
-    claims = queries.kept(queries.fill(queries.CLAIMS_OF, profile=profile))
+    claims = queries.kept(queries.fill(paper_queries.CLAIMS_OF, profile=profile))
     with last:
         _verdicts(claims)
     for slot, tile in zip(slots, TILES, strict=True):

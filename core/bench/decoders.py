@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import machine
+from core.bank import Bank
 from core.batches import PAD, padded, sample
 from core.corpora import Segments, build
-from core.decoders import Bank, train
+from core.decoders import train
 from core.models.char_lm import CharLM
 from core.schedule import one_cycle
 from core.specs import DecoderBudget

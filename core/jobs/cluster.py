@@ -1,4 +1,4 @@
-"""What runs on a Ray cluster: the actor that owns the queue there, and the task of one step.
+"""The actor that owns the queue of a Ray cluster; core.jobs.task is what it has computed.
 
 The actor knows nothing of specs or stores. A step is a key, the JSON of a spec and the keys of the
 bytes it needs; a job is a list of steps that somebody asked for. Steps that several jobs need are
@@ -13,19 +13,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import os
 import time
-import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray.exceptions import OutOfMemoryError, RayError, RayTaskError, RuntimeEnvSetupError
 
+from core.jobs.task import compute
+
 NAMESPACE, NAME = "memsig", "queue"
 DEATHS = 25  # of a step's workers before it counts as failed
 TEND_SECONDS = 1.0
-REPORT_SECONDS = 0.3
 PATIENCE = 10.0  # seconds until a step that was sent but does not begin says what it waits for
 KEPT_SECONDS = 600.0  # bytes that no job needs (yet)
 LOG_CHARACTERS = 20_000
@@ -339,85 +338,3 @@ def room(nodes: list[dict[str, Any]]) -> tuple[dict[str, int], int]:
         return {"num_gpus": 1, "num_cpus": part}, sum(gpu for gpu, _ in gpus)
     part = min(cpus, default=1)
     return {"num_cpus": part}, sum(cpu // part for cpu in cpus)
-
-
-class Fetched:
-    """The inputs of a step: bytes by key, brought from the object store when they are read."""
-
-    def __init__(self, references: dict[str, Any], line: Line) -> None:
-        self.references, self.line = references, line
-
-    def __getitem__(self, key: str) -> bytes:
-        value: bytes = ray.get(self.references[key])
-        return value
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.references
-
-    def __setitem__(self, key: str, value: bytes) -> None:
-        self.line.lay_down(key, value)
-        self.references[key] = ray.put(value)
-
-
-@dataclass
-class Line:
-    """A task's line to the queue: its progress, its checkpoints, and parts of its result."""
-
-    queue: Any
-    key: str
-    token: int
-    checkpoint: bytes | None
-    told: float = 0.0
-
-    def begin(self, **facts: str) -> None:
-        self.queue.begin.remote(self.key, self.token, facts)
-
-    def __call__(self, fraction: float, message: str) -> None:
-        if time.monotonic() - self.told > REPORT_SECONDS:
-            self.told = time.monotonic()
-            self.queue.report.remote(self.key, self.token, fraction, message)
-
-    def load(self) -> bytes | None:
-        return self.checkpoint
-
-    def save(self, data: bytes) -> None:
-        ray.get(self.queue.save.remote(self.key, self.token, data))
-
-    def lay_down(self, part: str, data: bytes) -> None:
-        ray.get(self.queue.lay_down.remote(self.key, self.token, part, data))
-
-
-def compute(
-    queue: Any,
-    key: str,
-    token: int,
-    spec: str,
-    references: dict[str, Any],
-    checkpoint: bytes | None,
-    threads: int,
-) -> dict[str, Any]:
-    """The task: computes one step with the same pure function as a worker process of the app.
-
-    Returns tables, artifacts, reason (None if it went well) and log lines.
-    """
-    os.environ.setdefault("MEMSIG_THREADS", str(threads))
-    line = Line(queue, key, token, checkpoint)
-    line.begin(worker=f"{ray.util.get_node_ip_address()}:{os.getpid()}")
-    failed: dict[str, Any] = {"tables": {}, "artifacts": {}, "log": []}
-    try:
-        from core import machine
-        from core.compute import run
-        from core.jobs.outcome import parquet
-        from core.specs import SPECS
-
-        line.begin(device=machine.device_name(machine.settle()))
-        result = run(SPECS.validate_json(spec), Fetched(references, line), line, line)
-        tables = {name: parquet(rows) for name, rows in result.tables.items()}
-    except ModuleNotFoundError as error:
-        lacks = f"The cluster's workers lack the package {error.name}"
-        return failed | {"reason": f"{lacks}: install requirements.txt there."}
-    except Exception as error:
-        from core.jobs.outcome import reason
-
-        return failed | {"reason": reason(error), "log": traceback.format_exc().splitlines()}
-    return {"tables": tables, "artifacts": result.artifacts, "reason": None, "log": []}

@@ -12,7 +12,8 @@ from torch.func import functional_call, stack_module_state
 from torch.nn import functional
 
 from core import decoders, linear, splits
-from core.decoders import Bank, MaskPool, decoder_parameters, width_for
+from core.bank import POOL, REFRESH, Bank, MaskPool
+from core.decoders import decoder_parameters, width_for
 from core.specs import DecoderBudget
 from core.splits import Chunk
 
@@ -167,13 +168,13 @@ def test_linear_preview_is_the_ridge_solution_of_each_lag() -> None:
 
 @pytest.mark.parametrize("keep", [0.5, 0.8])
 def test_masks_are_independent_draws(keep: float) -> None:
-    pool = MaskPool(keep, decoders.POOL, 0, CPU)
+    pool = MaskPool(keep, POOL, 0, CPU)
     shape, n = (512, 352), 512 * 352
     first = pool.take(*shape).clone()
     assert first.unique().tolist() == pytest.approx([0.0, 1 / keep])
     spread = (keep * (1 - keep) / n) ** 0.5
     steps = [first]
-    for _ in range(decoders.REFRESH):
+    for _ in range(REFRESH):
         pool.refresh()
         steps.append(pool.take(*shape).clone())
     kept = torch.stack(steps).gt(0).double()
@@ -196,7 +197,7 @@ def test_masks_are_independent_draws(keep: float) -> None:
 def test_pool_is_drawn_anew() -> None:
     pool = MaskPool(0.5, 1 << 16, 0, CPU)
     before = pool.bits.clone()
-    for _ in range(decoders.REFRESH):
+    for _ in range(REFRESH):
         pool.refresh()
     assert (pool.bits == before).double().mean().item() == pytest.approx(0.5, abs=0.02)
 
