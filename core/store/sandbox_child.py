@@ -134,7 +134,10 @@ def rows_of(relation: Any, names: list[str], rows: int, most: int) -> tuple[byte
 
     sink = io.BytesIO()
     reader = relation.to_arrow_reader(min(BATCH, rows + 1))
-    schema = pa.schema([field.with_name(n) for field, n in zip(reader.schema, names, strict=True)])
+    schema = pa.schema([
+        pa.field(name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type)
+        for field, name in zip(reader.schema, names, strict=True)
+    ])  # fmt: skip
     left, size, truncated = rows, 0, False
     with pyarrow.ipc.new_stream(sink, schema) as stream:
         for batch in reader:
@@ -146,10 +149,19 @@ def rows_of(relation: Any, names: list[str], rows: int, most: int) -> tuple[byte
                 raise Refused(
                     f"The result is larger than {most // 2**20} MB; select fewer rows or columns."
                 )
-            stream.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            columns = [decoded(column) for column in batch.columns]
+            stream.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
             if truncated:
                 break
     return sink.getvalue(), truncated
+
+
+def decoded(column: Any) -> Any:
+    """A column with its dictionary, if it has one, resolved."""
+    import pyarrow as pa
+
+    # DuckDB leaves any key where a value is missing, and polars refuses one that names nothing.
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def plain(message: str, too_much: str) -> str:

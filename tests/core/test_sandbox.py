@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from core.errors import BadInput
-from core.store import Store
+from core.store import Store, sandbox_child
 from core.store.sandbox import MAX_TEXT, run_sql
 
 SECONDS = 0.6
@@ -324,3 +326,17 @@ def test_the_child_has_neither_environment_nor_project(store: Store) -> None:
     )  # fmt: skip
     loaded = set(run.stdout.split())
     assert not loaded & {"core", "torch", "streamlit", "polars"}
+
+
+def test_missing_values_of_an_enum_may_have_any_key() -> None:
+    keys = np.array([1, 32_570, 0], dtype=np.int32)
+    valid = pa.py_buffer(np.array([0b101], dtype=np.uint8))
+    indices = pa.Array.from_buffers(pa.int32(), 3, [valid, pa.py_buffer(keys)])
+    enum = pa.DictionaryArray.from_arrays(indices, pa.array(["a", "b"]), safe=False)
+    assert sandbox_child.decoded(enum).to_pylist() == ["b", None, "a"]
+    assert sandbox_child.decoded(indices) is indices
+
+
+def test_an_enum_is_answered_as_text(store: Store) -> None:
+    sql = "SELECT unnest(['a', NULL, 'b'])::ENUM('a', 'b') AS e"
+    assert run_sql(sql, store=store).frame["e"].to_list() == ["a", None, "b"]
