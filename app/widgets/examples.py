@@ -104,7 +104,8 @@ ORDER BY title, layer, state, lag""",
         """
 SELECT part, lag, ms, accuracy, low, high, accuracy - untrained AS learned, corpus, profile
 FROM marginal_recall
-WHERE kind = 'las' AND trained AND decoder = 'mlp' AND half = 'both' AND alignment = 'attention'
+WHERE kind = 'las' AND trained AND decoder = 'mlp' AND alignment = 'attention'
+  AND half IS DISTINCT FROM 'forward'
 ORDER BY corpus, profile, part, lag""",
     ),
     (

@@ -16,9 +16,10 @@ from app.widgets.errors import explained
 from app.widgets.library import chosen_row
 from core.errors import BadInput
 from core.library import delete_model, perplexity_spec
-from core.specs import SPECS, ImportedSpec, LanguageModelSpec, known
+from core.specs import ImportedSpec, LanguageModelSpec, known
 
 HEIGHT = 260  # pixels: of the table of models
+CURVELESS = {"imported": "was trained elsewhere", "ngram": "was counted in one pass"}
 GUIDE = (
     "The weights: a torch state dict (embedding, LSTM or GRU, projection) as safetensors. Beside "
     'them a JSON: `{"cell": "lstm", "layers": 2, "symbols": ["a", "b", …, "<s>", "</s>"]}`, the '
@@ -47,8 +48,9 @@ def draw() -> None:
     with left:
         _curve(model)
     with right:
-        if isinstance(known(model["spec"]), LanguageModelSpec):
-            _perplexity(model)
+        spec = known(model["spec"])
+        if isinstance(spec, LanguageModelSpec):
+            _perplexity(spec)
 
 
 def _upload() -> None:
@@ -90,10 +92,9 @@ def _curve(model: dict[str, Any]) -> None:
     profile = f", {model['profile']}" if model["profile"] else ""
     export.heading(f"Training of {html.escape(title)}{profile}", "curve", sql)
     if not curve.height:
-        elsewhere = model["kind"] == "imported"
-        how = "was trained elsewhere" if elsewhere else "was counted in one pass"
+        how = CURVELESS.get(model["kind"], "was not trained by itself")
         st.caption(f"This model {how}, so it has no curve.")
-        if elsewhere and st.button(
+        if model["kind"] == "imported" and st.button(
             "Delete this model", key="delete", icon=":material/delete:",
             disabled=not people.member(),
             help="With its signatures and perplexities; its file brings it back",
@@ -121,15 +122,14 @@ def _delete(spec: ImportedSpec) -> None:
         people.note(spec.key, f"model {spec.title}", "deleted")
 
 
-def _perplexity(model: dict[str, Any]) -> None:
+def _perplexity(spec: LanguageModelSpec) -> None:
     """How well the model predicts each text that it was scored on, and a way to ask for one."""
-    sql = queries.fill(queries.SCORES, key=model["key"])
+    sql = queries.fill(queries.SCORES, key=spec.key)
     export.heading("Perplexity on a corpus", "scores", sql)
     with st.container(horizontal=True, key="scored", gap="small", vertical_alignment="bottom"):
         corpus = pickers.corpus_choice("corpus", "Corpus", "shakespeare", 150)
         profile = pickers.profile_choice()
         if st.button("Measure", key="measure", disabled=not people.member()):
-            spec = SPECS.validate_json(model["spec"])
             people.start(perplexity_spec(profile, pickers.read(corpus), spec))
     st.fragment(explained()(_scores), run_every=2)(sql)
 

@@ -25,6 +25,7 @@ from core.specs import (
     SpeechSpec,
     known,
 )
+from core.specs.language import GATES
 from core.specs.las import BASE_WIDTH
 from core.store import Store
 from core.text import SYMBOLS
@@ -41,7 +42,6 @@ SHARE_OF_PEAK = {
 }  # until the tables know better
 START_SECONDS = 3.0  # a process with torch in it
 SYMBOLS_OF_CORPUS = 4e6  # where a budget says "all"
-GATES = {"gru": 3, "lstm": 4}
 NARROWEST = 1e5  # weights whose arithmetic takes as long as a step takes however narrow it is
 SYMBOLS_PER_FRAME = 0.15  # of speech
 

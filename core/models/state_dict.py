@@ -15,12 +15,12 @@ import safetensors.torch
 from torch import Tensor
 
 from core.errors import BadInput
+from core.specs.language import GATES
 
 MAX_BYTES = 200_000_000
 MAX_HEADER = 1_000_000
 MAX_NAME = 200
 MAX_UNITS = 4096
-GATES = {"gru": 3, "lstm": 4}
 
 _KINDS = {"F64", "F32", "F16", "BF16"}
 _RECURRENT = re.compile(r"(.*?)(weight_ih|weight_hh|bias_ih|bias_hh)_l(\d{1,3})")
