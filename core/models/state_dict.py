@@ -15,7 +15,7 @@ import safetensors.torch
 from torch import Tensor
 
 from core.errors import BadInput
-from core.specs.language import GATES
+from core.models import CELLS
 
 MAX_BYTES = 200_000_000
 MAX_HEADER = 1_000_000
@@ -80,12 +80,13 @@ def weights(
     wanted[outputs] = ([symbols, hidden], "symbols of the description × hidden units")
     if bias:
         wanted[bias] = ([symbols], "one for each symbol of the description")
-    rows = GATES[cell] * hidden
+    kernels = CELLS[cell].kernels
+    rows = kernels * hidden
     for number, layer in enumerate(names):
         columns = {"weight_ih": hidden if number else units, "weight_hh": hidden}
         for part, name in layer.items():
             shape = [rows, *([columns[part]] if part in columns else [])]
-            why = f"{GATES[cell]} gates of {hidden} units in {cell.upper()} layer {number + 1}"
+            why = f"{kernels} gates of {hidden} units in {cell.upper()} layer {number + 1}"
             wanted[name] = (shape, why)
     _refuse(
         f"{name} is {list(tensors[name].shape)} and must be {shape} ({why})."

@@ -9,8 +9,6 @@ from pydantic import Field
 from core.specs.base import CorpusSpec, Spec, TrainingBudget
 from core.specs.factorized import FactorizedSpec, KernelSpec, PrunedSpec
 
-GATES = {"gru": 3, "lstm": 4}  # of a cell; each has a row of the kernel for every unit
-
 
 class ModelSpec(Spec):
     """A character language model: `layers` stacked cells of `hidden` units on one corpus.
