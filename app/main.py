@@ -1,8 +1,8 @@
 """Entry point: `streamlit run app/main.py`.
 
 Streamlit imports this file once to find the server (`app`: the job runner's life, the /readyz
-route, and the guard before all routes where people log in), and runs it as a script for every
-view of a page.
+route, the guard before all routes where people log in, the count of open pages), and runs it as a
+script for every view of a page.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 
 from app import access  # noqa: E402
 from app.guard import READY, Guard  # noqa: E402
+from app.pace import Pace  # noqa: E402
 from app.widgets import shell  # noqa: E402
 from app.widgets.errors import explain  # noqa: E402
 from core import jobs, reference  # noqa: E402
@@ -64,6 +65,6 @@ else:
         __file__,
         lifespan=life,
         routes=[Route(READY, ready)],
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard), Middleware(Pace)],
         on_script_error=explain,
     )

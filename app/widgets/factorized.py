@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polars as pl
 import streamlit as st
 
-from app import figures, kernels
+from app import figures, kernels, pace
 from app.widgets import choices, export, factorized_basis, people, queries, study
 from app.widgets import factorized_queries as sqls
 from app.widgets.factorized_choices import Asked, pick, picked
@@ -26,13 +26,14 @@ def atlas(asked: Asked) -> None:
     there = study.watch_plan("factorized", opening)
     whole = asked.atlas.key in there
     left, right = st.columns([11, 14], gap="medium")
+    map_news, scatter_news = (None, None) if whole else (pace.every(2), pace.every(10))
     with left:
-        st.fragment(_map, run_every=None if whole else 2, key="kernel-map")(asked)
+        st.fragment(_map, run_every=map_news, key="kernel-map")(asked)
     with right:
         st.fragment(factorized_basis.pane, key="kernel-basis")(asked, there)
     left, right = st.columns([11, 14], gap="medium")
     with left:
-        st.fragment(_frequency, run_every=None if whole else 10, key="kernel-scatter")(asked)
+        st.fragment(_frequency, run_every=scatter_news, key="kernel-scatter")(asked)
     with right:
         st.fragment(_table, key="kernel-table")(asked)
     _likeness(asked)

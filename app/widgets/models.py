@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 import core
-from app import access, figures, speech
+from app import access, figures, pace, speech
 from app.widgets import export, people, pickers, queries
 from app.widgets.errors import explained
 from app.widgets.library import chosen_row
@@ -131,7 +131,7 @@ def _perplexity(spec: LanguageModelSpec) -> None:
         profile = pickers.profile_choice()
         if st.button("Measure", key="measure", disabled=not people.member()):
             people.start(perplexity_spec(profile, pickers.read(corpus), spec))
-    st.fragment(explained()(_scores), run_every=2)(sql)
+    st.fragment(explained()(_scores), run_every=pace.every(2))(sql)
 
 
 def _scores(sql: str) -> None:

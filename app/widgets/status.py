@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from app import access
+from app import access, pace
 from app.widgets import choices, people, words
 from app.widgets.errors import explained
 from app.widgets.pickers import default_profile
@@ -14,9 +14,12 @@ from core import jobs
 from core.store import Store
 
 
-@st.fragment(run_every=5)
 def line() -> None:
     """Draw the line; it redraws itself every five seconds."""
+    st.fragment(_facts, run_every=pace.every(5))()
+
+
+def _facts() -> None:
     with explained():
         listed = jobs.listing()
         running = sum(job.status == "running" for job in listed)

@@ -11,6 +11,7 @@ from threading import Thread
 import polars as pl
 import streamlit as st
 
+from app import pace
 from app.widgets import export, people, pins, queries, tray, watch, words
 from app.widgets.errors import explained
 from app.widgets.people import ask_first
@@ -95,7 +96,7 @@ def _watch(watched: Watched) -> frozenset[str]:
     missing = [spec for spec in watched.specs if spec.key not in there]
     _changed(watched.name, missing)
     if missing:
-        st.fragment(_progress, run_every=1)(watched, there, _costs(missing))
+        st.fragment(_progress, run_every=pace.every(1))(watched, there, _costs(missing))
     else:
         _complete(watched)
     return there

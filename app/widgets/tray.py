@@ -6,6 +6,7 @@ import html
 
 import streamlit as st
 
+from app import pace
 from app.widgets import people, words
 from app.widgets.errors import explained
 from app.widgets.pickers import address, corpora
@@ -16,9 +17,12 @@ RECENT = 8  # ended jobs that the tray still lists
 SIGNATURE = "pages/signature.py"
 
 
-@st.fragment(run_every=2)
 def tray() -> None:
     """Draw the tray; it redraws itself every two seconds without touching the page."""
+    st.fragment(_jobs, run_every=pace.every(2))()
+
+
+def _jobs() -> None:
     with explained():
         listed = jobs.listing()
         going = [job for job in listed if job.live]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
+from app import pace
 from app.widgets import people, queries, tray, words
 from app.widgets.errors import explained
 from app.widgets.people import ask_first
@@ -44,7 +45,7 @@ def watch(spec: SignatureSpec) -> Results:
     if before.trained and not before.missing:
         _there(spec)
     else:
-        st.fragment(_progress, run_every=1)(spec, before)
+        st.fragment(_progress, run_every=pace.every(1))(spec, before)
     return before
 
 

@@ -50,16 +50,16 @@ def start(
 
 
 @contextmanager
-def browsing() -> Iterator[Browser]:
-    """A browser; skips the test where there is none."""
+def browsing(*options: str) -> Iterator[Browser]:
+    """A browser, with options of its own; skips the test where there is none."""
     path = chromium()
     if path is None:
         reason = "NO BROWSER TEST: no Chromium was found; install one, or set CHROMIUM to its path."
         warnings.warn(reason, stacklevel=1)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        options = ["--headless", "--no-sandbox", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=path, args=options)
+        usual = ["--headless", "--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=path, args=[*usual, *options])
         yield browser
         browser.close()
 

@@ -16,6 +16,10 @@ from tests.app.server import browsing, start
 from tests.faults import study
 from tests.faults.tally import Tally
 
+# Visitors bring a machine of their own each. Here all tabs are on the app's: in few processes, so
+# that fifty of them do not take all of its time from the app and its job.
+RENDERERS = "--renderer-process-limit=2"
+
 
 def kills(folder: Path, tries: int, seed: int) -> Tally:
     """kill -9 of the app or of a job, at random moments, until the studies asked for are there."""
@@ -57,7 +61,7 @@ def tabs(folder: Path, tries: int, seed: int) -> Tally:
     tally = Tally()
     with (
         study.cache(folder / "cache") as store,
-        browsing() as browser,
+        browsing(RENDERERS) as browser,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("MEMSIG_PROFILE", "smoke")
