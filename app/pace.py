@@ -1,7 +1,7 @@
 """How often an open page looks for news: less often the more pages are open.
 
-Every look is a run of a part of the page on the one server thread that they all share, some 15 ms
-each. At their usual pace fifty pages would ask for more looks than a core can give.
+Every look runs a part of the page's script, some 15 ms of Python, and Python runs one at a time. At
+their usual pace fifty pages would ask for more looks than that.
 """
 
 from __future__ import annotations
