@@ -112,8 +112,10 @@ def study(options: argparse.Namespace) -> None:
         return
     import polars as pl
 
-    print_table(pl.DataFrame(rows).pivot("lag", index="signature", values="recall"))
-    print_table(pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()}))
+    recalls = pl.DataFrame(rows).pivot("lag", index="signature", values="recall")
+    print_table(recalls.with_columns(pl.exclude("signature").round(3)))
+    scores = pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()})
+    print_table(scores.with_columns(pl.col("perplexity").round(3)))
     if len(recognizers):
         print_table(recognizers)
 

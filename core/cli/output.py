@@ -11,9 +11,13 @@ def print_json(value: Any) -> None:
 
 
 def print_table(rows: Any) -> None:
+    """A table as wide as it is: broken by a terminal it reads better than broken cell by cell."""
     import polars as pl
 
-    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, fmt_str_lengths=80):
+    with pl.Config(
+        tbl_rows=-1, tbl_cols=-1, tbl_width_chars=-1, fmt_str_lengths=80,
+        tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
+    ):  # fmt: skip
         print(rows)
 
 
