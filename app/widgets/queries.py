@@ -196,7 +196,7 @@ UNION ALL SELECT key FROM atlases WHERE key IN ({keys})
 UNION ALL SELECT key FROM prunings WHERE key IN ({keys})"""
 
 TOOK = """
-SELECT sum(seconds) AS seconds, string_agg(DISTINCT machine, '; ') AS machines
+SELECT sum(seconds) AS seconds, string_agg(DISTINCT machine, '; ' ORDER BY machine) AS machines
 FROM (
     SELECT seconds, machine FROM models WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM signatures WHERE key IN ({keys})
