@@ -27,9 +27,11 @@ def cache(folder: Path) -> Iterator[Store]:
     store = Store(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMSIG_CACHE", str(folder))
-        yield store
-        for job in jobs.listing(store):
-            jobs.cancel(job.key, "the suite", store)
+        try:
+            yield store
+        finally:
+            for job in jobs.listing(store):
+                jobs.cancel(job.key, "the suite", store)
 
 
 def specs(store: Store, seed: int) -> list[SignatureSpec]:
