@@ -1,7 +1,7 @@
 """How often an open page looks for news: less often the more pages are open.
 
-Every look runs a part of the page's script, and Python runs one at a time. At their usual pace fifty
-pages would ask for more than it can run.
+Every look runs a part of the page's script, and Python runs one at a time. At their usual pace
+fifty pages would ask for more than it can run.
 """
 
 from __future__ import annotations

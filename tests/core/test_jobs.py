@@ -13,7 +13,9 @@ import pytest
 
 from core import jobs
 from core.jobs import queue
+from core.jobs.estimate import GATES
 from core.jobs.runner import ROOT
+from core.models import CELLS
 from core.library import add_corpus, signature_spec
 from core.specs import SignatureSpec
 from core.store import Store
@@ -237,3 +239,7 @@ def test_what_another_version_asked_for_is_passed_over(spec: SignatureSpec, stor
     assert [job.key for job in jobs.listing(store)] == [spec.key]
     assert jobs.find("0" * 64, store) is None
     jobs.cancel(spec.key, "ada", store)
+
+
+def test_estimates_know_the_gates_of_every_cell() -> None:
+    assert {name: cell.kernels for name, cell in CELLS.items()} == GATES
