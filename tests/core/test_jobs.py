@@ -15,8 +15,8 @@ from core import jobs
 from core.jobs import queue
 from core.jobs.estimate import GATES
 from core.jobs.runner import ROOT
-from core.models import CELLS
 from core.library import add_corpus, signature_spec
+from core.models import CELLS
 from core.specs import SignatureSpec
 from core.store import Store
 
