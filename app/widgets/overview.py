@@ -9,7 +9,7 @@ import streamlit as st
 
 import core
 from app import figures
-from app.widgets import export, links, pickers, queries, watch, words
+from app.widgets import export, links, pane, pickers, queries, study, watch, words
 from app.widgets.gallery import TILES, state
 from core import machine
 from core.reproduce import recorded
@@ -74,10 +74,7 @@ def _live(spec: SignatureSpec) -> None:
     with st.container(key="strip"):
         there = watch.watch(spec)
     if not (there.trained or there.preview):
-        st.html(
-            f"<div class='empty' style='height:{figures.HEIGHT}px'>"
-            "The first signature is on its way: the network, a linear preview, the decoders.</div>"
-        )
+        study.empty(figures.HEIGHT, pane.COMING)
         return
     shown = spec if there.trained else spec.preview()
     sql = queries.fill(queries.MATRIX, key=shown.key)

@@ -9,12 +9,13 @@ import polars as pl
 import streamlit as st
 
 from app import figures
-from app.widgets import choices, export, people, pins, queries
+from app.widgets import choices, export, people, pins, queries, study
 from app.widgets.watch import Results
 from core.specs import SignatureSpec
 
 # The height of the first row of panes in pixels, kept while results are missing.
 EMPTY_PANE = figures.HEIGHT + 48
+COMING = "First the network is trained, then come the linear preview and the trained decoders."
 STEPS = {"Left": (0, -1), "Right": (0, 1), "Up": (-1, 0), "Down": (1, 0)}
 
 
@@ -29,13 +30,12 @@ def draw(spec: SignatureSpec, there: Results) -> None:
 
 
 def _placeholder() -> None:
-    coming = "First the network is trained, then come the linear preview and the trained decoders."
     left, right = st.columns([16, 9], gap="medium")
-    panes = ((left, "Recall by lag and symbol", coming), (right, "Marginal recall", ""))
+    panes = ((left, "Recall by lag and symbol", COMING), (right, "Marginal recall", ""))
     for column, title, said in panes:
         with column:
             st.html(f"<div class='pane-title'>{title}</div>")
-            st.html(f"<div class='empty' style='height:{EMPTY_PANE - 30}px'>{said}</div>")
+            study.empty(EMPTY_PANE - 30, said)
 
 
 @st.fragment

@@ -80,7 +80,7 @@ def test_an_empty_start_begins_with_the_first_signature(
     (job,) = jobs.listing()
     assert job.title == "signature: GRU [1,80] on shakespeare, layer 1 (h)"
     assert said(app).count("Not computed yet") == 7
-    assert "The first signature is on its way" in said(app)
+    assert "First the network is trained" in said(app)
 
 
 def test_claims_are_listed_with_their_parts(everything: Store) -> None:
