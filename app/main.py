@@ -29,16 +29,17 @@ from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
 from app import access  # noqa: E402
 from app.guard import READY, Guard  # noqa: E402
 from app.pace import Pace  # noqa: E402
-from app.widgets import shell  # noqa: E402
-from app.widgets.errors import explain  # noqa: E402
-from core import jobs, reference  # noqa: E402
+from app.shell import shell  # noqa: E402
+from app.shell.errors import explain  # noqa: E402
+from core import jobs  # noqa: E402
 from core.errors import BadInput  # noqa: E402
+from core.paper import shipped  # noqa: E402
 
 
 @asynccontextmanager
 async def life(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the jobs for as long as the server runs: one runner, however many people look."""
-    reference.settle()
+    shipped.settle()
     runner = jobs.Runner()
     runner.start()
     runner.calibrate()

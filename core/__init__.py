@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         query,
         signature_spec,
     )
-    from core.probing import measure, probe
+    from core.probes.notebook import measure, probe
 
 _HOME = {
     "BadInput": "core.errors",
@@ -36,8 +36,8 @@ _HOME = {
     "find_corpus": "core.library",
     "find_model": "core.library",
     "find_speech": "core.library",
-    "measure": "core.probing",
-    "probe": "core.probing",
+    "measure": "core.probes.notebook",
+    "probe": "core.probes.notebook",
     "query": "core.library",
     "signature_spec": "core.library",
 }

@@ -13,27 +13,24 @@ import duckdb
 import polars as pl
 
 from core import corpora, profiles
-from core.corpora import Corpus, recordings, synthetic, wsj
+from core.corpora import Corpus, wsj
+from core.corpora.speech import recordings, synthetic
+from core.corpora.speech.spec import SpeechSpec
 from core.corpora.wsj import Punctuation
 from core.errors import BadInput
-from core.specs import (
-    SPECS,
-    VERSIONS,
-    CorpusSpec,
-    Decoder,
+from core.models.language.spec import (
     ImportedSpec,
     LanguageModelSpec,
     MixtureSpec,
     ModelSpec,
     NgramSpec,
-    SignatureSpec,
-    Spec,
-    SpeechSpec,
-    State,
 )
+from core.registry import SPECS
+from core.signatures.spec import Decoder, SignatureSpec, State
+from core.spec import VERSIONS, CorpusSpec, Spec
 from core.store import Store
 
-# Each cell's states, the default first; `core.models` holds the cells themselves (and torch).
+# Each cell's states, the default first; `core.cells` holds the cells themselves (and torch).
 STATES: dict[str, tuple[State, ...]] = {"gru": ("h",), "lstm": ("c", "h")}
 
 
@@ -150,10 +147,10 @@ def add_model(
 
     Raises BadInput with a sentence for everything that does not fit; see docs/own-model.md.
     """
-    from core.compute.imported import taken
-    from core.models import imported
+    from core.models.imported import reader
+    from core.models.imported.step import taken
 
-    network = imported.read(data, description, name)
+    network = reader.read(data, description, name)
     result = taken(network)
     (store or Store()).take_in(result.tables, result.artifacts)
     return network.spec

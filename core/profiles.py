@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import BadInput
-from core.specs import AtlasBudget, DecoderBudget, LasBudget, TrainingBudget
+from core.models.factorized.spec import AtlasBudget
+from core.models.las.spec import LasBudget
+from core.signatures.spec import DecoderBudget
+from core.spec import TrainingBudget
 
 # The paper sweeps keep probabilities from 0.5 to 1 in steps of 0.1 (section 4).
 KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -84,13 +87,7 @@ _LAPTOP = TrainingBudget(
     evaluate=100_000,
 )
 _PAPER = TrainingBudget(
-    symbols=None,
-    epochs=20,
-    batch=4096,
-    learning_rate=3e-3,
-    keeps=KEEPS,
-    patience=3,
-    evaluate=None,
+    symbols=None, epochs=20, batch=4096, learning_rate=3e-3, keeps=KEEPS, patience=3, evaluate=None
 )
 
 PROFILES = {

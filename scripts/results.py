@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from core import reference  # noqa: E402
+from core.paper import shipped  # noqa: E402
 from core.store import Store  # noqa: E402
 
 BEGIN = "<!-- verdicts: written by scripts/results.py from the shipped results -->\n"
@@ -88,16 +88,16 @@ def _table(store: Store, sql: str) -> str:
 PAGES: dict[str, Callable[[str, Store], str]] = {"claims.md": claims, "figures.md": figures}
 
 
-def shipped(root: Path) -> Store:
+def shipped_store(root: Path) -> Store:
     """A store at `root` that has the shipped results and nothing else."""
     store = Store(root)
-    reference.settle(store)
+    shipped.settle(store)
     return store
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as root:
-        store = shipped(Path(root))
+        store = shipped_store(Path(root))
         for name, write in PAGES.items():
             page = ROOT / "docs" / name
             page.write_text(write(page.read_text(), store))

@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
-from core.studies import STUDIES  # noqa: E402
-from core.studies.study import installed  # noqa: E402
+from core.paper.studies import STUDIES  # noqa: E402
+from core.paper.studies.study import installed  # noqa: E402
 
 WIDTH = 1500
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]

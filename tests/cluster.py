@@ -63,13 +63,27 @@ class Cluster:
         host = f"{HEAD[:-1]}{self._started + 1}" if self.nodes else HEAD
         with log.open("wb") as output:
             node = subprocess.Popen(
-                ["sh", "-c", TOGETHER, "sh",
-                 sys.executable, "-m", "ray.scripts.scripts", "start", "--block",
-                 f"--node-ip-address={host}", "--object-store-memory=200000000", *options],
+                [
+                    "sh",
+                    "-c",
+                    TOGETHER,
+                    "sh",
+                    sys.executable,
+                    "-m",
+                    "ray.scripts.scripts",
+                    "start",
+                    "--block",
+                    f"--node-ip-address={host}",
+                    "--object-store-memory=200000000",
+                    *options,
+                ],
                 cwd="/",  # the program comes with the job, not with the place a worker stands in
                 env=os.environ | self.env | NODE_ENV,
-                stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
         while b"runtime started" not in log.read_bytes():
             if node.poll() is not None:
                 return False

@@ -57,8 +57,11 @@ def compose(name: str, **values: str) -> dict[str, Any]:
 def test_compose_files_are_what_the_specification_allows(name: str, values: dict[str, str]) -> None:
     checked = PyCompose.from_json(json.dumps(compose(name, **values)))
     checked.validate()
-    used = [mount for service in compose(name, **values)["services"].values()
-            for mount in service.get("volumes", [])]  # fmt: skip
+    used = [
+        mount
+        for service in compose(name, **values)["services"].values()
+        for mount in service.get("volumes", [])
+    ]
     named = {mount.split(":")[0] for mount in used if not mount.startswith("/")}
     assert named == set(compose(name).get("volumes", {}))
 
@@ -82,8 +85,11 @@ def test_containers_hold_no_more_than_they_need() -> None:
 
 
 def test_every_variable_is_explained() -> None:
-    names = {match[1] for name in (COMPOSE, GPU) for match in VARIABLE.finditer(
-        (ROOT / name).read_text())}  # fmt: skip
+    names = {
+        match[1]
+        for name in (COMPOSE, GPU)
+        for match in VARIABLE.finditer((ROOT / name).read_text())
+    }
     assert {"MEMSIG_TORCH", "RAY_ADDRESS"} < names
     missing = [name for name in names if f"`{name}`" not in PAGE]
     assert not missing
@@ -112,9 +118,15 @@ def test_no_secret_and_no_result_enters_the_image() -> None:
                 found = not pattern.startswith("!")
         return found
 
-    for secret in (".streamlit/secrets.toml", ".env", "cache/signatures.duckdb", ".git/config",
-                   "cache/artifacts/cache.db", "core/__pycache__/cli.cpython-311.pyc",
-                   ".venv/bin/python"):  # fmt: skip
+    for secret in (
+        ".streamlit/secrets.toml",
+        ".env",
+        "cache/signatures.duckdb",
+        ".git/config",
+        "cache/artifacts/cache.db",
+        "core/__pycache__/cli.cpython-311.pyc",
+        ".venv/bin/python",
+    ):
         assert ignored(secret), secret
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout
     needed = [path for path in tracked.split() if path.startswith(("app/", "core/", "scripts/"))]
@@ -135,8 +147,14 @@ def contained() -> Iterator[list[str]]:
     namespace = ["unshare", "--mount", *([] if root else ["--map-root-user"])]
     place = f"MEMSIG_CACHE={cache}"
     path = f"PATH={Path(sys.executable).parent}:{os.environ['PATH']}"
-    settings = [place, path, "HOME=/nonexistent", "TMPDIR=/var/tmp", "MEMSIG_THREADS=1",
-                "PYTHONDONTWRITEBYTECODE=1"]  # fmt: skip
+    settings = [
+        place,
+        path,
+        "HOME=/nonexistent",
+        "TMPDIR=/var/tmp",
+        "MEMSIG_THREADS=1",
+        "PYTHONDONTWRITEBYTECODE=1",
+    ]
     script = f'{READ_ONLY}{drop} "$@"'
     command = ["env", *settings, *namespace, "sh", "-c", script, "sh"]
     tried = subprocess.run([*command, "true"], cwd=ROOT, capture_output=True, text=True)
@@ -173,9 +191,13 @@ def test_the_image_serves_and_its_health_check_tells(contained: list[str]) -> No
     assert not healthy()
     contained = [contained[0], f"PORT={port}", "STREAMLIT_SERVER_HEADLESS=true", *contained[1:]]
     app = subprocess.Popen(
-        [*contained, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
-    )  # fmt: skip
+        [*contained, *command],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
         deadline = time.monotonic() + 60
         while not healthy():

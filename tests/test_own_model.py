@@ -27,18 +27,24 @@ def blocks(language: str) -> list[str]:
 
 def run(code: str, folder: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder,
+        [sys.executable, "-c", code],
+        cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_three_lines_turn_a_state_dict_into_a_model(
-    store: Store, tmp_path: Path, text: bytes, capsys: pytest.CaptureFixture[str],
+    store: Store,
+    tmp_path: Path,
+    text: bytes,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     model = trained(text.decode().splitlines()[:5])
     torch.save(model.state_dict(), tmp_path / "model.pt")
     convert, *_ = blocks("python")

@@ -150,7 +150,7 @@ def test_the_numbers_in_the_documents_are_those_of_the_shipped_results(
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import results  # type: ignore[import-not-found]
 
-    store = results.shipped(tmp_path)
+    store = results.shipped_store(tmp_path)
     for name, write in results.PAGES.items():
         text = (ROOT / "docs" / name).read_text()
         assert write(text, store) == text, name

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import adaptation, choices
+from app.parts.adaptation import panes
+from app.shell import choices
 
 FIGURES = {
-    "Retraining": (adaptation.retraining_toolbar, adaptation.retraining),
-    "Network against n-gram": (adaptation.ngram_toolbar, adaptation.ngram),
+    "Retraining": (panes.retraining_toolbar, panes.retraining),
+    "Network against n-gram": (panes.ngram_toolbar, panes.ngram),
 }
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import claims
+from app.parts.claims import panes
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-    profile = claims.toolbar()
-claims.draw(profile)
+    profile = panes.toolbar()
+panes.draw(profile)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import compare
+from app.parts.compare import panes
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-    compare.picker()
-pinned = compare.cards()
+    panes.picker()
+pinned = panes.cards()
 if pinned:
-    compare.draw(pinned)
+    panes.draw(pinned)
 else:
-    compare.nothing()
+    panes.nothing()

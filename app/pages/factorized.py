@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import (
-    choices,
-    factorized,
-    factorized_choices,
-    factorized_numbers,
-    factorized_pruning,
-)
+from app.parts.factorized import numbers, panes, pruning, toolbar
+from app.shell import choices
 
-PARTS = {
-    "Atlas": factorized.atlas,
-    "Pruning": factorized_pruning.pruning,
-    "Numbers": factorized_numbers.numbers,
-}
+PARTS = {"Atlas": panes.atlas, "Pruning": pruning.pruning, "Numbers": numbers.numbers}
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     part = choices.switch("factorized", "Part", list(PARTS), "Atlas")
-    asked = factorized_choices.toolbar()
+    asked = toolbar.toolbar()
 PARTS[part](asked)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import choices, las, las_utterance
+from app.parts.las import panes, utterance
+from app.shell import choices
 
-PARTS = {"Layers": las.layers, "Utterance": las_utterance.draw}
+PARTS = {"Layers": panes.layers, "Utterance": utterance.draw}
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     part = choices.switch("las", "Show", list(PARTS), "Layers")
-    asked = las.toolbar()
-PARTS[part](asked, las.watch(asked))
+    asked = panes.toolbar()
+PARTS[part](asked, panes.watch(asked))

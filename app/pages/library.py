@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import choices, library, models
+from app.parts.library import models, panes
+from app.shell import choices
 
 PARTS = {
-    "Corpora": library.corpora,
+    "Corpora": panes.corpora,
     "Models": models.draw,
-    "Signatures": library.signatures,
-    "Jobs": library.history,
-    "Space": library.space,
+    "Signatures": panes.signatures,
+    "Jobs": panes.history,
+    "Space": panes.space,
 }
 
 with st.container(horizontal=True, key="toolbar"):

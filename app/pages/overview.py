@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import gallery, overview, pickers
+from app.parts.overview import gallery, panes
+from app.shell import pickers
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     profile = pickers.profile_choice()
-    overview.tour()
-slot = overview.introduction(profile)
+    panes.tour()
+slot = panes.introduction(profile)
 gallery.gallery(profile)
-overview.machine_facts(slot, profile)
+panes.machine_facts(slot, profile)

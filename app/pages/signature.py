@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import pane, pickers, watch
+from app import watching
+from app.parts.signature import panes
+from app.shell import pickers
 
 spec = pickers.signature_toolbar()
 with st.container(key="strip"):
-    there = watch.watch(spec)
-pane.draw(spec, there)
+    there = watching.watch(spec)
+panes.draw(spec, there)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import sql
+from app.parts.sql import panes
 
 left, right = st.columns([16, 9], gap="medium")
 with left:
-    sql.editor()
-    sql.result()
+    panes.editor()
+    panes.result()
 with right:
-    sql.beside()
+    panes.beside()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.widgets import choices, sweeps
+from app.parts.sweeps import panes
+from app.shell import choices
 
-FIGURES = {"Kernel size": sweeps.size, "Depth": sweeps.depth}
+FIGURES = {"Kernel size": panes.size, "Depth": panes.depth}
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     figure = choices.switch("sweep", "Figure", list(FIGURES), "Kernel size")
-    asked = sweeps.toolbar(deep=figure == "Depth")
+    asked = panes.toolbar(deep=figure == "Depth")
 FIGURES[figure](asked)

@@ -18,16 +18,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import machine
-from core.bank import Bank
-from core.batches import PAD, padded, sample
 from core.corpora import Segments, build
-from core.decoders import train
-from core.models.char_lm import CharLM
-from core.schedule import one_cycle
-from core.specs import DecoderBudget
-from core.splits import Split
-from core.states import ModelStates
+from core.models.language.char_lm import CharLM
+from core.probes.bank import Bank
+from core.probes.data import Split
+from core.probes.mlp import train
+from core.probes.states import ModelStates
+from core.signatures.spec import DecoderBudget
 from core.text import SYMBOLS
+from core.training.batches import PAD, padded, sample
+from core.training.schedule import one_cycle
 
 STATE, HIDDEN, LAGS, KEEP, BATCH, RATE = 160, 1056, 10, 0.8, 1024, 3e-3
 TRAIN_STATES, DEV_STATES, TEST_STATES = 100_000, 20_000, 100_000
@@ -111,11 +111,14 @@ class Loop:
         drop = 1 - KEEP
         self.nets = [
             nn.Sequential(
-                nn.Dropout(drop), nn.Linear(STATE, HIDDEN), nn.ReLU(),
-                nn.Dropout(drop), nn.Linear(HIDDEN, len(SYMBOLS)),
+                nn.Dropout(drop),
+                nn.Linear(STATE, HIDDEN),
+                nn.ReLU(),
+                nn.Dropout(drop),
+                nn.Linear(HIDDEN, len(SYMBOLS)),
             ).to(device)
             for _ in range(LAGS)
-        ]  # fmt: skip
+        ]
         for i, net in enumerate(self.nets):
             for layer, (weight, bias) in zip((net[1], net[4]), bank.layers, strict=True):
                 layer.load_state_dict({"weight": weight[i], "bias": bias[i, 0]})
@@ -145,9 +148,7 @@ def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, A
     """Bank and loop on the same minibatches in turns, with the machine's peak in between."""
     fit = Split(splits[0], device)
     held_out = Split(splits[2], device, (fit.mean, fit.scale))
-    bank = Bank(
-        STATE, len(SYMBOLS), HIDDEN, 1, {KEEP: list(range(1, LAGS + 1))}, BATCH, 0, device
-    )
+    bank = Bank(STATE, len(SYMBOLS), HIDDEN, 1, {KEEP: list(range(1, LAGS + 1))}, BATCH, 0, device)
     loop = Loop(bank, device)
     large = [torch.randn(2048, 2048, device=device) for _ in range(3)]
 
@@ -190,9 +191,16 @@ def _sweep(
     part = whole.segments.take(sample(whole.segments, states, 0))
     fit = ModelStates(whole.model, part, whole.layer, whole.state, LAGS, device.type)
     budget = DecoderBudget(
-        states=None, dev_states=None, test_states=None, epochs=epochs, batch=BATCH,
-        learning_rate=RATE, keeps=KEEPS, widths=(1.0,), depth=1,
-    )  # fmt: skip
+        states=None,
+        dev_states=None,
+        test_states=None,
+        epochs=epochs,
+        batch=BATCH,
+        learning_rate=RATE,
+        keeps=KEEPS,
+        widths=(1.0,),
+        depth=1,
+    )
     full, seconds = {}, []
     swept = None
     for keep in KEEPS:

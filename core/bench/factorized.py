@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import machine
-from core.batches import PAD, padded
 from core.corpora import build
-from core.kernels import factorized_spec
-from core.models.factorized import FactorizedLM, Minibatch, Mix
-from core.models.windows import bigram_counts, scaled
+from core.models.factorized.builders import factorized_spec
+from core.models.factorized.factorized_lm import FactorizedLM, Minibatch, Mix
+from core.models.factorized.windows import bigram_counts, scaled
+from core.training.batches import PAD, padded
 
 HIDDEN, CORPORA = 160, ("shakespeare", "sotu")
 WARM, ROUNDS, REFERENCES = 5, 60, 8  # steps untimed, timed, and timed of the slow reference

@@ -15,7 +15,7 @@ from typing import Any
 
 from core import machine
 from core.corpora import Corpus, build
-from core.models.ngram import Ngram, estimate
+from core.models.ngram.kneser_ney import Ngram, estimate
 
 ORDER = 5
 

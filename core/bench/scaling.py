@@ -17,14 +17,16 @@ from functools import partial
 from typing import Any
 
 from core import machine
-from core.compute import run as compute
 from core.corpora import from_text
 from core.jobs.estimate import SYMBOLS_OF_CORPUS, gflop
 from core.library import signature_spec
-from core.models import char_lm
+from core.models.language import char_lm
+from core.models.language.spec import ModelSpec
+from core.paper.studies import STUDIES, Choices
 from core.profiles import find
-from core.specs import CorpusSpec, ModelSpec, SignatureSpec, Spec
-from core.studies import STUDIES, Choices
+from core.registry import run as compute
+from core.signatures.spec import SignatureSpec
+from core.spec import CorpusSpec, Spec
 
 H100_GFLOPS = 67_000.0  # float32 without tensor cores, as the data sheet of the SXM card has it
 STEP_SECONDS = 30e-6  # of one time step of one layer, forward and backward: launches, not sums
@@ -62,11 +64,12 @@ def run() -> dict[str, Any]:
         },
         "projected_hours_longest_job": max(
             sum(there[step.key] for step in job.steps()) for job in jobs
-        ) / 3600,
+        )
+        / 3600,
         "peak_gflops": peak,
         "threads": machine.threads(),
         "machine": machine.name(),
-    }  # fmt: skip
+    }
 
 
 def grid() -> list[Spec]:
@@ -157,10 +160,14 @@ def _small(corpus: CorpusSpec, hidden: int, symbols: int, states: int) -> Signat
     )
     decoders = paper.decoders.model_copy(
         update={
-            "states": states, "dev_states": 1_000, "test_states": 1_000, "epochs": 1,
-            "keeps": (0.8,), "widths": (1.0,),
+            "states": states,
+            "dev_states": 1_000,
+            "test_states": 1_000,
+            "epochs": 1,
+            "keeps": (0.8,),
+            "widths": (1.0,),
         }
-    )  # fmt: skip
+    )
     spec = signature_spec(corpus, "lstm", 1, hidden, profile="paper")
     model = spec.model.model_copy(update={"budget": training})
     return spec.model_copy(update={"model": model, "budget": decoders})

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core import machine
-from core.models import lstm
+from core.cells import lstm
 
 SIZES = (80, 160, 320)
 STEPS, BATCH, ROUNDS = 42, 128, 25

@@ -14,7 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code. Errors of the user's end as one sentence."""
     options = _parser().parse_args(arguments)
     try:
-        from core.reference import settle
+        from core.paper.shipped import settle
 
         if options.run is not keeping.restore:  # which asks for an empty cache
             settle()
@@ -82,8 +82,7 @@ def _parser() -> argparse.ArgumentParser:
 
     study = commands.add_parser("study", help="compute or find one of the paper's figures")
     study.add_argument(
-        "name",
-        choices=("signature", "size", "depth", "adaptation", "ngram", "factorized", "las"),
+        "name", choices=("signature", "size", "depth", "adaptation", "ngram", "factorized", "las")
     )
     study.add_argument(
         "--corpus", help="of the studies of one corpus (default: the paper's, or its stand-in)"

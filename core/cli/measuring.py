@@ -72,8 +72,8 @@ def import_model(options: argparse.Namespace) -> None:
 
 def study(options: argparse.Namespace) -> None:
     from core.library import query
-    from core.reproduce import corpora_of
-    from core.studies import STUDIES, Choices
+    from core.paper.reproduce import corpora_of
+    from core.paper.studies import STUDIES, Choices
 
     started = time.monotonic()
     if not 0 < options.fraction <= 1:
@@ -121,7 +121,7 @@ def study(options: argparse.Namespace) -> None:
 
 
 def speech(options: argparse.Namespace) -> None:
-    from core.corpora.listing import Listing, named
+    from core.corpora.speech.listing import Listing, named
     from core.library import find_speech, query
     from core.store import Store
 
@@ -148,7 +148,7 @@ def speech(options: argparse.Namespace) -> None:
 
 def _read(path: Path) -> bytes:
     """A file's bytes, no more of them than are looked at before a file is refused as too large."""
-    from core.models.state_dict import MAX_BYTES
+    from core.models.imported.state_dict import MAX_BYTES
 
     try:
         with path.open("rb") as file:

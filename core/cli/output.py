@@ -15,9 +15,13 @@ def print_table(rows: Any) -> None:
     import polars as pl
 
     with pl.Config(
-        tbl_rows=-1, tbl_cols=-1, tbl_width_chars=-1, fmt_str_lengths=80,
-        tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True,
-    ):  # fmt: skip
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_width_chars=-1,
+        fmt_str_lengths=80,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+    ):
         print(rows)
 
 

@@ -14,9 +14,9 @@ from core.errors import BadInput
 
 
 def reproduce(options: argparse.Namespace) -> None:
-    from core.reproduce import compute, left, parts
+    from core.paper.reproduce import compute, left, parts
+    from core.paper.studies import STUDIES
     from core.store import Store
-    from core.studies import STUDIES
 
     started = time.monotonic()
     if options.study is not None and options.study not in STUDIES:
@@ -27,8 +27,9 @@ def reproduce(options: argparse.Namespace) -> None:
     wanted, store = parts(options.profile, names, options.seeds), Store()
     print(
         f"{len(wanted)} results, about {clock(left([part.spec for part in wanted], store))} of "
-        "work to do on this machine.", file=sys.stderr,
-    )  # fmt: skip
+        "work to do on this machine.",
+        file=sys.stderr,
+    )
     line = Line()
     try:
         outcome = compute(wanted, store, options.max_seconds, line.show)
@@ -56,11 +57,11 @@ def claims(options: argparse.Namespace) -> None:
 
 
 def export_reference(options: argparse.Namespace) -> None:
-    from core import reference
+    from core.paper import shipped
 
-    place = Path(options.folder) if options.folder else reference.ROOT / "cache" / "reference"
+    place = Path(options.folder) if options.folder else shipped.ROOT / "cache" / "reference"
     command = f"python -m core reproduce --profile {options.profile}"
-    manifest = reference.export(options.profile, place, command)
+    manifest = shipped.export(options.profile, place, command)
     size = sum(path.stat().st_size for path in (place / options.profile).iterdir())
     if options.json:
         print_json({"folder": str(place / options.profile), "bytes": size} | manifest)

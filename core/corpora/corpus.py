@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from core.errors import BadInput
-from core.specs import CorpusSpec
+from core.spec import CorpusSpec
 from core.text import BOS, EOS, SYMBOLS, decode, encode
 
 SPLITS = ("train", "dev", "test")

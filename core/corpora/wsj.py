@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.corpora.assembly import Source, Units
-from core.corpora.listing import Found, Listing, named
+from core.corpora.speech.listing import Found, Listing, named
 from core.errors import BadInput
 
 Punctuation = Literal["keep", "word", "drop"]

@@ -29,11 +29,11 @@ from core.errors import BadInput
 from core.jobs import queue
 from core.jobs.estimate import step_seconds
 from core.jobs.outcome import rows
+from core.jobs.worker import FileCheckpoint, Reporter
 from core.library import artifact
-from core.specs import Spec
+from core.spec import Spec
 from core.store import Store
 from core.store.files import Busy, exclusive
-from core.worker import FileCheckpoint, Reporter
 
 log = logging.getLogger("bridge")
 

@@ -8,24 +8,19 @@ from functools import singledispatch
 from statistics import median
 
 from core import machine
-from core.specs import (
+from core.corpora.speech.spec import SpeechSpec
+from core.models.factorized.spec import (
     AtlasSpec,
     FactorizedSpec,
-    ImportedSpec,
     KernelSpec,
-    LasSignatureSpec,
-    LasSpec,
-    MixtureSpec,
-    ModelSpec,
-    NgramSpec,
     PrunedSpec,
     PruningSpec,
-    SignatureSpec,
-    Spec,
-    SpeechSpec,
-    known,
 )
-from core.specs.las import BASE_WIDTH
+from core.models.language.spec import ImportedSpec, MixtureSpec, ModelSpec, NgramSpec
+from core.models.las.spec import BASE_WIDTH, LasSignatureSpec, LasSpec
+from core.registry import known
+from core.signatures.spec import SignatureSpec
+from core.spec import Spec
 from core.store import Store
 from core.text import SYMBOLS
 

@@ -18,7 +18,8 @@ import polars as pl
 
 from core import machine
 from core.jobs.estimate import estimate
-from core.specs import Spec, known
+from core.registry import known
+from core.spec import Spec
 from core.store import Store
 from core.store.files import exclusive
 

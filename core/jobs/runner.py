@@ -90,7 +90,7 @@ class Runner:
 def spawn(store: Store, key: str | None = None) -> subprocess.Popen[bytes]:
     """Starts the worker process of a job, or the one that calibrates, in a group of its own."""
     folder = store.jobs if key is None else queue.folder(store, key)
-    module = ["core.worker", *([key] if key else [])]
+    module = ["core.jobs.worker", *([key] if key else [])]
     return _process(store, folder / "log.txt", "ab", subprocess.DEVNULL, *module)
 
 

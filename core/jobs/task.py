@@ -81,9 +81,8 @@ def compute(
     failed: dict[str, Any] = {"tables": {}, "artifacts": {}, "log": []}
     try:
         from core import machine
-        from core.compute import run
         from core.jobs.outcome import parquet
-        from core.specs import SPECS
+        from core.registry import SPECS, run
 
         line.begin(device=machine.device_name(machine.settle()))
         result = run(SPECS.validate_json(spec), Fetched(references, line), line, line)

@@ -1,6 +1,1 @@
-"""The recurrent cells a language model can be built of. To add one: a file and a line here."""
-
-from core.models import gru, lstm
-from core.models.cell import Cell
-
-CELLS: dict[str, Cell] = {cell.name: cell for cell in (gru.CELL, lstm.CELL)}
+"""The models whose states are decoded: what all share in `base`, and a room for each kind."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-    from core.specs import Spec
+    from core.spec import Spec
     from core.store.artifacts import Artifacts
     from core.store.tables import Tables
 

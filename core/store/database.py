@@ -11,7 +11,8 @@ import polars as pl
 from core.store.files import StoreError, full, is_full
 
 SCHEMA = "".join(
-    Path(__file__).with_name(name).read_text() for name in ("schema.sql", "claims.sql")
+    (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
+    for name in ("store/schema.sql", "paper/claims.sql")
 )
 VERSION = hashlib.sha256(SCHEMA.encode()).hexdigest()[:16]
 
@@ -19,9 +20,14 @@ VERSION = hashlib.sha256(SCHEMA.encode()).hexdigest()[:16]
 STORAGE = "v1.2.0"
 
 _DAMAGE = (
-    "Corrupt database", "checksum", "not a valid DuckDB", "replaying WAL", "read enough bytes",
-    "does not match database", "Failed to deserialize",
-)  # fmt: skip
+    "Corrupt database",
+    "checksum",
+    "not a valid DuckDB",
+    "replaying WAL",
+    "read enough bytes",
+    "does not match database",
+    "Failed to deserialize",
+)
 
 
 def is_damage(error: duckdb.Error) -> bool:

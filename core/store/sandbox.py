@@ -106,9 +106,13 @@ def _run_child(
     base = "/tmp" if os.access("/tmp", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="sql-", dir=base, ignore_cleanup_errors=True) as folder:
         request = {
-            "folder": folder, "sql": sql, "rows": rows, "bytes": MAX_BYTES,
-            "memory_mb": memory_mb, "seconds": seconds,
-        }  # fmt: skip
+            "folder": folder,
+            "sql": sql,
+            "rows": rows,
+            "bytes": MAX_BYTES,
+            "memory_mb": memory_mb,
+            "seconds": seconds,
+        }
         _place(store, Path(folder, "signatures.duckdb"))
         child = subprocess.Popen(
             [sys.executable, "-IB", str(CHILD)],

@@ -134,10 +134,14 @@ def rows_of(relation: Any, names: list[str], rows: int, most: int) -> tuple[byte
 
     sink = io.BytesIO()
     reader = relation.to_arrow_reader(min(BATCH, rows + 1))
-    schema = pa.schema([
-        pa.field(name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type)
-        for field, name in zip(reader.schema, names, strict=True)
-    ])  # fmt: skip
+    schema = pa.schema(
+        [
+            pa.field(
+                name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+            )
+            for field, name in zip(reader.schema, names, strict=True)
+        ]
+    )
     left, size, truncated = rows, 0, False
     with pyarrow.ipc.new_stream(sink, schema) as stream:
         for batch in reader:

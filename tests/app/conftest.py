@@ -8,7 +8,7 @@ import pytest
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import app_test
 
-from core.specs import SignatureSpec
+from core.signatures.spec import SignatureSpec
 from tests.app.prepared import several
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from core.kernels import atlas_spec, factorized_spec, pruning_spec
-from core.specs import AtlasSpec, CorpusSpec, FactorizedSpec, PrunedSpec, PruningSpec
-from core.specs.factorized import RULES
+from core.models.factorized.builders import atlas_spec, factorized_spec, pruning_spec
+from core.models.factorized.spec import RULES, AtlasSpec, FactorizedSpec, PrunedSpec, PruningSpec
+from core.spec import CorpusSpec
 from core.store import Store
 from core.text import SYMBOLS
 from tests.app.prepared import FREQUENT, MACHINE
@@ -29,23 +29,44 @@ def model_row(model: FactorizedSpec | PrunedSpec) -> dict[str, object]:
     """A row of `models`."""
     whole = model.model if isinstance(model, PrunedSpec) else model
     return MACHINE | {
-        "key": model.key, "kind": model.kind, "title": model.title, "cell": model.cell,
-        "layers": 1, "hidden": model.hidden, "trained": True, "profile": whole.profile,
-        "seed": whole.seed, "parameters": 800_000, "dev_perplexity": 5.5, "test_perplexity": 5.6,
-        "seconds": 400.0, "spec": model.model_dump_json(),
-    }  # fmt: skip
+        "key": model.key,
+        "kind": model.kind,
+        "title": model.title,
+        "cell": model.cell,
+        "layers": 1,
+        "hidden": model.hidden,
+        "trained": True,
+        "profile": whole.profile,
+        "seed": whole.seed,
+        "parameters": 800_000,
+        "dev_perplexity": 5.5,
+        "test_perplexity": 5.6,
+        "seconds": 400.0,
+        "spec": model.model_dump_json(),
+    }
 
 
 def atlas_row(atlas: AtlasSpec) -> dict[str, object]:
     """A row of `atlases`, of the whole or of a row of the map."""
     first, second = atlas.model.corpora
     return MACHINE | {
-        "key": atlas.key, "model": atlas.model.key, "corpus": atlas.corpus.content,
-        "first": atlas.first, "corpus_1": first.content, "corpus_2": second.content,
-        "bases": WIDTH if atlas.first else WIDTH**2, "strength": 1.0, "max_lag": atlas.max_lag,
-        "profile": atlas.profile, "seed": 0, "train_states": 20_000, "dev_states": 5_000,
-        "test_states": 20_000, "seconds": 8.0, "spec": atlas.model_dump_json(),
-    }  # fmt: skip
+        "key": atlas.key,
+        "model": atlas.model.key,
+        "corpus": atlas.corpus.content,
+        "first": atlas.first,
+        "corpus_1": first.content,
+        "corpus_2": second.content,
+        "bases": WIDTH if atlas.first else WIDTH**2,
+        "strength": 1.0,
+        "max_lag": atlas.max_lag,
+        "profile": atlas.profile,
+        "seed": 0,
+        "train_states": 20_000,
+        "dev_states": 5_000,
+        "test_states": 20_000,
+        "seconds": 8.0,
+        "spec": atlas.model_dump_json(),
+    }
 
 
 class Invented:
@@ -64,9 +85,11 @@ class Invented:
         likes = own + (chance.random((WIDTH**2, WIDTH)) < 0.06)
         reach = 0.3 + self.norm[:, None] * (0.4 + 0.9 * likes) * chance.uniform(0.5, 1.5, own.shape)
         lags = self.lags[None, None]
-        self.recall = 0.02 + 0.2 * OFTEN[None, :, None] ** 2 + 0.8 / (
-            1 + np.exp(2.2 * (lags - reach[..., None]))
-        )  # fmt: skip
+        self.recall = (
+            0.02
+            + 0.2 * OFTEN[None, :, None] ** 2
+            + 0.8 / (1 + np.exp(2.2 * (lags - reach[..., None])))
+        )
         self.n = np.maximum(20_000 * OFTEN / OFTEN.sum(), 0).astype(int)
         self.share = self.n / self.n.sum()
         self.marginal = (self.recall * self.share[None, :, None]).sum(1)
@@ -80,27 +103,37 @@ class Invented:
     def bases(self, numbers: Sequence[int]) -> pl.DataFrame:
         at = np.asarray(numbers)
         first, second = _symbols(numbers)
-        return pl.DataFrame({
-            "atlas": self.atlas.whole.key, "model": self.atlas.model.key, "first": first,
-            "second": second, "bigram": [a + b for a, b in zip(first, second, strict=True)],
-            "number": at, "norm": self.norm[at],
-            **{f"count_{c + 1}": self.counts[c, at].astype(int) for c in range(2)},
-            **{f"lambda_{c + 1}": self.lambdas[c, at] for c in range(2)},
-            "recall": self.total[at], "control": self.random[at],
-            "above_control": self.total[at] - self.random[at], "own": self.own[at],
-            **{f"drop_{c + 1}": self.drop[c, at] for c in range(2)},
-            **{f"drop_n_{c + 1}": 10_000 for c in range(2)},
-        })  # fmt: skip
+        return pl.DataFrame(
+            {
+                "atlas": self.atlas.whole.key,
+                "model": self.atlas.model.key,
+                "first": first,
+                "second": second,
+                "bigram": [a + b for a, b in zip(first, second, strict=True)],
+                "number": at,
+                "norm": self.norm[at],
+                **{f"count_{c + 1}": self.counts[c, at].astype(int) for c in range(2)},
+                **{f"lambda_{c + 1}": self.lambdas[c, at] for c in range(2)},
+                "recall": self.total[at],
+                "control": self.random[at],
+                "above_control": self.total[at] - self.random[at],
+                "own": self.own[at],
+                **{f"drop_{c + 1}": self.drop[c, at] for c in range(2)},
+                **{f"drop_n_{c + 1}": 10_000 for c in range(2)},
+            }
+        )
 
     def recalls(self, numbers: Sequence[int]) -> pl.DataFrame:
         """The `basis_recall` rows of some bases and of their controls."""
         at = np.asarray(numbers)
         names = _symbols(numbers)
-        return pl.concat([
-            self._rows("basis", names, SEEN, self.recall[at][:, self.n > 0]),
-            self._rows("basis", names, [None], self.marginal[at][:, None]),
-            self._rows("control", names, [None], self.control[at][:, None]),
-        ])  # fmt: skip
+        return pl.concat(
+            [
+                self._rows("basis", names, SEEN, self.recall[at][:, self.n > 0]),
+                self._rows("basis", names, [None], self.marginal[at][:, None]),
+                self._rows("control", names, [None], self.control[at][:, None]),
+            ]
+        )
 
     def whole(self) -> dict[str, pl.DataFrame]:
         """What comes at the end: the order, the claims, W₀ and the full kernel."""
@@ -119,47 +152,82 @@ class Invented:
         rank = np.clip(0.62 + 0.25 * np.random.default_rng(1).standard_normal(WIDTH**2), 0, 1)
         key = {"atlas": self.atlas.key}
         order = key | {
-            "first": first, "second": second, "place": place, "cluster": 1 + place * 8 // WIDTH**2,
-            "own_others": self.own * 0.8, "own_rank": rank,
-        }  # fmt: skip
+            "first": first,
+            "second": second,
+            "place": place,
+            "cluster": 1 + place * 8 // WIDTH**2,
+            "own_others": self.own * 0.8,
+            "own_rank": rank,
+        }
         claims = [
-            key | dict(zip(CLAIM, row, strict=True)) for row in (
-                ("base_holds", "share of the full model's recall that W₀ alone holds",
-                 0.93, 1.0, None, None, 1),
-                ("distance", "mean distance of the signatures of two bases, against that of two "
-                 "controls", 0.081, 0.034, 1.4, 1e-12, 667_590),
-                ("own_symbols", "share of other bases that recall a bigram's own symbols worse "
-                 "than its basis", 0.62, 0.5, 0.24, 3e-21, 961),
+            key | dict(zip(CLAIM, row, strict=True))
+            for row in (
+                (
+                    "base_holds",
+                    "share of the full model's recall that W₀ alone holds",
+                    0.93,
+                    1.0,
+                    None,
+                    None,
+                    1,
+                ),
+                (
+                    "distance",
+                    "mean distance of the signatures of two bases, against that of two controls",
+                    0.081,
+                    0.034,
+                    1.4,
+                    1e-12,
+                    667_590,
+                ),
+                (
+                    "own_symbols",
+                    "share of other bases that recall a bigram's own symbols worse than its basis",
+                    0.62,
+                    0.5,
+                    0.24,
+                    3e-21,
+                    961,
+                ),
             )
-        ]  # fmt: skip
+        ]
         return {
             "atlases": pl.DataFrame([atlas_row(self.atlas)]),
-            "basis_recall": pl.concat(parts), "basis_order": pl.DataFrame(order),
+            "basis_recall": pl.concat(parts),
+            "basis_order": pl.DataFrame(order),
             "basis_claims": pl.DataFrame(claims, infer_schema_length=None),
-        }  # fmt: skip
+        }
 
     def _rows(
-        self, kernel: str, names: tuple[list, list], symbols: Sequence[str | None],
+        self,
+        kernel: str,
+        names: tuple[list, list],
+        symbols: Sequence[str | None],
         recall: np.ndarray,
-    ) -> pl.DataFrame:  # fmt: skip
+    ) -> pl.DataFrame:
         """Rows of kernels by symbols by lags. recall: [kernels, symbols, lags]."""
         kernels, _, lags = recall.shape
         n = [self.n[SYMBOLS.index(s)] if s else self.n.sum() for s in symbols]
         frame = pl.DataFrame(
             {
-                "atlas": self.atlas.key, "kernel": kernel,
+                "atlas": self.atlas.key,
+                "kernel": kernel,
                 **{
                     column: [name for name in found for _ in range(len(symbols) * lags)]
                     for column, found in zip(("first", "second"), names, strict=True)
                 },
                 "lag": np.tile(self.lags, kernels * len(symbols)),
                 "symbol": [s for s in symbols for _ in range(lags)] * kernels,
-                "n": np.tile(np.repeat(n, lags), kernels), "accuracy": recall.ravel(),
+                "n": np.tile(np.repeat(n, lags), kernels),
+                "accuracy": recall.ravel(),
             },
             schema_overrides={
-                "first": pl.String, "second": pl.String, "symbol": pl.String, "n": pl.Int64
+                "first": pl.String,
+                "second": pl.String,
+                "symbol": pl.String,
+                "n": pl.Int64,
             },
-        )  # fmt: skip
+        )
         right = (pl.col("n") * pl.col("accuracy")).round().cast(pl.Int64)
         return frame.with_columns(correct=right).with_columns(pl.col("accuracy").cast(pl.Float32))
 
@@ -179,8 +247,11 @@ def fill(root: Path, atlas: AtlasSpec, rows: int = WIDTH) -> None:
     }
     if rows == WIDTH:
         for name, found in invented.whole().items():
-            tables[name] = pl.concat([tables[name], found], how="diagonal_relaxed") \
-                if name in tables else found  # fmt: skip
+            tables[name] = (
+                pl.concat([tables[name], found], how="diagonal_relaxed")
+                if name in tables
+                else found
+            )
     Store(root).take_in(tables, {})
 
 
@@ -194,30 +265,49 @@ def prune(root: Path, specs: Sequence[PruningSpec]) -> None:
     """Fill the store with prunings: a rule costs less than chance."""
     rows, curves, orders = [], [], []
     for number, spec in enumerate(specs):
-        rows.append(MACHINE | {
-            "key": spec.key, "atlas": spec.atlas.key, "model": spec.atlas.model.key,
-            "target": spec.target.content, "rule": spec.rule, "profile": spec.profile,
-            "seed": spec.seed, "seconds": 12.0, "spec": spec.model_dump_json(),
-        })  # fmt: skip
+        rows.append(
+            MACHINE
+            | {
+                "key": spec.key,
+                "atlas": spec.atlas.key,
+                "model": spec.atlas.model.key,
+                "target": spec.target.content,
+                "rule": spec.rule,
+                "profile": spec.profile,
+                "seed": spec.seed,
+                "seconds": 12.0,
+                "spec": spec.model_dump_json(),
+            }
+        )
         chance = np.random.default_rng(number)
         order = chance.permutation(WIDTH**2)
         first, second = _symbols(order.tolist())
-        orders.append(pl.DataFrame({
-            "pruning": spec.key, "first": first, "second": second,
-            "place": np.arange(1, WIDTH**2 + 1), "score": np.linspace(1, 0, WIDTH**2),
-        }))  # fmt: skip
+        orders.append(
+            pl.DataFrame(
+                {
+                    "pruning": spec.key,
+                    "first": first,
+                    "second": second,
+                    "place": np.arange(1, WIDTH**2 + 1),
+                    "score": np.linspace(1, 0, WIDTH**2),
+                }
+            )
+        )
         steep = 1.0 if spec.rule == "random" else 2.0 + 0.5 * number
         for corpus in spec.atlas.model.corpora:
             worse = 1.0 if corpus == spec.target else 1.2
             curves += [
                 {
-                    "pruning": spec.key, "corpus": corpus.content, "kept": kept,
-                    "perplexity": 5.6 + worse * (1 - kept / WIDTH**2) ** steep
+                    "pruning": spec.key,
+                    "corpus": corpus.content,
+                    "kept": kept,
+                    "perplexity": 5.6
+                    + worse * (1 - kept / WIDTH**2) ** steep
                     + (0.02 * math.sin(9 * kept + spec.seed) if 0 < kept < WIDTH**2 else 0),
                     "n": 40_000,
                 }
                 for kept in spec.atlas.budget.curve
-            ]  # fmt: skip
+            ]
     tables = {"prunings": pl.DataFrame(rows), "pruning_curve": pl.DataFrame(curves)}
     Store(root).take_in(tables | {"pruning_order": pl.concat(orders)}, {})
 

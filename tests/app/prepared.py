@@ -11,16 +11,12 @@ from pathlib import Path
 import polars as pl
 
 import core
+from core.corpora.speech.spec import SpeechSpec
 from core.library import ngram_spec
-from core.specs import (
-    CorpusSpec,
-    LasSignatureSpec,
-    MixtureSpec,
-    ModelSpec,
-    SignatureSpec,
-    Spec,
-    SpeechSpec,
-)
+from core.models.language.spec import MixtureSpec, ModelSpec
+from core.models.las.spec import LasSignatureSpec
+from core.signatures.spec import SignatureSpec
+from core.spec import CorpusSpec, Spec
 from core.store import Store
 from core.text import SYMBOLS
 
@@ -66,22 +62,42 @@ def _bases(spec: SignatureSpec) -> dict[str, pl.DataFrame]:
     recalled = [0.1 * number for number in range(9)]
     return {
         "bases": pl.DataFrame(
-            names | {"model": [spec.model.key] * 9, "bigram": [a + b for a, b in pairs],
-                     "count_1": range(9), "count_2": range(9)}
+            names
+            | {
+                "model": [spec.model.key] * 9,
+                "bigram": [a + b for a, b in pairs],
+                "count_1": range(9),
+                "count_2": range(9),
+            }
         ),
         "basis_recall": pl.DataFrame(
-            names | {"kernel": ["basis"] * 9, "lag": [3] * 9, "symbol": ["h"] * 9, "n": [100] * 9,
-                     "accuracy": recalled}
+            names
+            | {
+                "kernel": ["basis"] * 9,
+                "lag": [3] * 9,
+                "symbol": ["h"] * 9,
+                "n": [100] * 9,
+                "accuracy": recalled,
+            }
         ),
         "prunings": pl.DataFrame(
-            {"key": ["a pruning"], "atlas": ["an atlas"], "model": [spec.model.key],
-             "rule": ["norm"]}
+            {
+                "key": ["a pruning"],
+                "atlas": ["an atlas"],
+                "model": [spec.model.key],
+                "rule": ["norm"],
+            }
         ),
         "pruning_curve": pl.DataFrame(
-            {"pruning": ["a pruning"] * 2, "corpus": [spec.corpus.content] * 2, "kept": [0, 1156],
-             "perplexity": [4.0, 3.5], "n": [1000, 1000]}
+            {
+                "pruning": ["a pruning"] * 2,
+                "corpus": [spec.corpus.content] * 2,
+                "kept": [0, 1156],
+                "perplexity": [4.0, 3.5],
+                "n": [1000, 1000],
+            }
         ),
-    }  # fmt: skip
+    }
 
 
 def computed(root: Path, specs: Iterable[Spec]) -> None:
@@ -104,11 +120,18 @@ def computed(root: Path, specs: Iterable[Spec]) -> None:
 def _score(spec: MixtureSpec, perplexity: float) -> dict[str, object]:
     count = len(spec.members)
     return MACHINE | {
-        "key": spec.key, "title": spec.title, "corpus": spec.corpus.content,
-        "members": [member.key for member in spec.members], "weights": [1 / count] * count,
-        "dev_perplexity": perplexity - 0.1, "test_perplexity": perplexity, "test_symbols": 10_000,
-        "profile": spec.profile, "seconds": 0.5, "spec": spec.model_dump_json(),
-    }  # fmt: skip
+        "key": spec.key,
+        "title": spec.title,
+        "corpus": spec.corpus.content,
+        "members": [member.key for member in spec.members],
+        "weights": [1 / count] * count,
+        "dev_perplexity": perplexity - 0.1,
+        "test_perplexity": perplexity,
+        "test_symbols": 10_000,
+        "profile": spec.profile,
+        "seconds": 0.5,
+        "spec": spec.model_dump_json(),
+    }
 
 
 def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
@@ -141,9 +164,14 @@ def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
     ]
     curve = [
         {
-            "model": model.key, "keep": 1.0, "epoch": step / 4, "symbols": 10_000 * step,
-            "train_bits": 2.4 + 2 / step, "dev_perplexity": 6 + 9 / step if step % 4 == 0 else None,
-            "learning_rate": 0.005, "seconds": 2.0 * step,
+            "model": model.key,
+            "keep": 1.0,
+            "epoch": step / 4,
+            "symbols": 10_000 * step,
+            "train_bits": 2.4 + 2 / step,
+            "dev_perplexity": 6 + 9 / step if step % 4 == 0 else None,
+            "learning_rate": 0.005,
+            "seconds": 2.0 * step,
         }
         for step in range(1, 17)
     ]
@@ -170,9 +198,18 @@ def _heard(spec: Spec) -> bool:
 def _row(key: str, lag: int, symbol: str | None, n: int, accuracy: float) -> dict[str, object]:
     half = 1.96 * math.sqrt(accuracy * (1 - accuracy) / n)
     return {
-        "signature": key, "lag": lag, "symbol": symbol, "n": n, "correct": round(accuracy * n),
-        "accuracy": accuracy, "low": max(0.0, accuracy - half), "high": min(1.0, accuracy + half),
-        "bits": None, "majority": 0.0, "current": 0.0, "precision": None,
+        "signature": key,
+        "lag": lag,
+        "symbol": symbol,
+        "n": n,
+        "correct": round(accuracy * n),
+        "accuracy": accuracy,
+        "low": max(0.0, accuracy - half),
+        "high": min(1.0, accuracy + half),
+        "bits": None,
+        "majority": 0.0,
+        "current": 0.0,
+        "precision": None,
     }
 
 
@@ -203,18 +240,32 @@ def _model(spec: SignatureSpec) -> dict[str, object]:
     model, net = spec.model, isinstance(spec.model, ModelSpec)
     whole = getattr(model, "model", model)  # of which a kernel is part
     rates = RATES | {"cell": "lstm", "layers": 3, "hidden": model.units} if _heard(spec) else {}
-    return MACHINE | {
-        "key": model.key, "kind": model.kind, "title": model.title,
-        "cell": getattr(model, "cell", None), "layers": model.layers if net else None,
-        "hidden": getattr(model, "hidden", None),
-        "corpus": _of(getattr(model, "corpus", spec.corpus)),
-        "ngram_order": getattr(model, "order", None),
-        "parent": model.init_from.key if net and model.init_from else None,
-        "trained": getattr(model, "trained", True),
-        "profile": whole.profile, "seed": whole.seed, "parameters": 30_000, "keep": 1.0,
-        "dev_perplexity": 6.4, "test_perplexity": 6.52, "train_symbols": 160_000, "epochs": 4.0,
-        "seconds": 61.0, "spec": model.model_dump_json(),
-    } | rates
+    return (
+        MACHINE
+        | {
+            "key": model.key,
+            "kind": model.kind,
+            "title": model.title,
+            "cell": getattr(model, "cell", None),
+            "layers": model.layers if net else None,
+            "hidden": getattr(model, "hidden", None),
+            "corpus": _of(getattr(model, "corpus", spec.corpus)),
+            "ngram_order": getattr(model, "order", None),
+            "parent": model.init_from.key if net and model.init_from else None,
+            "trained": getattr(model, "trained", True),
+            "profile": whole.profile,
+            "seed": whole.seed,
+            "parameters": 30_000,
+            "keep": 1.0,
+            "dev_perplexity": 6.4,
+            "test_perplexity": 6.52,
+            "train_symbols": 160_000,
+            "epochs": 4.0,
+            "seconds": 61.0,
+            "spec": model.model_dump_json(),
+        }
+        | rates
+    )
 
 
 def _signature(spec: SignatureSpec) -> dict[str, object]:
@@ -222,12 +273,27 @@ def _signature(spec: SignatureSpec) -> dict[str, object]:
     named = ("min_lag", "half", "alignment")
     layer = {name: getattr(spec, name) for name in named} if _heard(spec) else {}
     layer |= {"part": spec.layer} if layer else {"layer": spec.layer}
-    return MACHINE | layer | {
-        "key": spec.key, "model": spec.model.key, "state": spec.state,
-        "corpus": _of(spec.corpus), "decoder": spec.decoder, "width": None if linear else 240,
-        "depth": 0 if linear else spec.budget.depth, "max_lag": spec.max_lag,
-        "keeps": [1.0] * (spec.max_lag + 1), "profile": spec.profile, "seed": spec.seed,
-        "parameters": 40_000, "untrained": spec.floor.key if spec.floor else None,
-        "train_states": 10_000, "dev_states": 4_000, "test_states": 6_000, "seconds": 31.0,
-        "spec": spec.model_dump_json(),
-    }
+    return (
+        MACHINE
+        | layer
+        | {
+            "key": spec.key,
+            "model": spec.model.key,
+            "state": spec.state,
+            "corpus": _of(spec.corpus),
+            "decoder": spec.decoder,
+            "width": None if linear else 240,
+            "depth": 0 if linear else spec.budget.depth,
+            "max_lag": spec.max_lag,
+            "keeps": [1.0] * (spec.max_lag + 1),
+            "profile": spec.profile,
+            "seed": spec.seed,
+            "parameters": 40_000,
+            "untrained": spec.floor.key if spec.floor else None,
+            "train_states": 10_000,
+            "dev_states": 4_000,
+            "test_states": 6_000,
+            "seconds": 31.0,
+            "spec": spec.model_dump_json(),
+        }
+    )

@@ -29,9 +29,7 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def start(
-    log: Path, *options: str, port: int | None = None
-) -> tuple[subprocess.Popen[bytes], str]:
+def start(log: Path, *options: str, port: int | None = None) -> tuple[subprocess.Popen[bytes], str]:
     """Starts the app on a port of loopback; the process and its address, once it answers.
 
     options: more of streamlit's. port: None takes a free one.

@@ -8,14 +8,15 @@ import numpy as np
 import polars as pl
 import torch
 
-from core.checkpoints import pack
-from core.corpora.utterances import RATE, Recordings, Utterances
-from core.decoders import Decoders
+from core.corpora.speech.spec import SpeechSpec
+from core.corpora.speech.utterances import RATE, Recordings, Utterances
 from core.models.las.network import build
-from core.specs import LasSignatureSpec, LasSpec, SpeechSpec
+from core.models.las.spec import LasSignatureSpec, LasSpec
+from core.paper.studies import STUDIES, Choices, Plan
+from core.probes.mlp import Decoders
 from core.store import Store
-from core.studies import STUDIES, Choices, Plan
 from core.text import SYMBOLS, encode
+from core.training.checkpoints import pack
 from tests.app.prepared import MACHINE, computed
 
 SAID = ("the state of the union", "we must act", "my fellow citizens")
@@ -31,11 +32,19 @@ def spoken(root: Path, found: Plan) -> None:
     model = next(iter(found.signatures.values())).model
     store, corpus = Store(root), model.corpus
     row = {
-        "key": corpus.key, "name": corpus.name, "kind": "speech", "segment": "utterance",
-        "segments": 100, "hours": 0.9, "skipped": [], "sample": "\n".join(SAID),
-        "added": MACHINE["created"], "machine": MACHINE["machine"], "seconds": 1.0,
+        "key": corpus.key,
+        "name": corpus.name,
+        "kind": "speech",
+        "segment": "utterance",
+        "segments": 100,
+        "hours": 0.9,
+        "skipped": [],
+        "sample": "\n".join(SAID),
+        "added": MACHINE["created"],
+        "machine": MACHINE["machine"],
+        "seconds": 1.0,
         "spec": corpus.model_dump_json(),
-    }  # fmt: skip
+    }
     store.take_in({"corpora": pl.DataFrame([row])}, sounds(corpus) | weights(model, found))
 
 
@@ -47,10 +56,7 @@ def sounds(corpus: SpeechSpec) -> dict[str, bytes]:
     symbols = [encode(text) for text in SAID]
     utterances = Utterances.of(frames, symbols, words, [f"u{i}" for i in range(3)], corpus.mels)
     recordings = Recordings.of([noise.normal(0, 999, RATE // 2).astype(np.int16) for _ in SAID])
-    return {
-        corpus.part("test"): utterances.to_bytes(),
-        corpus.audio("test"): recordings.to_bytes(),
-    }
+    return {corpus.part("test"): utterances.to_bytes(), corpus.audio("test"): recordings.to_bytes()}
 
 
 def weights(model: LasSpec, found: Plan) -> dict[str, bytes]:

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Page
 
 import core
-from app.widgets.shell import PAGES
-from core.specs import CorpusSpec, SignatureSpec
+from app.shell.shell import PAGES
+from core.signatures.spec import SignatureSpec
+from core.spec import CorpusSpec
 from core.text import SYMBOLS
 from tests.app import invented
 from tests.app.prepared import TEXT, several

@@ -11,9 +11,9 @@ from polars.testing import assert_frame_equal
 from core import jobs
 from core.jobs import queue
 from core.library import add_corpus
-from core.specs import Spec
+from core.paper.studies import STUDIES, Choices
+from core.spec import Spec
 from core.store import Store
-from core.studies import STUDIES, Choices
 from tests.app.prepared import TEXT
 from tests.app.server import looking, start
 from tests.cluster import Cluster

@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
-from app.widgets.compare import mixed, square
-from core.specs import SignatureSpec
+from app.parts.compare.panes import mixed, square
+from core.signatures.spec import SignatureSpec
 from core.store import Store
 from tests.app.test_pages import MAIN, charts, said
 
@@ -145,9 +145,7 @@ def test_mixing_is_said_only_where_it_happens() -> None:
     assert mixed(rows).startswith("These signatures have different profiles (A smoke, B laptop),")
 
 
-def test_the_matrix_has_letters_for_pins_and_numbers_for_others(
-    specs: list[SignatureSpec],
-) -> None:
+def test_the_matrix_has_letters_for_pins_and_numbers_for_others(specs: list[SignatureSpec]) -> None:
     table = core.query(
         "SELECT p.key AS a, q.key AS b, p.state AS name_a, q.state AS name_b, d.distance "
         "FROM signatures p, signatures q, similarity(p.key, q.key) d "

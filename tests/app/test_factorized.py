@@ -8,11 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
-from app.widgets import factorized_choices
+from app.parts.factorized import toolbar
 from core import jobs
-from core.kernels import kernel_signature, pruning_spec
-from core.specs import AtlasSpec, CorpusSpec, PrunedSpec
-from core.studies import STUDIES, Choices, Plan
+from core.models.factorized.builders import kernel_signature, pruning_spec
+from core.models.factorized.spec import AtlasSpec, PrunedSpec
+from core.paper.studies import STUDIES, Choices, Plan
+from core.spec import CorpusSpec
 from tests.app import invented
 from tests.app.prepared import computed
 from tests.app.test_pages import MAIN, charts, said
@@ -52,7 +53,7 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AtlasSpec:
     """A store with the first two rows of the map; nothing may start by itself."""
     monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
     monkeypatch.setenv("MEMSIG_PROFILE", "smoke")
-    monkeypatch.setattr("app.widgets.study.ask_first", lambda: 0.0)
+    monkeypatch.setattr("app.study.ask_first", lambda: 0.0)
     atlas = invented.atlas_of(corpora())
     invented.fill(tmp_path, atlas, rows=2)
     return atlas
@@ -108,7 +109,7 @@ def test_a_basis_is_searched_by_its_bigram(
     done: AtlasSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The search is in a fragment, and AppTest runs one without the navigation that links need.
-    monkeypatch.setattr("app.widgets.study.compare", lambda *_: None)
+    monkeypatch.setattr("app.study.compare", lambda *_: None)
     app = opened()
     app.text_input(key="basis-search").input("␣t").run()
     assert not app.exception and app.query_params["basis"] == " t"
@@ -122,7 +123,7 @@ def test_a_basis_is_searched_by_its_bigram(
     [("he", "he"), ("<s>t", "<s>t"), ("␣t", " t"), ("h", None), ("hé", None), ("the", None)],
 )
 def test_bigrams_are_read_as_people_type_them(text: str, kept: str | None) -> None:
-    assert factorized_choices.read(text) == kept
+    assert toolbar.read(text) == kept
 
 
 def test_a_basis_never_seen_is_called_that(done: AtlasSpec) -> None:

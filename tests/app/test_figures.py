@@ -5,14 +5,21 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from app import figures
+from app.pictures import figures
 from core.text import SYMBOLS
 
 
 def cell(lag: int, symbol: str, accuracy: float, **more: object) -> dict[str, object]:
     row = {
-        "lag": lag, "symbol": symbol, "n": 100, "accuracy": accuracy, "low": accuracy - 0.05,
-        "high": accuracy + 0.05, "precision": 0.5, "majority": 0.0, "current": 0.1,
+        "lag": lag,
+        "symbol": symbol,
+        "n": 100,
+        "accuracy": accuracy,
+        "low": accuracy - 0.05,
+        "high": accuracy + 0.05,
+        "precision": 0.5,
+        "majority": 0.0,
+        "current": 0.1,
         "untrained": 0.2,
     }
     return row | more
@@ -100,8 +107,12 @@ def test_confusion_marks_the_right_answer_on_a_fixed_axis() -> None:
 
 def test_scatter_names_every_symbol() -> None:
     table = pl.DataFrame(
-        {"symbol": ["q", "y", " "], "n": [5, 50, 500], "memory": [0.8, 0.4, 0.9],
-         "forward": [0.1, 0.7, 0.8]}
+        {
+            "symbol": ["q", "y", " "],
+            "n": [5, 50, 500],
+            "memory": [0.8, 0.4, 0.9],
+            "forward": [0.1, 0.7, 0.8],
+        }
     )
     figure = figures.memory_against_prediction(table, figures.DARK)
     assert list(figure.data[0].text) == ["<b>q</b>", "<b>y</b>", "␣"]
@@ -110,13 +121,20 @@ def test_scatter_names_every_symbol() -> None:
 
 def test_training_draws_each_keep_in_perplexity() -> None:
     table = pl.DataFrame(
-        {"keep": [0.8, 0.8, 1.0], "epoch": [0.5, 1.0, 1.0], "train_bits": [3.0, 2.0, 1.0],
-         "dev_perplexity": [None, 5.0, 6.0]}
+        {
+            "keep": [0.8, 0.8, 1.0],
+            "epoch": [0.5, 1.0, 1.0],
+            "train_bits": [3.0, 2.0, 1.0],
+            "dev_perplexity": [None, 5.0, 6.0],
+        }
     )
     figure = figures.training(table, figures.LIGHT)
     assert list(figure.data[0].y) == [8.0, 4.0]
     assert {trace.name for trace in figure.data} == {
-        "train, keep 0.8", "dev, keep 0.8", "train, keep 1", "dev, keep 1",
+        "train, keep 0.8",
+        "dev, keep 0.8",
+        "train, keep 1",
+        "dev, keep 1",
     }
 
 

@@ -5,29 +5,40 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from app import figures, kernel_curves, kernels
+from app.pictures import figures, kernel_curves, kernels
 from core.text import SYMBOLS
 
 BASES = pl.DataFrame(
     [
         {
-            "first": first, "second": second, "count": count, "norm": 1.0 + number,
-            "lambda_1": 0.1 * count / 50, "lambda_2": 0.0, "recall": 0.2, "control": 0.15,
-            "above_control": 0.05 - 0.1 * number, "own": 0.3, "drop_1": 0.01, "drop_2": None,
-            "cluster": None, "own_rank": 0.6,
+            "first": first,
+            "second": second,
+            "count": count,
+            "norm": 1.0 + number,
+            "lambda_1": 0.1 * count / 50,
+            "lambda_2": 0.0,
+            "recall": 0.2,
+            "control": 0.15,
+            "above_control": 0.05 - 0.1 * number,
+            "own": 0.3,
+            "drop_1": 0.01,
+            "drop_2": None,
+            "cluster": None,
+            "own_rank": 0.6,
         }
         for number, (first, second, count) in enumerate(
             [("h", "e", 50), ("x", "t", 0), ("</s>", " ", 5)]
         )
     ],
     schema_overrides={"drop_2": pl.Float64, "cluster": pl.Int64},
-)  # fmt: skip
+)
 CELLS = pl.DataFrame(
     [
         {"lag": lag, "symbol": symbol, "n": n, "accuracy": 0.9 / lag}
-        for lag in (1, 2) for symbol, n in (("a", 100), ("h", 50), ("z", 0))
+        for lag in (1, 2)
+        for symbol, n in (("a", 100), ("h", 50), ("z", 0))
     ]
-)  # fmt: skip
+)
 EMPTY = CELLS.clear()
 
 
@@ -85,12 +96,18 @@ def test_a_bigram_never_seen_stands_apart() -> None:
 def test_alike_bases_stand_beside_each_other() -> None:
     table = pl.DataFrame(
         [
-            {"place": place, "cluster": cluster, "first": first, "second": "e", "symbol": symbol,
-             "recall": 0.1 * place}
+            {
+                "place": place,
+                "cluster": cluster,
+                "first": first,
+                "second": "e",
+                "symbol": symbol,
+                "recall": 0.1 * place,
+            }
             for place, cluster, first in ((1, 1, "h"), (0, 1, "t"), (2, 2, "q"))
             for symbol in "ab"
         ]
-    )  # fmt: skip
+    )
     figure = kernels.likeness(table, figures.LIGHT)
     assert list(figure.data[0].x) == ["te, cluster 1", "he, cluster 1", "qe, cluster 2"]
     assert list(figure.data[0].z[0]) == [0, 0.1, 0.2]
@@ -100,13 +117,19 @@ def test_alike_bases_stand_beside_each_other() -> None:
 
 def test_pruning_has_a_panel_each_corpus_and_chance_as_a_band() -> None:
     rows = [
-        {"corpus": corpus, "rule": rule, "kept": kept, "perplexity": 6 - kept / 1156,
-         "low": 5.9 - kept / 1156, "high": 6.1 - kept / 1156}
-        for corpus in ("one", "other") for rule in ("norm", "random") for kept in (0, 500, 1156)
-    ]  # fmt: skip
-    figure = kernel_curves.pruned(
-        pl.DataFrame(rows), ["one", "other"], "norm", 300, figures.LIGHT
-    )
+        {
+            "corpus": corpus,
+            "rule": rule,
+            "kept": kept,
+            "perplexity": 6 - kept / 1156,
+            "low": 5.9 - kept / 1156,
+            "high": 6.1 - kept / 1156,
+        }
+        for corpus in ("one", "other")
+        for rule in ("norm", "random")
+        for kept in (0, 500, 1156)
+    ]
+    figure = kernel_curves.pruned(pl.DataFrame(rows), ["one", "other"], "norm", 300, figures.LIGHT)
     norm = [trace for trace in figure.data if trace.name == "norm"]
     assert [trace.xaxis for trace in norm] == ["x", "x2"]
     assert norm[0].line.width > next(t for t in figure.data if t.name == "random").line.width
@@ -128,9 +151,7 @@ def test_marginals_of_kernels_have_their_floor_where_it_is_known() -> None:
     assert names == ["W₀", "majority symbol"]
     names = [
         t.name
-        for t in kernel_curves.forgetting(
-            [("W₀", rows.drop("majority"))], 200, figures.LIGHT
-        ).data
+        for t in kernel_curves.forgetting([("W₀", rows.drop("majority"))], 200, figures.LIGHT).data
     ]
     assert names == ["W₀"]
 

@@ -12,17 +12,19 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
-from app import figures, speech
-from app.widgets import examples, las_utterance
-from app.widgets.las_utterance import LOST, WAITING
-from core import jobs, listening
+from app.parts.las import utterance
+from app.parts.las.utterance import LOST, WAITING
+from app.parts.sql import examples
+from app.pictures import figures, speech
+from core import jobs
+from core.models.las import builders
 from core.models.las.inspection import Edit
-from core.studies import Plan
+from core.paper.studies import Plan
 from tests.app.prepared import RATES, computed
 from tests.app.spoken import SAID, plan, spoken
 from tests.app.test_pages import MAIN, charts, said
 
-CORPUS = listening.speech("synthetic-speech", "smoke")
+CORPUS = builders.speech("synthetic-speech", "smoke")
 UTTERANCE = {"las": "Utterance"}
 
 
@@ -71,8 +73,14 @@ def test_a_finished_study_is_drawn_and_shows_sql_that_runs(done: Plan) -> None:
     app = opened()
     assert "23 of 23" in said(app) and not asked()
     assert charts(app) == 5 and len(app.dataframe) == 1
-    for part in ("synthetic speech", "character error rate <b>2.3%", "word error rate <b>6.1%",
-                 "<b>99.1%</b> of its moves", "near-trivial", "heard the future"):  # fmt: skip
+    for part in (
+        "synthetic speech",
+        "character error rate <b>2.3%",
+        "word error rate <b>6.1%",
+        "<b>99.1%</b> of its moves",
+        "near-trivial",
+        "heard the future",
+    ):
         assert part in said(app)
     shown = [code.value for code in app.code]
     assert len(shown) == 3 + 1 + 1 + 1 + 1 + 1
@@ -221,10 +229,18 @@ def test_examples_on_speech_answer(done: Plan) -> None:
 
 def cell(lag: int, symbol: str, accuracy: float) -> dict[str, object]:
     return {
-        "lag": lag, "symbol": symbol, "n": 100, "accuracy": accuracy, "low": accuracy - 0.05,
-        "high": accuracy + 0.05, "precision": 0.5, "majority": 0.0,
-        "current": None if lag == 0 else 0.1, "untrained": 0.2, "ms": 80.0 * lag,
-    }  # fmt: skip
+        "lag": lag,
+        "symbol": symbol,
+        "n": 100,
+        "accuracy": accuracy,
+        "low": accuracy - 0.05,
+        "high": accuracy + 0.05,
+        "precision": 0.5,
+        "majority": 0.0,
+        "current": None if lag == 0 else 0.1,
+        "untrained": 0.2,
+        "ms": 80.0 * lag,
+    }
 
 
 def test_signatures_reach_below_zero_on_the_papers_scale() -> None:
@@ -253,9 +269,16 @@ def test_curves_carry_milliseconds_and_their_floors() -> None:
 def test_sound_and_attention_share_their_seconds() -> None:
     attention = np.eye(3, 5, dtype=np.float32)
     figure = speech.sound(
-        np.full((20, 8), -5.0, np.float16), 10, np.arange(8) * 100.0, attention, 40,
-        np.array([20.0, 60.0, 100.0]), ["a", " ", "<unk>"], 1, figures.LIGHT,
-    )  # fmt: skip
+        np.full((20, 8), -5.0, np.float16),
+        10,
+        np.arange(8) * 100.0,
+        attention,
+        40,
+        np.array([20.0, 60.0, 100.0]),
+        ["a", " ", "<unk>"],
+        1,
+        figures.LIGHT,
+    )
     spectrum, heard, clicks = figure.data
     assert spectrum.z.shape == (8, 20) and heard.z.shape == (3, 5)
     assert (heard.x0, heard.dx, spectrum.dx) == (0.02, 0.04, 0.01)
@@ -268,11 +291,15 @@ def test_sound_and_attention_share_their_seconds() -> None:
 def test_what_is_recalled_stands_in_the_order_of_reading() -> None:
     rows = pl.DataFrame(
         {
-            "part": ["encoder 1"] * 3 + ["query"] * 2, "step": [4] * 5, "lag": [1, 0, -1, 1, 0],
-            "truth": ["a", "b", "c", "a", "b"], "guess": ["a", "x", "c", "a", "b"],
-            "probability": [0.9] * 5, "chance": [0.9, 0.1, 0.6, 1.0, 0.3],
+            "part": ["encoder 1"] * 3 + ["query"] * 2,
+            "step": [4] * 5,
+            "lag": [1, 0, -1, 1, 0],
+            "truth": ["a", "b", "c", "a", "b"],
+            "guess": ["a", "x", "c", "a", "b"],
+            "probability": [0.9] * 5,
+            "chance": [0.9, 0.1, 0.6, 1.0, 0.3],
         }
-    )  # fmt: skip
+    )
     figure = speech.remembered(rows, ["encoder 1", "query"], figures.LIGHT)
     heat, guesses = figure.data
     assert [list(line) for line in heat.z] == [[0.9, 0.1, 0.6], [1.0, 0.3, None]]
@@ -286,7 +313,7 @@ def test_learning_is_drawn_as_error_rates() -> None:
 
 
 def test_every_kind_of_error_is_marked_in_columns_of_both_texts() -> None:
-    marked = las_utterance._marked
+    marked = utterance._marked
     assert marked(Edit("equal", "ab", "ab")).count("<span><i>") == 2
     assert marked(Edit("delete", " ", "")) == (
         "<span class='delete' title='missed'><i>␣</i><b>·</b></span>"

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 from app import access
 from core import jobs
 from core.errors import BadInput
-from core.specs import SignatureSpec
+from core.signatures.spec import SignatureSpec
 from tests.app.prepared import prepare
 from tests.app.server import ROOT, browsing, free_port, start
 
@@ -56,8 +56,12 @@ def provider() -> Iterator[str]:
     from oidc_provider_mock import User, run_server_in_thread
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    people = [("ada", "ada@lab.org", True), ("vi", "Vi@Lab.org", True),
-              ("eve", "eve@elsewhere.org", True), ("mal", "ada@lab.org", False)]  # fmt: skip
+    people = [
+        ("ada", "ada@lab.org", True),
+        ("vi", "Vi@Lab.org", True),
+        ("eve", "eve@elsewhere.org", True),
+        ("mal", "ada@lab.org", False),
+    ]
     users = [
         User(sub=sub, claims={"email": email, "email_verified": verified})
         for sub, email, verified in people
@@ -133,10 +137,13 @@ def test_a_stranger_gets_nothing_from_any_route(address: str) -> None:
     known = {"/readyz", "/_stcore/stream", "/_stcore/health", "/media/{file_id:path}"}
     assert known <= {path for path, _ in listed}
     paths = {
-        path.replace("{file_id:path}", "a.svg").replace("{path:path}", "a/b.js")
-        .replace("{session_id}", "s").replace("{file_id}", "f") or "/": methods
+        path.replace("{file_id:path}", "a.svg")
+        .replace("{path:path}", "a/b.js")
+        .replace("{session_id}", "s")
+        .replace("{file_id}", "f")
+        or "/": methods
         for path, methods in listed
-    }  # fmt: skip
+    }
     pages = ["/compare", "/sql", "/library", "/index.html", "/static/js/index.js", "/favicon.png"]
     paths |= {path: ["GET", "POST"] for path in pages}
     for path, methods in paths.items():
@@ -150,8 +157,12 @@ def test_a_stranger_gets_nothing_from_any_route(address: str) -> None:
 
 
 def test_neither_a_websocket_nor_a_forged_cookie_opens_the_door(address: str) -> None:
-    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-               "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}  # fmt: skip
+    upgrade = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
     status, body, _ = ask(f"{address}/_stcore/stream", **upgrade)
     assert status == 403 and not body
     from itsdangerous import URLSafeTimedSerializer
@@ -237,14 +248,24 @@ def test_whoever_is_not_on_the_list_stays_outside(
     cookies = "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())
     for path in ("/", "/_stcore/host-config", "/media/a.svg"):
         assert ask(f"{address}{path}", Cookie=cookies)[0] == 403
-    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-               "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Origin": address}  # fmt: skip
+    upgrade = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Origin": address,
+    }
     assert ask(f"{address}/_stcore/stream", Cookie=cookies, **upgrade)[0] == 403
 
 
 def secrets(**people: object) -> dict[str, Any]:
-    auth = {"redirect_uri": "https://a.org/oauth2callback", "cookie_secret": "s" * 32,
-            "client_id": "i", "client_secret": "s", "server_metadata_url": "https://p"}  # fmt: skip
+    auth = {
+        "redirect_uri": "https://a.org/oauth2callback",
+        "cookie_secret": "s" * 32,
+        "client_id": "i",
+        "client_secret": "s",
+        "server_metadata_url": "https://p",
+    }
     return {"auth": auth, "people": PEOPLE | people}
 
 

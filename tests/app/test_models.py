@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 import core
 from core import jobs
 from core.library import beside, perplexity_spec
-from core.specs import SignatureSpec
+from core.signatures.spec import SignatureSpec
 from core.store import Store
 from tests.app.prepared import TEXT
 from tests.app.test_compare import opened
@@ -97,8 +97,12 @@ def test_it_is_deleted_with_what_was_measured_of_it(
     assert not page.exception
     left = core.query("SELECT key FROM models")["key"].to_list()
     assert left == [model.untrained().key]  # of any model of its shape
-    for table, column in (("signatures", "model"), ("perplexities", "members[1]"),
-                          ("predictions", "model"), ("recall", "signature")):  # fmt: skip
+    for table, column in (
+        ("signatures", "model"),
+        ("perplexities", "members[1]"),
+        ("predictions", "model"),
+        ("recall", "signature"),
+    ):
         rows = core.query(f"SELECT {column} AS owner FROM {table}")["owner"].to_list()
         assert not {model.key, spec.key} & set(rows)
     assert store.artifacts.get(model.key) is None

@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 import core
 from core import jobs
-from core.specs import CorpusSpec
+from core.paper.studies import STUDIES, Choices
+from core.spec import CorpusSpec
 from core.store import Store
-from core.studies import STUDIES, Choices
 from tests.app.prepared import TEXT, computed
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -88,8 +88,12 @@ def test_claims_are_listed_with_their_parts(everything: Store) -> None:
     told = said(app)
     links = [str(link.proto.label) for link in app.get("page_link")]
     assert sum(label.startswith("**C") for label in links) == 15
-    verdicts = [row[0] for row in everything.query(
-        "SELECT verdict FROM claims_by_profile WHERE profile = 'smoke'").iter_rows()]  # fmt: skip
+    verdicts = [
+        row[0]
+        for row in everything.query(
+            "SELECT verdict FROM claims_by_profile WHERE profile = 'smoke'"
+        ).iter_rows()
+    ]
     assert f"{verdicts.count('holds')} hold" in told
     assert app.dataframe[0].value.shape[0] >= 10
     assert said(opened("pages/claims.py")).count("not computed") == 15  # smoke decides nothing

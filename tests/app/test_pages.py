@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import core
 from core import jobs
-from core.specs import SignatureSpec
+from core.signatures.spec import SignatureSpec
 from core.store import Store
 from tests.app.prepared import TEXT, prepare, tables
 
@@ -90,7 +90,7 @@ def test_an_address_that_comes_late_is_not_followed(
     page.query_params["cell"] = before
     page.run()
     assert page.query_params["cell"] == "lstm"
-    monkeypatch.setattr("app.widgets.choices.LATE", 0.0)
+    monkeypatch.setattr("app.shell.choices.LATE", 0.0)
     page.query_params["cell"] = before
     page.run()
     assert page.selectbox(key="choice-cell").value == "gru"

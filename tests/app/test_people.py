@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 import core
 from app import access
 from core import jobs
-from core.specs import SignatureSpec
+from core.signatures.spec import SignatureSpec
 from tests.app.prepared import TEXT, prepare
 from tests.app.test_pages import MAIN, said, upload
 
@@ -63,9 +63,9 @@ def test_a_button_that_is_pressed_all_the_same_does_nothing(spec: SignatureSpec)
     def script(key: str, text: str) -> None:
         import streamlit as st
 
-        from app.widgets import people
+        from app.shell import people
         from core.errors import BadInput
-        from core.specs import SPECS
+        from core.registry import SPECS
 
         for act in (lambda: people.start(SPECS.validate_json(text)), lambda: people.cancel(key)):
             try:
@@ -104,7 +104,7 @@ def test_a_member_may_have_so_many_jobs(
 def test_a_study_asks_for_as_much_as_there_is_room_for(
     spec: SignatureSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.widgets.study.SETTLE", 0)
+    monkeypatch.setattr("app.study.SETTLE", 0)
     study = opened("ada@lab.org", SWEEPS, corpus=spec.corpus.content)
     assert not study.exception and not study.error
     assert len(jobs.listing()) == 2 and "not asked for" in said(study)

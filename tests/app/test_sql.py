@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.widgets import examples, queries
-from app.widgets.export import flat
-from app.widgets.sql import LINK, guess
-from core.specs import SignatureSpec
+from app.parts.sql import examples
+from app.parts.sql.panes import LINK, guess
+from app.shell import queries
+from app.shell.export import flat
+from core.signatures.spec import SignatureSpec
 from core.store.sandbox import run_sql
 from tests.app.test_compare import opened, pins
 from tests.app.test_pages import charts, said

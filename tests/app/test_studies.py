@@ -10,12 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
-from app import figures, studies
-from app.widgets import study, sweeps
+from app import study
+from app.parts.sweeps import panes
+from app.pictures import figures, studies
 from core import jobs
-from core.specs import CorpusSpec
+from core.paper.studies import STUDIES, Choices, Plan
+from core.spec import CorpusSpec
 from core.store import Store
-from core.studies import STUDIES, Choices, Plan
 from tests.app.prepared import TEXT, computed
 from tests.app.test_pages import MAIN, charts, said
 
@@ -220,15 +221,24 @@ def test_odd_addresses_fall_back_to_the_defaults(done: dict[str, Plan]) -> None:
     ],
 )
 def test_sizes_are_read_as_people_type_them(typed: str, read: str | None) -> None:
-    assert sweeps.sizes(typed) == read
+    assert panes.sizes(typed) == read
 
 
 def row(cell: str, hidden: int, lag: int, accuracy: float) -> dict[str, object]:
     return {
-        "cell": cell, "hidden": hidden, "layer": 1, "lag": lag, "seeds": 1, "n": 1000,
-        "accuracy": accuracy, "low": accuracy - 0.02, "high": accuracy + 0.02,
-        "majority": 0.17, "current": 0.2, "untrained": None,
-    }  # fmt: skip
+        "cell": cell,
+        "hidden": hidden,
+        "layer": 1,
+        "lag": lag,
+        "seeds": 1,
+        "n": 1000,
+        "accuracy": accuracy,
+        "low": accuracy - 0.02,
+        "high": accuracy + 0.02,
+        "majority": 0.17,
+        "current": 0.2,
+        "untrained": None,
+    }
 
 
 RECALL = pl.DataFrame(
@@ -267,9 +277,15 @@ def test_lighter_green_is_higher_recall() -> None:
 
 def test_the_spread_over_seeds_is_drawn_where_there_are_several() -> None:
     table = pl.DataFrame(
-        {"cell": ["gru"] * 2, "hidden": [40, 80], "perplexity": [4.0, 3.5], "seeds": [3, 3],
-         "perplexity_low": [3.9, 3.4], "perplexity_high": [4.3, 3.6]}
-    )  # fmt: skip
+        {
+            "cell": ["gru"] * 2,
+            "hidden": [40, 80],
+            "perplexity": [4.0, 3.5],
+            "seeds": [3, 3],
+            "perplexity_low": [3.9, 3.4],
+            "perplexity_high": [4.3, 3.6],
+        }
+    )
     figure = studies.against_size(table, [40, 80], "perplexity", "p", ".3f", figures.LIGHT)
     assert figure.data[0].error_y.array == pytest.approx([0.3, 0.1])
     one = table.with_columns(seeds=pl.lit(1))
@@ -279,9 +295,17 @@ def test_the_spread_over_seeds_is_drawn_where_there_are_several() -> None:
 
 def test_deeper_decoders_are_drawn_in_points() -> None:
     table = pl.DataFrame(
-        {"cell": ["gru"], "layer": [4], "lag": [1], "plain": [0.5], "deeper": [0.52],
-         "difference": [0.02], "low": [0.01], "high": [0.04]}
-    )  # fmt: skip
+        {
+            "cell": ["gru"],
+            "layer": [4],
+            "lag": [1],
+            "plain": [0.5],
+            "deeper": [0.52],
+            "difference": [0.02],
+            "low": [0.01],
+            "high": [0.04],
+        }
+    )
     figure = studies.deeper(table, ["gru", "lstm"], 3, figures.LIGHT)
     drawn = next(trace for trace in figure.data if trace.name == "layer 4" and len(trace.x))
     assert drawn.y[0] == pytest.approx(2)
@@ -292,11 +316,15 @@ def test_changed_symbols_are_named_beside_the_papers() -> None:
     symbols = "abcdefghijklmnopqrstu"
     table = pl.DataFrame(
         {
-            "symbol": list(symbols), "n": [100] * 21, "source": [0.5] * 21,
-            "retrained": [0.5] * 21, "change": [(10 - i) / 100 for i in range(21)],
-            "to_target": [0.0] * 20 + [None], "half": [0.03] * 21,
+            "symbol": list(symbols),
+            "n": [100] * 21,
+            "source": [0.5] * 21,
+            "retrained": [0.5] * 21,
+            "change": [(10 - i) / 100 for i in range(21)],
+            "to_target": [0.0] * 20 + [None],
+            "half": [0.03] * 21,
         }
-    )  # fmt: skip
+    )
     figure = studies.changes(table, figures.LIGHT)
     most, named = (trace for trace in figure.data if trace.type == "bar")
     assert list(most.x) == ["a", "b", "c", "d", "e", "q", "r", "s", "t", "u"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from core.corpora.utterances import RATE, wav
+from core.corpora.speech.utterances import RATE, wav
 from tests.core.shorten import sphere
 
 TEXTS = ("The cat sat ,COMMA quietly .PERIOD", "It rose %PERCENT [loud_breath] .POINT five")
@@ -73,19 +73,32 @@ class Wsj:
 
     def __init__(self, folder: Path, flat: bool = False, upper: bool = False) -> None:
         self.folder, self.flat, self.upper = folder, flat, upper
-        self._index("11-13.1", "wsj0/doc/indices/train/tr_s_wv1.ndx", [
-            ";; File: tr_s_wv1.ndx", "", "11_1_1:wsj0/si_tr_s/011/011c0201.wv1",
-            "11_1_1:wsj0/si_tr_s/011/011c0202.wv1", "11_2_1:wsj0/si_tr_s/401/401c0201.wv1",
-        ])  # fmt: skip
-        self._index("13-34.1", "wsj1/doc/indices/si_tr_s.ndx", [
-            f"13_1_1: wsj1/si_tr_s/46n/{name}.wv1" for name in self.TRAIN1
-        ])  # fmt: skip
-        self._index("13-34.1", "wsj1/doc/indices/h1_p0.ndx", [
-            f"13_16_1: wsj1/si_dt_20/4k0/{name}.wv1" for name in self.DEV
-        ])  # fmt: skip
-        self._index("11-13.1", "wsj0/doc/indices/test/nvp/si_et_20.ndx", [
-            f"11_14_1: wsj0/si_et_20/440/{name}" for name in self.TEST
-        ])  # fmt: skip
+        self._index(
+            "11-13.1",
+            "wsj0/doc/indices/train/tr_s_wv1.ndx",
+            [
+                ";; File: tr_s_wv1.ndx",
+                "",
+                "11_1_1:wsj0/si_tr_s/011/011c0201.wv1",
+                "11_1_1:wsj0/si_tr_s/011/011c0202.wv1",
+                "11_2_1:wsj0/si_tr_s/401/401c0201.wv1",
+            ],
+        )
+        self._index(
+            "13-34.1",
+            "wsj1/doc/indices/si_tr_s.ndx",
+            [f"13_1_1: wsj1/si_tr_s/46n/{name}.wv1" for name in self.TRAIN1],
+        )
+        self._index(
+            "13-34.1",
+            "wsj1/doc/indices/h1_p0.ndx",
+            [f"13_16_1: wsj1/si_dt_20/4k0/{name}.wv1" for name in self.DEV],
+        )
+        self._index(
+            "11-13.1",
+            "wsj0/doc/indices/test/nvp/si_et_20.ndx",
+            [f"11_14_1: wsj0/si_et_20/440/{name}" for name in self.TEST],
+        )
         for disc, place, names in (
             ("11-1.1", "wsj0/si_tr_s/011", self.TRAIN0[:2]),
             ("11-2.1", "wsj0/si_tr_s/401", self.TRAIN0[2:]),

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from core.compute import run
-from core.specs import Spec
+from core.registry import run
+from core.spec import Spec
 from core.store import Store
 
 # Another order than ours, two symbols that we lack, and no apostrophe: it is their <unk>.

@@ -9,9 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from core.specs import CorpusSpec, KernelSpec, LasSignatureSpec, MixtureSpec, SignatureSpec, Spec
+from core.models.factorized.spec import KernelSpec
+from core.models.language.spec import MixtureSpec
+from core.models.las.spec import LasSignatureSpec
+from core.paper.studies import Choices
+from core.signatures.spec import SignatureSpec
+from core.spec import CorpusSpec, Spec
 from core.store import Store
-from core.studies import Choices
 
 SHAKESPEARE = CorpusSpec(name="shakespeare", content="1" * 64)
 SOTU = CorpusSpec(name="sotu", content="2" * 64)
@@ -46,10 +50,14 @@ def smaller_is_worse(spec: Any) -> float:
 
 
 def fill(
-    store: Store, specs: Iterable[Signed | MixtureSpec], recall: Recall = fading,
-    score: Score = smaller_is_worse, noise: float = 0.001,
-    ahead: Callable[[str], float] = lambda symbol: 0.5, monotone: float = 1.0,
-) -> None:  # fmt: skip
+    store: Store,
+    specs: Iterable[Signed | MixtureSpec],
+    recall: Recall = fading,
+    score: Score = smaller_is_worse,
+    noise: float = 0.001,
+    ahead: Callable[[str], float] = lambda symbol: 0.5,
+    monotone: float = 1.0,
+) -> None:
     """Takes the results of these specs in.
 
     recall: of a signature by lag and symbol; score: perplexity of a model, or of a mixture of
@@ -95,31 +103,47 @@ def known(model: Any) -> dict[str, Any]:
     whole = model.model if isinstance(model, KernelSpec) else model
     parent = whole if isinstance(model, KernelSpec) else getattr(model, "init_from", None)
     return MADE | {
-        "key": model.key, "kind": model.kind, "cell": getattr(model, "cell", None),
-        "layers": model.layers, "hidden": getattr(model, "hidden", None),
+        "key": model.key,
+        "kind": model.kind,
+        "cell": getattr(model, "cell", None),
+        "layers": model.layers,
+        "hidden": getattr(model, "hidden", None),
         "ngram_order": getattr(model, "order", None),
         "corpus": model.corpus.key if hasattr(model, "corpus") else None,
-        "parent": parent.key if parent else None, "trained": getattr(model, "trained", True),
-        "profile": whole.profile, "seed": whole.seed, "spec": model.model_dump_json(),
-    }  # fmt: skip
+        "parent": parent.key if parent else None,
+        "trained": getattr(model, "trained", True),
+        "profile": whole.profile,
+        "seed": whole.seed,
+        "spec": model.model_dump_json(),
+    }
 
 
 def _scored(spec: MixtureSpec, value: float) -> dict[str, Any]:
     return MADE | {
-        "key": spec.key, "corpus": spec.corpus.key, "profile": spec.profile,
-        "members": [member.key for member in spec.members], "test_perplexity": value,
+        "key": spec.key,
+        "corpus": spec.corpus.key,
+        "profile": spec.profile,
+        "members": [member.key for member in spec.members],
+        "test_perplexity": value,
         "spec": spec.model_dump_json(),
-    }  # fmt: skip
+    }
 
 
 def _signature(spec: Signed) -> dict[str, Any]:
     listening = isinstance(spec, LasSignatureSpec)
     return MADE | {
-        "key": spec.key, "model": spec.model.key, "layer": None if listening else spec.layer,
+        "key": spec.key,
+        "model": spec.model.key,
+        "layer": None if listening else spec.layer,
         "part": spec.layer if listening else None,
         "half": spec.half if listening and spec.encoder_layer else None,
-        "alignment": getattr(spec, "alignment", None), "state": spec.state,
-        "corpus": spec.corpus.key, "decoder": spec.decoder, "depth": spec.budget.depth,
-        "profile": spec.profile, "seed": spec.seed,
-        "untrained": spec.floor.key if spec.floor else None, "spec": spec.model_dump_json(),
-    }  # fmt: skip
+        "alignment": getattr(spec, "alignment", None),
+        "state": spec.state,
+        "corpus": spec.corpus.key,
+        "decoder": spec.decoder,
+        "depth": spec.budget.depth,
+        "profile": spec.profile,
+        "seed": spec.seed,
+        "untrained": spec.floor.key if spec.floor else None,
+        "spec": spec.model_dump_json(),
+    }

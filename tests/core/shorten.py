@@ -61,9 +61,14 @@ def sphere(samples: np.ndarray, rate: int = 16_000, compressed: bool = True) -> 
     """Mono int16 samples as a NIST SPHERE file, compressed as the WSJ discs have them."""
     coding = "pcm,embedded-shorten-v2.00" if compressed else "pcm"
     fields = [
-        f"sample_count -i {len(samples)}", f"sample_rate -i {rate}", "channel_count -i 1",
-        "sample_n_bytes -i 2", "sample_byte_format -s2 01", "sample_sig_bits -i 16",
-        f"sample_coding -s{len(coding)} {coding}", "end_head",
-    ]  # fmt: skip
+        f"sample_count -i {len(samples)}",
+        f"sample_rate -i {rate}",
+        "channel_count -i 1",
+        "sample_n_bytes -i 2",
+        "sample_byte_format -s2 01",
+        "sample_sig_bits -i 16",
+        f"sample_coding -s{len(coding)} {coding}",
+        "end_head",
+    ]
     head = "\n".join(["NIST_1A", "   1024", *fields, ""]).encode().ljust(1024)
     return head + (shorten(samples) if compressed else samples.astype("<i2").tobytes())

@@ -9,40 +9,38 @@ import numpy as np
 import pytest
 import torch
 
-from core import bases
-from core.atlas import Ruler, Text, leave_out
-from core.checkpoints import unpack
 from core.cli import main
-from core.compute import run
 from core.corpora import Corpus, from_text
 from core.errors import BadInput
-from core.kernels import (
+from core.library import find_corpus
+from core.models.factorized import bases, factorized_lm
+from core.models.factorized.builders import (
     atlas_spec,
     bigram,
     factorized_spec,
     kernel_signature,
     pruning_spec,
 )
-from core.library import find_corpus
-from core.models import factorized
-from core.models.char_lm import CharLM
-from core.models.rankone import RankOne, controls
-from core.models.windows import BASES, Windows, number
-from core.signature import best_guess
-from core.specs import (
-    SPECS,
+from core.models.factorized.rankone import RankOne, controls
+from core.models.factorized.ruler import Ruler, Text, leave_out
+from core.models.factorized.spec import (
     AtlasSpec,
-    CorpusSpec,
     FactorizedSpec,
     KernelSpec,
-    MixtureSpec,
     PrunedSpec,
     PruningSpec,
-    SignatureSpec,
 )
+from core.models.factorized.windows import BASES, Windows, number
+from core.models.language.char_lm import CharLM
+from core.models.language.spec import MixtureSpec
+from core.paper.studies import STUDIES, Choices
+from core.probes.measure import best_guess
+from core.registry import SPECS, run
+from core.signatures.spec import SignatureSpec
+from core.spec import CorpusSpec
 from core.store import Store
-from core.studies import STUDIES, Choices
 from core.text import SYMBOLS
+from core.training.checkpoints import unpack
 
 ONE, OTHER = (CorpusSpec(name=name, content=digit * 64) for name, digit in (("a", "1"), ("b", "2")))
 SIZE = len(SYMBOLS)
@@ -59,9 +57,9 @@ def model_spec(corpora: tuple[Corpus, Corpus], cell: str = "lstm") -> Factorized
     return made.model_copy(update={"window": 8})
 
 
-def model_of(spec: FactorizedSpec, corpora: tuple[Corpus, Corpus]) -> factorized.FactorizedLM:
+def model_of(spec: FactorizedSpec, corpora: tuple[Corpus, Corpus]) -> factorized_lm.FactorizedLM:
     """Untrained, with bases strong enough to matter."""
-    model = factorized.Mix(spec, corpora, "cpu").build().requires_grad_(False)
+    model = factorized_lm.Mix(spec, corpora, "cpu").build().requires_grad_(False)
     model.left.mul_(60)
     return model.eval()
 
@@ -175,16 +173,18 @@ def test_the_atlas_is_the_linear_signature_of_the_kernel(
     model = model_of(spec, corpora)
     atlas = atlas_spec(spec)
     inputs = {corpus.content: corpus.to_bytes() for corpus in corpora}
-    inputs[spec.key] = factorized.save(spec, model)
+    inputs[spec.key] = factorized_lm.save(spec, model)
     row = atlas.rows[SYMBOLS.index("h")]
     result = run(row, inputs, lambda fraction, message: None)
     found = result.tables["basis_recall"]
     for part, kernel in (("basis", "basis"), ("control", "control")):
         own = kernel_signature(spec, part, bigram("he"), decoder="linear")
         budget = own.budget.model_copy(
-            update={name: getattr(atlas.budget, name)
-                    for name in ("states", "dev_states", "test_states")}
-        )  # fmt: skip
+            update={
+                name: getattr(atlas.budget, name)
+                for name in ("states", "dev_states", "test_states")
+            }
+        )
         own = own.model_copy(update={"budget": budget})
         made = run(own.model, inputs, lambda fraction, message: None)
         signature = run(own, inputs | made.artifacts, lambda fraction, message: None)
@@ -219,12 +219,12 @@ def test_leaving_out_is_the_model_without(corpora: tuple[Corpus, Corpus], cell: 
     rows = windows.drawn(400, 0)
     chosen = np.array([number(bigram(text)) for text in ("th", "o ", "zz", "<s>t")])
     found = leave_out(model, windows, rows, chosen, "cpu")
-    whole = factorized.score(model, windows, rows, "cpu")[0]
+    whole = factorized_lm.score(model, windows, rows, "cpu")[0]
     assert found.n == len(whole)
     assert found.perplexity == pytest.approx(math.exp(-whole.mean()), rel=1e-5)
     for place, basis in enumerate(chosen):
         kept = np.delete(np.arange(BASES), basis)
-        without = factorized.score(model.pruned(kept), windows, rows, "cpu")[0]
+        without = factorized_lm.score(model.pruned(kept), windows, rows, "cpu")[0]
         rise = math.exp(-without.mean()) - found.perplexity
         assert found.rises[place] == pytest.approx(rise, abs=2e-3 * found.perplexity)
     assert found.rises[2] == 0  # never seen, λ is zero
@@ -286,9 +286,12 @@ def test_recall_outside_the_target() -> None:
 
 
 def test_the_study_from_an_empty_cache(
-    store: Store, text: bytes, tmp_path, capsys: pytest.CaptureFixture[str],
+    store: Store,
+    text: bytes,
+    tmp_path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     source, target = tmp_path / "one.txt", tmp_path / "two.txt"
     source.write_bytes(text)
     target.write_bytes(text.upper().replace(b"THE", b"those").replace(b"Z", b"s"))
@@ -344,9 +347,12 @@ def test_the_study_from_an_empty_cache(
     assert len(points) == 4  # whatever the rule
     row = store.query("SELECT * FROM models WHERE key = ?", [saved.key]).row(0, named=True)
     assert row["kind"] == "pruned" and row["parent"] == atlas.model.key
-    assert row["parameters"] < store.query(
-        "SELECT parameters FROM models WHERE key = ?", [atlas.model.key]
-    )["parameters"][0]  # fmt: skip
+    assert (
+        row["parameters"]
+        < store.query("SELECT parameters FROM models WHERE key = ?", [atlas.model.key])[
+            "parameters"
+        ][0]
+    )
     recall = store.query("SELECT DISTINCT name FROM marginal_recall")["name"].to_list()
     assert "basis 'ha' of factorized LSTM [1,16]" in recall
     assert isinstance(plan.signatures["W₀"], SignatureSpec)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.batches import PAD, bucketed, padded, sample
 from core.corpora import Corpus, Segments, from_text
-from core.models import char_lm, forward
+from core.models import forward
+from core.models.language import char_lm
+from core.models.language.spec import ModelSpec
 from core.profiles import PROFILES
-from core.specs import ModelSpec
 from core.text import BOS, EOS
+from core.training.batches import PAD, bucketed, padded, sample
 
 
 @pytest.fixture(scope="module")

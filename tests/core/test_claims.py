@@ -9,10 +9,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from core.corpora.speech.spec import SpeechSpec
+from core.models.language.spec import MixtureSpec, ModelSpec
+from core.paper.studies import STUDIES, Plan, adaptation, ngram
 from core.profiles import PROFILES
-from core.specs import CorpusSpec, MixtureSpec, ModelSpec, SignatureSpec, SpeechSpec
+from core.signatures.spec import SignatureSpec
+from core.spec import CorpusSpec
 from core.store import Store
-from core.studies import STUDIES, Plan, adaptation, ngram
 from tests.core.invented import (
     EVERY,
     MAJORITY,
@@ -138,10 +141,11 @@ def test_memory_that_goes_with_prediction_fails(store: Store) -> None:
 
 def test_size_over_three_seeds(store: Store) -> None:
     fill(
-        store, planned("size", 3).specs,
+        store,
+        planned("size", 3).specs,
         lambda s, lag, x: fading(s, lag, x) + 0.001 * s.seed,
         lambda s: 5 - s.hidden / 300 + 0.01 * s.seed,
-    )  # fmt: skip
+    )
     for name in ("C3", "C4", "C5"):
         row = claim(store, name)
         assert (row["verdict"], row["seeds"], row["note"]) == ("holds", 3, None), name
@@ -251,37 +255,80 @@ def factorized(store: Store, base: float, best: float, ratio: float, rise: float
     fill(store, plan.signatures.values(), lambda s, lag, x: held[s.model.part] - 0.01 * lag)
     names = {"atlas": atlas.key, "first": "a"}
     prunings = [spec for label, spec in plan.others.items() if label != "atlas"]
-    store.take_in({
-        "models": pl.DataFrame([known(atlas.model)]),
-        "atlases": pl.DataFrame([{
-            "key": atlas.key, "model": atlas.model.key, "corpus": SHAKESPEARE.key,
-            "corpus_1": SHAKESPEARE.key, "corpus_2": SOTU.key, "profile": "laptop",
-        }]),
-        "bases": pl.DataFrame([names | {"model": "m", "second": "b", "recall": best}]),
-        "basis_recall": pl.DataFrame([
-            {"atlas": atlas.key, "kernel": "base", "first": None, "lag": lag, "accuracy": base}
-            for lag in (1, 2)
-        ]),
-        "basis_claims": pl.DataFrame([
-            {"atlas": atlas.key, "claim": claim, "effect": effect, "low": effect - 0.02,
-             "high": effect + 0.02}
-            for claim, effect in (
-                ("bases differ", ratio), ("a basis recalls its own symbols", ratio - 1)
-            )
-        ]),
-        "prunings": pl.DataFrame([
-            {"key": spec.key, "atlas": atlas.key, "model": atlas.model.key,
-             "target": SOTU.key, "rule": spec.rule, "seed": spec.seed} for spec in prunings
-        ]),
-        "pruning_curve": pl.DataFrame([
-            {"pruning": spec.key, "corpus": SOTU.key, "kept": kept, "perplexity": 4.0 + high}
-            for spec in prunings
-            for kept, high in (
-                (0, 2.0), (1156, 0.0),
-                (512, rise if spec.rule == "recall" else 1 + 0.01 * spec.seed),
-            )
-        ]),
-    })  # fmt: skip
+    store.take_in(
+        {
+            "models": pl.DataFrame([known(atlas.model)]),
+            "atlases": pl.DataFrame(
+                [
+                    {
+                        "key": atlas.key,
+                        "model": atlas.model.key,
+                        "corpus": SHAKESPEARE.key,
+                        "corpus_1": SHAKESPEARE.key,
+                        "corpus_2": SOTU.key,
+                        "profile": "laptop",
+                    }
+                ]
+            ),
+            "bases": pl.DataFrame([names | {"model": "m", "second": "b", "recall": best}]),
+            "basis_recall": pl.DataFrame(
+                [
+                    {
+                        "atlas": atlas.key,
+                        "kernel": "base",
+                        "first": None,
+                        "lag": lag,
+                        "accuracy": base,
+                    }
+                    for lag in (1, 2)
+                ]
+            ),
+            "basis_claims": pl.DataFrame(
+                [
+                    {
+                        "atlas": atlas.key,
+                        "claim": claim,
+                        "effect": effect,
+                        "low": effect - 0.02,
+                        "high": effect + 0.02,
+                    }
+                    for claim, effect in (
+                        ("bases differ", ratio),
+                        ("a basis recalls its own symbols", ratio - 1),
+                    )
+                ]
+            ),
+            "prunings": pl.DataFrame(
+                [
+                    {
+                        "key": spec.key,
+                        "atlas": atlas.key,
+                        "model": atlas.model.key,
+                        "target": SOTU.key,
+                        "rule": spec.rule,
+                        "seed": spec.seed,
+                    }
+                    for spec in prunings
+                ]
+            ),
+            "pruning_curve": pl.DataFrame(
+                [
+                    {
+                        "pruning": spec.key,
+                        "corpus": SOTU.key,
+                        "kept": kept,
+                        "perplexity": 4.0 + high,
+                    }
+                    for spec in prunings
+                    for kept, high in (
+                        (0, 2.0),
+                        (1156, 0.0),
+                        (512, rise if spec.rule == "recall" else 1 + 0.01 * spec.seed),
+                    )
+                ]
+            ),
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -313,14 +360,16 @@ def test_listening(store: Store, monotone: float, note: str | None) -> None:
     plan = STUDIES["las"].plan(replace(EVERY, speech=speech))
     held = {"encoder 1": 0.5, "encoder 3": 0.6, "query": 0.8}
     shown = {
-        label: spec for label, spec in plan.signatures.items() if label.split(",")[0] in held
-        and "," not in label.replace(", untrained", "")
-    }  # fmt: skip
+        label: spec
+        for label, spec in plan.signatures.items()
+        if label.split(",")[0] in held and "," not in label.replace(", untrained", "")
+    }
     fill(
-        store, shown.values(),
+        store,
+        shown.values(),
         lambda s, lag, x: held[s.layer] - (0 if s.model.trained else 0.2) - 0.01 * lag,
         monotone=monotone,
-    )  # fmt: skip
+    )
     expected = ("undecided", None) if note else ("holds", "synthetic speech for WSJ")
     for name in ("C14", "C15"):
         row = claim(store, name)

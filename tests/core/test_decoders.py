@@ -11,17 +11,24 @@ from torch import nn
 from torch.func import functional_call, stack_module_state
 from torch.nn import functional
 
-from core import decoders, linear, splits
-from core.bank import POOL, REFRESH, Bank, MaskPool
-from core.decoders import decoder_parameters, width_for
-from core.specs import DecoderBudget
-from core.splits import Chunk
+from core.probes import data, mlp, ridge
+from core.probes.bank import POOL, REFRESH, Bank, MaskPool
+from core.probes.data import Chunk
+from core.probes.mlp import decoder_parameters, width_for
+from core.signatures.spec import DecoderBudget
 
 CPU = torch.device("cpu")
 BUDGET = DecoderBudget(
-    states=None, dev_states=None, test_states=None, epochs=3, batch=128, learning_rate=1e-2,
-    keeps=(1.0,), widths=(1.0,), depth=1,
-)  # fmt: skip
+    states=None,
+    dev_states=None,
+    test_states=None,
+    epochs=3,
+    batch=128,
+    learning_rate=1e-2,
+    keeps=(1.0,),
+    widths=(1.0,),
+    depth=1,
+)
 
 
 class Arrays:
@@ -100,8 +107,13 @@ def test_bank_equals_separately_trained_decoders(
     stacked, _ = stack_module_state(modules)
     optimizer = torch.optim.Adam(stacked.values())
 
-    def loss(values: dict[str, torch.Tensor], index: int, inputs: torch.Tensor,
-             truth: torch.Tensor, used: list[torch.Tensor]) -> torch.Tensor:  # fmt: skip
+    def loss(
+        values: dict[str, torch.Tensor],
+        index: int,
+        inputs: torch.Tensor,
+        truth: torch.Tensor,
+        used: list[torch.Tensor],
+    ) -> torch.Tensor:
         hidden = inputs * used[0]
         for number, layer in enumerate(template):
             own = {k.split(".")[1]: v[index] for k, v in values.items() if k[0] == str(number)}
@@ -137,7 +149,7 @@ def test_bank_equals_separately_trained_decoders(
 def test_delay_line_is_recalled_exactly_as_far_as_it_reaches() -> None:
     fit, check = delay_line(8000, 4, 6, 0), delay_line(3000, 4, 6, 1)
     budget = BUDGET.model_copy(update={"keeps": (0.8, 1.0), "epochs": 6})
-    for bank in (decoders.train(fit, check, 32, budget), linear.train_linear(fit, check)):
+    for bank in (mlp.train(fit, check, 32, budget), ridge.train_linear(fit, check)):
         assert bank.dev_recall[:4] == (1.0,) * 4
         assert max(bank.dev_recall[4:]) < 0.25  # six equally likely symbols
         assert max(bank.dev_bits[:4]) < 0.1 and min(bank.dev_bits[4:]) > 2.4
@@ -149,15 +161,15 @@ def test_delay_line_is_recalled_exactly_as_far_as_it_reaches() -> None:
 
 def test_linear_preview_is_the_ridge_solution_of_each_lag() -> None:
     fit, check = noise(900, 7, 4, 0), noise(500, 7, 4, 1)
-    found = linear.train_linear(fit, check)
+    found = ridge.train_linear(fit, check)
     mean, scale = fit.states.mean(0, dtype=float), fit.states.std(0, dtype=float)
     for lag in range(4):
         there = fit.targets[:, lag] >= 0
         rows = ((fit.states - mean) / scale)[there]
         hot = np.eye(5)[fit.targets[there, lag]]
         centered, share = rows - rows.mean(0), hot.mean(0)
-        ridge = found.ridges[lag] * there.sum() * np.eye(7)
-        weights = np.linalg.solve(centered.T @ centered + ridge, centered.T @ (hot - share))
+        penalty = found.ridges[lag] * there.sum() * np.eye(7)
+        weights = np.linalg.solve(centered.T @ centered + penalty, centered.T @ (hot - share))
         np.testing.assert_allclose(found.weights[lag], weights, atol=1e-5)
         np.testing.assert_allclose(found.biases[lag], share - rows.mean(0) @ weights, atol=1e-5)
         told = found.logits(check.states)[:, lag].argmax(1).numpy()
@@ -215,7 +227,7 @@ def test_width_is_the_smallest_that_has_the_parameters(depth: int, parameters: i
 def test_same_seed_same_decoders() -> None:
     fit, check = noise(1500, 8, 3, 0), noise(500, 8, 3, 1)
     budget = BUDGET.model_copy(update={"keeps": (0.5, 0.8, 1.0), "widths": (0.5, 1.0)})
-    first, second, other = (decoders.train(fit, check, 16, budget, seed) for seed in (0, 0, 1))
+    first, second, other = (mlp.train(fit, check, 16, budget, seed) for seed in (0, 0, 1))
     assert first.keeps == second.keeps and first.width == second.width
     assert torch.equal(first.logits(check.states), second.logits(check.states))
     assert not torch.equal(first.logits(check.states), other.logits(check.states))
@@ -238,17 +250,17 @@ def test_missing_targets_do_not_train_their_lag() -> None:
 
 def test_a_lag_without_any_target_leaves_the_others_as_they_are() -> None:
     fit, check = noise(1500, 8, 2, 0), noise(500, 8, 2, 1)
-    whole = decoders.train(fit, check, 16, BUDGET)
+    whole = mlp.train(fit, check, 16, BUDGET)
     fit.targets[:, 1] = check.targets[:, 1] = -1
-    assert decoders.train(fit, check, 16, BUDGET).dev_recall == (whole.dev_recall[0], 0.0)
-    assert linear.train_linear(fit, check).logits(check.states).isfinite().all()
+    assert mlp.train(fit, check, 16, BUDGET).dev_recall == (whole.dev_recall[0], 0.0)
+    assert ridge.train_linear(fit, check).logits(check.states).isfinite().all()
 
 
 def test_a_split_that_is_not_held_streams_the_same_states(monkeypatch: pytest.MonkeyPatch) -> None:
     source = noise(1000, 8, 2, 0)
-    held = splits.Split(source, CPU)
-    monkeypatch.setattr(splits, "HELD_BYTES", 0)
-    streamed = splits.Split(source, CPU)
+    held = data.Split(source, CPU)
+    monkeypatch.setattr(data, "HELD_BYTES", 0)
+    streamed = data.Split(source, CPU)
     assert held.held and not streamed.held
     for split in (held, streamed):
         batches = split.minibatches(128, 0)
@@ -263,7 +275,7 @@ def test_progress_goes_from_nothing_to_done() -> None:
     seen: list[float] = []
     budget = BUDGET.model_copy(update={"keeps": (0.5, 0.6, 0.7, 0.8)})
     fit, check = noise(1500, 8, 2, 0), noise(500, 8, 2, 1)
-    decoders.train(fit, check, 16, budget, progress=lambda share, _: seen.append(share))
+    mlp.train(fit, check, 16, budget, progress=lambda share, _: seen.append(share))
     assert seen == sorted(seen) and seen[0] < 0.1 and seen[-1] == pytest.approx(1.0)
 
 
@@ -282,7 +294,7 @@ def test_sweep_of_six_keeps_costs_little_more_than_two(monkeypatch: pytest.Monke
     for keeps in ((0.8,), (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)):
         worked = 0
         budget = BUDGET.model_copy(update={"keeps": keeps, "epochs": 10})
-        found = decoders.train(fit, check, 16, budget)
+        found = mlp.train(fit, check, 16, budget)
         assert set(found.keeps) <= set(keeps)
         costs.append(worked)
     assert costs[0] == 3 * round(10 * 2000 / 128)

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.batches import PAD, padded
 from core.corpora import Corpus, Segments, from_text
-from core.kernels import factorized_spec
-from core.models import char_lm, factorized, rankone
-from core.models.char_lm import CharLM, score
-from core.models.windows import BASES, Windows, bigram_counts
-from core.specs import FactorizedSpec
+from core.models.factorized import factorized_lm, rankone
+from core.models.factorized.builders import factorized_spec
+from core.models.factorized.spec import FactorizedSpec
+from core.models.factorized.windows import BASES, Windows, bigram_counts
+from core.models.language import char_lm
+from core.models.language.char_lm import CharLM, score
 from core.text import BOS, EOS, SYMBOLS
+from core.training.batches import PAD, padded
 from tests.core.test_char_lm import Memory
 
 CELLS = ("lstm", "gru")
@@ -34,7 +35,7 @@ def spec(corpora: tuple[Corpus, Corpus], cell: str = "lstm", **changes: object) 
     return made.model_copy(update={"hidden": 12} | changes)
 
 
-def by_hand(model: factorized.FactorizedLM, factors: Tensor, read: Tensor) -> Tensor:
+def by_hand(model: factorized_lm.FactorizedLM, factors: Tensor, read: Tensor) -> Tensor:
     """Logits of one segment, every step by the equations, W made in full: [time, symbols]."""
     layer = model.layers[0]
     whole = torch.cat([layer.weight_ih_l0, layer.weight_hh_l0], 1)
@@ -66,7 +67,7 @@ def test_equal_to_a_dense_reference(
 ) -> None:
     """Values and gradients, W materialized for every segment; a window of one segment, too."""
     mine = spec(corpora, cell, window=segments)
-    mix = factorized.Mix(mine, corpora, "cpu")
+    mix = factorized_lm.Mix(mine, corpora, "cpu")
     model = mix.build()
     with torch.no_grad():
         model.left.mul_(30)  # so that the bases matter
@@ -76,7 +77,7 @@ def test_equal_to_a_dense_reference(
     factors = torch.from_numpy(mix.train[0].factors(window))
     assert 0 < (factors > 0).sum() < BASES
 
-    logits, predict = mix.read(model, factorized.Minibatch(0, window, rows), 1.0)
+    logits, predict = mix.read(model, factorized_lm.Minibatch(0, window, rows), 1.0)
     loss = F.cross_entropy(logits.flatten(0, 1), predict.flatten(), ignore_index=PAD)
     loss.backward()
     got = {name: p.grad.clone() for name, p in model.named_parameters()}
@@ -119,9 +120,12 @@ def test_no_segment_takes_part_in_its_own_factors(corpora: tuple[Corpus, Corpus]
         changed[row][:] = 25  # nothing but 'z'
     lengths = corpus.dev.offsets
     altered = Corpus(
-        corpus.name, corpus.segment, corpus.train, Segments(np.concatenate(changed), lengths),
+        corpus.name,
+        corpus.segment,
+        corpus.train,
+        Segments(np.concatenate(changed), lengths),
         corpus.test,
-    )  # fmt: skip
+    )
     after = Windows(mine, altered, "dev")
     assert len(before) > 2
     for window in (0, 1):  # the changed window and all before it
@@ -156,9 +160,11 @@ def test_rank_one_recurrences_are_the_full_ones(corpora: tuple[Corpus, Corpus], 
         torch.tensor([0.5, -1.0, 2.0])
     )
     assert parts.norms.tolist() == pytest.approx(
-        [torch.linalg.matrix_norm(torch.outer(u, v)).item()
-         for u, v in zip(parts.left, parts.right, strict=True)]
-    )  # fmt: skip
+        [
+            torch.linalg.matrix_norm(torch.outer(u, v)).item()
+            for u, v in zip(parts.left, parts.right, strict=True)
+        ]
+    )
     read, _ = padded(corpora[0].train, np.arange(6))
     for shared in (False, True):
         for k in range(3):
@@ -181,9 +187,9 @@ def test_training_learns_and_the_plain_network_is_one_of_them(
         mine = spec(corpora, bases=bases, window=8)
         budget = mine.budget.model_copy(update={"epochs": 6, "patience": 6, "learning_rate": 2e-2})
         mine = mine.model_copy(update={"budget": budget})
-        weights, facts = factorized.train(mine, corpora)
-        model = factorized.load(mine, weights)
-        mix = factorized.Mix(mine, corpora, "cpu")
+        weights, facts = factorized_lm.train(mine, corpora)
+        model = factorized_lm.load(mine, weights)
+        mix = factorized_lm.Mix(mine, corpora, "cpu")
         assert mix.evaluate(model) == pytest.approx(facts["perplexity"]) and model.means.any()
         assert facts["perplexity"] < 6
         found[bases] = model
@@ -192,17 +198,19 @@ def test_training_learns_and_the_plain_network_is_one_of_them(
     rows = np.arange(len(corpora[0].test))
     plain = found[False].at(torch.zeros(BASES))
     expected = score(plain, corpora[0].test, "cpu")[0]
-    assert np.allclose(factorized.score(found[False], windows, rows, "cpu")[0], expected, atol=1e-5)
+    assert np.allclose(
+        factorized_lm.score(found[False], windows, rows, "cpu")[0], expected, atol=1e-5
+    )
 
 
 def test_the_network_at_fixed_factors(corpora: tuple[Corpus, Corpus]) -> None:
     """`at` bakes λ into an ordinary network; with 'domain' λ that is the model itself."""
     mine = spec(corpora, lambda_from="domain")
-    model = factorized.build(mine).requires_grad_(False)
+    model = factorized_lm.build(mine).requires_grad_(False)
     model.left.mul_(30)
     windows = Windows(mine, corpora[0], "test")
     rows = np.arange(3, len(corpora[0].test), 2)
-    logs, first = factorized.score(model, windows, rows, "cpu")
+    logs, first = factorized_lm.score(model, windows, rows, "cpu")
     plain = model.at(torch.from_numpy(windows.domain))
     expected = score(plain, corpora[0].test.take(rows), "cpu")
     assert np.allclose(logs, expected[0], atol=1e-5) and (first == expected[1]).mean() > 0.99
@@ -219,13 +227,13 @@ def test_a_killed_and_resumed_run_gives_the_same_weights(
     mine = spec(corpora)
     budget = mine.budget.model_copy(update={"epochs": 2, "keeps": (0.8,), "symbols": 3000})
     mine = mine.model_copy(update={"budget": budget})
-    expected, facts = factorized.train(mine, corpora)
+    expected, facts = factorized_lm.train(mine, corpora)
     checkpoint = Memory()
     torch.manual_seed(99)  # what ran before must not matter
     for saves in (2, 3, 1, None):
         checkpoint.left = saves
         try:
-            got, resumed = factorized.train(mine, corpora, checkpoint=checkpoint)
+            got, resumed = factorized_lm.train(mine, corpora, checkpoint=checkpoint)
         except KeyboardInterrupt:
             continue
     assert len(checkpoint.saved) > 7 and got == expected

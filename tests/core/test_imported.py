@@ -14,7 +14,6 @@ from safetensors.torch import load, save
 from torch import nn
 
 from core import cli
-from core.compute import run
 from core.corpora import Corpus
 from core.errors import BadInput
 from core.library import (
@@ -26,9 +25,11 @@ from core.library import (
     perplexity_spec,
     signature_spec,
 )
-from core.models import char_lm, imported
-from core.specs import ImportedSpec
-from core.states import ModelStates
+from core.models.imported import reader
+from core.models.language import char_lm
+from core.models.language.spec import ImportedSpec
+from core.probes.states import ModelStates
+from core.registry import run
 from core.store import Store
 from core.text import SYMBOLS, decode
 from tests.core import elsewhere
@@ -52,8 +53,8 @@ def words(store: Store, text: bytes) -> Corpus:
 
 
 def network(model: Theirs, **facts: object) -> char_lm.CharLM:
-    found = imported.read(*files(model, **facts), "theirs")
-    return imported.load(found.spec, found.weights)
+    found = reader.read(*files(model, **facts), "theirs")
+    return reader.load(found.spec, found.weights)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -72,8 +73,10 @@ def test_perplexity_and_guesses_are_those_of_the_model_itself(
     assert "<unk>" in {elsewhere.SYMBOLS[n] for s in words.test for n in numbers(decode(s))[0]}
     np.testing.assert_allclose(logs, direct, atol=2e-5)
     ours = [SYMBOLS[place] if place < len(SYMBOLS) else "?!" for place in first]
-    assert all(one == "'" if other == "<unk>" else other in one
-               for one, other in zip(ours, guesses, strict=True))  # fmt: skip
+    assert all(
+        one == "'" if other == "<unk>" else other in one
+        for one, other in zip(ours, guesses, strict=True)
+    )
 
 
 def test_states_are_those_of_the_model_itself(model: Theirs, words: Corpus) -> None:
@@ -84,9 +87,12 @@ def test_states_are_those_of_the_model_itself(model: Theirs, words: Corpus) -> N
         cells = [nn.LSTMCell(12, 24), nn.LSTMCell(24, 24)]
         for number, cell in enumerate(cells):
             cell.load_state_dict(
-                {f"{part}_{of}": getattr(model.rnn, f"{part}_{of}_l{number}")
-                 for part in ("weight", "bias") for of in ("ih", "hh")}
-            )  # fmt: skip
+                {
+                    f"{part}_{of}": getattr(model.rnn, f"{part}_{of}_l{number}")
+                    for part in ("weight", "bias")
+                    for of in ("ih", "hh")
+                }
+            )
         for segment in range(4):
             direct = []
             held = [(torch.zeros(1, 24), torch.zeros(1, 24)) for _ in cells]
@@ -127,8 +133,8 @@ def test_a_line_break_frames_segments(model: Theirs) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.net.0."])
 def test_any_prefix_is_found_and_changes_nothing(model: Theirs, prefix: str) -> None:
-    found = imported.read(*files(model, prefix), "theirs")
-    assert found.spec.key == imported.read(*files(model), "another name").spec.key
+    found = reader.read(*files(model, prefix), "theirs")
+    assert found.spec.key == reader.read(*files(model), "another name").spec.key
     assert found.parameters == sum(weight.numel() for weight in model.parameters())
     assert (found.spec.layers, found.spec.hidden, found.spec.embedding) == (2, 24, 12)
 
@@ -136,30 +142,30 @@ def test_any_prefix_is_found_and_changes_nothing(model: Theirs, prefix: str) -> 
 def test_other_ways_to_write_the_same_network(model: Theirs) -> None:
     data, said = files(model)
     whole = load(data)
-    key = imported.read(data, said, "theirs").spec.key
+    key = reader.read(data, said, "theirs").spec.key
     listed = {
         name.replace("_l1", "_l0").replace("rnn", f"rnn.{'1' if '_l1' in name else '0'}"): value
         for name, value in whole.items()
     }
-    assert imported.read(save(listed), said, "theirs").spec.key == key
+    assert reader.read(save(listed), said, "theirs").spec.key == key
     doubles = {name: value.double() for name, value in whole.items()}
-    assert imported.read(save(doubles), said, "theirs").spec.key == key
+    assert reader.read(save(doubles), said, "theirs").spec.key == key
     bare = {name: value for name, value in whole.items() if "bias" not in name}
     zeros = bare | {n: torch.zeros_like(v) for n, v in whole.items() if "bias" in n}
-    mute = imported.read(save(bare), said, "theirs").spec
-    assert mute.key == imported.read(save(zeros), said, "theirs").spec.key != key
+    mute = reader.read(save(bare), said, "theirs").spec
+    assert mute.key == reader.read(save(zeros), said, "theirs").spec.key != key
     other = json.dumps(json.loads(said) | {"symbols": elsewhere.SYMBOLS[::-1]}).encode()
-    assert imported.read(data, other, "theirs").spec.key != key
+    assert reader.read(data, other, "theirs").spec.key != key
 
 
 def test_one_weight_may_be_embedding_and_projection(lines: list[str]) -> None:
     data, said = files(trained(lines[:5], embedding=24))
     weights = {name: value for name, value in load(data).items() if "decoder" not in name}
     with pytest.raises(BadInput, match="say it in the description"):
-        imported.read(save(weights), said, "theirs")
+        reader.read(save(weights), said, "theirs")
     named = {"embedding": "encoder.weight", "projection": "encoder.weight"}
     tied = json.dumps(json.loads(said) | named).encode()
-    assert imported.read(save(weights), tied, "theirs").spec.embedding == 24
+    assert reader.read(save(weights), tied, "theirs").spec.embedding == 24
 
 
 def changed(data: bytes, **weights: torch.Tensor | None) -> bytes:
@@ -173,7 +179,7 @@ def test_every_mismatch_is_a_sentence(model: Theirs) -> None:
 
     def refused(data: bytes = data, **other: object) -> str:
         with pytest.raises(BadInput) as refusal:
-            imported.read(data, json.dumps(facts | other).encode(), "theirs")
+            reader.read(data, json.dumps(facts | other).encode(), "theirs")
         sentence = str(refusal.value)
         assert sentence.endswith(".") and len(sentence) < 900
         return sentence
@@ -207,18 +213,26 @@ def test_every_mismatch_is_a_sentence(model: Theirs) -> None:
     assert "not hold floating-point" in refused(changed(data, steps=torch.tensor([3])))
     assert "0 recurrent networks" in refused(save({"a": torch.ones(2, 2)}))
     with pytest.raises(BadInput, match="no name"):
-        imported.read(data, said, " ")
+        reader.read(data, said, " ")
 
 
 @pytest.mark.parametrize(
     "said",
-    [b"", b"\xff\xfe", b"[]", b"{", b'{"cell": "rnn"}', b"[" * 90_000, b"1" * 200_000,
-     b'{"cell": "lstm", "layers": "2", "symbols": ["a", "b"]}',
-     b'{"cell": "lstm", "layers": 2, "symbols": ["a"], "more": 1}'],
-)  # fmt: skip
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{",
+        b'{"cell": "rnn"}',
+        b"[" * 90_000,
+        b"1" * 200_000,
+        b'{"cell": "lstm", "layers": "2", "symbols": ["a", "b"]}',
+        b'{"cell": "lstm", "layers": 2, "symbols": ["a"], "more": 1}',
+    ],
+)
 def test_a_description_that_is_none_gives_one_sentence(model: Theirs, said: bytes) -> None:
     with pytest.raises(BadInput, match=r"description .*(JSON|models?)"):
-        imported.read(files(model)[0], said, "theirs")
+        reader.read(files(model)[0], said, "theirs")
 
 
 def test_damaged_files_give_a_sentence_and_never_another_error(model: Theirs) -> None:
@@ -242,7 +256,7 @@ def test_damaged_files_give_a_sentence_and_never_another_error(model: Theirs) ->
         if broken == data:
             continue
         try:
-            imported.read(bytes(broken), said, "theirs")
+            reader.read(bytes(broken), said, "theirs")
         except BadInput as refusal:
             assert str(refusal).endswith(".") and len(str(refusal)) < 2_000
             continue
@@ -250,7 +264,7 @@ def test_damaged_files_give_a_sentence_and_never_another_error(model: Theirs) ->
     huge = json.dumps({"a": {"dtype": "F32", "shape": [2**40, 2**40], "data_offsets": [0, 4]}})
     for header in (huge, "[" * 50_000, '{"a": 3}', '{"a": {}}', "[]", '"a"', "{}"):
         with pytest.raises(BadInput):
-            imported.read(
+            reader.read(
                 len(header).to_bytes(8, "little") + header.encode() + b"1234", said, "theirs"
             )
 
@@ -287,7 +301,7 @@ def test_an_added_model_is_measured_like_any_other(
 
 
 def test_weights_that_are_gone_are_said_to_be(store: Store, model: Theirs) -> None:
-    spec = imported.read(*files(model), "theirs").spec
+    spec = reader.read(*files(model), "theirs").spec
     assert isinstance(spec, ImportedSpec)
     with pytest.raises(BadInput, match="weights of theirs are gone"):
         run(spec, {}, lambda fraction, message: None)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from core import jobs
+from core.cells import CELLS
 from core.jobs import queue
 from core.jobs.estimate import GATES
 from core.jobs.runner import ROOT
 from core.library import add_corpus, signature_spec
-from core.models import CELLS
-from core.specs import SignatureSpec
+from core.signatures.spec import SignatureSpec
 from core.store import Store
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from core.checkpoints import unpack
-from core.corpora.utterances import SpeechCorpus, Utterances
+from core.corpora.speech.utterances import SpeechCorpus, Utterances
 from core.errors import BadInput
-from core.models.las import alignment, decoding, training
+from core.models.las import alignment, decoding, lesson
 from core.models.las.batches import minibatch
 from core.models.las.encoder import Encoder
 from core.models.las.network import BLANK, Las, build, load
-from core.specs import LasSignatureSpec
+from core.models.las.spec import LasSignatureSpec
 from core.text import EOS
+from core.training.checkpoints import unpack
 from tests.core import toy_speech
 from tests.core.test_char_lm import Memory
 
@@ -28,7 +28,7 @@ def corpus() -> SpeechCorpus:
 
 @pytest.fixture(scope="module")
 def learned(corpus: SpeechCorpus) -> tuple[bytes, dict]:
-    return training.train(toy_speech.model(corpus), corpus)
+    return lesson.train(toy_speech.model(corpus), corpus)
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +51,16 @@ def test_it_learns_to_spell_what_it_hears(
         assert np.median(np.abs(found - words)) < 45
 
 
-def test_a_killed_and_resumed_run_gives_the_same_weights(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)  # after every minibatch
+def test_a_killed_and_resumed_run_gives_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lesson, "CHECKPOINT_SECONDS", 0.0)  # after every minibatch
     corpus = toy_speech.corpus(40, 8)
     spec = toy_speech.model(corpus, epochs=3)
-    expected, facts = training.train(spec, corpus)
+    expected, facts = lesson.train(spec, corpus)
     checkpoint = Memory()
     for saves in (2, 4, 1, None):
         checkpoint.left = saves
         try:
-            got, resumed = training.train(spec, corpus, checkpoint=checkpoint)
+            got, resumed = lesson.train(spec, corpus, checkpoint=checkpoint)
         except KeyboardInterrupt:
             continue
     assert got == expected
@@ -195,7 +193,7 @@ def test_greedy_scores_are_those_of_the_spelling(corpus: SpeechCorpus, trained: 
 
 def test_an_untrained_recognizer_is_the_initial_one(corpus: SpeechCorpus) -> None:
     spec = toy_speech.model(corpus)
-    weights, facts = training.train(spec.untrained(), corpus)
+    weights, facts = lesson.train(spec.untrained(), corpus)
     fresh, kept = build(spec).state_dict(), unpack(weights)[0]
     assert facts["curve"] == []
     assert all(torch.equal(fresh[name], kept[name]) for name in fresh if "." in name)
@@ -203,7 +201,7 @@ def test_an_untrained_recognizer_is_the_initial_one(corpus: SpeechCorpus) -> Non
 
 
 def test_specs_refuse_what_does_not_exist(corpus: SpeechCorpus) -> None:
-    from core.listening import las_signature
+    from core.models.las.builders import las_signature
 
     model = toy_speech.model(corpus)
     for choice in (

@@ -7,17 +7,17 @@ import polars as pl
 import pytest
 import torch
 
-from core import listening
-from core.checkpoints import pack
-from core.compute import run
-from core.corpora.utterances import SpeechCorpus, Utterances
+from core.corpora.speech.utterances import SpeechCorpus, Utterances
+from core.models.las import builders
 from core.models.las.batches import minibatch
 from core.models.las.inspection import Edit, compare
 from core.models.las.network import build
+from core.models.las.spec import LasSignatureSpec, LasSpec
 from core.models.las.states import layer_states
-from core.specs import LasSignatureSpec, LasSpec
+from core.paper.studies import STUDIES, Choices, Plan
+from core.registry import run
 from core.store import Store
-from core.studies import STUDIES, Choices, Plan
+from core.training.checkpoints import pack
 from tests.core import toy_speech
 
 LENGTH = 10  # frames of a symbol in the delay line
@@ -48,7 +48,7 @@ def test_a_delay_line_is_recalled_as_far_as_it_reaches_both_ways(decoder: str) -
     """The window of log-mel frames around a symbol ends inside the symbols on its either side."""
     model = toy_speech.model(toy_speech.corpus(200, 60))
     budget = model.budget
-    signature = listening.las_signature(model, "log-mel", alignment="words")
+    signature = builders.las_signature(model, "log-mel", alignment="words")
     spec = signature.model_copy(update={"decoder": decoder, "min_lag": -3, "max_lag": 3})
     decoders = spec.budget.model_copy(
         update={"states": None, "dev_states": None, "test_states": None, "epochs": 4}
@@ -113,48 +113,48 @@ def compute(plan: Plan, store: Store) -> dict[str, bytes]:
 
 
 def test_the_study_at_smoke_from_sound_to_refusal(store: Store) -> None:
-    speech = listening.speech("synthetic-speech", "smoke", store)
+    speech = builders.speech("synthetic-speech", "smoke", store)
     plan = STUDIES["las"].plan(Choices("smoke", speech=speech))
     held = compute(plan, store)
     model: LasSpec = plan.signatures["query"].model
-    reason = listening.refusal(model, store)
+    reason = builders.refusal(model, store)
     assert reason and "cannot be paired" in reason
     marginal = store.query("FROM marginal_recall WHERE decoder = 'mlp'")
     assert set(marginal["signature"]) == {spec.key for spec in plan.signatures.values()}
-    assert set(marginal["part"]) == {*listening.layers(model), "log-mel"}
+    assert set(marginal["part"]) == {*builders.layers(model), "log-mel"}
     assert set(marginal["alignment"]) == {"attention", "ctc", "words"}
     assert set(marginal["name"]) == {"LAS [3,16]"} and marginal["ms"].null_count() == 0
     assert set(marginal["lag"]) == set(range(-2, 6))
     main = marginal.filter(pl.col("signature") == plan.signatures["encoder 1"].key)
     assert main["untrained"].null_count() == 0
     corpus = SpeechCorpus(speech, held)
-    found = listening.listen(model, corpus.test.features(0), corpus.test.text(0), store)
+    found = builders.listen(model, corpus.test.features(0), corpus.test.text(0), store)
     assert found.attention.shape[0] == len(found.hypothesis) == len(found.moments)
     assert "".join(edit.reference for edit in found.edits) == corpus.test.text(0)
-    assert set(found.recalled["part"]) == set(listening.layers(model))
+    assert set(found.recalled["part"]) == set(builders.layers(model))
 
 
 def test_a_recognizer_that_follows_may_be_drawn(store: Store) -> None:
     corpus = toy_speech.corpus()
     model = toy_speech.model(corpus)
     parts = {key: corpus._artifacts[key] for key in model.corpus.parts}
-    for spec in (model, listening.las_signature(model, "query")):
+    for spec in (model, builders.las_signature(model, "query")):
         result = run(spec, parts, quiet)
         store.take_in(result.tables, result.artifacts)
         parts |= result.artifacts
-    assert listening.refusal(model, store) is None
+    assert builders.refusal(model, store) is None
     row = store.query("SELECT cer, wer, monotone, parameters FROM models").row(0, named=True)
     assert row["cer"] < 0.05 and row["monotone"] > 0.95
     recall = dict(store.query("SELECT lag, accuracy FROM marginal_recall").iter_rows())
     assert recall[1] > 0.9  # y_{i-1} is what the query has just read
-    heard = listening.listen(model, corpus.test.features(1), corpus.test.text(1), store)
+    heard = builders.listen(model, corpus.test.features(1), corpus.test.text(1), store)
     assert heard.hypothesis == heard.reference
     assert heard.edits == [Edit("equal", heard.reference, heard.hypothesis)]
     assert np.allclose(heard.attention.sum(1), 1, atol=1e-5)
     before = heard.recalled.filter(pl.col("lag") == 1)
     assert "".join(before["truth"]) == heard.hypothesis[:-1]
     assert (before["guess"] == before["truth"]).mean() > 0.7
-    nothing = listening.listen(model, np.full((3, toy_speech.MELS), -5.0), None, store)
+    nothing = builders.listen(model, np.full((3, toy_speech.MELS), -5.0), None, store)
     assert nothing.edits == [] and nothing.attention.shape[0] == len(nothing.hypothesis)
 
 

@@ -11,12 +11,12 @@ import kenlm
 import numpy as np
 import pytest
 
-from core import exact
 from core.corpora import Segments
 from core.errors import BadInput
-from core.exact import ExactRecall
 from core.models import forward
-from core.models.ngram import NONE, Ngram, discounts, estimate, one_hot, size, targets
+from core.models.ngram import exact
+from core.models.ngram.exact import ExactRecall
+from core.models.ngram.kneser_ney import NONE, Ngram, discounts, estimate, one_hot, size, targets
 from core.text import BOS, EOS, SYMBOLS, UNK, decode, encode
 
 ORDERS = (2, 3, 4, 5, 6)

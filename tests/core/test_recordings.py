@@ -10,11 +10,12 @@ import pytest
 
 import core
 from core import compute, corpora
-from core.corpora import audio, kaldi, librispeech, recordings, wsj
-from core.corpora.listing import Listing, hold_out, named
-from core.corpora.utterances import RATE, Recordings, SpeechCorpus, wav
+from core.corpora import wsj
+from core.corpora.speech import audio, kaldi, librispeech, recordings
+from core.corpora.speech.listing import Listing, hold_out, named
+from core.corpora.speech.spec import SpeechSpec
+from core.corpora.speech.utterances import RATE, Recordings, SpeechCorpus, wav
 from core.errors import BadInput
-from core.specs import SpeechSpec
 from core.store import Store
 from tests.core import discs
 from tests.core.discs import Wsj, encoded, tone, write
@@ -101,8 +102,12 @@ def test_librispeech_keeps_its_splits(tmp_path: Path, store: Store) -> None:
     place = discs.librispeech(tmp_path / "LibriSpeech", parts)
     spec = core.find_speech(str(place), store=store)
     assert (spec.source, spec.name, spec.train, spec.dev, spec.test) == (
-        "librispeech", "LibriSpeech", 4, 4, 4,
-    )  # fmt: skip
+        "librispeech",
+        "LibriSpeech",
+        4,
+        4,
+        4,
+    )
     corpus, row = computed(spec, store)
     assert sorted(corpus.train.ids) == ["tr0-7-0000", "tr0-7-0001", "tr1-7-0000", "tr1-7-0001"]
     assert {corpus.dev.text(i) for i in range(4)} == {"said by dev"}
@@ -126,8 +131,10 @@ def test_an_unreadable_utterance_is_skipped_counted_and_listed(
     skipped = row["skipped"]
     assert isinstance(skipped, list) and len(skipped) == 3
     assert [said.split(":")[0] for said in sorted(skipped)] == [
-        "de2-7-0001", "te1-7-0001", "tr0-7-0000",
-    ]  # fmt: skip
+        "de2-7-0001",
+        "te1-7-0001",
+        "tr0-7-0000",
+    ]
     assert "missing" in str(skipped) and "nothing is said" in str(skipped)
     assert "tr0-7-0000" not in corpus.train.ids and len(corpus.train) == 5
     assert row["segments"] == 15
@@ -145,8 +152,8 @@ def test_where_most_cannot_be_read_nothing_is_kept(
     with pytest.raises(BadInput, match=r"Most recordings of L cannot be read; 4 utterances"):
         computed(spec, store)
     with monkeypatch.context() as patch:  # parts of one utterance, each of which may be empty
-        patch.setattr("core.specs.speech.SHARD", 1)
-        patch.setattr("core.compute.speech.SHARD", 1)
+        patch.setattr("core.corpora.speech.spec.SHARD", 1)
+        patch.setattr("core.corpora.speech.step.SHARD", 1)
         corpus, row = computed(spec, store)
         assert list(corpus.shards()) == [] and row["segments"] == 8
     with pytest.raises(BadInput, match="is not there"):

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from core import reference, reproduce
 from core.cli import main
+from core.corpora.speech.spec import SpeechSpec
 from core.library import add_corpus
-from core.specs import VERSIONS, SignatureSpec, SpeechSpec
-from core.specs.base import VERSIONS as STAGES
+from core.paper import reproduce, shipped
+from core.paper.studies import STUDIES, signature
+from core.signatures.spec import SignatureSpec
+from core.spec import VERSIONS
+from core.spec import VERSIONS as STAGES
 from core.store import Store
-from core.studies import STUDIES, signature
 from tests.core.invented import EVERY, fill
 
 
@@ -49,7 +51,7 @@ def computed(small: None) -> Store:
 
 
 @pytest.fixture(scope="module")
-def shipped(computed: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def release(computed: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reference")
     assert main(["export-reference", "--profile", "smoke", "--folder", str(folder)]) == 0
     return folder
@@ -88,14 +90,14 @@ def test_seeds_and_sharing() -> None:
 
 
 def test_shipped_results_fill_an_empty_start(
-    computed: Store, shipped: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    computed: Store, release: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert reference.settle(store) == 0  # switched off
-    monkeypatch.setenv("MEMSIG_REFERENCE", str(shipped))
-    assert reference.settle(store) > 0
-    assert reference.settle(store) == 0  # once
+    assert shipped.settle(store) == 0  # switched off
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(release))
+    assert shipped.settle(store) > 0
+    assert shipped.settle(store) == 0  # once
     spec = wanted()["GRU"]
-    assert reference.shipped([spec.key], store) == {spec.key}
+    assert shipped.among([spec.key], store) == {spec.key}
     assert store.query("FROM earlier").is_empty()
     sql = "SELECT lag, symbol, n, correct, accuracy, low, high FROM recall WHERE signature = ? "
     before, after = (s.query(sql + "ORDER BY ALL", [spec.key]) for s in (computed, store))
@@ -104,7 +106,7 @@ def test_shipped_results_fill_an_empty_start(
     )
     for column in ("accuracy", "low", "high"):
         assert after[column].to_list() == pytest.approx(before[column].to_list(), abs=1e-6)
-    manifest = json.loads((shipped / "smoke" / "manifest.json").read_text())
+    manifest = json.loads((release / "smoke" / "manifest.json").read_text())
     assert manifest["versions"] == VERSIONS and manifest["computed"]["signature"] == [2, 2]
     assert {*manifest["computed"]} == {*STUDIES}
     made = store.query("SELECT DISTINCT command FROM shipped")["command"].to_list()
@@ -112,10 +114,10 @@ def test_shipped_results_fill_an_empty_start(
 
 
 def test_a_shipped_result_is_a_table_hit_and_an_artifact_miss(
-    shipped: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    release: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MEMSIG_REFERENCE", str(shipped))
-    reference.settle(store)
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(release))
+    shipped.settle(store)
     spec = wanted()["GRU"]
     assert store.missing(spec) == []
     assert store.missing(spec.model) == [spec.model]  # whoever asks for it wants its weights
@@ -124,49 +126,49 @@ def test_a_shipped_result_is_a_table_hit_and_an_artifact_miss(
 
 
 def test_computed_again_it_is_the_same(
-    computed: Store, shipped: Path, store: Store, text: bytes, monkeypatch: pytest.MonkeyPatch
+    computed: Store, release: Path, store: Store, text: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From scratch, in a cache that has nothing but the shipped rows and the text."""
-    monkeypatch.setenv("MEMSIG_REFERENCE", str(shipped))
-    reference.settle(store)
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(release))
+    shipped.settle(store)
     add_corpus(text, "tiny", store=store)
     part = next(p for p in reproduce.parts("smoke", ["signature"]) if p.label == "GRU")
-    reference.forget([part.spec], store)
+    shipped.forget([part.spec], store)
     assert not store.has_result(part.spec)
     assert store.query("SELECT * FROM recall WHERE signature = ?", [part.spec.key]).is_empty()
     outcome = reproduce.compute([part], store)
     assert (outcome.done, outcome.failed) == (1, {})
-    assert reference.shipped([part.spec.key], store) == frozenset()
+    assert shipped.among([part.spec.key], store) == frozenset()
     sql = "SELECT accuracy FROM recall WHERE signature = ? ORDER BY lag, symbol"
     before, after = (s.query(sql, [part.spec.key])["accuracy"] for s in (computed, store))
     assert after.to_list() == pytest.approx(before.to_list(), abs=0.02)
 
 
 def test_an_earlier_version_is_told_apart(
-    shipped: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    release: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = wanted()["GRU"].key
-    monkeypatch.setenv("MEMSIG_REFERENCE", str(shipped))
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(release))
     with monkeypatch.context() as patch:
         patch.setitem(STAGES, "mlp", 99)
-        reference.settle(store)
+        shipped.settle(store)
         assert wanted()["GRU"].key != key
         earlier = set(store.query("FROM earlier")["key"])
         assert key in earlier and wanted()["GRU"].model.key not in earlier
-    reference.settle(store)
+    shipped.settle(store)
     assert store.query("FROM earlier").is_empty()
 
 
 def test_a_damaged_shipment_is_left_out(
-    shipped: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    release: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "broken" / "smoke"
     broken.mkdir(parents=True)
     monkeypatch.setenv("MEMSIG_REFERENCE", str(broken.parent))
-    for manifest in ("{", "[]", (shipped / "smoke" / "manifest.json").read_text()):
+    for manifest in ("{", "[]", (release / "smoke" / "manifest.json").read_text()):
         (broken / "manifest.json").write_text(manifest)
         (broken / "signatures.parquet").write_bytes(b"not a table")
-        assert reference.settle(store) == 0
+        assert shipped.settle(store) == 0
     assert store.query("FROM signatures").is_empty()
 
 

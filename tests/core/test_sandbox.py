@@ -322,8 +322,11 @@ def test_the_child_has_neither_environment_nor_project(store: Store) -> None:
     loads = "import runpy, sys; runpy.run_path(sys.argv[1]); print(*sorted(sys.modules))"
     run = subprocess.run(
         [sys.executable, "-I", "-c", loads, str(child)],
-        capture_output=True, text=True, env={"PATH": os.defpath}, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={"PATH": os.defpath},
+        check=True,
+    )
     loaded = set(run.stdout.split())
     assert not loaded & {"core", "torch", "streamlit", "polars"}
 

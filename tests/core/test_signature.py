@@ -71,16 +71,7 @@ def test_the_current_symbol_alone_gives_the_current_symbol_floor() -> None:
 def test_rows_add_up() -> None:
     text = skewed_text()
     table = core.measure(delay_line(text, 2), text, max_lag=3, decoder="linear")
-    assert table.columns[:8] == [
-        "lag",
-        "symbol",
-        "n",
-        "correct",
-        "accuracy",
-        "low",
-        "high",
-        "bits",
-    ]
+    assert table.columns[:8] == ["lag", "symbol", "n", "correct", "accuracy", "low", "high", "bits"]
     symbols = table.filter(pl.col("symbol").is_not_null())
     for lag, row in marginal(table).items():
         mine = symbols.filter(pl.col("lag") == lag)

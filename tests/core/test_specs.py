@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from core.library import ngram_spec, perplexity_spec, signature_spec
-from core.specs import SPECS, CorpusSpec, ImportedSpec, Spec
+from core.models.language.spec import ImportedSpec
+from core.registry import SPECS
+from core.spec import CorpusSpec, Spec
 
 CORPUS = CorpusSpec(name="anything", content="0" * 64)
 

@@ -7,14 +7,15 @@ import pytest
 
 import core
 from core import compute, jobs
-from core.corpora import espeak, synthetic
-from core.corpora.logmel import FLOOR, centers, log_mel
-from core.corpora.utterances import HOP_MS, RATE, Recordings, SpeechCorpus, Utterances, wav
+from core.corpora.speech import espeak, synthetic
+from core.corpora.speech.logmel import FLOOR, centers, log_mel
+from core.corpora.speech.spec import SpeechSpec
+from core.corpora.speech.utterances import HOP_MS, RATE, Recordings, SpeechCorpus, Utterances, wav
 from core.errors import BadInput
 from core.jobs.estimate import estimate
-from core.specs import SPECS, SpeechSpec
+from core.jobs.worker import Kept, work
+from core.registry import SPECS
 from core.store import Store
-from core.worker import Kept, work
 
 SMALL = synthetic.spec(train=12, dev=3, test=4, voices=3)
 
@@ -108,7 +109,7 @@ def test_an_interrupted_run_goes_on_and_shards_are_the_train_split(
     corpus: SpeechCorpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = corpus.train
-    for module in ("core.specs.speech", "core.compute.speech"):
+    for module in ("core.corpora.speech.spec", "core.corpora.speech.step"):
         monkeypatch.setattr(f"{module}.SHARD", 5)
     made: dict[str, bytes] = {}
 

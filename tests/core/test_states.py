@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from core import states
+from core.cells import CELLS
 from core.corpora import Segments
-from core.models import CELLS
-from core.models.char_lm import CharLM
-from core.states import ArrayStates, ModelStates, lagged
+from core.models.language.char_lm import CharLM
+from core.probes import states
+from core.probes.states import ArrayStates, ModelStates, lagged
 from core.text import BOS, decode
 
 

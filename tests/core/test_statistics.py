@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.statistics import bootstrap, resampled, wilson
+from core.probes.intervals import bootstrap, resampled, wilson
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from core.cli import main
+from core.corpora.speech.spec import SpeechSpec
 from core.library import add_corpus, find_corpus
-from core.models import mixture
-from core.specs import SPECS, CorpusSpec, SpeechSpec
+from core.models.mixture import fit
+from core.paper.studies import STUDIES, Choices
+from core.registry import SPECS
+from core.spec import CorpusSpec
 from core.store import Store
-from core.studies import STUDIES, Choices
 
 ONE, OTHER = (CorpusSpec(name=name, content=digit * 64) for name, digit in (("a", "1"), ("b", "2")))
 SPEECH = SpeechSpec(name="s", source="synthetic", content="3" * 64, train=90, dev=9, test=9)
@@ -82,17 +84,17 @@ def test_interpolation_weights_are_the_most_likely_ones() -> None:
     probs = generator.dirichlet(np.ones(6), (3, 500))[:, :, 0]
     probs[2] *= 1e-3  # a member that knows nothing
     logs = np.log(probs)
-    weights = mixture.fit(logs)
+    weights = fit.fit(logs)
     assert weights.sum() == pytest.approx(1) and weights[2] < 1e-3
-    best = mixture.perplexity(logs, weights)
+    best = fit.perplexity(logs, weights)
     for one in np.linspace(0, 1, 101):
-        assert best <= mixture.perplexity(logs, np.array([one, 1 - one, 0])) + 1e-4
-    assert mixture.fit(logs[:1]).tolist() == [1.0]
+        assert best <= fit.perplexity(logs, np.array([one, 1 - one, 0])) + 1e-4
+    assert fit.fit(logs[:1]).tolist() == [1.0]
 
 
 def test_the_mixture_of_two_uniform_models_is_uniform() -> None:
     logs = np.full((2, 40), np.log(0.25))
-    assert mixture.perplexity(logs, mixture.fit(logs)) == pytest.approx(4)
+    assert fit.perplexity(logs, fit.fit(logs)) == pytest.approx(4)
 
 
 @pytest.mark.parametrize("name", ["adaptation", "ngram"])

@@ -31,15 +31,23 @@ def result(key: str, model: str = "m", shift: float = 0.0) -> dict[str, pl.DataF
     return {
         "signatures": pl.DataFrame(
             {
-                "key": [key], "model": [model], "corpus": ["c"], "layer": [1], "state": ["h"],
-                "untrained": ["floor"], "keeps": [[1.0, 0.8]],
+                "key": [key],
+                "model": [model],
+                "corpus": ["c"],
+                "layer": [1],
+                "state": ["h"],
+                "untrained": ["floor"],
+                "keeps": [[1.0, 0.8]],
                 "created": [datetime(2026, 1, 1, 12, tzinfo=UTC)],
             }
         ),
         "recall": pl.DataFrame(
             {
-                "signature": [key] * 6, "lag": lags, "symbol": [None, "a", "b"] * 2,
-                "n": [40, 30, 10] * 2, "accuracy": accuracy,
+                "signature": [key] * 6,
+                "lag": lags,
+                "symbol": [None, "a", "b"] * 2,
+                "n": [40, 30, 10] * 2,
+                "accuracy": accuracy,
                 "low": [value - 0.05 for value in accuracy],
                 "high": [value + 0.05 for value in accuracy],
             }
@@ -47,7 +55,7 @@ def result(key: str, model: str = "m", shift: float = 0.0) -> dict[str, pl.DataF
         "confusion": pl.DataFrame(
             {"signature": [key], "lag": [1], "truth": ["a"], "guess": ["b"], "n": [3]}
         ),
-    }  # fmt: skip
+    }
 
 
 def count(store: Store, table: str) -> int:
@@ -103,11 +111,18 @@ def test_views_and_macros(store: Store) -> None:
         {
             "corpora": pl.DataFrame({"key": ["c"], "name": ["verse"]}),
             "models": pl.DataFrame(
-                {"key": ["m"], "kind": ["char_lm"], "cell": ["gru"], "layers": [1],
-                 "hidden": [80], "corpus": ["c"], "trained": [True]}
+                {
+                    "key": ["m"],
+                    "kind": ["char_lm"],
+                    "cell": ["gru"],
+                    "layers": [1],
+                    "hidden": [80],
+                    "corpus": ["c"],
+                    "trained": [True],
+                }
             ),
         }
-    )  # fmt: skip
+    )
     for key, shift in (("floor", -0.3), ("x", 0.0), ("y", 0.2), ("z", 0.05)):
         store.take_in(result(key, shift=shift))
     marginal = store.query("FROM marginal_recall WHERE signature = 'x' AND lag = 1")

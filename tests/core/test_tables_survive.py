@@ -176,8 +176,10 @@ def test_a_killed_writer_leaves_nothing_half(store: Store) -> None:
     for kill in range(4):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(store.root), str(kill)],
-            cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert writer.stdout is not None and writer.stdout.readline() == "ready\n"
         time.sleep(0.1 + 0.07 * kill)
         writer.send_signal(signal.SIGKILL)
@@ -274,8 +276,10 @@ print("closed", flush=True)
 def process(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     started = subprocess.Popen(
         [sys.executable, "-c", script, *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         yield started
     finally:

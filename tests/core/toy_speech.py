@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.corpora.utterances import HOP_MS, SpeechCorpus, Utterances
-from core.listening import las_spec
-from core.specs import LasSpec, SpeechSpec
+from core.corpora.speech.spec import SpeechSpec
+from core.corpora.speech.utterances import HOP_MS, SpeechCorpus, Utterances
+from core.models.las.builders import las_spec
+from core.models.las.spec import LasSpec
 
 LETTERS, MELS = 6, 16
 

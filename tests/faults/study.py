@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from core import jobs
 from core.jobs import queue
 from core.library import add_corpus, signature_spec
-from core.specs import SignatureSpec
+from core.signatures.spec import SignatureSpec
 from core.store import Store
 from tests.core.elsewhere import computed
 

@@ -76,9 +76,10 @@ def mutate(data: bytes, chance: random.Random) -> bytes:
 
 def readers() -> list[tuple[bytes, Callable[[bytes], Any]]]:
     """A good upload of every kind, and what reads it."""
-    from core.corpora import audio, textfile
-    from core.corpora.utterances import wav
-    from core.models import imported
+    from core.corpora import textfile
+    from core.corpora.speech import audio
+    from core.corpora.speech.utterances import wav
+    from core.models.imported import reader
     from tests.core.discs import encoded, tone
     from tests.core.elsewhere import Theirs, files
     from tests.core.shorten import sphere
@@ -87,8 +88,8 @@ def readers() -> list[tuple[bytes, Callable[[bytes], Any]]]:
     said = tone(1, 0.5)
     return [
         (TEXT.encode(), lambda data: textfile.from_text(data, "a text")),
-        (weights, lambda data: imported.read(data, description, "a model")),
-        (description, lambda data: imported.read(weights, data, "a model")),
+        (weights, lambda data: reader.read(data, description, "a model")),
+        (description, lambda data: reader.read(weights, data, "a model")),
         (wav(said), lambda data: audio.read_upload(data, "a.wav")),
         (sphere(said), lambda data: audio.read_upload(data, "a.wv1")),
         (encoded(said, "flac"), lambda data: audio.read_upload(data, "a.flac")),

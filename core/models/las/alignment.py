@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.corpora.utterances import HOP_MS, Utterances
+from core.corpora.speech.utterances import HOP_MS, Utterances
 from core.models.las.batches import Minibatch, passes, places
 from core.models.las.network import BLANK, Las
 

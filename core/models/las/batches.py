@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.batches import bucketed, padded
 from core.corpora import Segments
-from core.corpora.utterances import Utterances
+from core.corpora.speech.utterances import Utterances
+from core.training.batches import bucketed, padded
 
 
 class Minibatch(NamedTuple):
@@ -19,7 +19,7 @@ class Minibatch(NamedTuple):
 
     frames: float32 [time, batch, mels], raw log-mel energies, time a multiple of the reduction.
     lengths: int64 [batch], frames. read, predict: int64 [batch, symbols + 1], see
-    `core.batches.padded`.
+    `core.training.batches.padded`.
     """
 
     frames: Tensor

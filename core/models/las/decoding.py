@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.corpora.utterances import Utterances
+from core.corpora.speech.utterances import Utterances
 from core.models.las.batches import passes
 from core.models.las.network import Las
 from core.models.las.speller import Heard

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from core.models import lstm
+from core.cells import lstm
 
 STACKED = 2  # frames that the first layer reads at once
 

@@ -10,15 +10,15 @@ import numpy as np
 import polars as pl
 import torch
 
-from core.corpora.utterances import HOP_MS, Utterances
-from core.decoders import Decoders
+from core.corpora.speech.utterances import HOP_MS, Utterances
 from core.models.las import alignment
 from core.models.las.batches import minibatch
 from core.models.las.decoding import beam
 from core.models.las.network import Las
+from core.models.las.spec import LasSignatureSpec
 from core.models.las.states import layer_states
-from core.specs import LasSignatureSpec
-from core.states import lagged
+from core.probes.mlp import Decoders
+from core.probes.states import lagged
 from core.text import SYMBOLS, decode
 
 
@@ -119,11 +119,7 @@ def _utterance(frames: np.ndarray, symbols: np.ndarray) -> Utterances:
 
 
 def _recalled(
-    model: Las,
-    spec: LasSignatureSpec,
-    bank: Decoders,
-    said: Utterances,
-    moments: np.ndarray,
+    model: Las, spec: LasSignatureSpec, bank: Decoders, said: Utterances, moments: np.ndarray
 ) -> pl.DataFrame:
     batch = minibatch(said, np.array([0]), model.reduction)
     states = layer_states(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from core.checkpoints import unpack
 from core.models.las.batches import Minibatch
 from core.models.las.encoder import Encoder
+from core.models.las.spec import LasSpec
 from core.models.las.speller import Heard, Memory, Speller
-from core.specs import LasSpec
 from core.text import SYMBOLS
+from core.training.checkpoints import unpack
 
 BLANK = len(SYMBOLS)  # CTC's symbol for "nothing here"
 CTC_RATE = 4  # frames to a CTC step at most: fewer steps than that cannot hold every symbol

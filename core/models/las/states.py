@@ -12,16 +12,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.batches import PAD
-from core.corpora.utterances import HOP_MS, Utterances
+from core.corpora.speech.utterances import HOP_MS, Utterances
 from core.errors import BadInput
 from core.models.las.batches import Minibatch, passes, places
 from core.models.las.network import Las
-from core.specs import LasSignatureSpec
-from core.specs.las import WINDOW
-from core.splits import Chunk
-from core.states import Chunked, flat
+from core.models.las.spec import WINDOW, LasSignatureSpec
+from core.probes.data import Chunk
+from core.probes.states import Chunked, flat
 from core.text import EOS, SYMBOLS
+from core.training.batches import PAD
 
 
 class LasStates(Chunked):

@@ -1,0 +1,1 @@
+"""What only one page uses, page by page."""

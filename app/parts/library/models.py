@@ -1,0 +1,146 @@
+"""The models of the Library page: the table, adding one, its training, how well it predicts."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+import core
+from app import access, pace
+from app.parts.library.panes import chosen_row
+from app.pictures import figures, speech
+from app.shell import export, people, pickers, queries
+from app.shell.errors import explained
+from core.errors import BadInput
+from core.library import delete_model, perplexity_spec
+from core.models.language.spec import ImportedSpec, LanguageModelSpec
+from core.registry import known
+
+HEIGHT = 260  # pixels: of the table of models
+CURVELESS = {"imported": "was trained elsewhere", "ngram": "was counted in one pass"}
+GUIDE = (
+    "The weights: a torch state dict (embedding, LSTM or GRU, projection) as safetensors. Beside "
+    'them a JSON: `{"cell": "lstm", "layers": 2, "symbols": ["a", "b", …, "<s>", "</s>"]}`, the '
+    "symbols in the network's own order. docs/own-model.md shows how to write both."
+)
+
+
+def draw() -> None:
+    """All models; of the chosen one its training and its perplexities."""
+    left, right = st.columns([16, 9], gap="medium")
+    with right:
+        st.html("<div class='pane-title'>Add a model</div>")
+        if people.member():
+            _upload()
+        else:
+            st.caption(people.ADDING)
+    with left:
+        table = queries.table(queries.MODELS)
+        export.heading("Models", "models", queries.MODELS.strip())
+        if not table.height:
+            st.caption("No model has been trained yet; the Signature page trains what it needs.")
+            return
+        row = chosen_row(table.drop("key", "kind", "spec"), "models-table", HEIGHT) or 0
+    model = table.row(row, named=True)
+    left, right = st.columns([16, 9], gap="medium")
+    with left:
+        _curve(model)
+    with right:
+        spec = known(model["spec"])
+        if isinstance(spec, LanguageModelSpec):
+            _perplexity(spec)
+
+
+def _upload() -> None:
+    limit = access.settings().upload_mb
+    with st.form("add-model", clear_on_submit=True, border=False):
+        files = st.columns(2)
+        weights = files[0].file_uploader(
+            "Weights", ["safetensors"], max_upload_size=limit, key="model-weights", help=GUIDE
+        )
+        description = files[1].file_uploader(
+            "Description", ["json"], max_upload_size=1, key="model-description", help=GUIDE
+        )
+        name = st.text_input("Name", placeholder="the file's name", key="model-name")
+        if st.form_submit_button("Add", type="primary") and _added(weights, description, name):
+            st.rerun()
+    if said := st.session_state.pop("model-said", None):
+        st.success(said)
+
+
+def _added(weights: UploadedFile | None, description: UploadedFile | None, name: str) -> bool:
+    if weights is None or description is None:
+        st.warning("Choose the weights and their description first, then press Add.")
+        return False
+    try:
+        name = name.strip() or Path(weights.name).stem
+        added = core.add_model(weights.getvalue(), description.getvalue(), name)
+    except BadInput as refusal:
+        st.warning(str(refusal))
+        return False
+    people.note(added.key, f"model {added.title}", "added")
+    said = f"{added.title} is ready; choose it as the model on the Signature page."
+    st.session_state["model-said"] = said
+    return True
+
+
+def _curve(model: dict[str, Any]) -> None:
+    sql = queries.fill(queries.CURVE, key=model["key"])
+    title, curve = model["model"], queries.table(sql)
+    profile = f", {model['profile']}" if model["profile"] else ""
+    export.heading(f"Training of {html.escape(title)}{profile}", "curve", sql)
+    if not curve.height:
+        how = CURVELESS.get(model["kind"], "was not trained by itself")
+        st.caption(f"This model {how}, so it has no curve.")
+        if model["kind"] == "imported" and st.button(
+            "Delete this model",
+            key="delete",
+            icon=":material/delete:",
+            disabled=not people.member(),
+            help="With its signatures and perplexities; its file brings it back",
+        ):
+            _confirm(ImportedSpec.model_validate_json(model["spec"]))
+        return
+    name = figures.file_name("training", title, model["profile"])
+    if curve["dev_cer"].null_count() == curve.height:
+        figure, what = figures.training(curve, export.colors()), "Perplexity while training"
+    else:
+        figure, what = speech.learning(curve, export.colors()), "Character error rate in training"
+    export.chart(figure, "curve", name, what)
+
+
+@st.dialog("Delete this model?")
+def _confirm(spec: ImportedSpec) -> None:
+    st.markdown(f"{spec.title}, its signatures and its perplexities")
+    if st.button("Delete", key="surely", type="primary", on_click=_delete, args=(spec,)):
+        st.rerun()
+
+
+def _delete(spec: ImportedSpec) -> None:
+    if people.member():
+        delete_model(spec)
+        people.note(spec.key, f"model {spec.title}", "deleted")
+
+
+def _perplexity(spec: LanguageModelSpec) -> None:
+    """How well the model predicts each text that it was scored on, and a way to ask for one."""
+    sql = queries.fill(queries.SCORES, key=spec.key)
+    export.heading("Perplexity on a corpus", "scores", sql)
+    with st.container(horizontal=True, key="scored", gap="small", vertical_alignment="bottom"):
+        corpus = pickers.corpus_choice("corpus", "Corpus", "shakespeare", 150)
+        profile = pickers.profile_choice()
+        if st.button("Measure", key="measure", disabled=not people.member()):
+            people.start(perplexity_spec(profile, pickers.read(corpus), spec))
+    st.fragment(explained()(_scores), run_every=pace.every(2))(sql)
+
+
+def _scores(sql: str) -> None:
+    table = queries.table(sql)
+    if table.height:
+        st.dataframe(table, hide_index=True, height=35 * min(table.height, 5) + 38, key="scores")
+    else:
+        st.caption("It has not been scored on any text by itself yet.")

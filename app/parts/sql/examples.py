@@ -1,0 +1,166 @@
+"""The SQL page's own queries: what the database holds, and questions with their answers."""
+
+from __future__ import annotations
+
+from app.shell.queries import NAMED, SIGNATURE
+
+TABLES = """
+SELECT * FROM (
+    SELECT view_name AS name, 'view' AS kind, comment, 0 AS takes
+    FROM duckdb_views() WHERE NOT internal
+    UNION ALL
+    SELECT function_name, 'macro', comment, len(parameters)
+    FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal
+    UNION ALL
+    SELECT table_name, 'table', comment, 0 FROM duckdb_tables() WHERE NOT internal
+)
+WHERE name <> 'schema_version'
+ORDER BY kind = 'table', name"""
+
+COLUMNS = """
+SELECT table_name AS name, column_name AS "column", data_type AS "type", comment
+FROM duckdb_columns()
+WHERE NOT internal
+ORDER BY table_name, column_index"""
+
+MACRO = """
+SELECT column_name AS "column", column_type AS "type", NULL AS comment
+FROM (DESCRIBE SELECT * FROM {macro}({takes}))"""
+
+# The two that the examples speak of: the first pins, else the newest trained signatures.
+PAIR = f"""
+SELECT s.key, {SIGNATURE} AS name{NAMED}
+WHERE (s.decoder <> 'linear' AND m.trained IS NOT FALSE) OR left(s.key, 12) IN ({{pins}})
+ORDER BY list_position([{{pins}}], left(s.key, 12)) NULLS LAST, s.created DESC, s.key
+LIMIT 2"""
+
+# Questions and their answers. {a} and {b} are the two signatures of `PAIR`.
+EXAMPLES = (
+    (
+        "How fast does each network forget?",
+        """
+SELECT lag, title, layer, state, accuracy, low, high, majority, untrained
+FROM marginal_recall
+WHERE trained AND decoder <> 'linear' AND lag > 0
+ORDER BY title, layer, state, lag""",
+    ),
+    (
+        "Which symbols does A remember better than B at lag 4?",
+        """
+SELECT symbol, a, b, difference, n_a, n_b
+FROM difference({a}, {b})
+WHERE lag = 4 AND significant AND difference > 0
+ORDER BY difference DESC""",
+    ),
+    (
+        "How does recall at lag 5 grow with parameters?",
+        """
+SELECT parameters, accuracy, low, high, cell, layers, hidden, corpus, profile
+FROM marginal_recall
+WHERE lag = 5 AND trained AND decoder = 'mlp' AND layer = layers
+ORDER BY parameters""",
+    ),
+    (
+        "Which decoder settings won?",
+        """
+SELECT lag, keep, width, count(*) AS decoders
+FROM (
+    SELECT width, unnest(keeps) AS keep, generate_subscripts(keeps, 1) - 1 AS lag
+    FROM signatures
+    WHERE decoder = 'mlp'
+)
+GROUP BY ALL
+ORDER BY lag, decoders DESC""",
+    ),
+    (
+        "How many bits of the past does each state hold, and each unit?",
+        """
+SELECT title, layer, state, sum(bits) AS bits, sum(bits) / any_value(hidden) AS bits_per_unit
+FROM marginal_recall
+WHERE lag > 0 AND decoder <> 'linear'
+GROUP BY signature, title, layer, state
+ORDER BY bits DESC""",
+    ),
+    (
+        "What does A take for what, two steps back?",
+        """
+SELECT truth, guess, n, n / sum(n) OVER (PARTITION BY truth) AS share
+FROM confusion
+WHERE signature = {a} AND lag = 2
+QUALIFY truth <> guess
+ORDER BY n DESC
+LIMIT 30""",
+    ),
+    (
+        "How much of the recall comes from training?",
+        """
+SELECT lag, title, layer, state, accuracy, untrained, accuracy - untrained AS learned
+FROM marginal_recall
+WHERE lag > 0 AND untrained IS NOT NULL AND decoder = 'mlp'
+ORDER BY title, layer, state, lag""",
+    ),
+    (
+        "How much of the spelled past does each layer of a speech recognizer hold?",
+        """
+SELECT part, lag, ms, accuracy, low, high, accuracy - untrained AS learned, corpus, profile
+FROM marginal_recall
+WHERE kind = 'las' AND trained AND decoder = 'mlp' AND alignment = 'attention'
+  AND half IS DISTINCT FROM 'forward'
+ORDER BY corpus, profile, part, lag""",
+    ),
+    (
+        "Which symbols are remembered long and predicted badly?",
+        """
+SELECT r.symbol, avg(r.accuracy) AS recall, any_value(p.accuracy) AS predicted
+FROM recall r
+JOIN signatures s ON s.key = r.signature
+JOIN predictions p ON p.model = s.model AND p.corpus = s.corpus AND p.symbol = r.symbol
+WHERE s.key = {a} AND r.lag > 0
+GROUP BY r.symbol
+ORDER BY recall - predicted DESC""",
+    ),
+    (
+        "Which signatures are most alike?",
+        """
+SELECT one.title AS one, p.layer, other.title AS other, q.layer, d.distance
+FROM signatures p
+JOIN signatures q ON q.key > p.key AND q.profile = p.profile AND q.decoder = p.decoder,
+     similarity(p.key, q.key) d
+JOIN models one ON one.key = p.model
+JOIN models other ON other.key = q.model
+WHERE p.decoder <> 'linear' AND one.trained AND other.trained
+ORDER BY d.distance
+LIMIT 20""",
+    ),
+    (
+        "Which ten bases remember 'h' best at lag 3?",
+        """
+SELECT b.bigram, r.accuracy, r.n, b.count_1 + b.count_2 AS seen, b.recall, m.title, m.profile
+FROM basis_recall r
+JOIN bases b USING (atlas, first, second)
+JOIN models m ON m.key = b.model
+WHERE r.kernel = 'basis' AND r.symbol = 'h' AND r.lag = 3
+ORDER BY r.accuracy DESC, seen DESC
+LIMIT 10""",
+    ),
+    (
+        "What does pruning cost, rule by rule?",
+        """
+SELECT
+    c.name AS scored_on, p.rule, k.kept, avg(k.perplexity) AS perplexity,
+    min(k.perplexity) AS lowest, max(k.perplexity) AS highest, count(*) AS orders
+FROM pruning_curve k
+JOIN prunings p ON p.key = k.pruning
+JOIN corpora c ON c.key = k.corpus
+GROUP BY p.model, c.name, p.rule, k.kept
+ORDER BY scored_on, p.rule, k.kept""",
+    ),
+    (
+        "Which bases could go: left out, neither corpus is predicted much worse?",
+        """
+SELECT bigram, count_1 + count_2 AS seen, norm, recall, control, drop_1, drop_2
+FROM bases
+ORDER BY greatest(drop_1, drop_2), seen DESC
+LIMIT 50""",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Pictures as pure functions: table in, plotly figure out."""

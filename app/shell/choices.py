@@ -1,0 +1,186 @@
+"""Choices that survive reruns, page changes and reloads, and travel in the URL.
+
+Streamlit forgets a widget's value when its page is left, and a link carries no session. So
+every choice is kept under a shadow key of its own; the URL is rewritten to match, and a URL
+that says something new (a followed link, a colleague's view) wins over what was kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+
+T = TypeVar("T")
+KEPT, WRITTEN, BEFORE = "choices.kept", "choices.written", "choices.before"
+LATE = 3.0  # seconds for which a browser may still send an address that has been rewritten
+
+
+def value(name: str, default: T, parse: Callable[[str], T | None]) -> T:
+    """The choice as it stands: what a new URL says, else what was kept, else the default.
+
+    parse: reads the URL's text; None for anything that is not a valid choice.
+    """
+    kept, written = _memory(KEPT), _memory(WRITTEN)
+    address = st.query_params.get(name)
+    if address is not None and address != written.get(name) and not _late(name, address):
+        read = parse(address)
+        if read is not None:
+            kept[name] = read
+    return kept.get(name, default)
+
+
+def kept(name: str, default: T) -> T:
+    """The choice as this session last made it, on whatever page."""
+    return _memory(KEPT).get(name, default)
+
+
+def keep(name: str, chosen: object, link: bool = True) -> None:
+    """Remember a choice for this session and write it into the URL (link: False for not)."""
+    _memory(KEPT)[name] = chosen
+    if link and chosen != "":
+        _write(name, chosen)
+    else:
+        _unwrite(name)
+
+
+def _late(name: str, address: str) -> bool:
+    """Whether it is the address of a moment ago, sent by a progress strip before it was told."""
+    before, moment = _memory(BEFORE).get(name, (None, 0.0))
+    return address == before and time.monotonic() - moment < LATE
+
+
+def _written(name: str, text: str | None) -> None:
+    """Note what the URL says now; None: nothing."""
+    written = _memory(WRITTEN)
+    if written.get(name) != text:
+        _memory(BEFORE)[name] = (written.get(name), time.monotonic())
+    written[name] = text
+
+
+def _unwrite(name: str) -> None:
+    """Take a choice out of the URL."""
+    _written(name, None)
+    st.query_params.pop(name, None)
+
+
+def _write(name: str, chosen: object) -> None:
+    """Bring the URL up to date."""
+    text = str(chosen)
+    if st.query_params.get(name) != text:
+        st.query_params[name] = text
+    _written(name, text)
+
+
+def select(
+    name: str,
+    label: str,
+    options: Sequence[T],
+    default: T,
+    *,
+    say: Callable[[T], str] = str,
+    free: Callable[[str], T | None] | None = None,
+    width: int = 120,
+    help: str | None = None,
+    label_visibility: str = "visible",
+) -> T:
+    """A select box whose value is a kept choice.
+
+    free: also accept what a person types, read by this function (None: refuse it).
+    A kept value that is no longer among the options falls back to the default.
+    """
+
+    def parse(text: str) -> T | None:
+        listed = next((option for option in options if str(option) == text), None)
+        return listed if listed is not None or free is None else free(text)
+
+    # One option is no choice: it is neither kept nor in the URL, or it would pass for one as
+    # soon as another choice widens the menu.
+    choosable = len(options) > 1 or free is not None
+    current = parse(str(value(name, default, parse))) if choosable else default
+    current = default if current is None else current
+    listed = list(options) if current in options else [*options, current]
+    key = f"choice-{name}"
+    st.session_state[key] = current
+    picked = st.selectbox(
+        label,
+        listed,
+        key=key,
+        format_func=say,
+        accept_new_options=free is not None,
+        width=width,
+        help=help,
+        label_visibility=label_visibility,
+        on_change=_took,
+        args=(name, parse),
+    )
+    chosen = parse(str(picked))
+    chosen = current if chosen is None else chosen
+    if choosable:
+        _write(name, chosen)
+    else:
+        _unwrite(name)
+    return chosen
+
+
+def switch(name: str, label: str, options: Sequence[T], default: T, **more: Any) -> T:
+    """A row of exclusive buttons whose value is a kept choice."""
+
+    def parse(text: str) -> T | None:
+        return next((option for option in options if str(option) == text), None)
+
+    current = value(name, default, parse)
+    key = f"choice-{name}"
+    st.session_state[key] = current if current in options else default
+    chosen = st.segmented_control(
+        label, options, key=key, required=True, on_change=_took, args=(name, parse), **more
+    )
+    chosen = default if chosen is None else chosen
+    _write(name, chosen)
+    return chosen
+
+
+def typed(
+    name: str, label: str, default: str, parse: Callable[[str], str | None], **more: Any
+) -> str:
+    """A line of text whose value is a kept choice; what parse refuses leaves it as it was."""
+    current = value(name, default, parse)
+    key = f"choice-{name}"
+    _show(key, current)
+    st.text_input(label, key=key, on_change=_took, args=(name, parse), **more)
+    _write(name, current)
+    return current
+
+
+def slide(name: str, label: str, low: int, high: int, default: int, **more: Any) -> int:
+    """A slider over whole numbers whose value is a kept choice."""
+    parse = whole(low, high)
+    current = value(name, default, parse)
+    key = f"choice-{name}"
+    _show(key, current)
+    st.slider(label, low, high, key=key, on_change=_took, args=(name, parse), **more)
+    _write(name, current)
+    return current
+
+
+def _show(key: str, current: object) -> None:
+    """Let a widget show a value; one that it shows already is left alone, it may be on its way."""
+    if st.session_state.get(key) != current:
+        st.session_state[key] = current
+
+
+def whole(low: int, high: int) -> Callable[[str], int | None]:
+    """A reader of whole numbers from low to high."""
+    return lambda text: int(text) if text.isdecimal() and low <= int(text) <= high else None
+
+
+def _took(name: str, parse: Callable[[str], Any]) -> None:
+    picked = parse(str(st.session_state[f"choice-{name}"]))
+    if picked is not None:
+        _memory(KEPT)[name] = picked
+
+
+def _memory(name: str) -> dict[str, Any]:
+    return st.session_state.setdefault(name, {})

@@ -1,0 +1,79 @@
+"""What leaves a picture: its SQL, its table as CSV or Parquet, and the chart with a save button."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+
+from app.pictures import figures
+from app.shell.people import picture_format
+
+
+def colors() -> figures.Look:
+    """The look of the theme that this browser shows."""
+    return figures.look(st.context.theme.type)
+
+
+def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | None = None) -> None:
+    """A pane's title with "Show SQL" at its right: the very queries that made the picture.
+
+    title: HTML. buttons: draws what stands between the two.
+    """
+    with st.container(
+        horizontal=True, key=f"head-{key}", vertical_alignment="center", gap="xxsmall"
+    ):
+        st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
+        if buttons:
+            buttons()
+        with st.popover("Show SQL", type="tertiary", key=f"sql-{key}"):
+            for sql in queries:
+                st.code(sql, language="sql")
+
+
+def chart(figure: go.Figure, key: str, name: str, alt: str) -> None:
+    """A picture without clicks, saved by its toolbar under `name`."""
+    st.plotly_chart(
+        figure, key=key, theme=None, config=figures.toolbar(name, picture_format()), alt=alt
+    )
+
+
+def downloads(table: pl.DataFrame, name: str) -> None:
+    """The table as CSV and as Parquet."""
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "CSV",
+            lambda: flat(table).write_csv(),
+            f"{name}.csv",
+            "text/csv",
+            key=f"csv-{name}",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Parquet",
+            lambda: _parquet(table),
+            f"{name}.parquet",
+            "application/octet-stream",
+            key=f"parquet-{name}",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def flat(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with lists, structures and bytes as text, which is all that CSV can hold."""
+    return table.with_columns(
+        pl.Series(name, [None if value is None else str(value) for value in table[name].to_list()])
+        for name, kind in table.schema.items()
+        if kind.is_nested() or kind == pl.Binary
+    )
+
+
+def _parquet(table: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.write_parquet(buffer)
+    return buffer.getvalue()

@@ -1,0 +1,117 @@
+"""Who is asking, and what they set for their session."""
+
+from __future__ import annotations
+
+import sys
+from threading import Lock
+
+import streamlit as st
+
+from app import access
+from core import jobs
+from core.errors import BadInput
+from core.spec import Spec
+
+ASK_FIRST_MINUTES = 10
+ADDING = "Adding is for members; ask whoever runs this app."
+_asking = Lock()  # two tabs of one person count one after the other
+
+
+def who() -> str:
+    """The name that a job is asked under: the login's, or 'the app' where nobody logs in."""
+    return str(st.user.get("email") or st.user.get("name") or "the app")
+
+
+def role() -> access.Role | None:
+    """What this person may do; None for a stranger, who gets nothing."""
+    return access.settings().role(st.user.to_dict())
+
+
+def member() -> bool:
+    """Whether this person may start and cancel jobs, upload and delete."""
+    return role() == "member"
+
+
+def room() -> int:
+    """How many more jobs this person may ask for now."""
+    queued = access.settings().queued
+    if not member():
+        return 0
+    if queued is None:
+        return sys.maxsize
+    mine = who()
+    return max(0, queued - sum(job.live and job.who == mine for job in jobs.listing()))
+
+
+def start(*specs: Spec) -> None:
+    """Ask for these, or for the first of them that this person may; refuse if that is none."""
+    _refuse_viewers("Starting jobs")
+    with _asking:
+        free = room()
+        for spec in specs[:free]:
+            jobs.request(spec, who())
+    if not free:
+        raise BadInput(
+            f"You have {access.settings().queued} jobs waiting or running, which is the most for "
+            "one person: wait for one, or cancel it."
+        )
+
+
+def cancel(key: str) -> None:
+    """End a job."""
+    _refuse_viewers("Cancelling jobs")
+    jobs.cancel(key, who())
+
+
+def note(key: str, title: str, outcome: str) -> None:
+    """Write down in the `jobs` table that this person has added or deleted something."""
+    jobs.note(key, title, who(), outcome)
+
+
+def _refuse_viewers(what: str) -> None:
+    if not member():
+        raise BadInput(f"{what} is for members; ask whoever runs this app.")
+
+
+def ask_first() -> float:
+    """Work estimated above this many seconds waits for a click."""
+    return 60.0 * st.session_state.get("settings.ask_first", ASK_FIRST_MINUTES)
+
+
+def picture_format() -> str:
+    """What the pictures' own save button writes: svg or png."""
+    return str(st.session_state.get("settings.picture", "SVG")).lower()
+
+
+def settings(pages: list[str]) -> None:
+    """The settings popover of the rail; its values last for the session."""
+    keys = ", ".join(f"`{number % 10}` {page}" for number, page in enumerate(pages, start=1))
+    with st.popover("Settings", icon=":material/tune:", width="stretch"):
+        st.number_input(
+            "Ask before work longer than (minutes)",
+            0,
+            10_000,
+            ASK_FIRST_MINUTES,
+            5,
+            key="settings.ask_first",
+            persist_state="session",
+            help="Shorter work starts by itself as soon as a page needs it.",
+        )
+        st.segmented_control(
+            "Save pictures as",
+            ["SVG", "PNG"],
+            default="SVG",
+            required=True,
+            key="settings.picture",
+            persist_state="session",
+        )
+        st.markdown(
+            f"**Keys**  \n{keys}  \n`Shift` + arrows: next cell of the signature, next grapheme  \n"
+            "`Shift` + `S`: start or try again  \n`Shift` + `X`: turn a difference round  \n"
+            "`Ctrl` + `Enter`: run the query"
+        )
+        if access.settings().login:
+            st.markdown(f"**Login**  \n{who()}, {role()}")
+            st.button("Log out", icon=":material/logout:", on_click=st.logout)
+        else:
+            st.markdown(f"**Login**  \n{access.openness()}")

@@ -1,0 +1,119 @@
+"""The job tray of the rail: what runs, what waits, how far, who asked, how it ended."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from app import pace
+from app.shell import people, words
+from app.shell.errors import explained
+from app.shell.pickers import address, corpora
+from core import jobs
+from core.signatures.spec import SignatureSpec
+
+RECENT = 8  # ended jobs that the tray still lists
+SIGNATURE = "pages/signature.py"
+
+
+def tray() -> None:
+    """Draw the tray; it redraws itself every two seconds without touching the page."""
+    st.fragment(_jobs, run_every=pace.every(2))()
+
+
+def _jobs() -> None:
+    with explained():
+        listed = jobs.listing()
+        going = [job for job in listed if job.live]
+        ended = [job for job in listed if not job.live][:RECENT]
+        running = sum(job.status == "running" for job in going)
+        st.html(
+            f"<div class='tray-head'><b>Jobs</b><span>{running} running, "
+            f"{len(going) - running} waiting</span></div>"
+        )
+        with st.container(height=400, key="tray", gap=None):
+            if not listed:
+                st.caption("Nothing has been asked for yet.")
+            known = corpora() if listed else {}
+            for job in going + ended:
+                _entry(job, known)
+
+
+def _entry(job: jobs.Job, known: dict[str, str]) -> None:
+    with st.container(key=f"job-{job.key[:12]}", gap=None):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
+            signature = isinstance(job.spec, SignatureSpec)
+            if signature and (where := address(job.spec, known)):
+                label = job.title.removeprefix("signature: ")
+                st.page_link(SIGNATURE, label=label, query_params=where, width="stretch")
+            else:
+                title = html.escape(job.title)
+                st.html(f"<div class='job title' title='{title}'><span>{title}</span></div>")
+            log(job, "tray")
+            if job.live:
+                cancel(job, "tray")
+            elif job.status != "done":
+                again(job, "tray")
+        st.html(f"<div class='job {job.status}'>{_line(job)}{_bar(job)}</div>")
+
+
+def cancel(job: jobs.Job, place: str) -> None:
+    """A small button that cancels a job."""
+    st.button(
+        "",
+        icon=":material/close:",
+        key=f"{place}-cancel-{job.key}",
+        type="tertiary",
+        help="Cancel",
+        on_click=people.cancel,
+        args=(job.key,),
+        disabled=not people.member(),
+    )
+
+
+def again(job: jobs.Job, place: str) -> None:
+    """A small button that asks for an ended job anew."""
+    st.button(
+        "",
+        icon=":material/refresh:",
+        key=f"{place}-again-{job.key}",
+        type="tertiary",
+        help="Try again",
+        on_click=people.start,
+        args=(job.spec,),
+        disabled=not people.member(),
+    )
+
+
+def log(job: jobs.Job, place: str) -> None:
+    """A small button that opens the job's log."""
+    if st.button(
+        "", icon=":material/notes:", key=f"{place}-log-{job.key}", type="tertiary", help="Log"
+    ):
+        _show_log(job)
+
+
+@st.dialog("Log", width="large")
+def _show_log(job: jobs.Job) -> None:
+    st.caption(job.title)
+    st.code(jobs.log(job.key) or "Nothing has been logged yet.", language=None, height=420)
+
+
+def _line(job: jobs.Job) -> str:
+    if job.status == "running":
+        left = "" if job.eta is None else f", {words.seconds(job.eta)} left"
+        said = f"{job.fraction:.0%}{left}" + (f" · {job.message}" if job.message else "")
+    elif job.live:
+        state = "waiting" if job.status == "queued" else "interrupted, goes on by itself"
+        said = f"{state} · {job.obstacle or f'about {words.seconds(job.estimate)}'}"
+    else:
+        said = job.status + (f" · {job.reason}" if job.reason and job.status != "done" else "")
+        said = f"{said} · {words.clock(job.ended)}"
+    text = html.escape(f"{said} · {job.who}")
+    return f"<span title='{text}'>{text}</span>"
+
+
+def _bar(job: jobs.Job) -> str:
+    share = 100 * job.fraction if job.live else 0
+    return f"<i><u style='width:{share:.1f}%'></u></i>"

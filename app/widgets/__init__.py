@@ -1,1 +1,0 @@
-"""Pieces that pages share: choices, job tray, panes, export, the shell around them."""

@@ -1,0 +1,38 @@
+"""The LSTM cell, and its memory c_t at every step without a step-by-step recurrence."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from core.cells.cell import Cell
+
+
+def unroll(layer: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
+    """c_t and h_t of every step of one unidirectional layer (paper, equation 1).
+
+    `nn.LSTM` returns c only of the last step. Its h of all steps, though, gives every gate by
+    one matrix product, and c follows by the scan c_t = f·c_{t-1} + i·g: the same numbers as
+    `nn.LSTMCell` step by step, without its price.
+
+    x: [time, batch, inputs] -> {"c", "h"}: [time, batch, hidden].
+    """
+    weights = dict(layer.named_parameters())
+    h, _ = layer(x)
+    steps, _, hidden = h.shape
+    rows = 3 * hidden  # torch stacks i, f, g, o; c needs no output gate
+    gates = x @ weights["weight_ih_l0"][:rows].T
+    gates[1:] += h[:-1] @ weights["weight_hh_l0"][:rows].T
+    if layer.bias:
+        gates += (weights["bias_ih_l0"] + weights["bias_hh_l0"])[:rows]
+    c = torch.empty_like(h)
+    for t in range(steps):  # one step's gates stay in the processor's cache
+        i, f, g = gates[t].chunk(3, 1)
+        gates[t, :, : 2 * hidden].sigmoid_()
+        torch.mul(i, g.tanh_(), out=c[t])
+        if t:
+            c[t].addcmul_(f, c[t - 1])
+    return {"c": c, "h": h}
+
+
+CELL = Cell("lstm", nn.LSTM, unroll, states=("c", "h"), kernels=4)

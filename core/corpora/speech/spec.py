@@ -1,0 +1,69 @@
+"""Speech corpora: utterances as log-mel frames and the symbols that are said in them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from core.spec import Spec
+
+SHARD = 1000  # utterances of an artifact of the train split
+
+
+class SpeechSpec(Spec):
+    """A speech corpus by what it is made from; the audio itself is read when it is computed.
+
+    name and place (the folder of recordings) are only for people and for reading; they change
+    nothing. content: of synthetic speech the hash of its recipe; of recordings the key of the
+    artifact that lists them (`core.corpora.speech.listing`), which is its hash. train, dev, test:
+    utterances of each split; one that cannot be read is left out. voices: speakers of synthetic
+    speech. mels: bands of a frame.
+    """
+
+    kind: Literal["speech"] = "speech"
+    name: str
+    source: Literal["synthetic", "librispeech", "kaldi", "wsj"]
+    place: str = ""
+    content: str = Field(pattern=r"^[0-9a-f]{64}$")
+    train: int = Field(ge=1)
+    dev: int = Field(ge=1)
+    test: int = Field(ge=1)
+    voices: int = Field(default=1, ge=1)
+    seed: int = 0
+    mels: int = Field(default=40, ge=8, le=80)
+    table: ClassVar[str] = "corpora"
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}, {self.train + self.dev + self.test:,} utterances"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("speech",)
+
+    def identity(self) -> dict[str, Any]:
+        identity = super().identity()
+        del identity["name"], identity["place"]
+        return identity
+
+    def needs(self) -> list[str]:
+        return [] if self.source == "synthetic" else [self.content]
+
+    @property
+    def shards(self) -> list[str]:
+        """Keys of the artifacts of the train split, `SHARD` utterances each."""
+        return [f"{self.key}/train/{number:05}" for number in range(-(-self.train // SHARD))]
+
+    @property
+    def parts(self) -> list[str]:
+        """Keys of all artifacts that a model of this corpus needs: put them into its `needs()`."""
+        return [*self.shards, self.part("dev"), self.part("test")]
+
+    def part(self, split: Literal["dev", "test"]) -> str:
+        """Key of the artifact of a held-out split."""
+        return f"{self.key}/{split}"
+
+    def audio(self, split: Literal["dev", "test"]) -> str:
+        """Key of the artifact with the first recordings of a held-out split, to listen to."""
+        return f"{self.key}/audio/{split}"

@@ -1,0 +1,174 @@
+"""The process of one job: `python -m core.jobs.worker KEY`. Started by the runner, one at a time.
+
+Without a key it only measures the machine, for the estimates.
+
+It computes the steps of the job that are missing, each from its last checkpoint, and takes every
+finished step into the store at once, so that a kill loses at most the step it hits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from core import machine
+from core.errors import BadInput
+from core.jobs import queue
+from core.jobs.estimate import calibrate, step_seconds
+from core.jobs.outcome import reason
+from core.library import artifact
+from core.spec import Spec
+from core.store import Store
+from core.store.files import Busy, exclusive
+
+log = logging.getLogger("worker")
+
+RESUMES = 25  # deaths in a row without a finished step before a job counts as failed
+REPORT_SECONDS = 0.2
+
+
+class FileCheckpoint:
+    """A checkpoint in the job's folder; replaced in one step."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> bytes | None:
+        return self.path.read_bytes() if self.path.exists() else None
+
+    def save(self, data: bytes) -> None:
+        draft = self.path.with_suffix(".new")
+        draft.write_bytes(data)
+        draft.replace(self.path)
+
+
+class Kept:
+    """The artifacts of the store as the inputs of a step."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.artifacts = store, store.artifacts
+
+    def __getitem__(self, key: str) -> bytes:
+        return artifact(key, self.store)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.artifacts.get(key) is not None
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.artifacts.put(key, value)
+
+
+class Reporter:
+    """Turns a step's progress into the job's: fraction and remaining seconds over all steps."""
+
+    def __init__(
+        self, path: Path, steps: list[Spec], seconds: list[float], facts: dict[str, Any]
+    ) -> None:
+        self.path, self.steps, self.seconds, self.facts = path, steps, seconds, facts
+        self.step, self.began, self.written = 0, time.monotonic(), -REPORT_SECONDS
+
+    def begin(self, step: int) -> None:
+        self.step, self.began, self.written = step, time.monotonic(), -REPORT_SECONDS
+        self(0.0, "starting")
+
+    def __call__(self, fraction: float, message: str) -> None:
+        now = time.monotonic()  # the other clock may be set back while this runs
+        if now - self.written < REPORT_SECONDS:
+            return
+        self.written = now
+        expected, taken = self.seconds[self.step], now - self.began
+        # The longer a step runs, the more its own pace counts and the less the estimate.
+        paced = taken * (1 - fraction) / max(fraction, 1e-3)
+        left = fraction * paced + (1 - fraction) * max(expected - taken, 0.05 * expected)
+        later = sum(self.seconds[self.step + 1 :])
+        done = sum(self.seconds[: self.step]) + expected * fraction
+        queue.write(
+            self.path,
+            self.facts
+            | {
+                "step": self.step + 1,
+                "steps": len(self.steps),
+                "stage": self.steps[self.step].title,
+                "message": message,
+                "fraction": done / max(sum(self.seconds), 1e-9),
+                "eta": left + later,
+            },
+        )
+
+
+def work(key: str, store: Store) -> None:
+    """Runs the job of that key to its end, whatever that is."""
+    place = queue.folder(store, key)
+    job = queue.find(key, store)
+    if job is None or not job.live:
+        return
+    before = queue.read(place / "progress.json")
+    begun = "started" in before
+    resumed = before.get("resumed", 0) + begun
+    deaths = before.get("deaths", 0) + begun
+    if begun:
+        queue.record(store, job, "interrupted", "its process ended without a word", time.time())
+    now = {"started": time.time(), "began": time.monotonic()}
+    facts = {"pid": os.getpid(), **now, "resumed": resumed, "deaths": deaths}
+    queue.write(place / "progress.json", facts)
+    job = queue.find(key, store) or job
+    if deaths > RESUMES:
+        queue.finish(store, job, "failed", f"Its process died {deaths} times; see the log.")
+        return
+    try:
+        _run(job, store, place, facts)
+        queue.finish(store, job, "done")
+    except Exception as error:
+        if not isinstance(error, BadInput):
+            log.exception("The job failed.")
+        queue.finish(store, job, "failed", reason(error))
+
+
+def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> None:
+    from core.registry import run
+
+    device = machine.settle()
+    facts["device"] = machine.device_name(device)
+    calibrate(store, device)
+    steps = store.missing(job.spec)
+    report = Reporter(
+        place / "progress.json", steps, [step_seconds(step, store) for step in steps], facts
+    )
+    for number, step in enumerate(steps):
+        report.begin(number)
+        log.info("%s", step.title)
+        saved = FileCheckpoint(place / f"{step.key}.checkpoint")
+        result = run(step, Kept(store), report, saved)
+        store.take_in(result.tables, result.artifacts)
+        saved.path.unlink(missing_ok=True)
+        facts["deaths"] = 0
+
+
+def main() -> None:
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    store, key = Store(), next(iter(sys.argv[1:]), None)
+    with ExitStack() as locks:
+        try:
+            if key:
+                locks.enter_context(exclusive(queue.folder(store, key) / "alive", 2))
+        except Busy:
+            log.info("Another worker is at it.")
+            return
+        for slot, gpu in enumerate(machine.slots()):
+            with suppress(Busy):
+                locks.enter_context(exclusive(store.jobs / f"slot-{slot}.lock", 1))
+                os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+                if key:
+                    work(key, store)
+                else:
+                    calibrate(store, machine.settle())
+                return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""The atlas of a factorized model's bases, a row of its map at a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from core import machine
+from core.corpora import Corpus
+from core.models.factorized import bases, factorized_lm
+from core.models.factorized.rankone import controls
+from core.models.factorized.ruler import LeftOut, Ruler, Text, leave_out
+from core.models.factorized.spec import AtlasSpec
+from core.models.factorized.step import mix
+from core.models.factorized.windows import BASES, Windows
+from core.step import Inputs, Progress, Result, run, where
+from core.text import SYMBOLS
+from core.training.batches import sample
+from core.training.checkpoints import Checkpoint, pack, unpack
+
+SIZE = len(SYMBOLS)
+DECODING = 0.8  # share of a row's time that the linear decoders take
+
+
+@run.register
+def _(
+    spec: AtlasSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    return _whole(spec, inputs, progress) if spec.first is None else _row(spec, inputs, progress)
+
+
+def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
+    """The bases of one row of the map: their signatures, their controls', what each is worth."""
+    device = machine.settle()
+    started = time.monotonic()
+    model = factorized_lm.load(spec.model, inputs[spec.model.key]).to(device)
+    start = SYMBOLS.index(str(spec.first)) * SIZE
+    numbers = np.arange(start, start + SIZE)
+    kernels = model.bases.part(slice(start, start + SIZE))
+    strong = kernels.times(spec.strength)
+    plain = model.at(torch.zeros_like(model.means[0]))
+    ruler = _ruler(spec, inputs, device)
+    found = []
+    for which in (strong, controls(strong, numbers.tolist())):
+        for one in ruler.measure(plain, which):
+            found.append(one)
+            progress(DECODING * len(found) / 2 / SIZE, f"{len(found)} of {2 * SIZE} kernels")
+    correct, chance = torch.stack(found).cpu().numpy().reshape(2, SIZE, *ruler.n.shape)
+    n = ruler.n.cpu().numpy()
+
+    drops: list[LeftOut] = []
+    for corpus in mix(spec.model, inputs):
+        progress(DECODING + 0.1 * len(drops), f"leaving bases out on {corpus.name}")
+        windows = Windows(spec.model, corpus, "dev")
+        rows = windows.drawn(spec.budget.left_out, spec.seed)
+        drops.append(leave_out(model, windows, rows, numbers, device))
+    own = bases.own_recall(bases.symbol_recall(correct, n))[np.arange(SIZE), numbers]
+    recall, control = bases.total_recall(correct, n), bases.total_recall(chance, n)
+    table = named(spec, numbers).with_columns(
+        pl.lit(spec.model.key).alias("model"),
+        bigram=pl.col("first") + pl.col("second"),
+        number=numbers,
+        norm=kernels.norms.cpu().numpy(),
+        recall=recall,
+        control=control,
+        above_control=recall - control,
+        own=pl.Series(own).fill_nan(None),
+        **{
+            f"{name}_{place + 1}": values
+            for place, drop in enumerate(drops)
+            for name, values in {
+                "count": model.counts[place, numbers].cpu().numpy(),
+                "lambda": model.means[place, numbers].cpu().numpy().astype(float),
+                "drop": drop.rises,
+                "drop_n": np.full(SIZE, drop.n),
+            }.items()
+        },
+    )
+    pairs = named(spec, numbers)
+    cells = [_cells(correct, n, pairs, "basis"), _cells(chance, n, pairs, "control")]
+    tables = {
+        "atlases": pl.DataFrame([_entry(spec, ruler, SIZE, started, device)]),
+        "bases": table,
+        "basis_recall": pl.concat(cells),
+    }
+    measured = {
+        "correct": torch.from_numpy(correct),
+        "control": torch.from_numpy(chance),
+        "drops": torch.from_numpy(np.stack([drop.rises for drop in drops], 1)),
+    }
+    return Result(tables, {spec.key: pack(measured, {})})
+
+
+def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
+    """What only all rows together tell, and the full kernel and W₀ alone beside them."""
+    device = machine.settle()
+    started = time.monotonic()
+    model = factorized_lm.load(spec.model, inputs[spec.model.key]).to(device)
+    parts = [unpack(inputs[row.key])[0] for row in spec.rows]
+    merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    correct, chance = merged["correct"].numpy(), merged["control"].numpy()
+    ruler = _ruler(spec, inputs, device)
+    n = ruler.n.cpu().numpy()
+    uses = model.means.mean(0)
+    references: dict[str, np.ndarray] = {}
+    for kernel, factors in {"base": 0 * uses, "full": uses}.items():
+        progress(0.2 * len(references), f"measuring the {kernel} kernel")
+        references[kernel] = ruler.network(model.at(factors)).cpu().numpy()
+    progress(0.5, "ordering the bases")
+    place, cluster = bases.order(bases.distances(correct, n))
+    numbers = np.arange(BASES)
+    own = bases.own_recall(bases.symbol_recall(correct, n))
+    ranks = np.diag(bases.percentiles(own))
+    others = (np.nansum(own, 0) - np.nan_to_num(np.diag(own))) / (BASES - 1)
+    progress(0.7, "testing the claims")
+    claims = bases.claims(
+        correct, chance, references["base"], references["full"], n, uses.cpu().numpy(), spec.seed
+    )
+    nothing = pl.DataFrame(
+        {"atlas": [spec.key], "first": [None], "second": [None]},
+        schema_overrides={"first": pl.String, "second": pl.String},
+    )
+    cells = [_cells(found[None], n, nothing, kernel) for kernel, found in references.items()]
+    tables = {
+        "atlases": pl.DataFrame(
+            [_entry(spec, ruler, BASES, started, device)], schema_overrides={"first": pl.String}
+        ),
+        "basis_recall": pl.concat(cells),
+        "basis_order": named(spec, numbers).with_columns(
+            place=place,
+            cluster=cluster,
+            own_others=pl.Series(np.where(np.isnan(ranks), np.nan, others)).fill_nan(None),
+            own_rank=pl.Series(ranks).fill_nan(None),
+        ),
+        "basis_claims": pl.DataFrame(
+            [{"atlas": spec.key, **asdict(claim)} for claim in claims], infer_schema_length=None
+        ),
+    }
+    merged["n"] = ruler.n.cpu()
+    return Result(tables, {spec.key: pack(merged, {})})
+
+
+def _ruler(spec: AtlasSpec, inputs: Inputs, device: str) -> Ruler:
+    """The same text that a SignatureSpec of this corpus, seed and budget is measured on."""
+    corpus, budget = Corpus.from_bytes(inputs[spec.corpus.content]), spec.budget
+    limits = (budget.states, budget.dev_states, budget.test_states)
+    train, dev, test = (
+        Text(split.take(sample(split, limit, spec.seed)), spec.max_lag, device)
+        for split, limit in zip(corpus.splits.values(), limits, strict=True)
+    )
+    return Ruler(train, dev, test)
+
+
+def _entry(
+    spec: AtlasSpec, ruler: Ruler, count: int, started: float, device: str
+) -> dict[str, Any]:
+    """The row of `atlases`."""
+    one, other = spec.model.corpora
+    return {
+        "key": spec.key,
+        "model": spec.model.key,
+        "corpus": spec.corpus.content,
+        "first": spec.first,
+        "corpus_1": one.content,
+        "corpus_2": other.content,
+        "bases": count,
+        "strength": spec.strength,
+        "max_lag": spec.max_lag,
+        "profile": spec.profile,
+        "seed": spec.seed,
+        "train_states": ruler.train.n,
+        "dev_states": ruler.dev.n,
+        "test_states": ruler.test.n,
+        "seconds": time.monotonic() - started,
+        "spec": spec.model_dump_json(),
+        **where(device),
+    }
+
+
+def named(spec: AtlasSpec, numbers: np.ndarray) -> pl.DataFrame:
+    """The bigrams of these numbers: atlas, first, second."""
+    return pl.DataFrame(
+        {
+            "atlas": [spec.whole.key] * len(numbers),
+            "first": [SYMBOLS[number // SIZE] for number in numbers],
+            "second": [SYMBOLS[number % SIZE] for number in numbers],
+        }
+    )
+
+
+def _cells(correct: np.ndarray, n: np.ndarray, owners: pl.DataFrame, kernel: str) -> pl.DataFrame:
+    """Rows of `basis_recall` for kernels [k, lags, symbols]; of controls the marginal alone."""
+    whole = correct.sum(2, keepdims=True), n.sum(1, keepdims=True)
+    parts: list[tuple[str | None, np.ndarray, np.ndarray]] = [(None, *whole)]
+    if kernel != "control":
+        parts += [(s, correct[:, :, i : i + 1], n[:, i : i + 1]) for i, s in enumerate(SYMBOLS)]
+    lags, frames = correct.shape[1], []
+    for symbol, right, held in parts:
+        count = np.tile(held[:, 0], len(owners))
+        hits = right[:, :, 0].reshape(-1)
+        frame = owners.select(pl.all().repeat_by(lags).explode()).with_columns(
+            pl.lit(kernel).alias("kernel"),
+            pl.lit(symbol, pl.String).alias("symbol"),
+            lag=np.tile(np.arange(lags), len(owners)),
+            n=count,
+            correct=hits,
+            accuracy=(hits / np.maximum(count, 1)).astype(np.float32),
+        )
+        frames.append(frame.filter(pl.col("n") > 0))
+    return pl.concat(frames)

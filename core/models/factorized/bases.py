@@ -1,0 +1,278 @@
+"""What the bases of a factorized kernel tell together: their order by likeness, the paper's claims.
+
+Signatures here are counts of test positions decoded right, int [lags, symbols], lag 0 first and
+never counted in a claim; n, of the same shape, is how many positions there were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from core.text import SYMBOLS
+
+CLUSTERS = 12
+SHUFFLES = 10_000  # of a permutation test
+RESAMPLED = 500  # bootstrap replicates over bases
+SIZE = len(SYMBOLS)
+
+
+def total_recall(correct: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Marginal recall, mean over lags 1 to Δ. correct: [..., lags, symbols] -> [...]."""
+    return np.asarray((correct.sum(-1) / n.sum(-1))[..., 1:].mean(-1))
+
+
+def symbol_recall(correct: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Recall of each symbol, mean over lags 1 to Δ; NaN where the test text has it at no lag.
+
+    correct: [..., lags, symbols] -> [..., symbols].
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = correct[..., 1:, :] / n[1:]
+    held = (n[1:] > 0).sum(0)
+    total = np.where(n[1:] > 0, recall, 0).sum(-2)
+    return np.asarray(np.where(held > 0, total / np.maximum(held, 1), np.nan))
+
+
+def own_recall(recall: np.ndarray) -> np.ndarray:
+    """Recall of the symbols of each bigram: [bases, symbols] -> [bases, bigrams].
+
+    The mean over both symbols, over one of them where the test text lacks the other.
+    """
+    pairs = np.stack(np.broadcast_arrays(recall[:, :, None], recall[:, None, :]))
+    there = ~np.isnan(pairs)
+    total = np.where(there, pairs, 0).sum(0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((total / there.sum(0)).reshape(len(recall), -1))
+
+
+def recall_outside(recall: np.ndarray, uses: np.ndarray, target: int) -> np.ndarray:
+    """How much of the symbols that a target does not use each basis recalls: [bases].
+
+    A symbol is outside the target's use as far as another corpus uses it more: by 1 less the
+    ratio of its share in the target to its largest share. recall: [bases, symbols], NaN where
+    unknown; uses: [corpora, symbols], how often each corpus has each symbol; target: its row.
+    """
+    shares = uses / uses.sum(1, keepdims=True)
+    most = np.maximum(shares.max(0), 1e-12)
+    return np.asarray(np.nan_to_num(recall) @ (1 - shares[target] / most))
+
+
+def percentiles(values: np.ndarray) -> np.ndarray:
+    """Down each column, the share of the other rows that lie below, half of ties counted."""
+    ranked = np.sort(values, axis=0)
+    result = np.empty_like(values)
+    for column in range(values.shape[1]):
+        below, upto = (
+            np.searchsorted(ranked[:, column], values[:, column], side)
+            for side in ("left", "right")
+        )
+        result[:, column] = (below + upto - 1) / 2 / max(len(values) - 1, 1)
+    result[np.isnan(values)] = np.nan
+    return result
+
+
+def distances(correct: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """How far apart signatures are: mean absolute difference of recall, cells weighted by n.
+
+    As the macro `similarity`, lag 0 left out. correct: [k, lags, symbols] -> float64 [k, k].
+    """
+    shares = correct[:, 1:] / n[1:].sum()
+    flat = torch.from_numpy(shares.reshape(len(correct), -1))
+    return np.asarray(torch.cdist(flat, flat, p=1))
+
+
+def order(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hierarchical clustering by Ward's rule: (place of each item, its cluster from 1).
+
+    Sums of absolute differences are squares of Euclidean distances, as the rule wants them. Along
+    the places neighbors are alike: of two clusters that merge, the like ends meet. Clusters are
+    numbered by place. distance: [k, k].
+    """
+    count = len(distance)
+    linked = distance.copy()
+    np.fill_diagonal(linked, np.inf)
+    sizes = np.ones(count)
+    leaves = {item: [item] for item in range(count)}
+    merges: list[tuple[float, int, int]] = []
+    chain: list[int] = []  # each next one is the nearest neighbor of the one before
+    while len(leaves) > 1:
+        if not chain:
+            chain = [next(iter(leaves))]
+        here = chain[-1]
+        near = int(linked[here].argmin())
+        if len(chain) > 1 and linked[here, chain[-2]] <= linked[here, near]:
+            near = chain[-2]
+            del chain[-2:]
+            one, other = leaves[here], leaves.pop(near)
+            merges.append((float(linked[here, near]), one[0], other[0]))
+            gained = [(sizes + sizes[part]) * linked[part] for part in (here, near)]
+            merged = sum(gained) - sizes * linked[here, near]
+            linked[here] = linked[:, here] = merged / (sizes + sizes[here] + sizes[near])
+            linked[here, here] = np.inf
+            linked[near] = linked[:, near] = np.inf
+            sizes[here] += sizes[near]
+            ways = [(a, b) for a in (one, one[::-1]) for b in (other, other[::-1])]
+            first, second = min(ways, key=lambda way: distance[way[0][-1], way[1][0]])
+            leaves[here] = first + second
+        else:
+            chain.append(near)
+    (line,) = leaves.values()
+    place = np.empty(count, dtype=np.int64)
+    place[line] = np.arange(count)
+    return place, _cut(merges, line)
+
+
+def _cut(merges: list[tuple[float, int, int]], line: list[int]) -> np.ndarray:
+    """The cluster of each item once all but the last `CLUSTERS` - 1 merges have been made."""
+    owner = np.arange(len(line))
+    for _, one, other in sorted(merges)[: max(0, len(line) - CLUSTERS)]:
+        owner[owner == owner[other]] = owner[one]
+    numbers = {item: number for number, item in enumerate(dict.fromkeys(owner[line]), start=1)}
+    return np.array([numbers[item] for item in owner])
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One of the paper's claims as a number; the fields are columns of `basis_claims`."""
+
+    claim: str
+    meaning: str
+    value: float
+    reference: float | None = None
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    n: int | None = None
+
+
+def claims(
+    bases: np.ndarray,
+    controls: np.ndarray,
+    base: np.ndarray,
+    full: np.ndarray,
+    n: np.ndarray,
+    uses: np.ndarray,
+    seed: int = 0,
+) -> list[Claim]:
+    """The claims of the paper's section 7, measured.
+
+    bases, controls: [1156, lags, symbols]; base, full, n: [lags, symbols]; uses: [1156], the mean
+    λ of each basis in training. Only bases that were used are counted: the others are still as
+    they were drawn.
+    """
+    trained = np.flatnonzero(uses)
+    majority = float((n.max(1) / n.sum(1))[1:].mean())
+    w0, whole = (float(total_recall(part, n)) for part in (base, full))
+    recall, chance = (total_recall(part[trained], n) for part in (bases, controls))
+    apart, apart_by_chance = (distances(part[trained], n) for part in (bases, controls))
+    mine, random = float(_mean_distance(apart)), float(_mean_distance(apart_by_chance))
+    above = recall > chance
+    own, spread, test = _own_test(bases[trained], n, trained, seed)
+    pairs = len(trained) * (len(trained) - 1) // 2
+    return [
+        Claim(
+            "W₀ holds the model's recall",
+            "Total recall of W₀ alone as a share of the full kernel's; reference: the majority "
+            "guesser's share of it.",
+            w0 / whole,
+            majority / whole,
+        ),
+        Claim(
+            "W₀ holds the model's recall above the floor",
+            "The same share, both less the majority guesser's recall.",
+            (w0 - majority) / (whole - majority),
+        ),
+        Claim(
+            "bases differ",
+            "Mean distance of two bases' signatures; reference: of two random kernels of the same "
+            "norms; effect: their ratio.",
+            mine,
+            random,
+            mine / random if random else None,
+            *_ratio_interval(apart, apart_by_chance, seed),
+            n=pairs,
+        ),
+        Claim(
+            "a basis recalls more than chance",
+            "Share of bases whose total recall is above that of a random kernel of equal norm; "
+            "effect: mean difference; p: sign test.",
+            float(above.mean()),
+            0.5,
+            float((recall - chance).mean()),
+            p=_sign_test(int(above.sum()), len(trained)),
+            n=len(trained),
+        ),
+        Claim(
+            "a basis recalls its own symbols",
+            "Chance that a basis recalls the symbols of its bigram better than another basis "
+            "does; effect: that chance less one half; p: permutation of bigrams among bases.",
+            own,
+            0.5,
+            own - 0.5,
+            own - 0.5 - spread,
+            own - 0.5 + spread,
+            test,
+            len(trained),
+        ),
+        Claim(
+            "training shows in recall",
+            "Rank correlation of a basis's mean λ in training, which is how often its bigram "
+            "occurs, with its total recall above the control.",
+            _rank_correlation(uses[trained], recall - chance),
+            0.0,
+            n=len(trained),
+        ),
+    ]
+
+
+def _mean_distance(matrix: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean distance of two different bases, or of two drawn with weights [..., bases]."""
+    drawn = np.ones(len(matrix)) if weights is None else weights
+    pairs = drawn.sum(-1) ** 2 - (drawn**2).sum(-1)
+    return np.asarray(((drawn @ matrix) * drawn).sum(-1) / np.maximum(pairs, 1))
+
+
+def _ratio_interval(
+    mine: np.ndarray, random: np.ndarray, seed: int
+) -> tuple[float | None, float | None]:
+    """95 % interval of the ratio of the two mean distances, by bootstrap over bases."""
+    count = len(mine)
+    if count < 3 or not random.any():
+        return None, None
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLED)
+    ratios = _mean_distance(mine, draws) / _mean_distance(random, draws)
+    return float(np.quantile(ratios, 0.025)), float(np.quantile(ratios, 0.975))
+
+
+def _own_test(
+    bases: np.ndarray, n: np.ndarray, numbers: np.ndarray, seed: int
+) -> tuple[float, float, float]:
+    """Mean percentile of bases at their own symbols: itself, half its 95 % interval, and p.
+
+    The interval is over bases; p is one-sided, by permutation of bigrams.
+    """
+    ranks = percentiles(own_recall(symbol_recall(bases, n))[:, numbers])
+    there = ~np.isnan(ranks[0])  # bigrams with a symbol in the test text
+    ranks = ranks[np.ix_(there, there)]
+    own = np.diag(ranks)
+    found = float(own.mean())
+    spread = 1.96 * float(own.std(ddof=1)) / len(own) ** 0.5 if len(own) > 1 else 1.0
+    draws, rows = np.random.default_rng(seed), np.arange(len(ranks))
+    shuffled = [ranks[rows, draws.permutation(rows)].mean() for _ in range(SHUFFLES)]
+    return found, spread, float((1 + (np.array(shuffled) >= found).sum()) / (1 + SHUFFLES))
+
+
+def _sign_test(hits: int, n: int) -> float:
+    """One-sided p of at least so many hits among n fair coins, by the normal approximation."""
+    z = (hits - 0.5 - n / 2) / max(n / 4, 1e-9) ** 0.5
+    return float(0.5 * torch.special.erfc(torch.tensor(z / 2**0.5, dtype=torch.float64)))
+
+
+def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's rank correlation, ties at their mean rank."""
+    ranks = [percentiles(values[:, None].astype(float))[:, 0] for values in (one, other)]
+    return float(np.corrcoef(ranks)[0, 1])

@@ -1,0 +1,124 @@
+"""Specs of factorized kernels from a few choices; everything else comes from the profile."""
+
+from __future__ import annotations
+
+from core import profiles
+from core.errors import BadInput
+from core.library import STATES
+from core.models.factorized.spec import (
+    RULES,
+    AtlasSpec,
+    Bigram,
+    FactorizedSpec,
+    KernelSpec,
+    LambdaFrom,
+    Part,
+    PrunedSpec,
+    PruningSpec,
+    Rule,
+)
+from core.signatures.spec import Decoder, SignatureSpec
+from core.spec import CorpusSpec
+from core.text import SYMBOLS
+
+NAMED_IN_PAPER = ("xt", "ha", "in", "ld", "po", "he")  # Fig. 6, and the text's 'he'
+
+
+def factorized_spec(
+    corpora: tuple[CorpusSpec, CorpusSpec],
+    cell: str = "lstm",
+    hidden: int | None = None,
+    profile: str = "laptop",
+    bases: bool = True,
+    lambda_from: LambdaFrom = "previous",
+    seed: int = 0,
+) -> FactorizedSpec:
+    """A factorized model on a mix of two corpora; bases=False is the plain one beside it.
+
+    hidden: None takes the profile's. Raises BadInput for a choice that does not exist.
+    """
+    if cell not in STATES:
+        raise BadInput(f"There is no cell {cell!r}; choose one of {', '.join(STATES)}.")
+    if corpora[0].content == corpora[1].content:
+        raise BadInput("The two corpora of the mix are the same; choose another one.")
+    budget = profiles.find(profile)
+    return FactorizedSpec(
+        corpora=corpora,
+        cell=cell,
+        hidden=hidden or budget.factorized,
+        bases=bases,
+        lambda_from=lambda_from,
+        profile=profile,
+        budget=budget.training,
+        seed=seed,
+    )
+
+
+def bigram(text: str) -> Bigram:
+    """The bigram of two characters, or of names such as `<s>t`. Raises BadInput for anything else.
+
+    A symbol is one of `core.text.SYMBOLS`.
+    """
+    for first in SYMBOLS:
+        second = text.removeprefix(first)
+        if second != text and second in SYMBOLS:
+            return first, second
+    raise BadInput(f"{text!r} is no bigram; give two of the 34 symbols, such as 'he' or '<s>t'.")
+
+
+def kernel_signature(
+    model: FactorizedSpec,
+    part: Part,
+    of: Bigram | None = None,
+    corpus: CorpusSpec | None = None,
+    decoder: Decoder = "mlp",
+) -> SignatureSpec:
+    """The signature of part of a factorized kernel: an ordinary signature like any other.
+
+    of: the basis, for a part that has one. corpus: measured on (None: the mix's first).
+    """
+    return _signature(KernelSpec(model=model, part=part, bigram=of), corpus, decoder)
+
+
+def pruned_signature(
+    pruned: PrunedSpec, corpus: CorpusSpec | None = None, decoder: Decoder = "mlp"
+) -> SignatureSpec:
+    """The signature of a pruned model, λ at its mean over the corpus it is measured on."""
+    return _signature(pruned, corpus or pruned.pruning.target, decoder)
+
+
+def _signature(
+    kernel: KernelSpec | PrunedSpec, corpus: CorpusSpec | None, decoder: Decoder
+) -> SignatureSpec:
+    model, budget = kernel.model, profiles.find(kernel.model.profile)
+    return SignatureSpec(
+        model=kernel,
+        corpus=corpus or model.corpora[0],
+        layer=1,
+        state=STATES[model.cell][0],
+        decoder=decoder,
+        max_lag=budget.max_lag,
+        profile=model.profile,
+        budget=budget.decoders_for(model.hidden),
+        seed=model.seed,
+    )
+
+
+def atlas_spec(model: FactorizedSpec, corpus: CorpusSpec | None = None) -> AtlasSpec:
+    """The atlas of a model's bases, measured on a corpus (None: the mix's first)."""
+    budget = profiles.find(model.profile)
+    return AtlasSpec(
+        model=model,
+        corpus=corpus or model.corpora[0],
+        max_lag=min(10, budget.max_lag),
+        profile=model.profile,
+        budget=budget.atlas,
+        seed=model.seed,
+    )
+
+
+def pruning_spec(atlas: AtlasSpec, target: CorpusSpec, rule: Rule, seed: int = 0) -> PruningSpec:
+    """An order of pruning for a target corpus; the seed is for the rule 'random'."""
+    if rule not in RULES:
+        raise BadInput(f"There is no rule {rule!r}; choose one of {', '.join(RULES)}.")
+    return PruningSpec(atlas=atlas, target=target, rule=rule, seed=seed)

@@ -1,0 +1,101 @@
+"""Pruning of a factorized model's bases: an order by a rule, and what it costs on both corpora."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from core import machine
+from core.corpora import Corpus
+from core.models.factorized import bases, factorized_lm
+from core.models.factorized.atlas import named
+from core.models.factorized.factorized_lm import FactorizedLM
+from core.models.factorized.spec import PruningSpec
+from core.models.factorized.step import mix
+from core.models.factorized.windows import BASES, Windows, bigram_counts
+from core.step import Inputs, Progress, Result, run, where
+from core.text import SYMBOLS
+from core.training.checkpoints import Checkpoint, pack, unpack
+
+
+@run.register
+def _(
+    spec: PruningSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    device = machine.settle()
+    started = time.monotonic()
+    trained, budget = spec.atlas.model, spec.atlas.budget
+    model = factorized_lm.load(trained, inputs[trained.key]).to(device)
+    corpora = mix(trained, inputs)
+    scores = _scores(spec, model, corpora, unpack(inputs[spec.atlas.key])[0])
+    order = np.argsort(-scores, kind="stable")
+    points = [kept for kept in budget.curve if kept <= BASES]
+    curve: list[dict[str, Any]] = []
+    for source, corpus in zip(trained.corpora, corpora, strict=True):
+        windows = Windows(trained, corpus, "test")
+        rows = windows.drawn(budget.evaluate, trained.seed)
+        for kept in points:
+            progress(len(curve) / 2 / len(points), f"{kept} bases kept, {source.name}")
+            logs = factorized_lm.score(model.pruned(order[:kept]), windows, rows, device)[0]
+            point = {
+                "pruning": spec.key,
+                "corpus": source.content,
+                "kept": kept,
+                "perplexity": math.exp(-logs.mean()),
+                "n": len(logs),
+            }
+            curve.append(point)
+    row = {
+        "key": spec.key,
+        "atlas": spec.atlas.key,
+        "model": trained.key,
+        "target": spec.target.content,
+        "rule": spec.rule,
+        "profile": spec.profile,
+        "seed": spec.seed,
+        "seconds": time.monotonic() - started,
+        "spec": spec.model_dump_json(),
+        **where(device),
+    }
+    ranked = named(spec.atlas, order).select(
+        pl.lit(spec.key).alias("pruning"),
+        "first",
+        "second",
+        pl.Series("place", np.arange(1, BASES + 1)),
+        pl.Series("score", scores[order]),
+    )
+    tables = {
+        "prunings": pl.DataFrame([row]),
+        "pruning_order": ranked,
+        "pruning_curve": pl.DataFrame(curve),
+    }
+    return Result(tables, {spec.key: pack({"order": torch.from_numpy(order)}, {})})
+
+
+def _scores(
+    spec: PruningSpec, model: FactorizedLM, corpora: tuple[Corpus, Corpus], atlas: dict[str, Tensor]
+) -> np.ndarray:
+    """What the rule goes by: float64 [1156], the largest are kept longest."""
+    place = [corpus.content for corpus in spec.atlas.model.corpora].index(spec.target.content)
+    norms = model.bases.norms.double().cpu().numpy()
+    if spec.rule == "random":
+        return np.random.default_rng(spec.seed).random(BASES)
+    if spec.rule == "norm":
+        return norms
+    if spec.rule == "lambda":
+        return np.asarray(model.means[place].cpu().numpy() * norms)
+    if spec.rule == "leave-one-out":
+        return atlas["drops"][:, place].numpy()
+    return -bases.recall_outside(
+        bases.symbol_recall(atlas["correct"].numpy(), atlas["n"].numpy()),
+        np.stack(
+            [bigram_counts(corpus.train).reshape(len(SYMBOLS), -1).sum(0) for corpus in corpora]
+        ),
+        place,
+    )

@@ -1,0 +1,171 @@
+"""Factorized language models, parts of their kernels, and pruned ones."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from core import machine
+from core.corpora import Corpus
+from core.models import forward
+from core.models.factorized import factorized_lm
+from core.models.factorized.factorized_lm import FactorizedLM
+from core.models.factorized.spec import FactorizedSpec, KernelSpec, PrunedSpec
+from core.models.factorized.windows import Windows
+from core.models.language.char_lm import CharLM, score
+from core.models.language.step import Scorer, predictions, scorer
+from core.signatures.spec import SignatureSpec
+from core.signatures.step import Sources, network_sources, sources
+from core.spec import Spec
+from core.step import Inputs, Progress, Result, run, where
+from core.training.checkpoints import Checkpoint, unpack
+
+Mixed = FactorizedSpec | PrunedSpec
+
+
+@run.register
+def _(
+    spec: FactorizedSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    device = machine.settle()
+    one, other = corpora = mix(spec, inputs)
+    weights, facts = factorized_lm.train(spec, (one, other), progress, checkpoint, device)
+    model = factorized_lm.load(spec, weights).to(device)
+    progress(1.0, "measuring on the test split")
+    row, tables = _measured(spec, spec, model, corpora, device)
+    row |= {
+        "keep": facts["keep"],
+        "dev_perplexity": facts["perplexity"],
+        "train_symbols": facts["symbols"],
+        "epochs": float(len(facts["curve"])),
+        "seconds": facts["seconds"],
+    }
+    curve = pl.DataFrame([{"model": spec.key, **point} for point in facts["curve"]])
+    tables |= {"models": pl.DataFrame([row]), "training_curve": curve}
+    return Result(tables, {spec.key: weights})
+
+
+@run.register
+def _(
+    spec: PrunedSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    device = machine.settle()
+    started = time.monotonic()
+    model = factorized_lm.load(spec.model, inputs[spec.model.key]).to(device)
+    order = unpack(inputs[spec.pruning.key])[0]["order"].numpy()
+    smaller = model.pruned(order[: spec.keep])
+    progress(0.2, "measuring on dev and test")
+    row, tables = _measured(spec, spec.model, smaller, mix(spec.model, inputs), device)
+    row |= {"parent": spec.model.key, "seconds": time.monotonic() - started}
+    tables["models"] = pl.DataFrame([row])
+    return Result(tables, {spec.key: factorized_lm.save(spec, smaller)})
+
+
+@run.register
+def _(
+    spec: KernelSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    started = time.monotonic()
+    model = factorized_lm.load(spec.model, inputs[spec.model.key])
+    network = factorized_lm.part(model, spec)
+    row = _row(spec, spec.model, network, "cpu") | {
+        "parent": spec.model.key,
+        "seconds": time.monotonic() - started,
+    }
+    return Result({"models": pl.DataFrame([row])}, {spec.key: factorized_lm.save(spec, network)})
+
+
+def mix(spec: FactorizedSpec, inputs: Inputs) -> tuple[Corpus, Corpus]:
+    """The two corpora of a mix."""
+    one, other = (Corpus.from_bytes(inputs[corpus.content]) for corpus in spec.corpora)
+    return one, other
+
+
+def _row(spec: Spec, model: FactorizedSpec, network: CharLM, device: str) -> dict[str, Any]:
+    """The columns of `models` that every kind of model with a factorized kernel fills."""
+    return {
+        "key": spec.key,
+        "kind": spec.kind,
+        "title": spec.title,
+        "cell": model.cell,
+        "layers": model.layers,
+        "hidden": model.hidden,
+        "trained": True,
+        "profile": model.profile,
+        "seed": model.seed,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "spec": spec.model_dump_json(),
+        **where(device),
+    }
+
+
+def _measured(
+    spec: Mixed,
+    model: FactorizedSpec,
+    network: FactorizedLM,
+    corpora: tuple[Corpus, Corpus],
+    device: str,
+) -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+    """The row of `models`, with perplexities over both corpora together, and forward accuracy."""
+    row, ahead = _row(spec, model, network, device), []
+    for split in ("dev", "test"):
+        logs = []
+        for named, corpus in zip(model.corpora, corpora, strict=True):
+            windows = Windows(model, corpus, split)
+            rows = windows.drawn(model.budget.evaluate, model.seed)
+            log_p, first = factorized_lm.score(network, windows, rows, device)
+            logs.append(log_p)
+            if split == "test":
+                counts = forward.count(windows.segments.take(rows), first)
+                ahead.append(predictions(spec, named, model.seed, *counts))
+        row[f"{split}_perplexity"] = math.exp(-np.concatenate(logs).mean())
+    return row, {"predictions": pl.concat(ahead)}
+
+
+@scorer.register
+def _(member: FactorizedSpec, frozen: bytes, device: str) -> Scorer:
+    return _windowed(member, factorized_lm.load(member, frozen).to(device), device)
+
+
+@scorer.register
+def _(member: PrunedSpec, frozen: bytes, device: str) -> Scorer:
+    return _windowed(member.model, factorized_lm.load(member.model, frozen).to(device), device)
+
+
+@scorer.register
+def _(member: KernelSpec, frozen: bytes, device: str) -> Scorer:
+    model = _plain(member, frozen).to(device)
+    return lambda corpus, split, rows: score(model, corpus.splits[split].take(rows), device)[0]
+
+
+def _windowed(spec: FactorizedSpec, model: FactorizedLM, device: str) -> Scorer:
+    return lambda corpus, split, rows: factorized_lm.score(
+        model, Windows(spec, corpus, split), rows, device
+    )[0]
+
+
+def _plain(spec: KernelSpec, weights: bytes) -> CharLM:
+    model = CharLM(spec.cell, 1, spec.hidden)
+    model.load_state_dict(unpack(weights)[0])
+    return model.eval().requires_grad_(False)
+
+
+@sources.register
+def _(model: KernelSpec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
+    return network_sources(_plain(model, inputs[model.key]), spec, inputs, device)
+
+
+@sources.register(FactorizedSpec)
+@sources.register(PrunedSpec)
+def _(model: Mixed, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
+    """λ stays at its mean over the train split of the corpus measured on."""
+    trained = model if isinstance(model, FactorizedSpec) else model.model
+    corpus = Corpus.from_bytes(inputs[spec.corpus.content])
+    factors = Windows(trained, corpus, "train").mean
+    network = factorized_lm.load(trained, inputs[model.key])
+    return network_sources(network.at(torch.from_numpy(factors)), spec, inputs, device)

@@ -1,0 +1,96 @@
+"""Bigram statistics λ of windows of consecutive segments (paper, section 7).
+
+A split's segments stand in the order of its documents, so the window before a window is the text
+that comes before it. λ of a window is taken from there: it holds nothing of the window itself.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from core.corpora import Corpus, Segments
+from core.models.factorized.spec import FactorizedSpec
+from core.models.forward import next_symbols
+from core.text import BOS, SYMBOLS
+
+BASES = len(SYMBOLS) ** 2
+
+
+def number(bigram: tuple[str, str]) -> int:
+    """The number of a bigram among the 1,156: 34 · first symbol + second symbol."""
+    first, second = bigram
+    return SYMBOLS.index(first) * len(SYMBOLS) + SYMBOLS.index(second)
+
+
+def bigram_counts(segments: Segments, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """How often each bigram (number 34 · first + second) occurs in segments start to stop - 1.
+
+    `<s>` stands before each segment and `</s>` after it. Returns int64 [1156].
+    """
+    offsets = segments.offsets[start : None if stop is None else stop + 1]
+    part = Segments(segments.symbols[offsets[0] : offsets[-1]], offsets - offsets[0])
+    read = np.insert(part.symbols, part.offsets[:-1], BOS).astype(np.int64)
+    return np.bincount(read * len(SYMBOLS) + next_symbols(part), minlength=BASES)
+
+
+def scaled(counts: np.ndarray, scale: str) -> np.ndarray:
+    """Counts as λ: of L2 norm 1 ('unit') or summing to 1 ('sum'); float32 [1156]."""
+    size = np.linalg.norm(counts) if scale == "unit" else counts.sum()
+    return (counts / max(size, 1)).astype(np.float32)
+
+
+class Windows:
+    """One split of a corpus in windows of `spec.window` segments, each with its λ.
+
+    The last window may be shorter. A window that has none before it takes λ of the train split.
+    """
+
+    def __init__(self, spec: FactorizedSpec, corpus: Corpus, split: str) -> None:
+        self.spec, self.corpus, self.segments = spec, corpus, corpus.splits[split]
+
+    def __len__(self) -> int:
+        return -(-len(self.segments) // self.spec.window)
+
+    def rows(self, window: int) -> np.ndarray:
+        """The segments of a window."""
+        start = window * self.spec.window
+        return np.arange(start, min(start + self.spec.window, len(self.segments)))
+
+    @cached_property
+    def domain(self) -> np.ndarray:
+        """λ of the whole train split of the corpus."""
+        return scaled(bigram_counts(self.corpus.train), self.spec.scale)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        """λ on average over the windows."""
+        return np.asarray(np.mean([self.factors(window) for window in range(len(self))], axis=0))
+
+    def factors(self, window: int) -> np.ndarray:
+        """λ under which the segments of a window are read: float32 [1156]."""
+        source = {"previous": window - 1, "oracle": window, "domain": -1}[self.spec.lambda_from]
+        if source < 0:
+            return self.domain
+        return scaled(self.counts(source), self.spec.scale)
+
+    def counts(self, window: int) -> np.ndarray:
+        """The bigrams of a window's own text: int64 [1156]."""
+        rows = self.rows(window)
+        return bigram_counts(self.segments, int(rows[0]), int(rows[-1]) + 1)
+
+    def sample(self, symbols: int | None, seed: int) -> np.ndarray:
+        """Windows, drawn at random, that hold about `symbols` symbols (None: all), ascending."""
+        everything = np.arange(len(self))
+        if symbols is None or symbols >= self.segments.total:
+            return everything
+        ends = np.minimum((everything + 1) * self.spec.window, len(self.segments))
+        sizes = np.diff(self.segments.offsets[np.concatenate(([0], ends))])
+        shuffled = np.random.default_rng(seed).permutation(everything)
+        total = np.cumsum(sizes[shuffled])
+        return np.sort(shuffled[: int(np.searchsorted(total, symbols)) + 1])
+
+    def drawn(self, symbols: int | None, seed: int) -> np.ndarray:
+        """The segments of the windows of `sample`, ascending."""
+        return np.concatenate([self.rows(int(window)) for window in self.sample(symbols, seed)])

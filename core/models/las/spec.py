@@ -1,0 +1,193 @@
+"""Listen-Attend-Spell and the signatures of its layers (paper, section 8)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from core.corpora.speech.spec import SHARD, SpeechSpec
+from core.signatures.spec import DecoderBudget
+from core.spec import Frozen, Spec
+
+BASE_WIDTH = 128  # hidden units of a decoder, before its budget's multiples
+WINDOW = 7  # log-mel frames before and after the one at the moment, in the control without network
+
+Half = Literal["both", "forward"]
+Alignment = Literal["attention", "ctc", "words"]
+
+
+class LasBudget(Frozen):
+    """How long and how a speech recognizer is trained.
+
+    epochs: passes over the train split at most. batch: padded steps of the encoder's last layer in
+    a minibatch. learning_rate: the one-cycle peak. smoothing: of the labels. ctc: weight of the
+    CTC loss at the start and at the end (0, 0: no CTC). patience: epochs without a better character
+    error rate on dev before it stops. evaluate: utterances of dev and of test that are transcribed
+    (None: all). aligned: training utterances whose symbols get a place in time, for signatures.
+    """
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    smoothing: float
+    ctc: tuple[float, float]
+    patience: int
+    evaluate: int | None
+    aligned: int
+
+
+class LasSpec(Spec):
+    """A speech recognizer: bidirectional LSTM encoder, attention, and an LSTM that spells.
+
+    layers, units: of the encoder, units for each direction. reduction: 10 ms frames to a step of
+    its last layer. attention: size of the attention's hidden layer; location: whether it sees its
+    own last weights. speller, embedding: units of the speller, and of a symbol in it.
+    trained: False is the same network at its initial weights, the untrained floor.
+    """
+
+    kind: Literal["las"] = "las"
+    corpus: SpeechSpec
+    layers: int = Field(default=3, ge=3, le=8)
+    units: int = Field(default=128, ge=1, le=2048)
+    reduction: Literal[4, 8] = 4
+    attention: int = Field(default=128, ge=1, le=2048)
+    location: bool = True
+    speller: int = Field(default=256, ge=1, le=4096)
+    embedding: int = Field(default=64, ge=1, le=1024)
+    profile: str
+    budget: LasBudget
+    seed: int = 0
+    trained: bool = True
+    table: ClassVar[str] = "models"
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("las",)
+
+    @property
+    def title(self) -> str:
+        untrained = "" if self.trained else "untrained "
+        return f"{untrained}LAS [{self.layers},{self.units}] on {self.corpus.name}"
+
+    def needs(self) -> list[str]:
+        return self.corpus.parts
+
+    def steps(self) -> list[Spec]:
+        return [*self.corpus.steps(), self]
+
+    def untrained(self) -> LasSpec:
+        """The same network at its initial weights."""
+        return self.model_copy(update={"trained": False})
+
+    @property
+    def aligner(self) -> LasSpec:
+        """The model that says when each symbol is heard: itself, of an untrained one the trained.
+
+        Then a trained and an untrained network are asked for the same symbols at the same moments.
+        """
+        return self.model_copy(update={"trained": True})
+
+    @property
+    def alignment(self) -> str:
+        """Key of the artifact that says when each symbol is heard."""
+        return f"{self.key}/alignment"
+
+    @property
+    def aligned(self) -> list[str]:
+        """Keys of the parts of the train split whose symbols are placed in time."""
+        return self.corpus.shards[: -(-self.budget.aligned // SHARD)]
+
+
+class LasSignatureSpec(Spec):
+    """The memory signature of one layer of a speech recognizer.
+
+    layer: 'encoder 1' up to the last, 'query' (the speller's LSTM, which reads y_{i-1}), 'context'
+    (what attention hands it), or 'log-mel' (no network at all: the frames around). state: 'c' or
+    'h' of an LSTM, None of the others. half: of a bidirectional layer. alignment: how a symbol
+    finds its moment; the query and the context have a state for each symbol and need none.
+    min_lag: the first lag; one below zero is ahead: the decoder names a symbol still to come.
+    """
+
+    kind: Literal["las_signature"] = "las_signature"
+    model: LasSpec
+    layer: str = Field(pattern=r"^(encoder [1-8]|query|context|log-mel)$")
+    state: Literal["c", "h"] | None = "c"
+    half: Half = "both"
+    alignment: Alignment = "attention"
+    decoder: Literal["mlp", "linear"] = "mlp"
+    min_lag: int = Field(ge=-32, le=0)
+    max_lag: int = Field(ge=1, le=64)
+    profile: str
+    budget: DecoderBudget
+    seed: int = 0
+    table: ClassVar[str] = "signatures"
+
+    @model_validator(mode="after")
+    def _exists(self) -> LasSignatureSpec:
+        encoder = self.encoder_layer
+        if encoder and encoder > self.model.layers:
+            raise ValueError(f"{self.layer} of an encoder of {self.model.layers} layers")
+        if (self.state is None) != (self.layer in ("context", "log-mel")):
+            raise ValueError(f"the {self.layer} has no state {self.state}")
+        if not encoder and self.half != "both":
+            raise ValueError(f"the {self.layer} is not bidirectional")
+        if self.layer in ("query", "context") and self.alignment != "attention":
+            raise ValueError(f"the {self.layer} needs no alignment")
+        if self.alignment == "ctc" and not any(self.model.budget.ctc):
+            raise ValueError("a model without CTC has no CTC alignment")
+        return self
+
+    @property
+    def corpus(self) -> SpeechSpec:
+        """What it is measured on."""
+        return self.model.corpus
+
+    @property
+    def encoder_layer(self) -> int | None:
+        """The number of an encoder layer, 1 being nearest the sound; None elsewhere."""
+        return int(self.layer.split()[1]) if self.layer.startswith("encoder") else None
+
+    @property
+    def dim(self) -> int:
+        """Numbers of a state."""
+        model = self.model
+        if self.layer == "query":
+            return model.speller
+        if self.layer == "log-mel":
+            return (2 * WINDOW + 1) * self.corpus.mels
+        return model.units * (1 if self.half == "forward" else 2)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("las_states", self.decoder)
+
+    @property
+    def title(self) -> str:
+        how = "signature" if self.decoder == "mlp" else "linear preview"
+        half = " forward half" if self.half == "forward" else ""
+        state = f" ({self.state})" if self.state else ""
+        by = "" if self.alignment == "attention" else f", aligned by {self.alignment}"
+        return f"{how}: {self.model.title}, {self.layer}{half}{state}{by}"
+
+    def needs(self) -> list[str]:
+        model = self.model
+        parts = [*model.aligned, self.corpus.part("dev"), self.corpus.part("test")]
+        return [*parts, model.key, model.aligner.alignment]
+
+    def steps(self) -> list[Spec]:
+        """The model and its aligner, the linear preview of trained decoders, and itself."""
+        untrained = [] if self.model.trained else [self.model]
+        own = [self.preview(), self] if self.decoder == "mlp" else [self]
+        return [*self.model.aligner.steps(), *untrained, *own]
+
+    def preview(self) -> LasSignatureSpec:
+        """The same signature by the closed-form linear decoder."""
+        return self.model_copy(update={"decoder": "linear"})
+
+    @property
+    def floor(self) -> LasSignatureSpec | None:
+        """The same decoders on the untrained network, at the same moments."""
+        if not self.model.trained or self.layer == "log-mel":
+            return None
+        return self.model_copy(update={"model": self.model.untrained()})

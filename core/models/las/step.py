@@ -1,0 +1,117 @@
+"""Listen-Attend-Spell: the recognizer, and the signatures of its layers (paper, section 8)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+
+import polars as pl
+import torch
+from torch import Tensor
+
+from core import machine
+from core.corpora.speech.utterances import SpeechCorpus, Utterances, join
+from core.models.language.step import model_row
+from core.models.las import alignment, lesson
+from core.models.las.batches import spelled
+from core.models.las.decoding import error_rates, transcribe
+from core.models.las.network import load
+from core.models.las.spec import BASE_WIDTH, LasSignatureSpec, LasSpec
+from core.models.las.states import LasStates
+from core.probes.mlp import Decoders
+from core.signatures.step import Sources, measured
+from core.step import Inputs, Progress, Result, run
+from core.training.batches import sample
+from core.training.checkpoints import Checkpoint, pack, unpack
+
+SPLITS = ("train", "dev", "test")
+
+
+@run.register
+def _(
+    spec: LasSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    device = machine.settle()
+    corpus = SpeechCorpus(spec.corpus, inputs)
+    weights, facts = lesson.train(spec, corpus, progress, checkpoint, device)
+    model = load(spec, weights).to(device)
+    progress(1.0, "measuring on the test split")
+    test = lesson.some(corpus.test, spec.budget.evaluate)
+    rates = error_rates(test, transcribe(model, test, device))
+    perplexity = {}
+    moments: dict[str, Tensor] = {}
+    for split in SPLITS if spec.trained else SPLITS[1:]:
+        progress(1.0, f"placing the symbols of the {split} split in time")
+        found, followed = alignment.align(model, _split(spec, corpus, split), device)
+        moments |= {f"{split}.{by}": torch.from_numpy(times) for by, times in found.items()}
+        perplexity[split] = math.exp(followed["nats"] / followed["predicted"])
+    row = model_row(spec, device) | {
+        "cell": "blstm",
+        "layers": spec.layers,
+        "hidden": spec.units,
+        "trained": spec.trained,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "dev_perplexity": perplexity["dev"],
+        "test_perplexity": perplexity["test"],
+        "cer": rates.cer,
+        "wer": rates.wer,
+        "monotone": followed["monotone"],
+        "train_symbols": facts["symbols"],
+        "epochs": float(len(facts["curve"])),
+        "seconds": facts["seconds"],
+    }
+    tables = {"models": pl.DataFrame([row])}
+    if facts["curve"]:
+        curve = [{"model": spec.key, "keep": 1.0, **point} for point in facts["curve"]]
+        tables["training_curve"] = pl.DataFrame(curve)
+    return Result(tables, {spec.key: weights, spec.alignment: pack(moments, {})})
+
+
+@run.register
+def _(
+    spec: LasSignatureSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
+) -> Result:
+    device = machine.settle()
+    started = time.monotonic()
+    progress(0.0, "reading the states")
+    train, dev, test = _states(spec, inputs, device)
+    states = Sources(train, dev, test)
+    bank, tables = measured(spec, spec.encoder_layer, states, BASE_WIDTH, device, progress, started)
+    tables["signatures"] = tables["signatures"].with_columns(
+        part=pl.lit(spec.layer),
+        half=pl.lit(spec.half if spec.encoder_layer else None, dtype=pl.String),
+        alignment=pl.lit(spec.alignment),
+        min_lag=pl.lit(spec.min_lag),
+    )
+    apart = pl.DataFrame(
+        list(test.milliseconds().items()), schema={"lag": pl.Int32, "ms": pl.Float64}, orient="row"
+    )
+    tables["recall"] = tables["recall"].join(apart, "lag", how="left")
+    return Result(tables, {spec.key: bank.to_bytes()} if isinstance(bank, Decoders) else {})
+
+
+def _states(spec: LasSignatureSpec, inputs: Inputs, device: str) -> list[LasStates]:
+    """The states of each split, as many as the budget asks for."""
+    corpus = SpeechCorpus(spec.corpus, inputs)
+    model = load(spec.model, inputs[spec.model.key]).to(device)
+    placed = unpack(inputs[spec.model.aligner.alignment])[0]
+    limits = (spec.budget.states, spec.budget.dev_states, spec.budget.test_states)
+    found = []
+    for split, limit in zip(SPLITS, limits, strict=True):
+        utterances = _split(spec.model, corpus, split)
+        moments = (
+            alignment.place_by_words(utterances)
+            if spec.alignment == "words"
+            else placed[f"{split}.{spec.alignment}"].numpy()
+        )
+        rows = sample(spelled(utterances), limit, spec.seed)
+        found.append(LasStates(model, utterances, rows, moments, spec, device))
+    return found
+
+
+def _split(spec: LasSpec, corpus: SpeechCorpus, split: str) -> Utterances:
+    """A split as signatures see it: of train the part whose symbols are placed in time."""
+    if split == "train":
+        return join(list(itertools.islice(corpus.shards(), len(spec.aligned))))
+    return corpus.dev if split == "dev" else corpus.test

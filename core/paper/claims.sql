@@ -1,0 +1,615 @@
+-- The paper's statements, claim by claim: what is measured for each, and the verdict.
+-- docs/claims.md says the same in words. Everything here is a view, so it is always current.
+
+-- What the studies compute at each profile (core.profiles and core.paper.studies, held equal by a test):
+-- the sizes of the size sweep, layers and units of the deep network, units of the others.
+CREATE OR REPLACE VIEW profile_shapes AS
+SELECT * FROM (VALUES
+    ('smoke', [16, 32], 2, 16, 16, 16),
+    ('laptop', [40, 80, 160, 320], 4, 160, 160, 160),
+    ('paper', [80, 160, 320, 640], 4, 320, 160, 160)
+) AS shapes(profile, sizes, layers, deep, hidden, factorized);
+COMMENT ON VIEW profile_shapes IS 'What the networks of the studies measure at each profile.';
+COMMENT ON COLUMN profile_shapes.profile IS 'Profile.';
+COMMENT ON COLUMN profile_shapes.sizes IS 'Hidden sizes of the size sweep, smallest first.';
+COMMENT ON COLUMN profile_shapes.layers IS 'Layers of the deep network.';
+COMMENT ON COLUMN profile_shapes.deep IS 'Units of each of them.';
+COMMENT ON COLUMN profile_shapes.hidden IS 'Units of the networks of retraining and of the one against the n-gram.';
+COMMENT ON COLUMN profile_shapes.factorized IS 'Units of the factorized network.';
+
+CREATE OR REPLACE VIEW claim_statements AS
+SELECT * FROM (VALUES
+    ('C1', 'Recall falls with lag.', 'a continuous decline', 'signature', ['shakespeare']),
+    ('C2', 'Memory and forward accuracy per symbol correlate poorly: q is better remembered than predicted, y the reverse, and k, e and the period are like one of them.', 'correlates poorly', 'signature', ['shakespeare']),
+    ('C3', 'Test perplexity falls by about 15 % from the smallest network to one of eight times its units.', '15 % from [1,80] to [1,640]', 'size', ['wsj', 'sotu']),
+    ('C4', 'Recall rises with size at every lag.', 'significantly increased', 'size', ['wsj', 'sotu']),
+    ('C5', 'The recall of a GRU is slightly below that of an LSTM of its size.', 'slightly worse', 'size', ['wsj', 'sotu']),
+    ('C6', 'Recall falls from layer to layer of a deep network.', 'decreases through [4,320]', 'depth', ['wsj', 'sotu']),
+    ('C7', 'Decoders twice as deep gain under 5 % at the two layers furthest from the input.', 'small, < 5 %', 'depth', ['wsj', 'sotu']),
+    ('C8', 'Retraining with 5 % of the target brings perplexity four times nearer to the target''s own model than to the source''s.', '6.791 / 4.110 / 3.443, that is 80 % of the gap', 'adaptation', ['shakespeare → wsj', 'shakespeare → sotu']),
+    ('C9', 'The signature of the retrained network is nearer to the target''s than to the source''s, by weaker memory of k, l, m, b, c and u.', 'more strongly resembles', 'adaptation', ['shakespeare → wsj', 'shakespeare → sotu']),
+    ('C10', 'The recall of 5-gram and GRU differs strongly from character to character, which goes with the gain of combining them.', 'strong differences', 'ngram', ['wsj', 'sotu']),
+    ('C11', 'The base kernel W₀ dominates the memory of a factorized network.', 'dominates', 'factorized', ['shakespeare + wsj', 'shakespeare + sotu']),
+    ('C12', 'The rank-one bases differ in what they remember, and each remembers the symbols of its own bigram.', 'quite different', 'factorized', ['shakespeare + wsj', 'shakespeare + sotu']),
+    ('C13', 'Bases that hold only symbols outside the target can be pruned at little cost.', 'capability to prune', 'factorized', ['shakespeare + wsj', 'shakespeare + sotu']),
+    ('C14', 'The last encoder layer of a speech recognizer recalls more than the first, and even the first recalls graphemes above its floors.', 'much stronger recall', 'las', ['wsj-speech', 'synthetic-speech']),
+    ('C15', 'The speller of a speech recognizer recalls more than its encoder.', 'much stronger', 'las', ['wsj-speech', 'synthetic-speech'])
+) AS statements(claim, statement, paper, study, corpora);
+COMMENT ON VIEW claim_statements IS 'What the paper says, statement by statement.';
+COMMENT ON COLUMN claim_statements.claim IS 'Number of the claim, C1 to C15.';
+COMMENT ON COLUMN claim_statements.statement IS 'The claim in one sentence.';
+COMMENT ON COLUMN claim_statements.paper IS 'The paper''s number, or its word where it gives none.';
+COMMENT ON COLUMN claim_statements.study IS 'Study that it rests on.';
+COMMENT ON COLUMN claim_statements.corpora IS 'Corpora that decide it, the paper''s own first, then what stands in for them.';
+
+-- The rules. A part holds when the whole interval of its number is on the side of the threshold
+-- that is named, and fails when the whole interval is on the other. A part without a threshold is
+-- told beside and not judged.
+CREATE OR REPLACE VIEW claim_parts AS
+SELECT * FROM (VALUES
+    ('C1', 1, 'largest change of recall from one lag to the next', 'below', 0.0),
+    ('C2', 1, 'rank correlation of memory and forward accuracy over symbols, its absolute value', 'below', 0.5),
+    ('C2', 2, 'q: rank in memory less rank in prediction, as a share of the alphabet', 'above', 0.1),
+    ('C2', 3, 'y: the same', 'below', -0.1),
+    ('C2', 4, 'k: the same, its absolute value', 'above', 0.1),
+    ('C2', 5, 'e: the same, its absolute value', 'above', 0.1),
+    ('C2', 6, 'period: the same, its absolute value', 'above', 0.1),
+    ('C3', 1, 'GRU: fall of test perplexity from the smallest to the largest size, as a share', 'above', 0.075),
+    ('C3', 2, 'LSTM: the same', 'above', 0.075),
+    ('C4', 1, 'GRU: recall of the largest size less that of the smallest, at the lag where it is least', 'above', 0.0),
+    ('C4', 2, 'LSTM: the same', 'above', 0.0),
+    ('C4', 3, 'GRU: rise of mean recall over lags from one size to the next, where it is least', 'above', 0.0),
+    ('C4', 4, 'LSTM: the same', 'above', 0.0),
+    ('C5', 1, 'recall of the LSTM less that of the GRU, mean over sizes and lags', 'above', 0.0),
+    ('C5', 2, 'the same', 'below', 0.05),
+    ('C6', 1, 'GRU: fall of mean recall over lags from one layer to the next, where it is least', 'above', 0.0),
+    ('C6', 2, 'LSTM: the same', 'above', 0.0),
+    ('C7', 1, 'GRU: gain of recall by decoders twice as deep, at the lag and layer where it is largest', 'below', 0.05),
+    ('C7', 2, 'LSTM: the same', 'below', 0.05),
+    ('C8', 1, 'share of the perplexity gap between source and target that retraining closes', 'above', 0.6667),
+    ('C8', 2, 'perplexity of the source network on the target', NULL, NULL),
+    ('C8', 3, 'perplexity of the retrained network', NULL, NULL),
+    ('C8', 4, 'perplexity of the target network', NULL, NULL),
+    ('C9', 1, 'distance to the source''s signature less distance to the target''s', 'above', 0.0),
+    ('C9', 2, 'change of recall of k, l, m, b, c and u from source to retrained, mean over them and lags', 'below', 0.0),
+    ('C9', 3, 'the same from source to target', NULL, NULL),
+    ('C10', 1, 'standard deviation over symbols of the recall of the GRU less that of the 5-gram, mean over lags', 'above', 0.05),
+    ('C10', 2, 'fall of perplexity by interpolating the two, against the better one, as a share', 'above', 0.01),
+    ('C10', 3, 'marginal recall of the GRU less that of the 5-gram, mean over the lags inside the context', NULL, NULL),
+    ('C10', 4, 'the same outside the context', NULL, NULL),
+    ('C11', 1, 'recall of W₀ alone above the majority, as a share of the full kernel''s, mean over lags', 'above', 0.5),
+    ('C11', 2, 'recall of W₀ alone less that of the best of the bases that the paper names, mean over lags', 'above', 0.0),
+    ('C11', 3, 'the same against the best of all bases, by linear decoders', NULL, NULL),
+    ('C12', 1, 'mean distance between the signatures of two bases, against that of two random kernels of their norms, as a ratio', 'above', 1.0),
+    ('C12', 2, 'share of the other bases that recall the symbols of a basis''s bigram worse than it does, mean over bases', 'above', 0.5),
+    ('C13', 1, 'rise of perplexity on the target by pruning half of the bases by recall, as a share of the rise by pruning as many at random', 'below', 0.5),
+    ('C13', 2, 'rise of perplexity on the target by pruning half of the bases by recall, as a share', NULL, NULL),
+    ('C14', 1, 'recall of the last encoder layer less that of the first, mean over lags', 'above', 0.0),
+    ('C14', 2, 'recall of the first encoder layer less its highest floor, mean over lags', 'above', 0.0),
+    ('C15', 1, 'recall of the attention query less that of the last encoder layer, mean over lags from 2', 'above', 0.0)
+) AS parts(claim, part, statistic, side, threshold);
+COMMENT ON VIEW claim_parts IS 'What is measured for each claim, and the threshold that decides.';
+COMMENT ON COLUMN claim_parts.claim IS 'Number of the claim.';
+COMMENT ON COLUMN claim_parts.part IS 'Number of the part; the first is the claim''s own number.';
+COMMENT ON COLUMN claim_parts.statistic IS 'What is measured.';
+COMMENT ON COLUMN claim_parts.side IS 'Side of the threshold on which it holds: above or below.';
+COMMENT ON COLUMN claim_parts.threshold IS 'The threshold; NULL for a part that is told beside and not judged.';
+
+-- Which signatures a claim may rest on: trained networks and n-grams of a profile, read by decoders
+-- of that profile, the state that the paper reads, by the present version of every stage. Where two
+-- are alike in all that is named here, the newer one.
+CREATE OR REPLACE VIEW claim_signatures AS
+SELECT
+    s.key, s.model, m.kind, m.cell, m.layers, m.hidden, m.ngram_order, m.test_perplexity,
+    m.parent, m.corpus AS learned, s.corpus, measured.name AS corpus_name,
+    from_corpus.name AS parent_corpus, s.layer, s.depth, s.profile, s.seed
+FROM signatures s
+JOIN models m ON m.key = s.model
+JOIN corpora measured ON measured.key = s.corpus
+LEFT JOIN models source ON source.key = m.parent
+LEFT JOIN corpora from_corpus ON from_corpus.key = source.corpus
+WHERE s.decoder = 'mlp' AND m.trained AND m.profile = s.profile
+  AND s.state = CASE WHEN m.kind = 'ngram' THEN 'context' WHEN m.cell = 'lstm' THEN 'c' ELSE 'h' END
+  AND (m.spec->>'$.fraction')::DOUBLE = CASE WHEN m.parent IS NULL THEN 1 ELSE 0.05 END
+  AND s.key NOT IN (SELECT key FROM earlier)
+QUALIFY row_number() OVER (
+    PARTITION BY m.kind, m.cell, m.layers, m.hidden, m.ngram_order, source.corpus, m.corpus,
+        s.corpus, s.layer, s.depth, s.profile, s.seed
+    ORDER BY s.created DESC
+) = 1;
+COMMENT ON VIEW claim_signatures IS 'The signatures of language models that claims may rest on.';
+COMMENT ON COLUMN claim_signatures.key IS 'Key of the signature.';
+COMMENT ON COLUMN claim_signatures.model IS 'Key of the model.';
+COMMENT ON COLUMN claim_signatures.kind IS 'Kind of model.';
+COMMENT ON COLUMN claim_signatures.cell IS 'Recurrent cell.';
+COMMENT ON COLUMN claim_signatures.layers IS 'Number of stacked recurrent layers.';
+COMMENT ON COLUMN claim_signatures.hidden IS 'Units per layer.';
+COMMENT ON COLUMN claim_signatures.ngram_order IS 'Order of an n-gram.';
+COMMENT ON COLUMN claim_signatures.test_perplexity IS 'Test perplexity of the model on its own corpus.';
+COMMENT ON COLUMN claim_signatures.parent IS 'Key of the model it started from.';
+COMMENT ON COLUMN claim_signatures.learned IS 'Key of the corpus the model was trained on.';
+COMMENT ON COLUMN claim_signatures.corpus IS 'Key of the corpus it was measured on.';
+COMMENT ON COLUMN claim_signatures.corpus_name IS 'Name of the corpus it was measured on.';
+COMMENT ON COLUMN claim_signatures.parent_corpus IS 'Name of the corpus of the model it started from.';
+COMMENT ON COLUMN claim_signatures.layer IS 'Recurrent layer read.';
+COMMENT ON COLUMN claim_signatures.depth IS 'Hidden layers of the decoders.';
+COMMENT ON COLUMN claim_signatures.profile IS 'Profile of model and decoders.';
+COMMENT ON COLUMN claim_signatures.seed IS 'Seed of model and decoders.';
+
+-- Every number of every claim, by seed. Replicate 0 is the measurement; the others are the same
+-- number of each bootstrap replicate, in which all signatures of a seed are resampled alike.
+CREATE OR REPLACE VIEW claim_values AS
+WITH marginal AS (
+    SELECT s.*, r.lag,
+           unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
+           generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
+    FROM claim_signatures s
+    JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
+    LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
+), cells AS (  -- by symbol, of the studies that go by symbol; the replicates are still a list
+    SELECT s.*, r.lag, r.symbol, r.n,
+           list_prepend(r.accuracy::FLOAT, d.accuracies) AS accuracies
+    FROM claim_signatures s
+    JOIN profile_shapes p ON p.profile = s.profile
+    JOIN recall r ON r.signature = s.key AND r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0
+    LEFT JOIN draws d ON d.signature = s.key AND d.symbol = r.symbol AND d.lag = r.lag
+    WHERE s.kind = 'ngram' OR s.layers = 1 AND (
+        s.cell = 'gru' AND s.hidden IN (80, p.hidden) OR s.cell = 'lstm' AND s.hidden = p.hidden
+    )
+),
+
+-- Fig. 1: a GRU of one layer and 80 units.
+steps AS (
+    SELECT key, profile, corpus_name AS corpora, seed, replicate,
+           accuracy - lag(accuracy) OVER (PARTITION BY key, replicate ORDER BY lag) AS step
+    FROM marginal
+    WHERE kind = 'char_lm' AND cell = 'gru' AND layers = 1 AND hidden = 80 AND learned = corpus
+      AND parent IS NULL
+), both_ways AS (
+    SELECT model, corpus, profile, corpora, seed, symbol, replicate,
+           avg(accuracy) AS memory, any_value(forward) AS forward
+    FROM (
+        SELECT c.model, c.corpus, c.profile, c.corpus_name AS corpora, c.seed, c.symbol,
+               unnest(c.accuracies) AS accuracy,
+               unnest(list_prepend(p.accuracy::FLOAT, p.draws)) AS forward,
+               generate_subscripts(c.accuracies, 1) - 1 AS replicate
+        FROM cells c
+        JOIN predictions p ON p.model = c.model AND p.corpus = c.corpus AND p.symbol = c.symbol
+        WHERE c.kind = 'char_lm' AND c.cell = 'gru' AND c.hidden = 80 AND c.learned = c.corpus
+          AND c.parent IS NULL AND p.n > 0
+    )
+    WHERE accuracy IS NOT NULL AND forward IS NOT NULL
+    GROUP BY ALL
+), ranked AS (  -- those alike share the mean of their ranks
+    SELECT profile, corpora, seed, replicate, symbol, count(*) OVER everything AS symbols,
+           rank() OVER (everything ORDER BY memory) + (count(*) OVER alike_m - 1) / 2 AS in_memory,
+           rank() OVER (everything ORDER BY forward) + (count(*) OVER alike_f - 1) / 2 AS ahead
+    FROM both_ways
+    WINDOW everything AS (PARTITION BY model, corpus, seed, replicate),
+           alike_m AS (PARTITION BY model, corpus, seed, replicate, memory),
+           alike_f AS (PARTITION BY model, corpus, seed, replicate, forward)
+), shifted AS (
+    SELECT profile, corpora, seed, replicate, symbol, (in_memory - ahead) / symbols AS shift
+    FROM ranked
+),
+
+-- Fig. 2: one-layer networks of every size of the profile.
+sized AS (
+    SELECT m.cell, m.profile, m.corpus_name AS corpora, m.seed, m.replicate, m.lag, m.accuracy,
+           m.test_perplexity, list_position(p.sizes, m.hidden) AS place, len(p.sizes) AS sizes
+    FROM marginal m JOIN profile_shapes p ON p.profile = m.profile
+    WHERE m.kind = 'char_lm' AND m.layers = 1 AND m.learned = m.corpus AND m.parent IS NULL
+      AND list_contains(p.sizes, m.hidden)
+), ends AS (
+    SELECT cell, profile, corpora, seed, replicate, lag,
+           max(accuracy) FILTER (place = sizes) - max(accuracy) FILTER (place = 1) AS rise,
+           1 - max(test_perplexity) FILTER (place = sizes) / max(test_perplexity) FILTER (place = 1)
+               AS fall
+    FROM sized GROUP BY ALL
+), means AS (
+    SELECT cell, profile, corpora, seed, replicate, place, sizes, avg(accuracy) AS mean
+    FROM sized GROUP BY ALL
+), rises AS (
+    SELECT cell, profile, corpora, seed, replicate, sizes,
+           mean - lag(mean) OVER (PARTITION BY cell, profile, corpora, seed, replicate
+                                  ORDER BY place) AS rise
+    FROM means
+),
+
+-- Fig. 3: the deep network, layer by layer.
+deep AS (
+    SELECT m.cell, m.profile, m.corpus_name AS corpora, m.seed, m.replicate, m.lag, m.layer,
+           m.layers, m.depth, m.accuracy
+    FROM marginal m JOIN profile_shapes p ON p.profile = m.profile
+    WHERE m.kind = 'char_lm' AND m.layers = p.layers AND m.hidden = p.deep AND m.layers > 1
+      AND m.learned = m.corpus AND m.parent IS NULL
+), falls AS (
+    SELECT cell, profile, corpora, seed, replicate, layers,
+           lag(avg(accuracy)) OVER (PARTITION BY cell, profile, corpora, seed, replicate
+                                    ORDER BY layer) - avg(accuracy) AS fall
+    FROM deep WHERE depth = 1 GROUP BY cell, profile, corpora, seed, replicate, layer, layers
+), gains AS (
+    SELECT cell, profile, corpora, seed, replicate, lag, layer,
+           max(accuracy) FILTER (depth = 2) - max(accuracy) FILTER (depth = 1) AS gain
+    FROM deep WHERE layer > layers - 2 GROUP BY ALL
+),
+
+-- Fig. 4: source, retrained and target, an LSTM of one layer, measured on the target.
+scored AS (  -- perplexities of single models
+    SELECT p.corpus, p.profile, m.key AS model, m.kind, m.cell, m.layers, m.hidden, m.ngram_order,
+           m.parent, m.corpus AS learned, m.seed, (m.spec->>'$.fraction')::DOUBLE AS fraction,
+           list_prepend(p.test_perplexity::FLOAT, p.draws) AS perplexity
+    FROM perplexities p JOIN models m ON m.key = p.members[1]
+    WHERE len(p.members) = 1 AND p.key NOT IN (SELECT key FROM earlier)
+), adapted AS (
+    SELECT r.profile, away.name || ' → ' || home.name AS corpora, r.seed,
+           generate_subscripts(r.perplexity, 1) - 1 AS replicate,
+           unnest(s.perplexity) AS source, unnest(r.perplexity) AS retrained,
+           unnest(t.perplexity) AS target
+    FROM scored r
+    JOIN profile_shapes p ON p.profile = r.profile AND p.hidden = r.hidden
+    JOIN scored s ON s.model = r.parent AND s.corpus = r.corpus
+    JOIN scored t ON t.corpus = r.corpus AND t.learned = r.corpus
+     AND t.parent IS NULL AND t.fraction = 1
+     AND (t.kind, t.cell, t.layers, t.hidden, t.profile, t.seed)
+       = (r.kind, r.cell, r.layers, r.hidden, r.profile, r.seed)
+    JOIN corpora away ON away.key = s.learned
+    JOIN corpora home ON home.key = r.corpus
+    WHERE r.kind = 'char_lm' AND r.cell = 'lstm' AND r.layers = 1 AND r.fraction = 0.05
+      AND r.learned = r.corpus
+), three AS (
+    SELECT r.profile, r.parent_corpus || ' → ' || r.corpus_name AS corpora, r.seed, r.symbol, r.n,
+           generate_subscripts(r.accuracies, 1) - 1 AS replicate,
+           unnest(s.accuracies) AS source, unnest(r.accuracies) AS retrained,
+           unnest(t.accuracies) AS target
+    FROM cells r
+    JOIN cells s ON s.model = r.parent
+     AND (s.corpus, s.seed, s.lag, s.symbol) = (r.corpus, r.seed, r.lag, r.symbol)
+    JOIN cells t ON t.learned = r.corpus AND t.parent IS NULL AND t.kind = r.kind
+     AND (t.cell, t.hidden, t.profile, t.corpus, t.seed, t.lag, t.symbol)
+       = (r.cell, r.hidden, r.profile, r.corpus, r.seed, r.lag, r.symbol)
+    WHERE r.kind = 'char_lm' AND r.cell = 'lstm' AND r.learned = r.corpus
+),
+
+-- Fig. 5: a GRU of one layer and a 5-gram.
+against AS (
+    SELECT g.profile, g.corpus_name AS corpora, g.seed, g.lag, g.n, x.ngram_order,
+           generate_subscripts(g.accuracies, 1) - 1 AS replicate,
+           unnest(g.accuracies) - unnest(x.accuracies) AS difference
+    FROM cells g
+    JOIN profile_shapes p ON p.profile = g.profile AND p.hidden = g.hidden
+    JOIN cells x ON x.kind = 'ngram' AND x.ngram_order = 5 AND x.learned = g.corpus
+     AND (x.profile, x.corpus, x.seed, x.lag, x.symbol)
+       = (g.profile, g.corpus, g.seed, g.lag, g.symbol)
+    WHERE g.cell = 'gru' AND g.learned = g.corpus AND g.parent IS NULL
+), spread AS (
+    SELECT profile, corpora, seed, replicate, lag, stddev_pop(difference) AS deviation
+    FROM against WHERE n >= 50 GROUP BY ALL
+), combined AS (
+    SELECT x.profile, c.name AS corpora, g.seed,
+           generate_subscripts(g.perplexity, 1) - 1 AS replicate,
+           unnest(list_prepend(x.test_perplexity::FLOAT, x.draws)) AS combined,
+           unnest(g.perplexity) AS network, unnest(n.perplexity) AS ngram
+    FROM perplexities x
+    JOIN scored g ON g.corpus = x.corpus AND list_contains(x.members, g.model)
+    JOIN profile_shapes p ON p.profile = x.profile AND p.hidden = g.hidden
+    JOIN scored n ON n.corpus = x.corpus AND list_contains(x.members, n.model)
+    JOIN corpora c ON c.key = x.corpus
+    WHERE len(x.members) = 2 AND x.key NOT IN (SELECT key FROM earlier) AND g.kind = 'char_lm' AND g.cell = 'gru' AND g.layers = 1 AND g.learned = x.corpus
+      AND g.parent IS NULL AND n.kind = 'ngram' AND n.ngram_order = 5 AND n.learned = x.corpus
+      AND n.fraction = 1
+),
+
+-- Fig. 6: parts of the kernel of a factorized LSTM on a mix of two corpora, and its pruning.
+factorized AS (
+    SELECT f.key, f.profile, c1.name || ' + ' || c2.name AS corpora, f.seed, c1.key AS first_corpus,
+           c2.key AS second_corpus
+    FROM models f
+    JOIN profile_shapes p ON p.profile = f.profile AND p.factorized = f.hidden
+    JOIN corpora c1 ON c1.key = f.spec->>'$.corpora[0].content'
+    JOIN corpora c2 ON c2.key = f.spec->>'$.corpora[1].content'
+    WHERE f.kind = 'factorized' AND f.cell = 'lstm' AND (f.spec->>'$.bases')::BOOLEAN
+      AND f.spec->>'$.lambda_from' = 'previous' AND f.spec->>'$.scale' = 'unit'
+      AND f.key NOT IN (SELECT key FROM earlier)
+    QUALIFY row_number() OVER (
+        PARTITION BY f.profile, c1.key, c2.key, f.seed ORDER BY f.created DESC
+    ) = 1
+), kernels AS (
+    SELECT f.profile, f.corpora, f.seed, k.key, k.spec->>'$.part' AS part, replicate,
+           avg(accuracy) AS recall, avg(majority) AS majority
+    FROM (
+        SELECT s.key, s.model, s.corpus, r.majority,
+               unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
+               generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1
+                   AS replicate
+        FROM signatures s
+        JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
+        LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
+        WHERE s.decoder = 'mlp' AND s.key NOT IN (SELECT key FROM earlier)
+    ) s
+    JOIN models k ON k.key = s.model AND k.kind = 'kernel'
+    JOIN factorized f ON f.key = k.parent AND f.first_corpus = s.corpus
+    GROUP BY ALL
+), held AS (
+    SELECT profile, corpora, seed, replicate, any_value(majority) AS majority,
+           max(recall) FILTER (part = 'base') AS base, max(recall) FILTER (part = 'full') AS whole,
+           max(recall) FILTER (part = 'basis') AS best
+    FROM kernels GROUP BY profile, corpora, seed, replicate
+), pruned AS (
+    SELECT f.profile, f.corpora, p.rule, p.seed,
+           arg_max(x.perplexity, x.kept) FILTER (x.kept <= 1156 / 2)
+               / arg_max(x.perplexity, x.kept) - 1 AS rise
+    FROM prunings p
+    JOIN factorized f ON f.key = p.model AND f.second_corpus = p.target
+    JOIN pruning_curve x ON x.pruning = p.key AND x.corpus = p.target
+    WHERE p.key NOT IN (SELECT key FROM earlier)
+    GROUP BY f.profile, f.corpora, p.rule, p.seed
+),
+
+-- Fig. 7: a recognizer whose attention goes forward, read where attention is.
+heard AS (
+    SELECT s.profile, c.name AS corpora, s.seed, r.lag,
+           CASE s.part WHEN 'encoder 1' THEN 'first' WHEN 'query' THEN 'query' ELSE 'last' END
+               AS part,
+           greatest(r.majority, r."current", u.accuracy) AS floor, u.accuracy AS untrained,
+           unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
+           generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
+    FROM signatures s
+    JOIN models m ON m.key = s.model AND m.kind = 'las' AND m.trained AND m.profile = s.profile
+    JOIN corpora c ON c.key = s.corpus
+    JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
+    LEFT JOIN recall u ON u.signature = s.untrained AND u.symbol IS NULL AND u.lag = r.lag
+    LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
+    WHERE s.decoder = 'mlp' AND s.state = 'c' AND s.alignment = 'attention'
+      AND (s.half = 'both' OR s.part = 'query')
+      AND s.part IN ('encoder 1', 'encoder ' || m.layers, 'query') AND m.monotone >= 0.9
+      AND m.spec->>'$.reduction' = '4' AND s.key NOT IN (SELECT key FROM earlier)
+    QUALIFY row_number() OVER (
+        PARTITION BY s.profile, c.key, s.seed, s.part, r.lag ORDER BY s.created DESC
+    ) = 1
+)
+
+SELECT 'C1' AS claim, 1 AS part, profile, corpora, seed, replicate, max(step) AS value
+FROM steps WHERE step IS NOT NULL GROUP BY ALL
+UNION ALL
+SELECT 'C2', 1, profile, corpora, seed, replicate, abs(corr(in_memory, ahead))
+FROM ranked GROUP BY ALL
+UNION ALL
+SELECT 'C2', 1 + list_position(['q', 'y', 'k', 'e', '.'], symbol), profile, corpora, seed,
+       replicate, CASE WHEN symbol IN ('q', 'y') THEN shift ELSE abs(shift) END
+FROM shifted WHERE symbol IN ('q', 'y', 'k', 'e', '.')
+UNION ALL
+SELECT 'C3', list_position(['gru', 'lstm'], cell), profile, corpora, seed, 0, any_value(fall)
+FROM ends WHERE replicate = 0 AND fall IS NOT NULL GROUP BY ALL
+UNION ALL
+SELECT 'C4', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(rise)
+FROM ends WHERE rise IS NOT NULL GROUP BY ALL
+UNION ALL
+SELECT 'C4', 2 + list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(rise)
+FROM rises GROUP BY cell, profile, corpora, seed, replicate, sizes HAVING count(*) = sizes
+UNION ALL
+SELECT 'C5', unnest([1, 2]), profile, corpora, seed, replicate,
+       avg(mean) FILTER (cell = 'lstm') - avg(mean) FILTER (cell = 'gru')
+FROM means WHERE cell IN ('gru', 'lstm')
+GROUP BY profile, corpora, seed, replicate, sizes HAVING count(*) = 2 * sizes
+UNION ALL
+SELECT 'C6', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(fall)
+FROM falls GROUP BY cell, profile, corpora, seed, replicate, layers HAVING count(*) = layers
+UNION ALL
+SELECT 'C7', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, max(gain)
+FROM gains GROUP BY cell, profile, corpora, seed, replicate
+HAVING count(DISTINCT layer) FILTER (gain IS NOT NULL) = 2
+UNION ALL
+SELECT 'C8', unnest([1, 2, 3, 4]), profile, corpora, seed, replicate,
+       unnest([(source - retrained) / (source - target), source, retrained, target])
+FROM adapted
+UNION ALL
+SELECT 'C9', 1, profile, corpora, seed, replicate,
+       sum(n * (abs(retrained - source) - abs(retrained - target))) / sum(n)
+FROM three WHERE retrained - source - target IS NOT NULL GROUP BY ALL
+UNION ALL
+SELECT 'C9', unnest([2, 3]), profile, corpora, seed, replicate,
+       unnest([avg(retrained - source), avg(target - source)])
+FROM three WHERE symbol IN ('k', 'l', 'm', 'b', 'c', 'u') GROUP BY profile, corpora, seed, replicate
+UNION ALL
+SELECT 'C10', 1, profile, corpora, seed, replicate, avg(deviation) FROM spread GROUP BY ALL
+UNION ALL
+SELECT 'C10', 2, profile, corpora, seed, replicate, 1 - combined / least(network, ngram)
+FROM combined
+UNION ALL
+SELECT 'C10', CASE WHEN lag <= ngram_order - 2 THEN 3 ELSE 4 END, profile, corpora, seed,
+       replicate, sum(n * difference) / sum(n)
+FROM against WHERE difference IS NOT NULL GROUP BY ALL
+UNION ALL
+SELECT 'C11', unnest([1, 2]), profile, corpora, seed, replicate,
+       unnest([(base - majority) / (whole - majority), base - best])
+FROM held
+UNION ALL
+SELECT 'C11', 3, f.profile, f.corpora, f.seed, 0, avg(r.accuracy) - max(b.best)
+FROM factorized f
+JOIN atlases a ON a.model = f.key AND a.first IS NULL AND a.key NOT IN (SELECT key FROM earlier)
+JOIN basis_recall r ON r.atlas = a.key AND r.kernel = 'base' AND r.symbol IS NULL AND r.lag >= 1
+JOIN (SELECT atlas, max(recall) AS best FROM bases GROUP BY atlas) b ON b.atlas = a.key
+GROUP BY f.profile, f.corpora, f.seed
+UNION ALL
+SELECT 'C13', 1, r.profile, r.corpora, x.seed, 0, r.rise / x.rise
+FROM pruned r JOIN pruned x ON x.profile = r.profile AND x.corpora = r.corpora
+WHERE r.rule = 'recall' AND x.rule = 'random'
+UNION ALL
+SELECT 'C13', 2, profile, corpora, seed, 0, rise FROM pruned WHERE rule = 'recall'
+UNION ALL
+SELECT 'C14', 1, profile, corpora, seed, replicate,
+       avg(accuracy) FILTER (part = 'last') - avg(accuracy) FILTER (part = 'first')
+FROM heard GROUP BY ALL
+UNION ALL
+SELECT 'C14', 2, profile, corpora, seed, replicate, avg(accuracy - floor)
+FROM heard WHERE part = 'first' AND untrained IS NOT NULL GROUP BY ALL
+UNION ALL
+SELECT 'C15', 1, profile, corpora, seed, replicate,
+       avg(accuracy) FILTER (part = 'query') - avg(accuracy) FILTER (part = 'last')
+FROM heard WHERE lag >= 2 GROUP BY ALL;
+COMMENT ON VIEW claim_values IS 'The number of every part of every claim, by seed and bootstrap replicate.';
+COMMENT ON COLUMN claim_values.claim IS 'Number of the claim.';
+COMMENT ON COLUMN claim_values.part IS 'Number of the part.';
+COMMENT ON COLUMN claim_values.profile IS 'Profile.';
+COMMENT ON COLUMN claim_values.corpora IS 'Corpus, or source and target.';
+COMMENT ON COLUMN claim_values.seed IS 'Seed.';
+COMMENT ON COLUMN claim_values.replicate IS 'Bootstrap replicate; 0 is the measurement itself.';
+COMMENT ON COLUMN claim_values.value IS 'The number.';
+
+-- Several seeds: their mean with the t interval. One seed: the basic bootstrap interval, the
+-- replicates mirrored at the measurement, because a largest, smallest or absolute number is moved
+-- by noise, in a replicate once more than in the measurement. No interval leaves its number out.
+CREATE OR REPLACE VIEW claim_checks AS
+WITH per_seed AS (
+    SELECT claim, part, profile, corpora, seed,
+           max(value) FILTER (replicate = 0) AS value,
+           quantile_cont(value, 0.025) FILTER (replicate > 0) AS low,
+           quantile_cont(value, 0.975) FILTER (replicate > 0) AS high
+    FROM claim_values WHERE isfinite(value) GROUP BY ALL
+), measured AS (
+    SELECT claim, part, profile, corpora, count(*) AS seeds, avg(value) AS ours,
+           CASE WHEN count(*) = 1 THEN 2 * any_value(value) - any_value(low)
+                ELSE avg(value) + stddev_samp(value) / sqrt(count(*)) * any_value(t) END AS high,
+           CASE WHEN count(*) = 1 THEN 2 * any_value(value) - any_value(high)
+                ELSE avg(value) - stddev_samp(value) / sqrt(count(*)) * any_value(t) END AS low
+    FROM (
+        -- The 97.5th percentile of Student's t with 1, 2, … degrees of freedom.
+        SELECT *, [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262][
+            least(count(*) OVER (PARTITION BY claim, part, profile, corpora) - 1, 9)] AS t
+        FROM per_seed
+    )
+    GROUP BY claim, part, profile, corpora
+), by_basis AS (  -- of an atlas, with its interval over bases
+    SELECT 'C12' AS claim, CASE t.claim WHEN 'bases differ' THEN 1 ELSE 2 END AS part,
+           a.profile, one.name || ' + ' || other.name AS corpora, 1 AS seeds,
+           t.effect + o.shift AS ours, t.high + o.shift AS high, t.low + o.shift AS low
+    FROM basis_claims t
+    JOIN (VALUES ('bases differ', 0.0), ('a basis recalls its own symbols', 0.5)) o(claim, shift)
+        ON o.claim = t.claim
+    JOIN atlases a ON a.key = t.atlas AND a.key NOT IN (SELECT key FROM earlier)
+    JOIN models m ON m.key = a.model AND m.cell = 'lstm'
+     AND m.spec->>'$.lambda_from' = 'previous' AND m.spec->>'$.scale' = 'unit'
+    JOIN profile_shapes p ON p.profile = a.profile AND p.factorized = m.hidden
+    JOIN corpora one ON one.key = a.corpus_1
+    JOIN corpora other ON other.key = a.corpus_2
+    WHERE a.corpus = a.corpus_1
+    QUALIFY row_number() OVER (
+        PARTITION BY a.profile, one.key, other.key, t.claim ORDER BY a.created DESC
+    ) = 1
+), bounded AS (
+    SELECT * REPLACE (CASE WHEN low IS NOT NULL THEN least(low, ours) END AS low,
+                      CASE WHEN high IS NOT NULL THEN greatest(high, ours) END AS high)
+    FROM (SELECT * FROM measured UNION ALL BY NAME SELECT * FROM by_basis)
+)
+SELECT
+    p.claim, p.part, b.profile, b.corpora, p.statistic, b.ours, b.low, b.high, b.seeds, p.side,
+    p.threshold,
+    CASE
+        WHEN p.threshold IS NULL THEN NULL
+        WHEN b.low > p.threshold THEN CASE p.side WHEN 'above' THEN 'holds' ELSE 'fails' END
+        WHEN b.high < p.threshold THEN CASE p.side WHEN 'below' THEN 'holds' ELSE 'fails' END
+        ELSE 'undecided'
+    END AS verdict
+FROM bounded b JOIN claim_parts p ON p.claim = b.claim AND p.part = b.part;
+COMMENT ON VIEW claim_checks IS 'Every part of every claim that has been measured, for each profile and corpus.';
+COMMENT ON COLUMN claim_checks.claim IS 'Number of the claim.';
+COMMENT ON COLUMN claim_checks.part IS 'Number of the part.';
+COMMENT ON COLUMN claim_checks.profile IS 'Profile.';
+COMMENT ON COLUMN claim_checks.corpora IS 'Corpus, or source and target.';
+COMMENT ON COLUMN claim_checks.statistic IS 'What is measured.';
+COMMENT ON COLUMN claim_checks.ours IS 'The number, the mean of the seeds.';
+COMMENT ON COLUMN claim_checks.low IS 'Lower end of its 95 % interval; NULL if one seed has no replicates.';
+COMMENT ON COLUMN claim_checks.high IS 'Upper end of its 95 % interval.';
+COMMENT ON COLUMN claim_checks.seeds IS 'Seeds it is the mean of.';
+COMMENT ON COLUMN claim_checks.side IS 'Side of the threshold on which it holds.';
+COMMENT ON COLUMN claim_checks.threshold IS 'The threshold.';
+COMMENT ON COLUMN claim_checks.verdict IS 'holds, fails or undecided; NULL for what is told beside.';
+
+-- A claim holds when all of its judged parts do, and fails when one of them fails. The paper's own
+-- corpora come first, then the stand-in; other corpora have checks, but no part in a verdict.
+CREATE OR REPLACE VIEW claims_by_profile AS
+WITH checks AS (SELECT * FROM claim_checks), chosen AS (
+    SELECT c.claim, c.profile, c.corpora
+    FROM checks c JOIN claim_statements s ON s.claim = c.claim
+    WHERE list_contains(s.corpora, c.corpora)
+    QUALIFY row_number() OVER (
+        PARTITION BY c.claim, c.profile ORDER BY list_position(s.corpora, c.corpora), c.part
+    ) = 1
+), judged AS (
+    SELECT
+        s.claim, f.profile, any_value(c.corpora) AS corpora, max(k.seeds) AS seeds,
+        any_value(k.statistic) FILTER (p.part = 1) AS statistic,
+        any_value(k.ours) FILTER (p.part = 1) AS ours, any_value(k.low) FILTER (p.part = 1) AS low,
+        any_value(k.high) FILTER (p.part = 1) AS high,
+        count(*) FILTER (k.verdict = 'fails') AS failing,
+        count(*) FILTER (p.threshold IS NOT NULL AND coalesce(k.verdict, '') <> 'holds') AS still_open,
+        count(*) FILTER (k.part IS NULL) AS missing,
+        count(*) FILTER (k.seeds = 1 AND k.low IS NULL AND p.threshold IS NOT NULL) AS bare
+    FROM claim_statements s
+    CROSS JOIN profile_shapes f
+    JOIN claim_parts p ON p.claim = s.claim
+    LEFT JOIN chosen c ON c.claim = s.claim AND c.profile = f.profile
+    LEFT JOIN checks k ON k.claim = p.claim AND k.part = p.part AND k.profile = c.profile
+     AND k.corpora = c.corpora
+    GROUP BY s.claim, f.profile
+)
+SELECT
+    s.claim, s.statement, s.paper, coalesce(j.statistic, p.statistic) AS statistic,
+    j.ours, j.low, j.high, j.profile,
+    j.corpora,
+    CASE
+        WHEN s.study = 'factorized' THEN NULL  -- the paper does not say on which corpora
+        WHEN j.corpora LIKE '%sotu' THEN 'sotu for WSJ'
+        WHEN j.corpora = 'synthetic-speech' THEN 'synthetic speech for WSJ'
+    END AS stand_in,
+    j.seeds,
+    CASE WHEN j.failing > 0 THEN 'fails' WHEN j.still_open > 0 THEN 'undecided' ELSE 'holds' END
+        AS verdict,
+    CASE
+        WHEN j.corpora IS NULL THEN 'not computed'
+        WHEN j.missing > 0 THEN 'not computed in full'
+        WHEN j.bare > 0 THEN 'one seed, so no interval'
+    END AS note,
+    s.study
+FROM claim_statements s
+JOIN judged j ON j.claim = s.claim
+JOIN claim_parts p ON p.claim = s.claim AND p.part = 1
+ORDER BY substr(s.claim, 2)::INTEGER, j.profile;
+COMMENT ON VIEW claims_by_profile IS 'The paper''s claims as each profile shows them.';
+COMMENT ON COLUMN claims_by_profile.claim IS 'Number of the claim.';
+COMMENT ON COLUMN claims_by_profile.statement IS 'The claim in one sentence.';
+COMMENT ON COLUMN claims_by_profile.paper IS 'The paper''s number, or its word where it gives none.';
+COMMENT ON COLUMN claims_by_profile.statistic IS 'What is measured: the first part of the claim.';
+COMMENT ON COLUMN claims_by_profile.ours IS 'Its number here, the mean of the seeds; NULL where it is not computed.';
+COMMENT ON COLUMN claims_by_profile.low IS 'Lower end of its 95 % interval, over seeds or, of one seed, by bootstrap over segments.';
+COMMENT ON COLUMN claims_by_profile.high IS 'Upper end of that interval.';
+COMMENT ON COLUMN claims_by_profile.profile IS 'The one profile that the row is of.';
+COMMENT ON COLUMN claims_by_profile.corpora IS 'Corpus, or source and target.';
+COMMENT ON COLUMN claims_by_profile.stand_in IS 'What stands in for which of the paper''s corpora.';
+COMMENT ON COLUMN claims_by_profile.seeds IS 'Seeds behind it.';
+COMMENT ON COLUMN claims_by_profile.verdict IS 'holds, fails or undecided; see docs/claims.md.';
+COMMENT ON COLUMN claims_by_profile.note IS 'What is missing, if anything.';
+COMMENT ON COLUMN claims_by_profile.study IS 'Study that it rests on.';
+
+CREATE OR REPLACE VIEW claims AS
+SELECT * REPLACE (CASE WHEN corpora IS NOT NULL THEN profile END AS profile)
+FROM claims_by_profile
+WHERE profile <> 'smoke'
+QUALIFY row_number() OVER (PARTITION BY claim ORDER BY corpora IS NULL, profile DESC) = 1
+ORDER BY substr(claim, 2)::INTEGER;
+COMMENT ON VIEW claims IS 'The paper''s claims, one row each: by profile paper where it is computed, else laptop. No row mixes profiles.';
+COMMENT ON COLUMN claims.claim IS 'Number of the claim.';
+COMMENT ON COLUMN claims.statement IS 'The claim in one sentence.';
+COMMENT ON COLUMN claims.paper IS 'The paper''s number, or its word where it gives none.';
+COMMENT ON COLUMN claims.statistic IS 'What is measured: the first part of the claim.';
+COMMENT ON COLUMN claims.ours IS 'Its number here, the mean of the seeds; NULL where it is not computed.';
+COMMENT ON COLUMN claims.low IS 'Lower end of its 95 % interval, over seeds or, of one seed, by bootstrap over segments.';
+COMMENT ON COLUMN claims.high IS 'Upper end of that interval.';
+COMMENT ON COLUMN claims.profile IS 'The one profile that the row is of.';
+COMMENT ON COLUMN claims.corpora IS 'Corpus, or source and target.';
+COMMENT ON COLUMN claims.stand_in IS 'What stands in for which of the paper''s corpora.';
+COMMENT ON COLUMN claims.seeds IS 'Seeds behind it.';
+COMMENT ON COLUMN claims.verdict IS 'holds, fails or undecided; see docs/claims.md.';
+COMMENT ON COLUMN claims.note IS 'What is missing, if anything.';
+COMMENT ON COLUMN claims.study IS 'Study that it rests on.';

@@ -1,0 +1,234 @@
+"""Results that come with the program: written to Parquet after long runs, read at first start.
+
+    cache/reference/<profile>/manifest.json    what was computed, with what, on which machine
+    cache/reference/<profile>/<table>.parquet  the rows, without weights
+
+They are read from the source tree (or the image), wherever MEMSIG_CACHE points. MEMSIG_REFERENCE
+names another folder, or is `off` for the empty start.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from core import machine
+from core.errors import BadInput
+from core.models.las.spec import LasSignatureSpec
+from core.paper.reproduce import parts
+from core.registry import SPECS
+from core.signatures.spec import SignatureSpec
+from core.spec import VERSIONS, Spec
+from core.store import Store
+from core.store.tables import KEYED, OWNED
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parents[2]
+BY_SYMBOL = ("signature", "adaptation", "ngram")  # studies whose claims go by symbol
+DIGITS = 4  # of a number in a replicate
+EVERY_CELL = ("recall", "draws", "basis_recall")  # tables with many numbers: four bytes each
+
+
+def folder() -> Path | None:
+    """Where the shipped results are; None when they are switched off."""
+    chosen = os.environ.get("MEMSIG_REFERENCE", "")
+    if chosen == "off":
+        return None
+    return Path(chosen) if chosen else ROOT / "cache" / "reference"
+
+
+# Writing
+
+
+def export(profile: str, place: Path, command: str, store: Store | None = None) -> dict[str, Any]:
+    """Writes what is computed of the paper's studies at a profile to `place`/`profile`.
+
+    Previews and untrained floors go without confusion and replicates, and replicates by symbol
+    go with the studies that need them. Returns the manifest. Raises BadInput if there is nothing.
+    """
+    store = store or Store()
+    asked = parts(profile, store=store)
+    found = [part for part in asked if store.has_result(part.spec)]
+    if not found:
+        raise BadInput(f"Nothing of profile {profile} is computed; run reproduce first.")
+    steps = {step.key: step for part in found for step in part.spec.steps()}
+    steps = {key: step for key, step in steps.items() if store.has_result(step)}
+    by_symbol = {part.spec.key for part in parts(profile, BY_SYMBOL, store=store)}
+    frames = _frames(store, steps, by_symbol)
+    target = place / profile
+    target.mkdir(parents=True, exist_ok=True)
+    for old in target.glob("*.parquet"):
+        old.unlink()
+    for name, frame in frames.items():
+        frame.write_parquet(target / f"{name}.parquet", compression="zstd", compression_level=15)
+    manifest = {
+        "profile": profile,
+        "command": command,
+        "made": datetime.now(UTC).replace(tzinfo=None, microsecond=0).isoformat(),
+        "machine": machine.name(),
+        "seeds": {part.study: part.seed + 1 for part in found},
+        "computed": {
+            study: [sum(p.study == study for p in found), sum(p.study == study for p in asked)]
+            for study in dict.fromkeys(part.study for part in asked)
+        },
+        "versions": VERSIONS,
+        "packages": _packages(),
+        "keys": sorted(
+            key for name in KEYED if name in frames for key in frames[name]["key"].to_list()
+        ),
+    }
+    (target / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    return manifest
+
+
+def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[str, pl.DataFrame]:
+    """The rows of every table that belong to these steps, as small as they may be.
+
+    by_symbol: signatures whose replicates are needed for every symbol.
+    """
+    weak = [key for key, step in steps.items() if _weak(step)]
+    keys = [*steps, *_corpora(store, [*steps])]
+    frames = {}
+    for name in (*KEYED, *OWNED):
+        if name == "shipped":
+            continue
+        column = "key" if name in KEYED else OWNED[name][0]
+        frame = store.query(f"FROM {name} WHERE {column} IN (SELECT unnest(?))", [keys])
+        if name in ("confusion", "draws"):
+            frame = frame.filter(~pl.col("signature").is_in(weak))
+        if name == "draws":
+            frame = frame.filter(
+                pl.col("symbol").is_null() | pl.col("signature").is_in([*by_symbol])
+            )
+        for drawn in {"accuracies", "draws"} & {*frame.columns}:
+            rounded = pl.col(drawn).list.eval(pl.element().round(DIGITS))
+            frame = frame.with_columns(rounded)
+        if name in EVERY_CELL:
+            frame = frame.cast({pl.Float64: pl.Float32})
+        if frame.height:
+            frames[name] = frame.sort([c for c in (column, "lag", "symbol") if c in frame.columns])
+    return frames
+
+
+def _weak(step: Spec) -> bool:
+    """Whether a step is there to be compared with, not to be looked into."""
+    if not isinstance(step, SignatureSpec | LasSignatureSpec):
+        return False
+    return step.decoder == "linear" or not getattr(step.model, "trained", True)
+
+
+def _corpora(store: Store, keys: list[str]) -> list[str]:
+    """The corpora that these models were trained on, or signatures measured on."""
+    return store.query(
+        "SELECT DISTINCT corpus FROM (SELECT key, corpus FROM models UNION ALL "
+        "SELECT key, corpus FROM signatures UNION ALL SELECT key, corpus FROM perplexities) "
+        "WHERE corpus IS NOT NULL AND key IN (SELECT unnest(?))",
+        [keys],
+    )["corpus"].to_list()
+
+
+def _packages() -> dict[str, str]:
+    """The versions of what requirements.txt names, and of Python."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    names = [found[0] for line in lines if (found := re.match(r"[A-Za-z0-9_.-]+", line))]
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"python": python} | {name: metadata.version(name) for name in names}
+
+
+# Reading
+
+
+def settle(store: Store | None = None) -> int:
+    """Brings the tables to this version of the program; returns how many results were filled in.
+
+    Shipped results that are not there are filled in; those that an earlier version of some stage
+    has made, shipped or not, are listed in the table `earlier`. Quick where nothing is new.
+    """
+    store = store or Store()
+    place = folder()
+    manifests = sorted(place.glob("*/manifest.json")) if place else []
+    filled = sum(_fill(store, manifest) for manifest in manifests)
+    marker = store.root / "versions.json"
+    versions = json.dumps(VERSIONS, sort_keys=True)
+    if filled or not marker.exists() or marker.read_text() != versions:
+        store.take_in({"earlier": pl.DataFrame({"key": _earlier(store)}, {"key": pl.String})})
+        marker.write_text(versions)
+    return filled
+
+
+def _fill(store: Store, path: Path) -> int:
+    try:
+        manifest = json.loads(path.read_text())
+        missing = set(manifest["keys"]) - _present(store)
+        if not missing:
+            return 0
+        tables = _read(path.parent, missing)
+    except (OSError, ValueError, TypeError, KeyError, pl.exceptions.PolarsError) as error:
+        log.warning("the shipped results in %s cannot be read: %s", path.parent, error)
+        return 0
+    facts = {
+        "command": manifest["command"],
+        "machine": manifest["machine"],
+        "made": datetime.fromisoformat(manifest["made"]),
+        "packages": json.dumps(manifest["packages"]),
+    }
+    tables["shipped"] = pl.DataFrame([{"key": key} | facts for key in sorted(missing)])
+    store.take_in(tables)
+    return len(missing)
+
+
+def _present(store: Store) -> set[str]:
+    union = " UNION ALL ".join(f"SELECT key FROM {name}" for name in KEYED if name != "shipped")
+    return set(store.query(union)["key"])
+
+
+def _read(place: Path, keys: set[str]) -> dict[str, pl.DataFrame]:
+    """The shipped rows of these keys, in tables that this version has."""
+    tables = {}
+    for name in (*KEYED, *OWNED):
+        if (path := place / f"{name}.parquet").exists():
+            column = "key" if name in KEYED else OWNED[name][0]
+            tables[name] = pl.read_parquet(path).filter(pl.col(column).is_in([*keys]))
+    return tables
+
+
+def _earlier(store: Store) -> list[str]:
+    """The keys of results that this version would compute under another key, or not at all."""
+    found: list[str] = []
+    for name in KEYED:
+        if name not in ("corpora", "shipped"):
+            rows = store.query(f"SELECT key, spec FROM {name} WHERE spec IS NOT NULL")
+            found += [key for key, spec in rows.iter_rows() if not _current(key, spec)]
+    return sorted(set(found))
+
+
+def _current(key: str, spec: str) -> bool:
+    try:
+        return SPECS.validate_json(spec).key == key
+    except ValidationError:
+        return False
+
+
+def among(keys: Iterable[str], store: Store | None = None) -> frozenset[str]:
+    """Which of these results came with the program."""
+    sql = "SELECT key FROM shipped WHERE key IN (SELECT unnest(?))"
+    return frozenset((store or Store()).query(sql, [[*keys]])["key"])
+
+
+def forget(specs: Iterable[Spec], store: Store | None = None) -> None:
+    """Removes the shipped results that specs consist of, so that asking for them computes all."""
+    store = store or Store()
+    if keys := among({step.key for spec in specs for step in spec.steps()}, store):
+        store.tables.remove(sorted(keys))

@@ -1,0 +1,60 @@
+"""What the bases of a factorized kernel remember, and which can go (paper, Fig. 6)."""
+
+from __future__ import annotations
+
+from core.library import perplexity_spec
+from core.models.factorized.builders import (
+    NAMED_IN_PAPER,
+    atlas_spec,
+    bigram,
+    factorized_spec,
+    kernel_signature,
+    pruning_spec,
+)
+from core.models.factorized.spec import RULES
+from core.paper.studies.study import Choices, Plan, Study, chosen
+from core.spec import Spec
+
+CELL = "lstm"
+DRAWS = 3  # random orders of pruning that the rules are held against
+
+
+def plan(choices: Choices) -> Plan:
+    """Atlas and pruning of a model on both corpora, W₀ and the paper's bases with trained decoders.
+
+    Everything is measured on the source, which has the symbols that the target lacks; pruning is
+    for the target. The plain network of the same size, on the same minibatches, is scored beside.
+    The cell is the chosen one where only one is chosen.
+    """
+    cell = choices.cells[0] if len(choices.cells) == 1 else CELL
+    mix = chosen(choices.source), chosen(choices.target)
+    model, plain = (
+        factorized_spec(mix, cell, choices.hidden, choices.profile, bases)
+        for bases in (True, False)
+    )
+    atlas = atlas_spec(model)
+    others: dict[str, Spec] = {"atlas": atlas}
+    for rule in RULES:
+        for seed in range(DRAWS if rule == "random" else 1):
+            label = f"pruning by {rule}" + (f" {seed}" if rule == "random" else "")
+            others[label] = pruning_spec(atlas, mix[1], rule, seed)
+    signatures = {
+        "W₀": kernel_signature(model, "base"),
+        "full kernel": kernel_signature(model, "full"),
+    }
+    for name in NAMED_IN_PAPER:
+        signatures[f"'{name}'"] = kernel_signature(model, "basis", bigram(name))
+    return Plan(
+        signatures=signatures,
+        perplexities={
+            f"{label}, {corpus.name}": perplexity_spec(choices.profile, corpus, member)
+            for corpus in mix
+            for label, member in (("factorized", model), ("plain", plain))
+        },
+        others=others,
+    )
+
+
+STUDY = Study(
+    "factorized", "Factorized kernel", "Fig. 6", plan, {"source": "shakespeare", "target": "wsj"}
+)

@@ -1,0 +1,33 @@
+"""What a 5-gram and a GRU remember (paper, section 6 and Fig. 5)."""
+
+from __future__ import annotations
+
+from core.library import ngram_spec, perplexity_spec, signature_spec
+from core.paper.studies.study import Choices, Plan, Study, chosen
+from core.profiles import find
+
+CELL, HIDDEN, ORDER = "gru", 160, 5
+
+
+def plan(choices: Choices) -> Plan:
+    """The network's signature, the n-gram's by the same decoders and exactly, and their mixture."""
+    corpus, profile = chosen(choices.corpus), choices.profile
+    hidden = choices.hidden or (HIDDEN if profile != "smoke" else find(profile).sizes[0])
+    network = signature_spec(corpus, CELL, 1, hidden, profile=profile, seed=choices.seeds[0])
+    gram = ngram_spec(corpus, ORDER, profile)
+    decoded = network.model_copy(update={"model": gram, "state": "context"})
+    return Plan(
+        signatures={
+            "GRU": network,
+            "5-gram": decoded,
+            "5-gram, exact": decoded.model_copy(update={"decoder": "exact"}),
+        },
+        perplexities={
+            "GRU": perplexity_spec(profile, corpus, network.model),
+            "5-gram": perplexity_spec(profile, corpus, gram),
+            "GRU + 5-gram": perplexity_spec(profile, corpus, network.model, gram),
+        },
+    )
+
+
+STUDY = Study("ngram", "Network against n-gram", "Fig. 5", plan, {"corpus": "wsj"})

@@ -1,0 +1,21 @@
+"""What one network remembers and what it predicts, by symbol (paper, section 4 and Fig. 1)."""
+
+from __future__ import annotations
+
+from core.library import signature_spec
+from core.paper.studies.study import Choices, Plan, Study, chosen
+
+CELL, HIDDEN = "gru", 80
+
+
+def plan(choices: Choices) -> Plan:
+    """The signature of a one-layer network, and the floor under it: the same network untrained."""
+    corpus = chosen(choices.corpus)
+    trained = signature_spec(
+        corpus, CELL, 1, choices.hidden or HIDDEN, profile=choices.profile, seed=choices.seeds[0]
+    )
+    floor = {"untrained": trained.floor} if trained.floor else {}
+    return Plan({CELL.upper(): trained} | floor)
+
+
+STUDY = Study("signature", "Signature", "Fig. 1", plan, {"corpus": "shakespeare"})

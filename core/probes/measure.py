@@ -1,0 +1,205 @@
+"""From decoders and held-out states to the signature: recall, floors, intervals, confusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from core.probes.data import Source
+from core.probes.intervals import intervals, resampled
+
+BATCH = 8192
+DRAWS = 200  # bootstrap replicates that are kept, to compare signatures draw by draw
+
+
+class Recaller(Protocol):
+    """Trained decoders, one for each lag: states [n, dim] -> logits [n, lags, symbols]."""
+
+    def logits(self, states: np.ndarray) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A measured signature. Symbols are indices; the row with symbol null is over all symbols.
+
+    recall: lag, symbol, n, correct, accuracy, low, high, bits, majority, current, precision.
+    draws: lag, symbol, accuracies: the recall of each cell in the first DRAWS bootstrap replicates.
+    Signatures measured on the same segments with the same seed are resampled alike, which makes
+    the intervals of their differences those of paired measurements.
+    confusion: lag, truth, guess, n.
+    """
+
+    recall: pl.DataFrame
+    draws: pl.DataFrame
+    confusion: pl.DataFrame
+
+
+def best_guess(train: Source) -> Tensor:
+    """The most frequent symbol δ steps back given the current one, counted on the train split.
+
+    Returns int64 [lags, symbols]: the best guess of g_{t-δ} for each current symbol g_t.
+    """
+    size = train.n_symbols
+    joint = torch.zeros(train.lags, size, size, dtype=torch.int64)
+    for chunk in train.chunks():
+        targets = torch.from_numpy(chunk.targets)
+        current = targets[:, -train.first]
+        for column in range(train.lags):
+            past = targets[:, column]
+            pair = (current * size + past)[(current >= 0) & (past >= 0)]
+            joint[column] += torch.bincount(pair, minlength=size * size).view(size, size)
+    # A symbol never seen as the current one falls back to the most frequent of that lag.
+    unseen = joint.sum(2, keepdim=True) == 0
+    return (joint + unseen * joint.sum(1, keepdim=True)).argmax(2)
+
+
+@torch.no_grad()
+def evaluate(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> Signature:
+    """Measures decoders once on held-out states (paper, section 4; docs/method.md).
+
+    train: only its symbols count, for the current-symbol floor. The majority floor is the most
+    frequent held-out symbol of each lag. Intervals: bootstrap over segments.
+    """
+    size, lags = test.n_symbols, test.lags
+    guesses = best_guess(train)
+    owners = _Ranks()
+    counts: list[tuple[Tensor, Tensor]] = []  # per batch: cell index, hit
+    confusion = torch.zeros(lags, size, size, dtype=torch.int64)
+    surprise = torch.zeros(lags, size, dtype=torch.float64)
+    current_hits = torch.zeros(lags, size, dtype=torch.int64)
+    for chunk in test.chunks():
+        segments = owners.of(chunk.segments)
+        all_targets = torch.from_numpy(chunk.targets)
+        for start in range(0, len(segments), BATCH):
+            part = slice(start, start + BATCH)
+            logits = decoders.logits(chunk.states[part]).cpu()
+            targets = all_targets[part]
+            log_p = logits.log_softmax(2)
+            guess = logits.argmax(2)
+            for column in range(lags):
+                there = (targets[:, column] >= 0).nonzero().squeeze(1)
+                truth, said = targets[there, column], guess[there, column]
+                pair = torch.bincount(truth * size + said, minlength=size * size)
+                confusion[column] += pair.view(size, size)
+                surprise[column].index_add_(0, truth, -log_p[there, column, truth].double())
+                current = targets[there, -test.first]
+                from_current = guesses[column, current.clamp(min=0)] == truth
+                current_hits[column].index_add_(0, truth, (from_current & (current >= 0)).long())
+                cell = (segments[part][there] * lags + column) * size + truth
+                counts.append((cell, said == truth))
+    shape = (len(owners), lags, size)
+    total = int(np.prod(shape))
+    cells = torch.cat([cell for cell, _ in counts])
+    hits = torch.cat([hit for _, hit in counts])
+    n = torch.bincount(cells, minlength=total).view(shape).numpy()
+    correct = torch.bincount(cells[hits], minlength=total).view(shape).numpy()
+    # One more column for all symbols together, so that its interval comes from the same draws.
+    n = np.concatenate([n, n.sum(2, keepdims=True)], 2)
+    correct = np.concatenate([correct, correct.sum(2, keepdims=True)], 2)
+    flat = n.reshape(len(n), -1), correct.reshape(len(n), -1)
+    rates = resampled(*flat, seed)
+    low, high = (end.reshape(lags, size + 1) for end in intervals(rates, *flat))
+    recall = _recall(n.sum(0), correct.sum(0), low, high, confusion, surprise, current_hits)
+    draws = _draws(recall, rates.reshape(-1, lags, size + 1))
+    # Up to here lags were columns of targets.
+    lag = (pl.col("lag") + test.first).cast(pl.Int32)
+    tables = (recall, draws, _confusion(confusion))
+    return Signature(*(table.with_columns(lag) for table in tables))
+
+
+class _Ranks:
+    """Consecutive numbers for segment ids, in the order they come."""
+
+    def __init__(self) -> None:
+        self.ranks: dict[int, int] = {}
+
+    def of(self, segments: np.ndarray) -> Tensor:
+        unique, inverse = np.unique(segments, return_inverse=True)
+        ranks = [self.ranks.setdefault(int(i), len(self.ranks)) for i in unique]
+        return torch.tensor(ranks, dtype=torch.int64)[torch.from_numpy(inverse)]
+
+    def __len__(self) -> int:
+        return len(self.ranks)
+
+
+def _recall(
+    trials: np.ndarray,
+    hits: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    confusion: Tensor,
+    surprise: Tensor,
+    current: Tensor,
+) -> pl.DataFrame:
+    """The recall rows. trials, hits, low, high: [lags, symbols + 1], the last over all symbols."""
+    lags, size = surprise.shape
+    said = confusion.sum(1).numpy()
+    rows = []
+    for lag in range(lags):
+        count = trials[lag, :size]
+        if not count.any():
+            continue
+        share = count / count.sum()
+        most = int(count.argmax())
+        prior = -np.log(np.where(count > 0, share, 1.0))
+        for symbol in [*np.flatnonzero(count), size]:
+            one = symbol < size
+            in_cell = slice(symbol, symbol + 1) if one else slice(0, size)
+            held = trials[lag, symbol]
+            expected = (prior * count)[in_cell].sum()
+            told = said[lag, symbol] if one else held
+            rows.append(
+                (
+                    lag,
+                    int(symbol) if one else None,
+                    int(held),
+                    int(hits[lag, symbol]),
+                    hits[lag, symbol] / held,
+                    low[lag, symbol],
+                    high[lag, symbol],
+                    (expected - surprise[lag, in_cell].sum().item()) / held / np.log(2),
+                    (float(symbol == most) if one else share[most]),
+                    current[lag, in_cell].sum().item() / held,
+                    hits[lag, symbol] / told if told else None,
+                )
+            )
+    return pl.DataFrame(
+        rows,
+        orient="row",
+        schema={
+            "lag": pl.Int32,
+            "symbol": pl.Int32,
+            "n": pl.Int64,
+            "correct": pl.Int64,
+            "accuracy": pl.Float64,
+            "low": pl.Float64,
+            "high": pl.Float64,
+            "bits": pl.Float64,
+            "majority": pl.Float64,
+            "current": pl.Float64,
+            "precision": pl.Float64,
+        },
+    )
+
+
+def _draws(recall: pl.DataFrame, rates: np.ndarray) -> pl.DataFrame:
+    """The kept replicates of every cell with a row. rates: [replicates, lags, symbols + 1]."""
+    symbols = recall["symbol"].fill_null(rates.shape[2] - 1)
+    kept = rates[:DRAWS, recall["lag"].to_numpy(), symbols.to_numpy()].T
+    accuracies = [[None if np.isnan(rate) else rate for rate in cell] for cell in kept.tolist()]
+    return recall.select("lag", "symbol").with_columns(
+        pl.Series("accuracies", accuracies, dtype=pl.List(pl.Float32))
+    )
+
+
+def _confusion(confusion: Tensor) -> pl.DataFrame:
+    lag, truth, guess = (part.numpy() for part in confusion.nonzero(as_tuple=True))
+    return pl.DataFrame(
+        {"lag": lag, "truth": truth, "guess": guess, "n": confusion.numpy()[lag, truth, guess]},
+        schema={"lag": pl.Int32, "truth": pl.Int32, "guess": pl.Int32, "n": pl.Int64},
+    )

@@ -1,0 +1,223 @@
+"""Decoders: small networks that recall the symbol seen `lag` steps ago from a recurrent state.
+
+One decoder per lag and keep probability, all trained on the same standardized states as one bank
+(core.probes.bank); the keep probability and the width that recall most on dev are taken.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.probes.bank import Bank, Layers, read_out
+from core.probes.data import TILE, Progress, Source, Split
+from core.signatures.spec import DecoderBudget
+from core.training.checkpoints import pack, unpack
+from core.training.schedule import one_cycle
+
+SHORT = 0.05  # share of the full steps that the first run of the keep sweep takes
+# Shares of the steps after which dev is measured: the candidates for the best checkpoint.
+CHECKPOINTS = (0.04, 0.1, 0.25, 0.45, 0.6, 0.75, 0.9, 1.0)
+
+
+def width_for(dim: int, n_symbols: int, parameters: int, depth: int = 1) -> int:
+    """The paper's rule: the smallest width whose decoder has at least `parameters` parameters.
+
+    dim: size of the state. parameters: the model's kernel and input projection.
+    depth: hidden layers of the decoder, all of one width.
+    """
+    width = 1
+    while decoder_parameters(dim, n_symbols, width, depth) < parameters:
+        width += 1
+    return width
+
+
+def decoder_parameters(dim: int, n_symbols: int, width: int, depth: int = 1) -> int:
+    """Weights and biases of one decoder."""
+    return (dim + 1) * width + (depth - 1) * (width + 1) * width + (width + 1) * n_symbols
+
+
+@dataclass
+class Decoders:
+    """Trained decoders, one per lag, all of one width.
+
+    mean, scale: [dim], the train statistics that standardize a state.
+    layers: (weight [lags, out, in], bias [lags, 1, out]) of each layer, the last one the readout.
+    keeps, dev_recall, dev_bits: per lag, as chosen and measured on dev (bits: cross-entropy).
+    parameters: of one decoder.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    layers: Layers
+    keeps: tuple[float, ...]
+    width: int
+    depth: int
+    parameters: int
+    dev_recall: tuple[float, ...]
+    dev_bits: tuple[float, ...]
+
+    def logits(self, states: np.ndarray | Tensor) -> Tensor:
+        """Raw states [N, dim] → unnormalized log probabilities [N, lags, symbols], on the CPU."""
+        states = torch.as_tensor(states, dtype=torch.float32).to(self.mean.device)
+        inputs = (states - self.mean) / self.scale
+        out = torch.empty(len(inputs), len(self.keeps), self.layers[-1][0].shape[1])
+        with torch.inference_mode():
+            for start in range(0, len(inputs), TILE):
+                tile = slice(start, start + TILE)
+                for lag in range(len(self.keeps)):
+                    out[tile, lag] = read_out(inputs[tile], self.layers, lag)
+        return out
+
+    def to_bytes(self) -> bytes:
+        """The decoders as safetensors."""
+        tensors = {"mean": self.mean, "scale": self.scale}
+        for number, (weight, bias) in enumerate(self.layers):
+            tensors |= {f"{number}.weight": weight, f"{number}.bias": bias}
+        facts = ("keeps", "width", "depth", "parameters", "dev_recall", "dev_bits")
+        return pack(tensors, {name: getattr(self, name) for name in facts})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Decoders:
+        """The decoders of `to_bytes`, on the CPU."""
+        tensors, facts = unpack(data)
+        numbers = range(facts["depth"] + 1)
+        layers = [(tensors[f"{n}.weight"], tensors[f"{n}.bias"]) for n in numbers]
+        return cls(mean=tensors["mean"], scale=tensors["scale"], layers=layers, **facts)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained decoder as it did on dev: its recall, its cross-entropy in bits, its layers."""
+
+    keep: float
+    lag: int
+    recall: float = -1.0
+    bits: float = math.inf
+    layers: Layers = field(default_factory=list)
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """Recall decides, and cross-entropy between equals."""
+        return self.recall, -self.bits
+
+
+def run_bank(
+    bank: Bank,
+    train: Split,
+    dev: Split,
+    steps: int,
+    checkpoints: tuple[float, ...],
+    learning_rate: float,
+    seed: int,
+    tick: Callable[[str], None],
+) -> list[Candidate]:
+    """Train a bank for `steps` minibatches: the best of each decoder at these shares of them."""
+    best = [Candidate(keep, lag) for keep, lag in bank.members]
+    due = {max(1, round(share * steps)) for share in checkpoints}
+    minibatches = train.minibatches(bank.batch, seed)
+    for step, (states, targets) in enumerate(itertools.islice(minibatches, steps)):
+        bank.step(states, targets, one_cycle((step + 1) / (steps + 1), learning_rate))
+        if step + 1 in due:
+            recall, bits = (figure.tolist() for figure in bank.measure(dev))
+            for i, (keep, lag) in enumerate(bank.members):
+                now = Candidate(keep, lag, recall[i], bits[i])
+                if now.merit > best[i].merit:
+                    layers = [(weight[i].clone(), bias[i].clone()) for weight, bias in bank.layers]
+                    best[i] = replace(now, layers=layers)
+        tick(f"{len(best)} decoders, step {step + 1} of {steps}")
+    return best
+
+
+def train(
+    train: Source,
+    dev: Source,
+    width: int,
+    budget: DecoderBudget,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Decoders:
+    """Train one decoder per lag, with the keep probability and width that are best on dev.
+
+    train, dev: the splits, of one dim and number of lags. width: the base width, see `width_for`;
+    `budget.widths` are multiples of it. progress: called with (fraction done, what is going on).
+    The same seed and number of threads give the same decoders.
+    """
+    fit = Split(train, torch.device(device))
+    check = Split(dev, fit.device, (fit.mean, fit.scale))
+    widths = sorted({max(1, round(width * multiple)) for multiple in budget.widths})
+    swept: list[Decoders] = []
+
+    def report(fraction: float, message: str) -> None:
+        if progress:
+            progress((len(swept) + fraction) / len(widths), message)
+
+    for each in widths:
+        swept.append(_sweep(fit, check, each, budget, seed, report))
+    return max(swept, key=lambda decoders: sum(decoders.dev_recall))
+
+
+def _sweep(
+    train: Split, dev: Split, width: int, budget: DecoderBudget, seed: int, report: Progress
+) -> Decoders:
+    """One width: a short run of every keep names two finalists per lag, which run in full.
+
+    The short run is judged by cross-entropy, which says more than recall while both are poor. Of a
+    far lag it has learned next to nothing, so one finalist is the best keep of all lags up to this
+    one. The other is this lag's own best; if that is the same, the keep below, for dropout pays
+    late, when a decoder begins to know its states by heart, and a short run errs toward too little.
+    """
+    keeps = sorted(set(budget.keeps))
+    batch = min(budget.batch, train.n)
+    full = max(1, round(budget.epochs * train.n / batch))
+    lags = list(range(train.lags))
+    short = max(1, round(SHORT * full)) if len(keeps) > 2 else 0
+    total = len(lags) * (len(keeps) * short + min(2, len(keeps)) * full)
+    done = 0
+
+    def run(keeping: dict[float, list[int]], steps: int, *shares: float) -> list[Candidate]:
+        members = {keep: some for keep, some in keeping.items() if some}
+        bank = Bank(
+            train.dim, train.n_symbols, width, budget.depth, members, batch, seed, train.device
+        )
+
+        def tick(message: str) -> None:
+            nonlocal done
+            done += len(bank.members)
+            report(done / total, f"width {width}: {message}")
+
+        return run_bank(bank, train, dev, steps, shares, budget.learning_rate, seed, tick)
+
+    candidates: list[Candidate] = []
+    finalists = {lag: keeps for lag in lags}
+    if short:
+        candidates += run({keep: lags for keep in keeps}, short, 1.0)
+        bits = torch.tensor([each.bits for each in candidates]).view(len(keeps), len(lags))
+        nearer, own = bits.cumsum(1).argmin(0).tolist(), bits.argmin(0).tolist()
+        for lag, (first, second) in enumerate(zip(nearer, own, strict=True)):
+            finalists[lag] = [keeps[first], keeps[second if second != first else abs(first - 1)]]
+    keeping = {keep: [lag for lag in lags if keep in finalists[lag]] for keep in keeps}
+    candidates += run(keeping, full, *CHECKPOINTS)
+    # The short run's decoders stay candidates: at lags of which nothing is known, they may win.
+    chosen = [max((c for c in candidates if c.lag == lag), key=lambda c: c.merit) for lag in lags]
+    return Decoders(
+        mean=train.mean,
+        scale=train.scale,
+        layers=[
+            (torch.stack([w for w, _ in layer]), torch.stack([b for _, b in layer]))
+            for layer in zip(*(each.layers for each in chosen), strict=True)
+        ],
+        keeps=tuple(each.keep for each in chosen),
+        width=width,
+        depth=budget.depth,
+        parameters=decoder_parameters(train.dim, train.n_symbols, width, budget.depth),
+        dev_recall=tuple(each.recall for each in chosen),
+        dev_bits=tuple(each.bits for each in chosen),
+    )

@@ -1,0 +1,84 @@
+"""Decoders and the signature they measure."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from core.models.language.spec import ImportedSpec, LanguageModelSpec, ModelSpec
+from core.spec import CorpusSpec, Frozen, Spec
+
+Decoder = Literal["mlp", "linear", "exact"]
+State = Literal["c", "h", "context"]
+
+
+class DecoderBudget(Frozen):
+    """How decoders are trained and measured.
+
+    states, dev_states, test_states: recurrent states used of each split (None: all).
+    epochs, batch, learning_rate: passes over the states, states a minibatch, the one-cycle peak.
+    keeps: keep probabilities swept, chosen on dev per decoder.
+    widths: multiples of the paper's kernel rule that are swept, chosen on dev.
+    depth: hidden layers.
+    """
+
+    states: int | None
+    dev_states: int | None
+    test_states: int | None
+    epochs: int
+    batch: int
+    learning_rate: float
+    keeps: tuple[float, ...]
+    widths: tuple[float, ...]
+    depth: int
+
+
+class SignatureSpec(Spec):
+    """The memory signature of one layer of one model, measured on one corpus (paper, section 4)."""
+
+    kind: Literal["signature"] = "signature"
+    model: LanguageModelSpec = Field(discriminator="kind")
+    corpus: CorpusSpec
+    layer: int = Field(ge=1)
+    state: State
+    decoder: Decoder
+    max_lag: int = Field(ge=1, le=64)
+    profile: str
+    budget: DecoderBudget
+    seed: int = 0
+    table: ClassVar[str] = "signatures"
+
+    def needs(self) -> list[str]:
+        return [self.corpus.content, self.model.key]
+
+    def steps(self) -> list[Spec]:
+        """The model, the linear preview of trained decoders, and the signature itself."""
+        own = [self.preview(), self] if self.decoder == "mlp" else [self]
+        return [*self.model.steps(), *own]
+
+    @model_validator(mode="after")
+    def _layer_exists(self) -> SignatureSpec:
+        if self.layer > self.model.layers:
+            raise ValueError(f"layer {self.layer} of a network of {self.model.layers} layers")
+        return self
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("states", self.decoder)
+
+    @property
+    def title(self) -> str:
+        how = {"mlp": "signature", "linear": "linear preview", "exact": "exact signature"}
+        return f"{how[self.decoder]}: {self.model.title}, layer {self.layer} ({self.state})"
+
+    def preview(self) -> SignatureSpec:
+        """The same signature by the closed-form linear decoder."""
+        return self.model_copy(update={"decoder": "linear"})
+
+    @property
+    def floor(self) -> SignatureSpec | None:
+        """The same decoders on the untrained network: the floor that needs no learning."""
+        if not isinstance(self.model, ModelSpec | ImportedSpec) or not self.model.trained:
+            return None
+        return self.model_copy(update={"model": self.model.untrained()})
