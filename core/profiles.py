@@ -9,13 +9,84 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import BadInput
-from core.models.factorized.spec import AtlasBudget
-from core.models.las.spec import LasBudget
-from core.signatures.spec import DecoderBudget
-from core.spec import TrainingBudget
+from core.spec import Frozen
 
 # The paper sweeps keep probabilities from 0.5 to 1 in steps of 0.1 (section 4).
 KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+
+
+class TrainingBudget(Frozen):
+    """How long and how a language model is trained.
+
+    symbols: training symbols used of the corpus (None: all). epochs: passes at most.
+    batch: symbols a minibatch. keeps: keep probabilities tried, the best on dev wins.
+    patience: epochs without a better dev perplexity before it stops.
+    """
+
+    symbols: int | None
+    epochs: int
+    batch: int
+    learning_rate: float
+    keeps: tuple[float, ...]
+    patience: int
+    evaluate: int | None  # dev symbols scored after each epoch, and test symbols at the end
+
+
+class DecoderBudget(Frozen):
+    """How decoders are trained and measured.
+
+    states, dev_states, test_states: recurrent states used of each split (None: all).
+    epochs, batch, learning_rate: passes over the states, states a minibatch, the one-cycle peak.
+    keeps: keep probabilities swept, chosen on dev per decoder.
+    widths: multiples of the paper's kernel rule that are swept, chosen on dev.
+    depth: hidden layers.
+    """
+
+    states: int | None
+    dev_states: int | None
+    test_states: int | None
+    epochs: int
+    batch: int
+    learning_rate: float
+    keeps: tuple[float, ...]
+    widths: tuple[float, ...]
+    depth: int
+
+
+class AtlasBudget(Frozen):
+    """How much text the atlas is measured on.
+
+    states, dev_states, test_states: recurrent states of each split for the linear decoders.
+    left_out: dev symbols of each corpus on which a basis is left out.
+    curve: kept bases at which pruning is measured; evaluate: test symbols of each corpus there.
+    """
+
+    states: int
+    dev_states: int
+    test_states: int
+    left_out: int
+    curve: tuple[int, ...]
+    evaluate: int
+
+
+class LasBudget(Frozen):
+    """How long and how a speech recognizer is trained.
+
+    epochs: passes over the train split at most. batch: padded steps of the encoder's last layer in
+    a minibatch. learning_rate: the one-cycle peak. smoothing: of the labels. ctc: weight of the
+    CTC loss at the start and at the end (0, 0: no CTC). patience: epochs without a better character
+    error rate on dev before it stops. evaluate: utterances of dev and of test that are transcribed
+    (None: all). aligned: training utterances whose symbols get a place in time, for signatures.
+    """
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    smoothing: float
+    ctc: tuple[float, float]
+    patience: int
+    evaluate: int | None
+    aligned: int
 
 
 @dataclass(frozen=True)

@@ -103,20 +103,3 @@ class CorpusSpec(Spec):
 
     def identity(self) -> dict[str, Any]:
         return {"kind": self.kind, "content": self.content}
-
-
-class TrainingBudget(Frozen):
-    """How long and how a language model is trained.
-
-    symbols: training symbols used of the corpus (None: all). epochs: passes at most.
-    batch: symbols a minibatch. keeps: keep probabilities tried, the best on dev wins.
-    patience: epochs without a better dev perplexity before it stops.
-    """
-
-    symbols: int | None
-    epochs: int
-    batch: int
-    learning_rate: float
-    keeps: tuple[float, ...]
-    patience: int
-    evaluate: int | None  # dev symbols scored after each epoch, and test symbols at the end

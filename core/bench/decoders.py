@@ -24,7 +24,7 @@ from core.probes.bank import Bank
 from core.probes.data import Split
 from core.probes.mlp import train
 from core.probes.states import ModelStates
-from core.signatures.spec import DecoderBudget
+from core.profiles import DecoderBudget
 from core.text import SYMBOLS
 from core.training.batches import PAD, padded, sample
 from core.training.schedule import one_cycle

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.probes.bank import Bank, Layers, read_out
 from core.probes.data import TILE, Progress, Source, Split
-from core.signatures.spec import DecoderBudget
+from core.profiles import DecoderBudget
 from core.training.checkpoints import pack, unpack
 from core.training.schedule import one_cycle
 

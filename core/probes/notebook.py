@@ -17,7 +17,8 @@ from core.probes import mlp
 from core.probes.measure import Recaller, evaluate
 from core.probes.ridge import train_linear
 from core.probes.states import ArrayStates
-from core.signatures.spec import Decoder, DecoderBudget
+from core.profiles import DecoderBudget
+from core.signatures.spec import Decoder
 
 MIN_BLOCKS = 60  # so that dev and test hold enough segments for an interval
 

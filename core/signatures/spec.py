@@ -7,31 +7,11 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from core.models.language.spec import ImportedSpec, LanguageModelSpec, ModelSpec
-from core.spec import CorpusSpec, Frozen, Spec
+from core.profiles import DecoderBudget
+from core.spec import CorpusSpec, Spec
 
 Decoder = Literal["mlp", "linear", "exact"]
 State = Literal["c", "h", "context"]
-
-
-class DecoderBudget(Frozen):
-    """How decoders are trained and measured.
-
-    states, dev_states, test_states: recurrent states used of each split (None: all).
-    epochs, batch, learning_rate: passes over the states, states a minibatch, the one-cycle peak.
-    keeps: keep probabilities swept, chosen on dev per decoder.
-    widths: multiples of the paper's kernel rule that are swept, chosen on dev.
-    depth: hidden layers.
-    """
-
-    states: int | None
-    dev_states: int | None
-    test_states: int | None
-    epochs: int
-    batch: int
-    learning_rate: float
-    keeps: tuple[float, ...]
-    widths: tuple[float, ...]
-    depth: int
 
 
 class SignatureSpec(Spec):

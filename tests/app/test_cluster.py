@@ -17,7 +17,7 @@ from core.store import Store
 from tests.app.prepared import TEXT
 from tests.app.server import looking, start
 from tests.cluster import Cluster
-from tests.core.test_jobs import until
+from tests.core.jobs.test_jobs import until
 
 # The columns that say where and when a row was computed, and nothing of what.
 WHERE = ("machine", "device", "threads", "created", "seconds")

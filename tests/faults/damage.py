@@ -13,8 +13,8 @@ from typing import Any
 
 from core.store import Store
 from core.store.artifacts import Artifacts
-from tests.core.test_artifacts import Trap, plant
-from tests.core.test_tables import result
+from tests.core.store.test_artifacts import Trap, plant
+from tests.core.store.test_tables import result
 from tests.faults.tally import Tally
 
 SMALL, BIG = b"weights " * 100, bytes(range(256)) * 129  # inside the index; in a file of its own

@@ -32,7 +32,7 @@ def full(folder: Path, tries: int, seed: int) -> Tally:
 def main(folder: Path, tries: int, seed: int) -> None:
     from core.errors import BadInput
     from core.store import Store
-    from tests.core.test_tables import result
+    from tests.core.store.test_tables import result
 
     tally, chance, refused = Tally(), random.Random(seed), 0
     store, kept = Store(folder / "cache"), 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from core.store import Store
-from tests.core.test_tables import result
+from tests.core.store.test_tables import result
 from tests.faults.tally import Tally
 
 ROOT = Path(__file__).parents[2]

@@ -80,9 +80,9 @@ def readers() -> list[tuple[bytes, Callable[[bytes], Any]]]:
     from core.corpora.speech import audio
     from core.corpora.speech.utterances import wav
     from core.models.imported import reader
-    from tests.core.discs import encoded, tone
+    from tests.core.corpora.speech.discs import encoded, tone
+    from tests.core.corpora.speech.shorten import sphere
     from tests.core.elsewhere import Theirs, files
-    from tests.core.shorten import sphere
 
     weights, description = files(Theirs(hidden=8, embedding=4))
     said = tone(1, 0.5)

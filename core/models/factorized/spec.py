@@ -10,7 +10,8 @@ from typing import ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from core.spec import CorpusSpec, Frozen, Spec, TrainingBudget
+from core.profiles import AtlasBudget, TrainingBudget
+from core.spec import CorpusSpec, Spec
 from core.text import SYMBOLS
 
 LambdaFrom = Literal["previous", "domain", "oracle"]
@@ -127,22 +128,6 @@ class KernelSpec(Spec):
 
     def steps(self) -> list[Spec]:
         return [*self.model.steps(), self]
-
-
-class AtlasBudget(Frozen):
-    """How much text the atlas is measured on.
-
-    states, dev_states, test_states: recurrent states of each split for the linear decoders.
-    left_out: dev symbols of each corpus on which a basis is left out.
-    curve: kept bases at which pruning is measured; evaluate: test symbols of each corpus there.
-    """
-
-    states: int
-    dev_states: int
-    test_states: int
-    left_out: int
-    curve: tuple[int, ...]
-    evaluate: int
 
 
 class AtlasSpec(Spec):

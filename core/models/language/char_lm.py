@@ -20,7 +20,7 @@ from core.cells import CELLS
 from core.corpora import Corpus, Segments
 from core.errors import BadInput
 from core.models.language.spec import ModelSpec
-from core.spec import TrainingBudget
+from core.profiles import TrainingBudget
 from core.text import SYMBOLS
 from core.training.batches import PAD, bucketed, padded, sample
 from core.training.checkpoints import Checkpoint, pack, pack_run, unpack, unpack_run

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from core.models.factorized.spec import FactorizedSpec, KernelSpec, PrunedSpec
-from core.spec import CorpusSpec, Spec, TrainingBudget
+from core.profiles import TrainingBudget
+from core.spec import CorpusSpec, Spec
 
 
 class ModelSpec(Spec):

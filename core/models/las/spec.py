@@ -7,34 +7,14 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from core.corpora.speech.spec import SHARD, SpeechSpec
-from core.signatures.spec import DecoderBudget
-from core.spec import Frozen, Spec
+from core.profiles import DecoderBudget, LasBudget
+from core.spec import Spec
 
 BASE_WIDTH = 128  # hidden units of a decoder, before its budget's multiples
 WINDOW = 7  # log-mel frames before and after the one at the moment, in the control without network
 
 Half = Literal["both", "forward"]
 Alignment = Literal["attention", "ctc", "words"]
-
-
-class LasBudget(Frozen):
-    """How long and how a speech recognizer is trained.
-
-    epochs: passes over the train split at most. batch: padded steps of the encoder's last layer in
-    a minibatch. learning_rate: the one-cycle peak. smoothing: of the labels. ctc: weight of the
-    CTC loss at the start and at the end (0, 0: no CTC). patience: epochs without a better character
-    error rate on dev before it stops. evaluate: utterances of dev and of test that are transcribed
-    (None: all). aligned: training utterances whose symbols get a place in time, for signatures.
-    """
-
-    epochs: int
-    batch: int
-    learning_rate: float
-    smoothing: float
-    ctc: tuple[float, float]
-    patience: int
-    evaluate: int | None
-    aligned: int
 
 
 class LasSpec(Spec):

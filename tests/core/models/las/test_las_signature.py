@@ -18,7 +18,7 @@ from core.paper.studies import STUDIES, Choices, Plan
 from core.registry import run
 from core.store import Store
 from core.training.checkpoints import pack
-from tests.core import toy_speech
+from tests.core.corpora.speech import toy_speech
 
 LENGTH = 10  # frames of a symbol in the delay line
 

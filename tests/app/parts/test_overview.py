@@ -16,7 +16,7 @@ from core.spec import CorpusSpec
 from core.store import Store
 from tests.app.prepared import TEXT, computed
 
-MAIN = Path(__file__).parents[2] / "app" / "main.py"
+MAIN = Path(__file__).parents[3] / "app" / "main.py"
 OF_TEXT = ("signature", "size", "depth", "adaptation", "ngram")
 
 

@@ -30,7 +30,7 @@ from tests.core.invented import (
     known,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

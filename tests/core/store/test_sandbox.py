@@ -318,7 +318,7 @@ def test_nothing_is_left_behind(store: Store) -> None:
 
 
 def test_the_child_has_neither_environment_nor_project(store: Store) -> None:
-    child = Path(__file__).parents[2] / "core" / "store" / "sandbox_child.py"
+    child = Path(__file__).parents[3] / "core" / "store" / "sandbox_child.py"
     loads = "import runpy, sys; runpy.run_path(sys.argv[1]); print(*sorted(sys.modules))"
     run = subprocess.run(
         [sys.executable, "-I", "-c", loads, str(child)],

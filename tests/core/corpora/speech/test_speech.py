@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import core
-from core import compute, jobs
+from core import jobs, registry
 from core.corpora.speech import espeak, synthetic
 from core.corpora.speech.logmel import FLOOR, centers, log_mel
 from core.corpora.speech.spec import SpeechSpec
@@ -27,7 +27,7 @@ def quiet(fraction: float, message: str) -> None:
 @pytest.fixture(scope="module")
 def artifacts() -> dict[str, bytes]:
     made: dict[str, bytes] = {}
-    row = compute.run(SMALL, made, quiet).tables["corpora"].row(0, named=True)
+    row = registry.run(SMALL, made, quiet).tables["corpora"].row(0, named=True)
     assert (row["key"], row["kind"], row["segments"], row["skipped"]) == (
         SMALL.key,
         "speech",
@@ -46,7 +46,7 @@ def corpus(artifacts: dict[str, bytes]) -> SpeechCorpus:
 
 def test_the_same_spec_gives_the_same_bytes(artifacts: dict[str, bytes]) -> None:
     again: dict[str, bytes] = {}
-    compute.run(SMALL, again, quiet)
+    registry.run(SMALL, again, quiet)
     assert again == artifacts
     assert set(SMALL.parts) < set(again)
 
@@ -118,10 +118,10 @@ def test_an_interrupted_run_goes_on_and_shards_are_the_train_split(
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        compute.run(SMALL, made, stop)
+        registry.run(SMALL, made, stop)
     assert list(made) == SMALL.shards[:2]
     kept = dict(made)
-    result = compute.run(SMALL, made, quiet)
+    result = registry.run(SMALL, made, quiet)
     assert result.tables["corpora"]["segments"].item() == 19
     assert kept.items() <= made.items()
     corpus = SpeechCorpus(SMALL, made)

@@ -16,7 +16,7 @@ from core.store import Store
 from core.store.database import STORAGE, copy_database
 from core.store.tables import GENERATIONS_KEPT
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from core.models.factorized.spec import AtlasSpec, PrunedSpec
 from core.paper.studies import STUDIES, Choices, Plan
 from core.spec import CorpusSpec
 from tests.app import invented
+from tests.app.parts.test_studies import corpora
 from tests.app.prepared import computed
 from tests.app.test_pages import MAIN, charts, said
-from tests.app.test_studies import corpora
 
 PAGE = "pages/factorized.py"
 

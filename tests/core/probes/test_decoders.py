@@ -15,7 +15,7 @@ from core.probes import data, mlp, ridge
 from core.probes.bank import POOL, REFRESH, Bank, MaskPool
 from core.probes.data import Chunk
 from core.probes.mlp import decoder_parameters, width_for
-from core.signatures.spec import DecoderBudget
+from core.profiles import DecoderBudget
 
 CPU = torch.device("cpu")
 BUDGET = DecoderBudget(

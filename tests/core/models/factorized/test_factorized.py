@@ -19,7 +19,7 @@ from core.models.language import char_lm
 from core.models.language.char_lm import CharLM, score
 from core.text import BOS, EOS, SYMBOLS
 from core.training.batches import PAD, padded
-from tests.core.test_char_lm import Memory
+from tests.core.models.language.test_char_lm import Memory
 
 CELLS = ("lstm", "gru")
 

@@ -17,8 +17,8 @@ from core.models.las.network import BLANK, Las, build, load
 from core.models.las.spec import LasSignatureSpec
 from core.text import EOS
 from core.training.checkpoints import unpack
-from tests.core import toy_speech
-from tests.core.test_char_lm import Memory
+from tests.core.corpora.speech import toy_speech
+from tests.core.models.language.test_char_lm import Memory
 
 
 @pytest.fixture(scope="module")

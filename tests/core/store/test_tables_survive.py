@@ -19,9 +19,9 @@ import pytest
 
 from core.errors import BadInput
 from core.store import Store
-from tests.core.test_tables import counts, result
+from tests.core.store.test_tables import counts, result
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app.shell import queries
 from app.shell.export import flat
 from core.signatures.spec import SignatureSpec
 from core.store.sandbox import run_sql
-from tests.app.test_compare import opened, pins
+from tests.app.parts.test_compare import opened, pins
 from tests.app.test_pages import charts, said
 
 SQL = "pages/sql.py"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import core
-from core import compute, corpora
+from core import corpora, registry
 from core.corpora import wsj
 from core.corpora.speech import audio, kaldi, librispeech, recordings
 from core.corpora.speech.listing import Listing, hold_out, named
@@ -17,9 +17,9 @@ from core.corpora.speech.spec import SpeechSpec
 from core.corpora.speech.utterances import RATE, Recordings, SpeechCorpus, wav
 from core.errors import BadInput
 from core.store import Store
-from tests.core import discs
-from tests.core.discs import Wsj, encoded, tone, write
-from tests.core.shorten import sphere
+from tests.core.corpora.speech import discs
+from tests.core.corpora.speech.discs import Wsj, encoded, tone, write
+from tests.core.corpora.speech.shorten import sphere
 
 NOISY = (tone(0, 0.5) + np.random.default_rng(0).normal(size=RATE // 2) * 300).astype(np.int16)
 
@@ -29,7 +29,7 @@ def computed(spec: SpeechSpec, store: Store) -> tuple[SpeechCorpus, dict[str, ob
     listing = store.artifacts.get(spec.content)
     assert listing is not None
     artifacts = {spec.content: listing}
-    result = compute.run(spec, artifacts, lambda fraction, message: None)
+    result = registry.run(spec, artifacts, lambda fraction, message: None)
     assert set(artifacts) > set(spec.parts)
     store.take_in(result.tables, artifacts)
     return SpeechCorpus(spec, artifacts), result.tables["corpora"].row(0, named=True)

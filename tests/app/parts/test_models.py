@@ -10,8 +10,8 @@ from core import jobs
 from core.library import beside, perplexity_spec
 from core.signatures.spec import SignatureSpec
 from core.store import Store
+from tests.app.parts.test_compare import opened
 from tests.app.prepared import TEXT
-from tests.app.test_compare import opened
 from tests.app.test_pages import charts, said
 from tests.core.elsewhere import computed, files, trained
 

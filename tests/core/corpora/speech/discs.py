@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from core.corpora.speech.utterances import RATE, wav
-from tests.core.shorten import sphere
+from tests.core.corpora.speech.shorten import sphere
 
 TEXTS = ("The cat sat ,COMMA quietly .PERIOD", "It rose %PERCENT [loud_breath] .POINT five")
 
