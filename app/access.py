@@ -6,8 +6,11 @@ starting: it must never be open because of a typing mistake.
 
 from __future__ import annotations
 
+import socket
+import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -15,8 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from streamlit import config
 from streamlit.auth_util import is_authlib_installed
-from streamlit.errors import StreamlitSecretNotFoundError
-from streamlit.runtime.secrets import secrets_singleton
+from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from core.errors import BadInput
 
@@ -31,6 +33,8 @@ class People(BaseModel):
     members start and cancel jobs, upload and delete; viewers look and query. Both are lists of
     addresses, or of domains such as '@example.org'. queued: jobs that one person may have waiting
     or running (None: any number); upload_mb: the largest file that may be uploaded.
+    trust_unverified: whether an address counts of which the provider does not say that it is
+    verified; one that it calls unverified never does.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -39,20 +43,25 @@ class People(BaseModel):
     viewers: list[str] = []
     queued: int | None = Field(default=None, ge=1)
     upload_mb: int = Field(default=50, ge=1, le=64)
+    trust_unverified: bool = False
 
     @field_validator("members", "viewers")
     @classmethod
     def _addresses(cls, listed: list[str]) -> list[str]:
         for address in listed:
-            if address.count("@") != 1 or address.endswith("@"):
+            if address.count("@") != 1 or address.endswith("@") or not address.isascii():
                 raise ValueError(f"{address!r} is neither an address nor a domain like @a.org")
         return [address.lower() for address in listed]
 
 
 class Access(People):
-    """Who may do what, and the providers of [auth] that people log in with; none: no login."""
+    """Who may do what, and the providers of [auth] that people log in with; none: no login.
+
+    address: where people reach the app, the redirect_uri of [auth].
+    """
 
     providers: tuple[str, ...] = ()
+    address: str = ""
 
     @property
     def login(self) -> bool:
@@ -62,32 +71,53 @@ class Access(People):
     def role(self, user: Mapping[str, Any]) -> Role | None:
         """What a logged-in person may do, by the claims of their identity token; None: nothing.
 
-        Without login everybody is a member. An address that the provider says is not verified
-        counts for nobody.
+        Without login everybody is a member. Addresses are compared in ASCII: `str.lower` makes
+        an ordinary k of the Kelvin sign.
         """
         if not self.login:
             return "member"
         email = user.get("email")
-        known = user.get("is_logged_in") is True and user.get("email_verified") is not False
-        if not known or not isinstance(email, str) or email.count("@") != 1:
+        if user.get("is_logged_in") is not True or not self._verified(user):
+            return None
+        if not isinstance(email, str) or not email.isascii() or email.count("@") != 1:
             return None
         names = {email.lower(), f"@{email.lower().partition('@')[2]}"}
         if names & set(self.members):
             return "member"
         return "viewer" if names & set(self.viewers) else None
 
+    def _verified(self, user: Mapping[str, Any]) -> bool:
+        """Whether the address counts as verified. Some providers send the claim as text."""
+        claim = user.get("email_verified")
+        if claim is None:
+            return self.trust_unverified
+        return claim is True or str(claim).lower() == "true"
+
 
 @lru_cache
 def settings() -> Access:
     """The settings of this server. Raises BadInput with one sentence where they are wrong."""
-    files = [Path(file) for file in config.get_option("secrets.files")]
-    if not any(file.exists() for file in files):
-        return Access()
+    tables: dict[str, Any] = {}
+    for file in map(Path, config.get_option("secrets.files")):
+        if file.is_symlink() or file.exists():
+            tables |= _tables(file)
+    return read(tables)
+
+
+def _tables(file: Path) -> dict[str, Any]:
+    """The tables of one secrets.toml; BadInput where it cannot be read or is not understood."""
+    wrong = f"{file} turns login on, and it"
+    mend = "correct it, or take it away; see .streamlit/secrets.example.toml."
     try:
-        secrets = secrets_singleton.to_dict()
-    except StreamlitSecretNotFoundError as error:
-        raise BadInput("secrets.toml cannot be read: correct it, or take it away.") from error
-    return read(secrets)
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{wrong} cannot be read ({error.strerror}): {mend}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"{wrong} is no TOML ({error}): {mend}") from error
+    unknown = sorted(set(tables) - {"auth", "people"})
+    if unknown:
+        raise BadInput(f"{wrong} has {unknown[0]!r} beside [auth] and [people]: {mend}")
+    return tables
 
 
 def read(secrets: Mapping[str, Any]) -> Access:
@@ -97,6 +127,8 @@ def read(secrets: Mapping[str, Any]) -> Access:
         if "people" in secrets:
             raise BadInput("secrets.toml has [people] and no [auth]: without login all may enter.")
         return Access()
+    if not isinstance(auth, Mapping):
+        raise BadInput("auth in secrets.toml is no table; see .streamlit/secrets.example.toml.")
     try:
         known = People.model_validate(people)
     except ValidationError as error:
@@ -115,7 +147,34 @@ def read(secrets: Mapping[str, Any]) -> Access:
         raise BadInput("auth.cookie_secret in secrets.toml is too short: give 32 random letters.")
     if not is_authlib_installed():
         raise BadInput("Login needs Authlib: install what requirements.txt names.")
-    return Access(**known.model_dump(), providers=tuple(providers))
+    redirect = str(auth["redirect_uri"])
+    return Access(**known.model_dump(), providers=tuple(providers), address=redirect)
+
+
+def host_allowed(host: str | None) -> bool:
+    """Whether a request may come under this Host header.
+
+    A web page elsewhere can give its own name this machine's address (DNS rebinding) and would
+    then reach the app from any visitor's browser. So a name must be one of this server's:
+    those of `server.allowedHosts`, else the one people log in under, else this machine's own.
+    An address in numbers is nobody's name.
+    """
+    if config.get_option("server.allowedHosts"):
+        return is_host_allowed(host)
+    try:
+        name = (urlsplit(f"//{host or ''}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    own = urlsplit(settings().address).hostname if settings().login else socket.gethostname()
+    return name in (*LOOPBACK, (own or "").lower()) or _in_numbers(name)
+
+
+def _in_numbers(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def openness() -> str:

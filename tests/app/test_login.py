@@ -57,15 +57,14 @@ def provider() -> Iterator[str]:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     people = [
-        ("ada", "ada@lab.org", True),
-        ("vi", "Vi@Lab.org", True),
-        ("eve", "eve@elsewhere.org", True),
-        ("mal", "ada@lab.org", False),
+        ("ada", "ada@lab.org", {"email_verified": True}),
+        ("vi", "Vi@Lab.org", {"email_verified": "true"}),
+        ("eve", "eve@elsewhere.org", {"email_verified": True}),
+        ("mal", "ada@lab.org", {"email_verified": False}),
+        ("str", "ada@lab.org", {"email_verified": "false"}),
+        ("nov", "ada@lab.org", {}),
     ]
-    users = [
-        User(sub=sub, claims={"email": email, "email_verified": verified})
-        for sub, email, verified in people
-    ]
+    users = [User(sub=sub, claims={"email": email} | claims) for sub, email, claims in people]
     with run_server_in_thread(user_claims=users) as server:
         yield f"http://localhost:{server.server_port}"
 
@@ -217,12 +216,23 @@ def test_a_member_comes_where_they_wanted_and_leaves_no_door_open(
             assert (status, body) == (401, "Log in first."), url
     # What is too large is refused at the door, before it is read.
     assert ask(uploaded.value.url, "PUT", Cookie=cookies, **{"Content-Length": "2000000"})[0] == 413
+    chunked = {"Content-Length": "100", "Transfer-Encoding": "chunked"}
+    assert ask(uploaded.value.url, "PUT", Cookie=cookies, **chunked)[0] == 411
+    # A picture on a page, or a link on a foreign one, logs nobody out.
+    for purpose in ({"Sec-Fetch-Dest": "image"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert ask(f"{address}/auth/logout", Cookie=cookies, **purpose)[0] == 403
+    page.evaluate(
+        "() => new Promise(end => { const i = new Image(); i.onerror = end; "
+        "i.src = '/auth/logout'; })"
+    )
+    assert ask(f"{address}/", Cookie=cookies)[0] == 200
     page.get_by_role("button", name="Settings").click()
     page.get_by_text("ada@lab.org, member").last.wait_for()
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url(lambda url: not url.startswith(f"{address}/library"))
     page.goto(f"{address}/library")
     page.get_by_role("link", name="Log in").wait_for()
+    assert ask(f"{address}/", Cookie=cookies)[0] == 401  # a copy of the cookie, made before
 
 
 def test_a_viewer_looks_and_starts_nothing(page: Page, address: str, spec: SignatureSpec) -> None:
@@ -238,11 +248,19 @@ def test_a_viewer_looks_and_starts_nothing(page: Page, address: str, spec: Signa
     assert (status, body) == (403, "Uploading is for members.")
 
 
-@pytest.mark.parametrize(("sub", "name"), [("eve", "eve@elsewhere.org"), ("mal", "ada@lab.org")])
+@pytest.mark.parametrize(
+    ("sub", "name"),
+    [
+        ("eve", "eve@elsewhere.org"),
+        ("mal", "ada@lab.org"),
+        ("str", "ada@lab.org"),
+        ("nov", "ada@lab.org"),
+    ],
+)
 def test_whoever_is_not_on_the_list_stays_outside(
     page: Page, address: str, sub: str, name: str
 ) -> None:
-    """Another address; and one that is on the list, but that the provider has not verified."""
+    """Another address; and one on the list that the provider does not call verified."""
     enter(page, address, sub)
     page.get_by_text(f"{name} may not use this app").wait_for()
     cookies = "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())
@@ -276,6 +294,8 @@ def test_settings_that_are_wrong_keep_the_app_from_starting(tmp_path: Path) -> N
         (secrets(members=["lab.org"]), "neither an address nor a domain"),
         (secrets(membrs=[]), "people.membrs"),
         (secrets(queued=0), "people.queued"),
+        (secrets(members=["\u212aim@lab.org"]), "neither an address nor a domain"),
+        ({"auth": "yes"}, "no table"),
         (secrets(providers=["default"]), "people.providers"),
         ({"auth": {"client_id": "i"}}, "incomplete"),
         ({"auth": secrets()["auth"] | {"redirect_uri": "https://a.org/"}}, "incomplete"),
@@ -284,15 +304,25 @@ def test_settings_that_are_wrong_keep_the_app_from_starting(tmp_path: Path) -> N
     for tables, sentence in wrong:
         with pytest.raises(BadInput, match=sentence):
             access.read(tables)
-    (tmp_path / "secrets.toml").write_text("[auth\n")
+    files = {name: tmp_path / f"{name}.toml" for name in ("broken", "capital", "link", "folder")}
+    files["latin"] = tmp_path / "latin.toml"
+    files["broken"].write_text("[auth\n")
+    files["capital"].write_text("[Auth]\nclient_id = 'i'\n")
+    files["link"].symlink_to(tmp_path / "nowhere")
+    files["folder"].mkdir()
+    files["latin"].write_bytes("[auth]\nclient_id = 'é'\n".encode("latin-1"))
+    for file in files.values():
+        with pytest.raises(BadInput, match=f"{file.name} turns login on, and it"):
+            access._tables(file)
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless=true"]
-    options = [f"--secrets.files={tmp_path / 'secrets.toml'}", f"--server.port={free_port()}"]
-    done = subprocess.run(
-        [*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
-    said = done.stderr + done.stdout
-    assert done.returncode != 0 and "secrets.toml cannot be read" in said
-    assert "Traceback" not in said
+    for name in ("capital", "folder", "link"):
+        options = [f"--secrets.files={files[name]}", f"--server.port={free_port()}"]
+        done = subprocess.run(
+            [*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+        output = done.stderr + done.stdout
+        assert done.returncode != 0 and "turns login on, and it" in output, output
+        assert "Traceback" not in output, output
 
 
 def test_the_example_of_secrets_is_read_once_filled_in() -> None:
@@ -311,6 +341,19 @@ def test_the_example_of_secrets_is_read_once_filled_in() -> None:
 def test_roles() -> None:
     found = access.read(secrets())
     known = {"is_logged_in": True}
+    for claim, counts in (
+        (None, False),
+        ("false", False),
+        (0, False),
+        ("True", True),
+        (True, True),
+    ):
+        claims = known | {"email": "ada@lab.org", "email_verified": claim}
+        assert found.role(claims) == ("member" if counts else None), claim
+    trusting = access.read(secrets(trust_unverified=True))
+    assert trusting.role(known | {"email": "ada@lab.org"}) == "member"
+    assert trusting.role(known | {"email": "ada@lab.org", "email_verified": "false"}) is None
+    known["email_verified"] = True
     for claims, role in (
         ({"email": "ADA@lab.org"}, "member"),
         ({"email": "bob@lab.org"}, "viewer"),
@@ -318,6 +361,7 @@ def test_roles() -> None:
         ({"email": "bob@lab.org@evil.org"}, None),
         ({"email": "ada@lab.org", "email_verified": False}, None),
         ({"email": "lab.org"}, None),
+        ({"email": "ada@la\u212a.org"}, None),
         ({"name": "ada@lab.org"}, None),
     ):
         assert found.role(known | claims) == role, claims
