@@ -16,6 +16,7 @@ import numpy as np
 from core.errors import BadInput
 
 SYMBOLS: tuple[str, ...] = (*string.ascii_lowercase, *" .,#'", "<s>", "</s>", "<unk>")
+N_SYMBOLS = len(SYMBOLS)
 BOS, EOS, UNK = 31, 32, 33  # the first 31 are the single characters that text consists of
 
 _CHARACTERS = "".join(SYMBOLS[:BOS])

@@ -13,6 +13,8 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 from plotly.subplots import make_subplots
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
 
 from app.pictures.figures import (
     PURPLE,
@@ -236,38 +238,21 @@ def distances(
 
 
 def clustered(matrix: Sequence[Sequence[float | None]]) -> list[int]:
-    """An order of the rows in which alike ones are neighbors: average linkage.
+    """An order of the rows in which neighbors are alike: the leaves of average linkage.
 
-    The two clusters with the smallest mean distance are joined until one is left, each time
-    turned so that their nearest ends meet. A missing distance counts as 1.
+    A missing distance counts as 1.
     """
-    count = len(matrix)
-    apart = [[1.0 if value is None else value for value in line] for line in matrix]
-    clusters = {number: [number] for number in range(count)}
-    mean = {(i, j): apart[i][j] for i in range(count) for j in range(i)}
-    while len(clusters) > 1:
-        keep, gone = min(mean, key=lambda pair: (mean[pair], pair))
-        left, right = clusters[keep], clusters.pop(gone)
-        for other in clusters:
-            if other != keep:
-                one, two = _pair(keep, other), _pair(gone, other)
-                joined = mean[one] * len(left) + mean.pop(two) * len(right)
-                mean[one] = joined / (len(left) + len(right))
-        del mean[keep, gone]
-        turns = [(a, b) for a in (left, left[::-1]) for b in (right, right[::-1])]
-        turns += [(b, a) for a, b in turns]
-        ahead, behind = min(turns, key=lambda turn: apart[turn[0][-1]][turn[1][0]])
-        clusters[keep] = ahead + behind
-    order = next(iter(clusters.values()), [])
-    return order if order[:1] <= order[-1:] else order[::-1]
+    if len(matrix) < 2:
+        return list(range(len(matrix)))
+    filled = [[1.0 if value is None else value for value in line] for line in matrix]
+    condensed = squareform(filled, checks=False)
+    tree = hierarchy.linkage(condensed, "average", optimal_ordering=True)
+    order: list[int] = hierarchy.leaves_list(tree).tolist()
+    return order if order[0] <= order[-1] else order[::-1]
 
 
 def _cut(name: str, most: int) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
-
-
-def _pair(one: int, other: int) -> tuple[int, int]:
-    return max(one, other), min(one, other)
 
 
 def _axes(cells: pl.DataFrame) -> tuple[list[str], list[int]]:

@@ -1,8 +1,8 @@
 """How fast the bank of decoders trains, against the machine's limit and against a plain loop.
 
-The bank and the loop train on the same minibatches of real recurrent states, in turns of a few
-steps, with a large matrix product timed between the turns: a machine whose speed drifts slows all
-three alike, and the ratios are medians over the rounds.
+The bank and the loop take turns of a few steps on the same minibatches of real recurrent states,
+and a large matrix product is timed between the turns. If the speed of the machine drifts, it slows
+all three alike. Ratios are medians over the rounds.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from torch.nn import functional
 from core import machine
 from core.corpora import Segments, build
 from core.models.language.char_lm import CharLM
+from core.models.language.states import ModelStates
 from core.probes.bank import Bank
 from core.probes.data import Split
 from core.probes.mlp import train
-from core.probes.states import ModelStates
 from core.profiles import DecoderBudget
-from core.text import SYMBOLS
+from core.text import N_SYMBOLS
 from core.training.batches import PAD, padded, sample
 from core.training.schedule import one_cycle
 
@@ -38,17 +38,16 @@ KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 SWEEPS = {"many_states": (256, 100_000, 3), "few_states": (256, 10_000, 40)}
 
 
-def run(threads: int | None = None) -> dict[str, Any]:
+def run() -> dict[str, Any]:
     """Measures the speed claims on this machine, in about five minutes on two cores.
 
-    threads: None takes `machine.threads()`. Rates are in GFLOP/s and count only the matrix
+    Rates are in GFLOP/s and count only the matrix
     products that forward and backward need (no gradient of the input, no padding). recall_*: on
     held-out text per lag 1..10. sweep_ratio: the keep sweep's time over that of one keep, the
     worse of two regimes. sweep_recall_gap: the largest amount of dev recall, over lags and
     regimes, that the sweep's decoder lies below the best of six full runs.
     """
     device = torch.device(machine.settle())
-    torch.set_num_threads(threads or machine.threads())
     splits = recurrent_states(device)
     figures = _speed(splits, device)
     sweeps = {name: _sweep(splits, *setting, device) for name, setting in SWEEPS.items()}
@@ -115,7 +114,7 @@ class Loop:
                 nn.Linear(STATE, HIDDEN),
                 nn.ReLU(),
                 nn.Dropout(drop),
-                nn.Linear(HIDDEN, len(SYMBOLS)),
+                nn.Linear(HIDDEN, N_SYMBOLS),
             ).to(device)
             for _ in range(LAGS)
         ]
@@ -134,21 +133,21 @@ class Loop:
 
     def measure(self, split: Split) -> list[float]:
         """Recall per lag."""
-        right, count = torch.zeros(2, LAGS, dtype=torch.float64)
+        correct, count = torch.zeros(2, LAGS, dtype=torch.float64)
         with torch.inference_mode():
             for states, targets in split.tiles():
                 for i, net in enumerate(self.nets):
                     truth = targets[:, i + 1]
-                    right[i] += (net.eval()(states).argmax(1) == truth).sum().cpu()
+                    correct[i] += (net.eval()(states).argmax(1) == truth).sum().cpu()
                     count[i] += (truth >= 0).sum().cpu()
-        return [float(value) for value in right / count]
+        return [float(value) for value in correct / count]
 
 
 def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, Any]:
     """Bank and loop on the same minibatches in turns, with the machine's peak in between."""
     fit = Split(splits[0], device)
     held_out = Split(splits[2], device, (fit.mean, fit.scale))
-    bank = Bank(STATE, len(SYMBOLS), HIDDEN, 1, {KEEP: list(range(1, LAGS + 1))}, BATCH, 0, device)
+    bank = Bank(STATE, N_SYMBOLS, HIDDEN, 1, {KEEP: list(range(1, LAGS + 1))}, BATCH, 0, device)
     loop = Loop(bank, device)
     large = [torch.randn(2048, 2048, device=device) for _ in range(3)]
 
@@ -156,7 +155,7 @@ def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, A
         torch.mm(large[0], large[1], out=large[2])
 
     batches = fit.minibatches(BATCH, 0)
-    flops = TURN * LAGS * BATCH * HIDDEN * (4 * STATE + 6 * len(SYMBOLS))
+    flops = TURN * LAGS * BATCH * HIDDEN * (4 * STATE + 6 * N_SYMBOLS)
     rates = []
     peak()
     for turn in range(ROUNDS):
@@ -216,7 +215,7 @@ def _sweep(
     best = [max(full[keep][lag] for keep in KEEPS) for lag in range(LAGS + 1)]
     return {
         "ratio": sweep_seconds / median(seconds),
-        "gap": [b - found for b, found in zip(best, swept.dev_recall, strict=True)],
+        "gap": [b - ours for b, ours in zip(best, swept.dev_recall, strict=True)],
         "keeps": swept.keeps,
         "best_keeps": [max((full[k][lag], k) for k in KEEPS)[1] for lag in range(LAGS + 1)],
         "dev_recall": swept.dev_recall,

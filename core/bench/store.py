@@ -15,7 +15,7 @@ from core.profiles import find
 from core.store import Store
 from core.text import SYMBOLS
 
-SIZES = (0, 100, 500)  # signatures that are there already
+SIZES = (0, 100, 500)  # signatures in the tables before
 ROUNDS = 5
 
 
@@ -27,19 +27,19 @@ def run() -> dict[str, Any]:
     """
     taken, written, sizes = {}, {}, {}
     with tempfile.TemporaryDirectory() as folder:
-        store, there = Store(Path(folder)), 0
+        store, stored = Store(Path(folder)), 0
         for size in SIZES:
-            if size > there:
-                store.take_in(_signatures(there, size), publish=True)
-                there = size
+            if size > stored:
+                store.take_in(_signatures(stored, size), publish=True)
+                stored = size
             times = []
             for _ in range(ROUNDS):
                 started = time.perf_counter()
-                store.take_in(_signatures(there, there + 1), publish=False)
+                store.take_in(_signatures(stored, stored + 1), publish=False)
                 safe = time.perf_counter()
                 store.tables.publish()
                 times.append((safe - started, time.perf_counter() - started))
-                there += 1
+                stored += 1
             written[size], taken[size] = (float(part) for part in np.median(times, axis=0))
             sizes[size] = store.tables.newest().stat().st_size / 1e6
     return {

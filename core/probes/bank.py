@@ -1,9 +1,11 @@
-"""A bank: decoders of one width that read the same states and train at once.
+"""A bank: decoders of one width that train together on the same states.
 
-Hand-written gradients, in-place buffers, and dropout masks cut out of a pool of random bits that
-were drawn in advance (drawing them afresh costs more than the matrix products themselves). On a
-CPU the bank works through its decoders one at a time, so that the activations of one stay in the
+Hand-written gradients, in-place buffers, and dropout masks that are slices of a pool of random
+bits generated in advance (new random bits for every mask cost more than the matrix products). On a
+CPU the bank goes through its decoders one at a time, so that the activations of one stay in the
 cache; on a GPU all decoders of one keep probability are stacked.
+
+`keep` is the paper's keep probability of dropout: the share of units that are not dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from torch.nn import functional
 from core.probes.data import Split
 
 POOL = 1 << 22  # mask elements in a pool: 16 MiB
-REFRESH = 64  # a pool is drawn anew once in this many minibatches, a slice at a time
+REFRESH = 64  # minibatches in which all of a pool is generated anew, a slice in each
 
 Layers = list[tuple[Tensor, Tensor]]  # weight [decoders, out, in], bias [decoders, 1, out]
 
@@ -39,35 +41,35 @@ class MaskPool:
     """Dropout masks for one keep probability: slices at random offsets of a pool of random bits.
 
     Every element of a mask is an independent draw; two masks share draws only at different
-    positions, and the pool is drawn anew piece by piece. Kept elements hold 1/keep.
+    positions, and the pool is generated anew slice by slice. An element is 0, dropped, or 1/keep.
     """
 
     def __init__(self, keep: float, size: int, seed: int, device: torch.device) -> None:
         self.keep = keep
-        self.offsets = np.random.default_rng(seed)
-        self.draws = torch.Generator(device).manual_seed(seed)
+        self.offset_rng = np.random.default_rng(seed)
+        self.generator = torch.Generator(device).manual_seed(seed)
         self.bits = torch.empty(-(-size // REFRESH) * REFRESH, device=device)
-        self.turn = 0
+        self.refreshes = 0
         for _ in range(REFRESH):
             self.refresh()
 
     def refresh(self) -> None:
-        """Draw the next piece of the pool anew."""
-        piece = self.bits.view(REFRESH, -1)[self.turn % REFRESH]
-        piece.uniform_(generator=self.draws)
-        torch.lt(piece, self.keep, out=piece).mul_(1 / self.keep)
-        self.turn += 1
+        """Generate the next slice of the pool anew."""
+        part = self.bits.view(REFRESH, -1)[self.refreshes % REFRESH]
+        part.uniform_(generator=self.generator)
+        torch.lt(part, self.keep, out=part).mul_(1 / self.keep)
+        self.refreshes += 1
 
     def take(self, *shape: int) -> Tensor:
-        """A mask of that shape; a view of the pool, to be used before the next refresh."""
+        """A mask of that shape: a view of the pool, valid until the next refresh."""
         size = math.prod(shape)
         # Offsets in steps of 16 floats keep the slices aligned to cache lines.
-        offset = 16 * int(self.offsets.integers((len(self.bits) - size) // 16 + 1))
+        offset = 16 * int(self.offset_rng.integers((len(self.bits) - size) // 16 + 1))
         return self.bits[offset : offset + size].view(shape)
 
 
 class Group(NamedTuple):
-    """Decoders that are worked through as one stack; a single one has no stack dimension.
+    """Decoders that are computed as one stack; a single one has no stack dimension.
 
     layers: views of (weight, bias, weight gradient, bias gradient) of each layer.
     """
@@ -78,9 +80,9 @@ class Group(NamedTuple):
 
 
 class Bank:
-    """Decoders of one width that train at once: one for each lag of each keep probability.
+    """Decoders of one width that train together: one for each lag of each keep probability.
 
-    members: keep → the lags that have a decoder with it; decoders are numbered in that order.
+    members: keep probability → the lags decoded with it; decoders are numbered in that order.
     Widths are padded to a multiple of 16 with units whose weights are zero and stay zero.
     """
 
@@ -105,7 +107,7 @@ class Bank:
                 value.grad = gradient
         self.optimizer = torch.optim.Adam([v for layer in self.layers for v in layer], fused=True)
 
-        # A group is worked through as one stack: a single decoder on a CPU, one keep on a GPU.
+        # One stack is a single decoder on a CPU, and all decoders of one keep on a GPU.
         self.groups: list[Group] = []
         start = 0
         for keep, lags in members.items():
@@ -154,16 +156,16 @@ class Bank:
         """Gradients of the mean cross-entropy of one group: forward, then backward, by hand."""
         product: Callable[..., Tensor] = torch.mm
         affine: Callable[..., Tensor] = torch.addmm
-        some: int | slice = 0  # which part of the buffers
+        rows: int | slice = 0  # the part of the buffers that the group uses
         if isinstance(group.lags, list):
-            product, affine, some = torch.bmm, torch.baddbmm, slice(0, len(group.lags))
+            product, affine, rows = torch.bmm, torch.baddbmm, slice(0, len(group.lags))
             states = states.expand(len(group.lags), -1, -1)
         pool = self.pools.get(group.keep)
         if pool:
-            states = torch.mul(states, pool.take(*states.shape), out=self.input[some])
+            states = torch.mul(states, pool.take(*states.shape), out=self.input[rows])
         inputs = [states]
         for (weight, bias, *_), buffer in zip(group.layers, self.hidden, strict=False):
-            hidden = affine(bias, inputs[-1], weight.mT, out=buffer[some])
+            hidden = affine(bias, inputs[-1], weight.mT, out=buffer[rows])
             if pool:
                 hidden.mul_(pool.take(*hidden.shape))
             inputs.append(hidden.relu_())
@@ -175,10 +177,10 @@ class Bank:
             weight, _, weight_gradient, bias_gradient = group.layers[layer]
             product(delta.mT, inputs[layer], out=weight_gradient)
             # The sum over the minibatch as a product: three times as fast as torch.sum.
-            product(self.ones[some], delta, out=bias_gradient)
+            product(self.ones[rows], delta, out=bias_gradient)
             if layer:
                 # Zeros first bring the buffer into the cache: faster than beta=0 without them.
-                below = self.deltas[layer % len(self.deltas)][some].zero_()
+                below = self.deltas[layer % len(self.deltas)][rows].zero_()
                 affine(below, delta, weight, alpha=1 / group.keep, out=below)
                 # A unit passes no gradient where it was dropped or negative: there it is zero.
                 delta = torch.ops.aten.threshold_backward.grad_input(
@@ -187,21 +189,21 @@ class Bank:
 
     def measure(self, split: Split) -> tuple[Tensor, Tensor]:
         """Recall and cross-entropy in bits of each decoder on a whole split, each [decoders]."""
-        right, bits, count = torch.zeros(3, len(self.members), dtype=torch.float64)
+        correct, bits, count = torch.zeros(3, len(self.members), dtype=torch.float64)
         with torch.inference_mode():
             for states, targets in split.tiles():
                 for i, (_, lag) in enumerate(self.members):
                     truth = targets[:, lag]
                     logits = read_out(states, self.layers, i)
-                    right[i] += (logits.argmax(1) == truth).sum().cpu()
+                    correct[i] += (logits.argmax(1) == truth).sum().cpu()
                     loss = functional.cross_entropy(logits, truth, ignore_index=-1, reduction="sum")
                     bits[i] += loss.cpu() / math.log(2)
                     count[i] += (truth >= 0).sum().cpu()
-        return right / count.clamp(min=1), bits / count.clamp(min=1)
+        return correct / count.clamp(min=1), bits / count.clamp(min=1)
 
 
 def _initial(dim: int, hidden: list[int], n_symbols: int, lags: list[int], seed: int) -> Layers:
-    """nn.Linear's initial weights; decoders of one lag start alike whatever their keep."""
+    """nn.Linear's initial weights; decoders of one lag start with the same, whatever their keep."""
     sizes = [dim, *hidden, n_symbols]
     shapes = [dim, *(-(-width // 16) * 16 for width in hidden), n_symbols]
     layers = [
@@ -209,9 +211,9 @@ def _initial(dim: int, hidden: list[int], n_symbols: int, lags: list[int], seed:
         for inner, outer in itertools.pairwise(shapes)
     ]
     for i, lag in enumerate(lags):
-        draws = torch.Generator().manual_seed(1000 * seed + lag)
+        generator = torch.Generator().manual_seed(1000 * seed + lag)
         for (weight, bias), inner, outer in zip(layers, sizes, sizes[1:], strict=False):
             bound = inner**-0.5
-            weight[i, :outer, :inner].uniform_(-bound, bound, generator=draws)
-            bias[i, 0, :outer].uniform_(-bound, bound, generator=draws)
+            weight[i, :outer, :inner].uniform_(-bound, bound, generator=generator)
+            bias[i, 0, :outer].uniform_(-bound, bound, generator=generator)
     return layers

@@ -1,4 +1,4 @@
-"""States with their targets on the way to decoders: chunks, their source, and a split in memory."""
+"""What decoders are trained on: chunks of states with their targets, and a split of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 
 Progress = Callable[[float, str], None]
 
-HELD_BYTES = 1 << 30  # a split smaller than this is held in memory, a larger one is streamed
-TILE = 1024  # states that are read out at once
+MEMORY_BYTES = 1 << 30  # a split smaller than this stays in memory, a larger one is streamed
+TILE = 1024  # states per matrix product when nothing is trained
 
 
 @dataclass
@@ -30,8 +30,8 @@ class Chunk:
     segments: np.ndarray
 
 
-class Source(Protocol):
-    """One split of a corpus as recurrent states, handed out in chunks of bounded memory.
+class StateSource(Protocol):
+    """One split of a corpus as recurrent states, in chunks of bounded memory.
 
     first: the lag of the first column of targets, 0 or below; lags: how many columns there are.
     """
@@ -46,45 +46,54 @@ class Source(Protocol):
         ...
 
 
+def scale_of(mean: Tensor, deviation: Tensor) -> Tensor:
+    """What to divide each dimension by: its deviation, or infinity where it is constant.
+
+    A constant dimension carries nothing and becomes zero.
+    """
+    return torch.where(deviation > 1e-6 * mean.abs() + 1e-12, deviation, torch.inf)
+
+
 class Split:
-    """A source as standardized tensors on a device: held when small, streamed when large.
+    """A source as standardized tensors on a device: in memory when small, streamed when large.
 
     Reads the source once. mean, scale: the statistics to standardize with; None takes the
     source's own. n: how many states there are.
     """
 
     def __init__(
-        self, source: Source, device: torch.device, statistics: tuple[Tensor, Tensor] | None = None
+        self,
+        source: StateSource,
+        device: torch.device,
+        statistics: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         self.source, self.device, self.n = source, device, 0
         self.dim, self.n_symbols, self.lags = source.dim, source.n_symbols, source.lags
         sums = torch.zeros(2, source.dim, dtype=torch.float64)
-        held: list[tuple[Tensor, Tensor]] = []
+        chunks: list[tuple[Tensor, Tensor]] = []
         for chunk in source.chunks():
             states = torch.as_tensor(chunk.states)
             self.n += len(states)
             sums += torch.stack(
                 [states.sum(0, dtype=torch.float64), states.double().square().sum(0)]
             )
-            if self.n * source.dim * 4 <= HELD_BYTES:
-                held.append((states, torch.as_tensor(chunk.targets)))
+            if self.n * source.dim * 4 <= MEMORY_BYTES:
+                chunks.append((states, torch.as_tensor(chunk.targets)))
         mean, square = (sums / max(1, self.n)).unbind()
         deviation = (square - mean.square()).clamp(min=0).sqrt()
-        # A dimension that never moves carries nothing: leave it at zero.
-        scale = torch.where(deviation > 1e-6 * mean.abs() + 1e-12, deviation, torch.inf)
-        own = mean.float().to(device), scale.float().to(device)
+        own = mean.float().to(device), scale_of(mean, deviation).float().to(device)
         self.mean, self.scale = statistics or own
-        self.held: tuple[Tensor, Tensor] | None = None
-        if self.n * source.dim * 4 <= HELD_BYTES and held:
-            states, targets = torch.cat([x for x, _ in held]), torch.cat([t for _, t in held])
-            self.held = self._standardized(states), targets.to(device)
+        self.in_memory: tuple[Tensor, Tensor] | None = None
+        if self.n * source.dim * 4 <= MEMORY_BYTES and chunks:
+            states, targets = (torch.cat(parts) for parts in zip(*chunks, strict=True))
+            self.in_memory = self._standardized(states), targets.to(device)
 
     def _standardized(self, states: Tensor) -> Tensor:
         return (states.to(self.device) - self.mean) / self.scale
 
     def _parts(self, order: int | None) -> Iterator[tuple[Tensor, Tensor]]:
-        if self.held:
-            yield self.held
+        if self.in_memory:
+            yield self.in_memory
             return
         for chunk in self.source.chunks(order):
             states = self._standardized(torch.as_tensor(chunk.states))

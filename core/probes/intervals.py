@@ -1,8 +1,12 @@
-"""Intervals for accuracies whose errors are not independent: symbols of one segment go together."""
+"""Statistics of measured recall: intervals by bootstrap over segments, ranks, the sign test."""
 
 from __future__ import annotations
 
+import math
+import warnings
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 REPLICATES = 1000
 Z = 1.96  # 95 %
@@ -13,33 +17,28 @@ def resampled(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> np.ndarray:
 
     n, correct: int [segments, cells], trials and hits of each segment. Returns float32
     [REPLICATES, cells]; NaN where a replicate has no trial of the cell. The same seed and number
-    of segments give the same draws, so that two networks tested on the same segments are paired.
+    of segments give the same draws, so that networks tested on the same segments are paired.
     """
     rng = np.random.default_rng(seed)
     segments = len(n)
     n, correct = n.astype(np.float32), correct.astype(np.float32)
     rates = []
     for _ in range(0, REPLICATES, 100):
-        weights = rng.multinomial(segments, np.full(segments, 1 / segments), 100)
-        weights = weights.astype(np.float32)
+        draws = rng.multinomial(segments, np.full(segments, 1 / segments), 100)
+        weights = draws.astype(np.float32)
         trials = weights @ n
         with np.errstate(invalid="ignore", divide="ignore"):
             rates.append(np.where(trials > 0, weights @ correct / trials, np.float32(np.nan)))
     return np.concatenate(rates)
 
 
-def bootstrap(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """95 % intervals of sum(correct) / sum(n) by bootstrap over segments: `intervals` of it."""
-    return intervals(resampled(n, correct, seed), n, correct)
-
-
 def intervals(
     rates: np.ndarray, n: np.ndarray, correct: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """95 % intervals from resampled rates: (low, high), float [cells]; NaN without any trial.
+    """95 % intervals from `resampled` rates: (low, high), float [cells]; NaN without any trial.
 
-    A cell in which every trial (or none) is a hit would get an interval of no width, however few
-    its trials; there the Wilson interval over the segments that hold the cell stands in.
+    Where every trial of a cell (or none) is a hit, the bootstrap interval has no width, however
+    few the trials; the Wilson interval over the segments that hold the cell replaces it.
     """
     low, high = _percentiles(rates)
     total, hits = n.sum(0), correct.sum(0)
@@ -47,22 +46,45 @@ def intervals(
     holders = (n > 0).sum(0)[certain]
     low[certain], high[certain] = wilson(holders, hits[certain] / total[certain])
     with np.errstate(invalid="ignore"):
-        rate = hits / total  # NaN where there is no trial; no interval leaves its own rate out
+        rate = hits / total  # NaN without a trial. Every interval includes its own rate.
     return np.minimum(low, rate), np.maximum(high, rate)
 
 
 def _percentiles(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """2.5th and 97.5th percentile of each column, leaving out replicates without the cell."""
     ranked = np.sort(rates, axis=0)  # NaN sorts last
-    there = np.maximum((~np.isnan(ranked)).sum(0), 1)
+    valid = np.maximum((~np.isnan(ranked)).sum(0), 1)
     columns = np.arange(ranked.shape[1])
-    low = ranked[np.floor(0.025 * (there - 1)).astype(int), columns]
-    high = ranked[np.ceil(0.975 * (there - 1)).astype(int), columns]
+    low = ranked[np.floor(0.025 * (valid - 1)).astype(int), columns]
+    high = ranked[np.ceil(0.975 * (valid - 1)).astype(int), columns]
     return low, high
 
 
 def wilson(n: np.ndarray, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % Wilson score interval of `rate` in n independent trials."""
+    """The 95 % Wilson score interval of `rate` in n independent trials, for arrays.
+
+    As `scipy.stats.binomtest(...).proportion_ci(method="wilson")`, which takes one cell at a time
+    and whole hits.
+    """
     center = (rate + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * np.sqrt(rate * (1 - rate) / n + Z**2 / (4 * n**2))
     return np.clip(center - half, 0, 1), np.clip(center + half, 0, 1)
+
+
+def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
+    """Spearman's rank correlation; NaN for constant values and for fewer than two."""
+    from scipy import stats  # takes a second to load, and most processes need no ranks
+
+    one, other = np.asarray(one), np.asarray(other)
+    if len(one) < 2:
+        return math.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)
+        return float(stats.spearmanr(one, other).statistic)
+
+
+def sign_test(hits: int, n: int) -> float:
+    """One-sided p value of at least so many hits among n fair coins, exact (binomial)."""
+    from scipy import stats
+
+    return float(stats.binomtest(hits, n, alternative="greater").pvalue)

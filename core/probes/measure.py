@@ -10,27 +10,29 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from core.probes.data import Source
+from core.probes.data import StateSource
 from core.probes.intervals import intervals, resampled
 
 BATCH = 8192
-DRAWS = 200  # bootstrap replicates that are kept, to compare signatures draw by draw
+DRAWS = 200  # bootstrap replicates that are stored, to compare signatures replicate by replicate
 
 
 class Recaller(Protocol):
-    """Trained decoders, one for each lag: states [n, dim] -> logits [n, lags, symbols]."""
+    """Trained decoders, one for each lag."""
 
-    def logits(self, states: np.ndarray) -> Tensor: ...
+    def logits(self, states: np.ndarray) -> Tensor:
+        """States [n, dim] -> logits [n, lags, symbols]."""
+        ...
 
 
 @dataclass(frozen=True)
-class Signature:
+class MeasuredSignature:
     """A measured signature. Symbols are indices; the row with symbol null is over all symbols.
 
     recall: lag, symbol, n, correct, accuracy, low, high, bits, majority, current, precision.
     draws: lag, symbol, accuracies: the recall of each cell in the first DRAWS bootstrap replicates.
-    Signatures measured on the same segments with the same seed are resampled alike, which makes
-    the intervals of their differences those of paired measurements.
+    Signatures measured on the same segments with the same seed have the same resampled segments,
+    so that their differences are those of paired measurements.
     confusion: lag, truth, guess, n.
     """
 
@@ -39,7 +41,7 @@ class Signature:
     confusion: pl.DataFrame
 
 
-def best_guess(train: Source) -> Tensor:
+def best_guess(train: StateSource) -> Tensor:
     """The most frequent symbol δ steps back given the current one, counted on the train split.
 
     Returns int64 [lags, symbols]: the best guess of g_{t-δ} for each current symbol g_t.
@@ -59,7 +61,9 @@ def best_guess(train: Source) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> Signature:
+def evaluate(
+    decoders: Recaller, train: StateSource, test: StateSource, seed: int = 0
+) -> MeasuredSignature:
     """Measures decoders once on held-out states (paper, section 4; docs/method.md).
 
     train: only its symbols count, for the current-symbol floor. The majority floor is the most
@@ -70,7 +74,7 @@ def evaluate(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> 
     owners = _Ranks()
     counts: list[tuple[Tensor, Tensor]] = []  # per batch: cell index, hit
     confusion = torch.zeros(lags, size, size, dtype=torch.int64)
-    surprise = torch.zeros(lags, size, dtype=torch.float64)
+    nats = torch.zeros(lags, size, dtype=torch.float64)
     current_hits = torch.zeros(lags, size, dtype=torch.int64)
     for chunk in test.chunks():
         segments = owners.of(chunk.segments)
@@ -82,16 +86,16 @@ def evaluate(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> 
             log_p = logits.log_softmax(2)
             guess = logits.argmax(2)
             for column in range(lags):
-                there = (targets[:, column] >= 0).nonzero().squeeze(1)
-                truth, said = targets[there, column], guess[there, column]
-                pair = torch.bincount(truth * size + said, minlength=size * size)
+                valid = (targets[:, column] >= 0).nonzero().squeeze(1)
+                truth, guessed = targets[valid, column], guess[valid, column]
+                pair = torch.bincount(truth * size + guessed, minlength=size * size)
                 confusion[column] += pair.view(size, size)
-                surprise[column].index_add_(0, truth, -log_p[there, column, truth].double())
-                current = targets[there, -test.first]
+                nats[column].index_add_(0, truth, -log_p[valid, column, truth].double())
+                current = targets[valid, -test.first]
                 from_current = guesses[column, current.clamp(min=0)] == truth
                 current_hits[column].index_add_(0, truth, (from_current & (current >= 0)).long())
-                cell = (segments[part][there] * lags + column) * size + truth
-                counts.append((cell, said == truth))
+                cell = (segments[part][valid] * lags + column) * size + truth
+                counts.append((cell, guessed == truth))
     shape = (len(owners), lags, size)
     total = int(np.prod(shape))
     cells = torch.cat([cell for cell, _ in counts])
@@ -104,16 +108,16 @@ def evaluate(decoders: Recaller, train: Source, test: Source, seed: int = 0) -> 
     flat = n.reshape(len(n), -1), correct.reshape(len(n), -1)
     rates = resampled(*flat, seed)
     low, high = (end.reshape(lags, size + 1) for end in intervals(rates, *flat))
-    recall = _recall(n.sum(0), correct.sum(0), low, high, confusion, surprise, current_hits)
+    recall = _recall(n.sum(0), correct.sum(0), low, high, confusion, nats, current_hits)
     draws = _draws(recall, rates.reshape(-1, lags, size + 1))
     # Up to here lags were columns of targets.
     lag = (pl.col("lag") + test.first).cast(pl.Int32)
     tables = (recall, draws, _confusion(confusion))
-    return Signature(*(table.with_columns(lag) for table in tables))
+    return MeasuredSignature(*(table.with_columns(lag) for table in tables))
 
 
 class _Ranks:
-    """Consecutive numbers for segment ids, in the order they come."""
+    """Consecutive numbers for segment ids, in the order of their first occurrence."""
 
     def __init__(self) -> None:
         self.ranks: dict[int, int] = {}
@@ -133,12 +137,12 @@ def _recall(
     low: np.ndarray,
     high: np.ndarray,
     confusion: Tensor,
-    surprise: Tensor,
+    nats: Tensor,
     current: Tensor,
 ) -> pl.DataFrame:
     """The recall rows. trials, hits, low, high: [lags, symbols + 1], the last over all symbols."""
-    lags, size = surprise.shape
-    said = confusion.sum(1).numpy()
+    lags, size = nats.shape
+    guessed = confusion.sum(1).numpy()
     rows = []
     for lag in range(lags):
         count = trials[lag, :size]
@@ -150,22 +154,22 @@ def _recall(
         for symbol in [*np.flatnonzero(count), size]:
             one = symbol < size
             in_cell = slice(symbol, symbol + 1) if one else slice(0, size)
-            held = trials[lag, symbol]
+            total = trials[lag, symbol]
             expected = (prior * count)[in_cell].sum()
-            told = said[lag, symbol] if one else held
+            guesses = guessed[lag, symbol] if one else total
             rows.append(
                 (
                     lag,
                     int(symbol) if one else None,
-                    int(held),
+                    int(total),
                     int(hits[lag, symbol]),
-                    hits[lag, symbol] / held,
+                    hits[lag, symbol] / total,
                     low[lag, symbol],
                     high[lag, symbol],
-                    (expected - surprise[lag, in_cell].sum().item()) / held / np.log(2),
+                    (expected - nats[lag, in_cell].sum().item()) / total / np.log(2),
                     (float(symbol == most) if one else share[most]),
-                    current[lag, in_cell].sum().item() / held,
-                    hits[lag, symbol] / told if told else None,
+                    current[lag, in_cell].sum().item() / total,
+                    hits[lag, symbol] / guesses if guesses else None,
                 )
             )
     return pl.DataFrame(
@@ -188,10 +192,10 @@ def _recall(
 
 
 def _draws(recall: pl.DataFrame, rates: np.ndarray) -> pl.DataFrame:
-    """The kept replicates of every cell with a row. rates: [replicates, lags, symbols + 1]."""
+    """The first replicates of every cell with a row. rates: [replicates, lags, symbols + 1]."""
     symbols = recall["symbol"].fill_null(rates.shape[2] - 1)
-    kept = rates[:DRAWS, recall["lag"].to_numpy(), symbols.to_numpy()].T
-    accuracies = [[None if np.isnan(rate) else rate for rate in cell] for cell in kept.tolist()]
+    first = rates[:DRAWS, recall["lag"].to_numpy(), symbols.to_numpy()].T
+    accuracies = [[None if np.isnan(rate) else rate for rate in cell] for cell in first.tolist()]
     return recall.select("lag", "symbol").with_columns(
         pl.Series("accuracies", accuracies, dtype=pl.List(pl.Float32))
     )

@@ -1,7 +1,7 @@
 """Decoders: small networks that recall the symbol seen `lag` steps ago from a recurrent state.
 
 One decoder per lag and keep probability, all trained on the same standardized states as one bank
-(core.probes.bank); the keep probability and the width that recall most on dev are taken.
+(core.probes.bank). The keep probability and the width with the best recall on dev are selected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from core.probes.bank import Bank, Layers, read_out
-from core.probes.data import TILE, Progress, Source, Split
+from core.probes.data import TILE, Progress, Split, StateSource
 from core.profiles import DecoderBudget
 from core.training.checkpoints import pack, unpack
 from core.training.schedule import one_cycle
@@ -49,7 +49,7 @@ class Decoders:
 
     mean, scale: [dim], the train statistics that standardize a state.
     layers: (weight [lags, out, in], bias [lags, 1, out]) of each layer, the last one the readout.
-    keeps, dev_recall, dev_bits: per lag, as chosen and measured on dev (bits: cross-entropy).
+    keeps, dev_recall, dev_bits: per lag, as selected and measured on dev (bits: cross-entropy).
     parameters: of one decoder.
     """
 
@@ -94,7 +94,7 @@ class Decoders:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A trained decoder as it did on dev: its recall, its cross-entropy in bits, its layers."""
+    """A trained decoder: its recall and cross-entropy (bits) on dev, and its layers."""
 
     keep: float
     lag: int
@@ -103,8 +103,8 @@ class Candidate:
     layers: Layers = field(default_factory=list)
 
     @property
-    def merit(self) -> tuple[float, float]:
-        """Recall decides, and cross-entropy between equals."""
+    def score(self) -> tuple[float, float]:
+        """Greater is better: by recall, then by cross-entropy."""
         return self.recall, -self.bits
 
 
@@ -118,17 +118,20 @@ def run_bank(
     seed: int,
     tick: Callable[[str], None],
 ) -> list[Candidate]:
-    """Train a bank for `steps` minibatches: the best of each decoder at these shares of them."""
+    """Train a bank for `steps` minibatches; returns the best checkpoint of each decoder.
+
+    checkpoints: shares of the steps after which dev is measured.
+    """
     best = [Candidate(keep, lag) for keep, lag in bank.members]
     due = {max(1, round(share * steps)) for share in checkpoints}
     minibatches = train.minibatches(bank.batch, seed)
     for step, (states, targets) in enumerate(itertools.islice(minibatches, steps)):
         bank.step(states, targets, one_cycle((step + 1) / (steps + 1), learning_rate))
         if step + 1 in due:
-            recall, bits = (figure.tolist() for figure in bank.measure(dev))
+            recall, bits = (values.tolist() for values in bank.measure(dev))
             for i, (keep, lag) in enumerate(bank.members):
                 now = Candidate(keep, lag, recall[i], bits[i])
-                if now.merit > best[i].merit:
+                if now.score > best[i].score:
                     layers = [(weight[i].clone(), bias[i].clone()) for weight, bias in bank.layers]
                     best[i] = replace(now, layers=layers)
         tick(f"{len(best)} decoders, step {step + 1} of {steps}")
@@ -136,8 +139,8 @@ def run_bank(
 
 
 def train(
-    train: Source,
-    dev: Source,
+    train: StateSource,
+    dev: StateSource,
     width: int,
     budget: DecoderBudget,
     seed: int = 0,
@@ -147,7 +150,7 @@ def train(
     """Train one decoder per lag, with the keep probability and width that are best on dev.
 
     train, dev: the splits, of one dim and number of lags. width: the base width, see `width_for`;
-    `budget.widths` are multiples of it. progress: called with (fraction done, what is going on).
+    `budget.widths` are multiples of it. progress: called with (fraction done, what is being done).
     The same seed and number of threads give the same decoders.
     """
     fit = Split(train, torch.device(device))
@@ -167,12 +170,13 @@ def train(
 def _sweep(
     train: Split, dev: Split, width: int, budget: DecoderBudget, seed: int, report: Progress
 ) -> Decoders:
-    """One width: a short run of every keep names two finalists per lag, which run in full.
+    """One width: a short run of every keep selects two finalists per lag, which run in full.
 
-    The short run is judged by cross-entropy, which says more than recall while both are poor. Of a
-    far lag it has learned next to nothing, so one finalist is the best keep of all lags up to this
-    one. The other is this lag's own best; if that is the same, the keep below, for dropout pays
-    late, when a decoder begins to know its states by heart, and a short run errs toward too little.
+    The short run is judged by cross-entropy, which says more than recall while both are poor. It
+    has learned next to nothing about far lags, so one finalist is the keep that is best over all
+    lags up to this one. The other is the best keep of this lag; if that is the same, the next
+    lower keep, because dropout pays late, when a decoder overfits, and a short run prefers too
+    little of it.
     """
     keeps = sorted(set(budget.keeps))
     batch = min(budget.batch, train.n)
@@ -182,8 +186,8 @@ def _sweep(
     total = len(lags) * (len(keeps) * short + min(2, len(keeps)) * full)
     done = 0
 
-    def run(keeping: dict[float, list[int]], steps: int, *shares: float) -> list[Candidate]:
-        members = {keep: some for keep, some in keeping.items() if some}
+    def run(lags_of: dict[float, list[int]], steps: int, *shares: float) -> list[Candidate]:
+        members = {keep: some for keep, some in lags_of.items() if some}
         bank = Bank(
             train.dim, train.n_symbols, width, budget.depth, members, batch, seed, train.device
         )
@@ -200,24 +204,24 @@ def _sweep(
     if short:
         candidates += run({keep: lags for keep in keeps}, short, 1.0)
         bits = torch.tensor([each.bits for each in candidates]).view(len(keeps), len(lags))
-        nearer, own = bits.cumsum(1).argmin(0).tolist(), bits.argmin(0).tolist()
-        for lag, (first, second) in enumerate(zip(nearer, own, strict=True)):
+        shared, own = bits.cumsum(1).argmin(0).tolist(), bits.argmin(0).tolist()
+        for lag, (first, second) in enumerate(zip(shared, own, strict=True)):
             finalists[lag] = [keeps[first], keeps[second if second != first else abs(first - 1)]]
-    keeping = {keep: [lag for lag in lags if keep in finalists[lag]] for keep in keeps}
-    candidates += run(keeping, full, *CHECKPOINTS)
-    # The short run's decoders stay candidates: at lags of which nothing is known, they may win.
-    chosen = [max((c for c in candidates if c.lag == lag), key=lambda c: c.merit) for lag in lags]
+    lags_of = {keep: [lag for lag in lags if keep in finalists[lag]] for keep in keeps}
+    candidates += run(lags_of, full, *CHECKPOINTS)
+    # The short run's decoders stay candidates: at lags that nothing can recall they may be best.
+    best = [max((c for c in candidates if c.lag == lag), key=lambda c: c.score) for lag in lags]
     return Decoders(
         mean=train.mean,
         scale=train.scale,
         layers=[
             (torch.stack([w for w, _ in layer]), torch.stack([b for _, b in layer]))
-            for layer in zip(*(each.layers for each in chosen), strict=True)
+            for layer in zip(*(each.layers for each in best), strict=True)
         ],
-        keeps=tuple(each.keep for each in chosen),
+        keeps=tuple(each.keep for each in best),
         width=width,
         depth=budget.depth,
         parameters=decoder_parameters(train.dim, train.n_symbols, width, budget.depth),
-        dev_recall=tuple(each.recall for each in chosen),
-        dev_bits=tuple(each.bits for each in chosen),
+        dev_recall=tuple(each.recall for each in best),
+        dev_bits=tuple(each.bits for each in best),
     )

@@ -18,7 +18,6 @@ from core.probes.measure import Recaller, evaluate
 from core.probes.ridge import train_linear
 from core.probes.states import ArrayStates
 from core.profiles import DecoderBudget
-from core.signatures.spec import Decoder
 
 MIN_BLOCKS = 60  # so that dev and test hold enough segments for an interval
 
@@ -27,7 +26,7 @@ def measure(
     states: np.ndarray | Tensor,
     symbols: np.ndarray | Tensor,
     max_lag: int = 10,
-    decoder: Decoder = "mlp",
+    decoder: Literal["mlp", "linear"] = "mlp",
     *,
     width: int | None = None,
     keeps: Sequence[float] = (0.8, 0.9, 1.0),
@@ -40,7 +39,7 @@ def measure(
     [segments, time], what was read, 0 or more; -1 = padding. A NumPy memory map is read piecewise.
     max_lag: Δ, the deepest lag. decoder: 'mlp', trained, or 'linear', closed form within seconds.
     width: hidden units of a decoder (None: 4 × dim, at least 128); keeps: keep probabilities
-    tried, chosen per lag on dev; epochs: passes over the training states.
+    tried, selected per lag on dev; epochs: passes over the training states.
 
     80 % of the segments train the decoders, 10 % choose among them, 10 % are measured. Fewer than
     60 segments are cut into blocks of time first.
@@ -69,20 +68,20 @@ def measure(
         widths=(1.0,),
         depth=1,
     )
-    bank: Recaller
+    decoders: Recaller
     if decoder == "linear":
-        bank = train_linear(train, dev, device)
+        decoders = train_linear(train, dev, device)
     else:
         width = width or max(128, 4 * train.dim)
-        bank = mlp.train(train, dev, width, budget, seed, device)
-    return evaluate(bank, train, test, seed).recall
+        decoders = mlp.train(train, dev, width, budget, seed, device)
+    return evaluate(decoders, train, test, seed).recall
 
 
 def probe(
     module: nn.Module,
     segments: Sequence[Sequence[int]] | np.ndarray | Tensor,
     max_lag: int = 10,
-    decoder: Decoder = "mlp",
+    decoder: Literal["mlp", "linear"] = "mlp",
     *,
     state: Literal["c", "h"] | None = None,
     batch: int = 64,
@@ -152,13 +151,13 @@ def _split(
 
 
 def _recurrent(module: nn.Module) -> nn.RNNBase:
-    found = [part for part in module.modules() if isinstance(part, nn.RNNBase)]
-    if len(found) != 1:
+    networks = [part for part in module.modules() if isinstance(part, nn.RNNBase)]
+    if len(networks) != 1:
         raise BadInput(
-            f"The module holds {len(found)} recurrent networks (nn.LSTM, nn.GRU, nn.RNN) and "
+            f"The module holds {len(networks)} recurrent networks (nn.LSTM, nn.GRU, nn.RNN) and "
             "`probe` reads one; use `measure` with the states you choose."
         )
-    return found[0]
+    return networks[0]
 
 
 def _padded(segments: Any) -> np.ndarray:
@@ -219,7 +218,7 @@ def _layers(rnn: nn.RNNBase, x: Tensor, state: str) -> list[Tensor]:
     kind: Any = type(rnn)  # nn.LSTM, nn.GRU or nn.RNN
     unroll: Any = lstm.unroll if isinstance(rnn, nn.LSTM) else gru.unroll
     options = {"nonlinearity": rnn.nonlinearity} if isinstance(rnn, nn.RNN) else {}
-    found = []
+    result = []
     for number in range(rnn.num_layers):
         outputs = []
         for suffix in ("", "_reverse")[: 1 + rnn.bidirectional]:
@@ -230,6 +229,6 @@ def _layers(rnn: nn.RNNBase, x: Tensor, state: str) -> list[Tensor]:
             states = unroll(layer, x.flip(0) if suffix else x)
             outputs.append(states["h"].flip(0) if suffix else states["h"])
             if not suffix:
-                found.append(states[state])
+                result.append(states[state])
         x = torch.cat(outputs, 2)
-    return found
+    return result

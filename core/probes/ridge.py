@@ -1,4 +1,4 @@
-"""States as decoders read them, and the linear preview: a ridge decoder for every lag.
+"""The linear preview: a ridge regression of one-hot symbols for every lag, in closed form.
 
 The Gram matrix of the states is the same for every lag but for the positions that have no
 target at that lag. Those are few (a segment's first symbols), so each lag's matrix is the shared
@@ -7,7 +7,6 @@ one minus the products of its missing rows: exact, and far cheaper than one matr
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from core.probes.data import Progress, Source, Split
+from core.probes.data import Progress, Split, StateSource
 
 # Ridge strengths tried, in units of the number of states (a standardized dimension's own square).
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # A ridge output estimates a probability. Cross-entropy reads it as (max(output, floor))^power,
-# both fitted on dev. Every floor is below 1/34, so the best guess stays the largest output.
+# both fitted on dev. The floors are small, below 1/34, so that the largest output stays largest.
 FLOORS = (1e-4, 1e-3, 3e-3, 1e-2, 2e-2)
 POWERS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 8.0)
 
@@ -30,9 +29,9 @@ class LinearDecoders:
     """Ridge decoders of one-hot symbols, one per lag.
 
     mean, scale: [dim], the train statistics that standardize a state.
-    weights: [lags, dim, symbols]; biases: [lags, symbols]; floors, powers: [lags].
-    ridges: the strength chosen per lag. keeps, width and depth as for a network without dropout
-    or hidden layers. dev_recall, dev_bits (cross-entropy): per lag. parameters: of one decoder.
+    weights: [lags, dim, symbols]; biases: [lags, symbols]; floors, powers: [lags], the
+    calibration (see FLOORS). parameters: of one decoder. keeps, width and depth: as of a network
+    without dropout and hidden layers.
     """
 
     mean: Tensor
@@ -41,16 +40,13 @@ class LinearDecoders:
     biases: Tensor
     floors: Tensor
     powers: Tensor
-    ridges: tuple[float, ...]
-    dev_recall: tuple[float, ...]
-    dev_bits: tuple[float, ...]
     parameters: int
     width: int = 0
     depth: int = 0
 
     @property
     def keeps(self) -> tuple[float, ...]:
-        return (1.0,) * len(self.ridges)
+        return (1.0,) * len(self.floors)
 
     def logits(self, states: np.ndarray | Tensor) -> Tensor:
         """Raw states [N, dim] → unnormalized log probabilities [N, lags, symbols], on the CPU."""
@@ -72,6 +68,16 @@ class _Moments:
     cross: Tensor
 
 
+def one_hot_targets(targets: Tensor, n_symbols: int, dtype: torch.dtype) -> Tensor:
+    """One-hot targets of every lag side by side: int64 [n, lags] -> [n, lags · symbols].
+
+    A missing target is all zeros.
+    """
+    columns = torch.arange(targets.shape[1], device=targets.device) * n_symbols
+    hot = torch.zeros(len(targets), len(columns) * n_symbols, dtype=dtype, device=targets.device)
+    return hot.scatter_(1, targets.clamp(min=0) + columns, (targets >= 0).to(dtype))
+
+
 def _moments(split: Split, progress: Progress | None) -> _Moments:
     lags, n_symbols = split.lags, split.n_symbols
     dim = len(split.mean) + 1
@@ -79,22 +85,17 @@ def _moments(split: Split, progress: Progress | None) -> _Moments:
     shared = torch.zeros(dim, dim, dtype=double, device=where)
     gram = torch.zeros(lags, dim, dim, dtype=double, device=where)
     cross = torch.zeros(dim, lags * n_symbols, dtype=double, device=where)
-    columns = torch.arange(lags, device=where) * n_symbols
-    seen = 0
+    done = 0
     for states, targets in split.tiles():
         rows = functional.pad(states.double(), (0, 1), value=1.0)
-        missing = targets < 0
-        # One-hot targets of every lag side by side; a missing one stays all zero.
-        hot = torch.zeros(len(rows), lags * n_symbols, dtype=double, device=where)
-        hot.scatter_(1, targets.clamp(min=0) + columns, (~missing).double())
-        cross.addmm_(rows.T, hot)
+        cross.addmm_(rows.T, one_hot_targets(targets, n_symbols, double))
         shared.addmm_(rows.T, rows)
         for lag in range(lags):
-            without = rows[missing[:, lag]]
+            without = rows[targets[:, lag] < 0]
             gram[lag].addmm_(without.T, without, alpha=-1)
-        seen += len(rows)
+        done += len(rows)
         if progress:
-            progress(0.7 * seen / split.n, "linear preview: adding up the states")
+            progress(0.7 * done / split.n, "linear preview: adding up the states")
     return _Moments(gram + shared, cross.view(dim, lags, n_symbols).transpose(0, 1).contiguous())
 
 
@@ -108,18 +109,28 @@ def solve(gram: Tensor, cross: Tensor, ridges: tuple[float, ...]) -> tuple[Tenso
     mean, prior = gram[-1, :-1] / n, cross[-1] / n
     centered = gram[:-1, :-1] - n * torch.outer(mean, mean)
     values, vectors = torch.linalg.eigh(centered)
-    turned = vectors.T @ (cross[:-1] - n * torch.outer(mean, prior))
+    rotated = vectors.T @ (cross[:-1] - n * torch.outer(mean, prior))
     strengths = torch.tensor(ridges, dtype=gram.dtype, device=gram.device)[:, None, None] * n
-    weights = vectors @ (turned / (values.clamp(min=0)[:, None] + strengths))
+    weights = vectors @ (rotated / (values.clamp(min=0)[:, None] + strengths))
     return weights, prior - mean @ weights
 
 
-def train_linear(
-    train: Source, dev: Source, device: str = "cpu", progress: Progress | None = None
-) -> LinearDecoders:
-    """The exact ridge decoder of each lag, its strength and calibration chosen on dev.
+def count_correct(inputs: Tensor, targets: Tensor, weights: Tensor, biases: Tensor) -> Tensor:
+    """Positions that the decoders of one lag get right, one count per strength: int64 [ridges].
 
-    progress: called with (fraction done, what is going on).
+    inputs: standardized [n, dim]; targets: int64 [n]; weights, biases: as `solve` returns them.
+    """
+    wide = weights.transpose(0, 1).reshape(inputs.shape[1], -1)
+    outputs = (inputs @ wide).view(len(inputs), *biases.shape) + biases
+    return (outputs.argmax(2) == targets[:, None]).sum(0)
+
+
+def train_linear(
+    train: StateSource, dev: StateSource, device: str = "cpu", progress: Progress | None = None
+) -> LinearDecoders:
+    """The exact ridge decoder of each lag, its strength and calibration selected on dev.
+
+    progress: called with (fraction done, what is being done).
     """
     fit = Split(train, torch.device(device))
     check = Split(dev, fit.device, (fit.mean, fit.scale))
@@ -128,14 +139,12 @@ def train_linear(
     weights = torch.stack([w for w, _ in solved]).float()
     biases = torch.stack([b for _, b in solved]).float()
 
-    right = torch.zeros(train.lags, len(RIDGES), device=fit.device)
+    correct = torch.zeros(train.lags, len(RIDGES), dtype=torch.int64, device=fit.device)
     for states, targets in check.tiles():
         for lag in range(train.lags):
-            outputs = states @ weights[lag] + biases[lag, :, None]
-            right[lag] += (outputs.argmax(-1) == targets[:, lag]).sum(1)
-    chosen = right.argmax(1)
-    lags = torch.arange(train.lags, device=fit.device)
-    weights, biases = weights[lags, chosen], biases[lags, chosen]
+            correct[lag] += count_correct(states, targets[:, lag], weights[lag], biases[lag])
+    lags, selected = torch.arange(train.lags, device=fit.device), correct.argmax(1)
+    weights, biases = weights[lags, selected], biases[lags, selected]
     if progress:
         progress(0.8, "linear preview: calibrating")
 
@@ -149,11 +158,7 @@ def train_linear(
                 nats[lag, i] += _cross_entropy(
                     outputs.clamp(min=floor).log(), targets[:, lag], powers
                 )
-    count = torch.zeros(train.lags, device=fit.device)
-    for _, targets in check.tiles():
-        count += (targets >= 0).sum(0)
-    count.clamp_(min=1)
-    best = nats.view(train.lags, -1).min(1)
+    best = nats.view(train.lags, -1).argmin(1)
     if progress:
         progress(1.0, "linear preview: done")
     return LinearDecoders(
@@ -161,17 +166,14 @@ def train_linear(
         scale=fit.scale,
         weights=weights,
         biases=biases,
-        floors=torch.tensor(FLOORS, device=fit.device)[best.indices // len(POWERS)],
-        powers=powers[best.indices % len(POWERS)],
-        ridges=tuple(RIDGES[i] for i in chosen.tolist()),
-        dev_recall=tuple((right[lags, chosen] / count).tolist()),
-        dev_bits=tuple((best.values / count / math.log(2)).tolist()),
+        floors=torch.tensor(FLOORS, device=fit.device)[best // len(POWERS)],
+        powers=powers[best % len(POWERS)],
         parameters=(train.dim + 1) * train.n_symbols,
     )
 
 
 def _cross_entropy(logs: Tensor, truth: Tensor, powers: Tensor) -> Tensor:
-    """Summed cross-entropy in nats of softmax(power · logs) for each power; −1 counts nothing."""
+    """Summed cross-entropy in nats of softmax(power · logs) for each power, targets only."""
     scaled = logs * powers[:, None, None]
-    told = scaled.gather(2, truth.clamp(min=0).expand(len(powers), -1).unsqueeze(2)).squeeze(2)
-    return ((torch.logsumexp(scaled, 2) - told) * (truth >= 0)).sum(1)
+    of_truth = scaled.gather(2, truth.clamp(min=0).expand(len(powers), -1).unsqueeze(2))
+    return ((torch.logsumexp(scaled, 2) - of_truth.squeeze(2)) * (truth >= 0)).sum(1)

@@ -13,22 +13,24 @@ from core.corpora import Corpus, Segments
 from core.models.language import char_lm
 from core.models.language.char_lm import CharLM
 from core.models.language.spec import ModelSpec, NgramSpec
+from core.models.language.states import ModelStates
 from core.models.las.spec import LasSignatureSpec
 from core.models.ngram import kneser_ney
 from core.models.ngram.exact import ExactDecoders
+from core.models.ngram.states import NgramStates
 from core.probes import mlp
 from core.probes.measure import evaluate
 from core.probes.mlp import Decoders, width_for
 from core.probes.ridge import LinearDecoders, train_linear
-from core.probes.states import Chunked, ModelStates, NgramStates
+from core.probes.states import Chunked
 from core.signatures.spec import SignatureSpec
 from core.spec import Spec
 from core.step import Inputs, Progress, Result, run, where
 from core.text import SYMBOLS
-from core.training.batches import sample
+from core.training.batches import samples
 from core.training.checkpoints import Checkpoint
 
-Bank = Decoders | LinearDecoders | ExactDecoders
+AnyDecoders = Decoders | LinearDecoders | ExactDecoders
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,14 @@ def measured(
     device: str,
     progress: Progress,
     started: float,
-) -> tuple[Bank, dict[str, pl.DataFrame]]:
+) -> tuple[AnyDecoders, dict[str, pl.DataFrame]]:
     """Trains the decoders of a signature and measures them: the decoders, and the rows.
 
     layer: its number in the model, where it has one. width: the base width of a decoder. started:
     when the work began, by the monotonic clock.
     """
     budget, train, dev, test = spec.budget, states.train, states.dev, states.test
-    bank: Bank
+    bank: AnyDecoders
     if spec.decoder == "linear":
         bank = train_linear(train, dev, device, progress)
     elif spec.decoder == "exact":
@@ -124,7 +126,7 @@ def network_sources(network: CharLM, spec: SignatureSpec, inputs: Inputs, device
     network.to(device)
     train, dev, test = (
         ModelStates(network, split, spec.layer, spec.state, spec.max_lag, device)
-        for split in samples(spec, inputs)
+        for split in _text(spec, inputs)
     )
     return Sources(train, dev, test, network.kernel_parameters())
 
@@ -133,21 +135,15 @@ def network_sources(network: CharLM, spec: SignatureSpec, inputs: Inputs, device
 def _(model: NgramSpec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
     gram, hot = kneser_ney.Ngram(inputs[model.key]), spec.decoder != "exact"
     train, dev, test = (
-        NgramStates(gram, split, spec.max_lag, hot) for split in samples(spec, inputs)
+        NgramStates(gram, split, spec.max_lag, hot) for split in _text(spec, inputs)
     )
     # An n-gram has no kernel; the rule then asks for one layer as wide as its one-hot state.
     return Sources(train, dev, test, train.dim * train.dim)
 
 
-def samples(spec: SignatureSpec, inputs: Inputs) -> list[Segments]:
-    """As much of the text of train, dev and test as the budget asks for."""
-    corpus, budget = Corpus.from_bytes(inputs[spec.corpus.content]), spec.budget
-    limits = (budget.states, budget.dev_states, budget.test_states)
-    splits = (corpus.train, corpus.dev, corpus.test)
-    return [
-        split.take(sample(split, limit, spec.seed))
-        for split, limit in zip(splits, limits, strict=True)
-    ]
+def _text(spec: SignatureSpec, inputs: Inputs) -> list[Segments]:
+    """The text of train, dev and test that the signature is measured on."""
+    return samples(Corpus.from_bytes(inputs[spec.corpus.content]), spec.budget, spec.seed)
 
 
 def _named(spec: Spec, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.corpora import Segments
+from core.corpora import Corpus, Segments
+from core.profiles import AtlasBudget, DecoderBudget
 from core.text import BOS, EOS
 
 PAD = -1
@@ -67,3 +68,12 @@ def sample(segments: Segments, symbols: int | None, seed: int, fraction: float =
     shuffled = np.random.default_rng(seed).permutation(everything)
     total = np.cumsum(segments.lengths[shuffled])
     return np.sort(shuffled[: int(np.searchsorted(total, symbols)) + 1])
+
+
+def samples(corpus: Corpus, budget: DecoderBudget | AtlasBudget, seed: int) -> list[Segments]:
+    """As much of the text of train, dev and test as the budget of the decoders asks for."""
+    limits = (budget.states, budget.dev_states, budget.test_states)
+    return [
+        split.take(sample(split, limit, seed))
+        for split, limit in zip(corpus.splits.values(), limits, strict=True)
+    ]

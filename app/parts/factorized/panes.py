@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import polars as pl
@@ -14,6 +15,7 @@ from app.parts.factorized.toolbar import Asked, pick, picked
 from app.pictures import figures, kernels
 from app.shell import choices, export, people, queries
 from core.paper.studies import Plan
+from core.probes.intervals import rank_correlation
 from core.text import SYMBOLS
 
 WHOLE = len(SYMBOLS) ** 2
@@ -93,9 +95,9 @@ def _clicked(chart: str, *redrawn: str) -> Callable[[], None]:
 def _frequency(asked: Asked) -> None:
     sql = queries.fill(sqls.BASES, atlas=asked.atlas.key)
     table = queries.table(sql)
-    rank = table.select(pl.corr("count", "recall", method="spearman")).item()
-    said = f", rank correlation {rank:.2f}" if rank is not None and rank == rank else ""
-    export.heading(f"Training frequency against recall{said}", "frequency", sql)
+    rank = rank_correlation(table["count"], table["recall"])
+    correlation = "" if math.isnan(rank) else f", rank correlation {rank:.2f}"
+    export.heading(f"Training frequency against recall{correlation}", "frequency", sql)
     if not table.height:
         study.empty(kernels.SCATTER)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable
 
 import polars as pl
@@ -12,6 +13,7 @@ from app import study
 from app.pictures import figures
 from app.shell import choices, export, people, pins, queries
 from app.watching import Results
+from core.probes.intervals import rank_correlation
 from core.signatures.spec import SignatureSpec
 
 # The height of the first row of panes in pixels, kept while results are missing.
@@ -157,10 +159,9 @@ def _lower(shown: SignatureSpec) -> None:
     with left:
         sql = queries.fill(queries.SCATTER, key=shown.key)
         table = queries.table(sql)
-        rank = table.select(pl.corr("memory", "forward", method="spearman")).item()
-        known = rank is not None and rank == rank
-        said = f", rank correlation {rank:.2f}" if known else ""
-        export.heading(f"Memory against prediction, symbol by symbol{said}", "scatter", sql)
+        rank = rank_correlation(table["memory"], table["forward"])
+        correlation = "" if math.isnan(rank) else f", rank correlation {rank:.2f}"
+        export.heading(f"Memory against prediction, symbol by symbol{correlation}", "scatter", sql)
         export.chart(
             figures.memory_against_prediction(table, export.colors()),
             "scatter",

@@ -1,4 +1,4 @@
-"""The atlas of a factorized model's bases, a row of its map at a time."""
+"""The atlas of a factorized model's bases, computed by row of its map: by first symbol."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from core.models.factorized.spec import AtlasSpec
 from core.models.factorized.step import mix
 from core.models.factorized.windows import BASES, Windows
 from core.step import Inputs, Progress, Result, run, where
-from core.text import SYMBOLS
-from core.training.batches import sample
+from core.text import N_SYMBOLS, SYMBOLS
+from core.training.batches import samples
 from core.training.checkpoints import Checkpoint, pack, unpack
 
-SIZE = len(SYMBOLS)
 DECODING = 0.8  # share of a row's time that the linear decoders take
 
 
@@ -35,31 +34,33 @@ def _(
 
 
 def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
-    """The bases of one row of the map: their signatures, their controls', what each is worth."""
+    """One row of the map: signatures of its bases and of their controls, costs of leaving out."""
     device = machine.settle()
     started = time.monotonic()
     model = factorized_lm.load(spec.model, inputs[spec.model.key]).to(device)
-    start = SYMBOLS.index(str(spec.first)) * SIZE
-    numbers = np.arange(start, start + SIZE)
-    kernels = model.bases.part(slice(start, start + SIZE))
+    start = SYMBOLS.index(str(spec.first)) * N_SYMBOLS
+    numbers = np.arange(start, start + N_SYMBOLS)
+    kernels = model.bases.part(slice(start, start + N_SYMBOLS))
     strong = kernels.times(spec.strength)
     plain = model.at(torch.zeros_like(model.means[0]))
     ruler = _ruler(spec, inputs, device)
-    found = []
-    for which in (strong, controls(strong, numbers.tolist())):
-        for one in ruler.measure(plain, which):
-            found.append(one)
-            progress(DECODING * len(found) / 2 / SIZE, f"{len(found)} of {2 * SIZE} kernels")
-    correct, chance = torch.stack(found).cpu().numpy().reshape(2, SIZE, *ruler.n.shape)
+    counts = []
+    for group in (strong, controls(strong, numbers.tolist())):
+        for count in ruler.measure(plain, group):
+            counts.append(count)
+            progress(
+                DECODING * len(counts) / 2 / N_SYMBOLS, f"{len(counts)} of {2 * N_SYMBOLS} kernels"
+            )
+    correct, chance = torch.stack(counts).cpu().numpy().reshape(2, N_SYMBOLS, *ruler.n.shape)
     n = ruler.n.cpu().numpy()
 
     drops: list[LeftOut] = []
     for corpus in mix(spec.model, inputs):
         progress(DECODING + 0.1 * len(drops), f"leaving bases out on {corpus.name}")
         windows = Windows(spec.model, corpus, "dev")
-        rows = windows.drawn(spec.budget.left_out, spec.seed)
+        rows = windows.sample_rows(spec.budget.left_out, spec.seed)
         drops.append(leave_out(model, windows, rows, numbers, device))
-    own = bases.own_recall(bases.symbol_recall(correct, n))[np.arange(SIZE), numbers]
+    own = bases.own_recall(bases.symbol_recall(correct, n))[np.arange(N_SYMBOLS), numbers]
     recall, control = bases.total_recall(correct, n), bases.total_recall(chance, n)
     table = named(spec, numbers).with_columns(
         pl.lit(spec.model.key).alias("model"),
@@ -77,14 +78,14 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
                 "count": model.counts[place, numbers].cpu().numpy(),
                 "lambda": model.means[place, numbers].cpu().numpy().astype(float),
                 "drop": drop.rises,
-                "drop_n": np.full(SIZE, drop.n),
+                "drop_n": np.full(N_SYMBOLS, drop.n),
             }.items()
         },
     )
     pairs = named(spec, numbers)
     cells = [_cells(correct, n, pairs, "basis"), _cells(chance, n, pairs, "control")]
     tables = {
-        "atlases": pl.DataFrame([_entry(spec, ruler, SIZE, started, device)]),
+        "atlases": pl.DataFrame([_entry(spec, ruler, N_SYMBOLS, started, device)]),
         "bases": table,
         "basis_recall": pl.concat(cells),
     }
@@ -97,7 +98,7 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
 
 
 def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
-    """What only all rows together tell, and the full kernel and W₀ alone beside them."""
+    """What needs all rows: order, clusters and claims; and the full kernel and W₀ alone."""
     device = machine.settle()
     started = time.monotonic()
     model = factorized_lm.load(spec.model, inputs[spec.model.key]).to(device)
@@ -125,7 +126,7 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         {"atlas": [spec.key], "first": [None], "second": [None]},
         schema_overrides={"first": pl.String, "second": pl.String},
     )
-    cells = [_cells(found[None], n, nothing, kernel) for kernel, found in references.items()]
+    cells = [_cells(correct[None], n, nothing, kernel) for kernel, correct in references.items()]
     tables = {
         "atlases": pl.DataFrame(
             [_entry(spec, ruler, BASES, started, device)], schema_overrides={"first": pl.String}
@@ -147,13 +148,9 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
 
 def _ruler(spec: AtlasSpec, inputs: Inputs, device: str) -> Ruler:
     """The same text that a SignatureSpec of this corpus, seed and budget is measured on."""
-    corpus, budget = Corpus.from_bytes(inputs[spec.corpus.content]), spec.budget
-    limits = (budget.states, budget.dev_states, budget.test_states)
-    train, dev, test = (
-        Text(split.take(sample(split, limit, spec.seed)), spec.max_lag, device)
-        for split, limit in zip(corpus.splits.values(), limits, strict=True)
-    )
-    return Ruler(train, dev, test)
+    corpus = Corpus.from_bytes(inputs[spec.corpus.content])
+    texts = samples(corpus, spec.budget, spec.seed)
+    return Ruler(*(Text(text, spec.max_lag, device) for text in texts))
 
 
 def _entry(
@@ -187,22 +184,20 @@ def named(spec: AtlasSpec, numbers: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "atlas": [spec.whole.key] * len(numbers),
-            "first": [SYMBOLS[number // SIZE] for number in numbers],
-            "second": [SYMBOLS[number % SIZE] for number in numbers],
+            "first": [SYMBOLS[number // N_SYMBOLS] for number in numbers],
+            "second": [SYMBOLS[number % N_SYMBOLS] for number in numbers],
         }
     )
 
 
 def _cells(correct: np.ndarray, n: np.ndarray, owners: pl.DataFrame, kernel: str) -> pl.DataFrame:
-    """Rows of `basis_recall` for kernels [k, lags, symbols]; of controls the marginal alone."""
-    whole = correct.sum(2, keepdims=True), n.sum(1, keepdims=True)
-    parts: list[tuple[str | None, np.ndarray, np.ndarray]] = [(None, *whole)]
+    """Rows of `basis_recall` for kernels [k, lags, symbols]; controls have only the marginal."""
+    parts: list[tuple[str | None, np.ndarray, np.ndarray]] = [(None, correct.sum(2), n.sum(1))]
     if kernel != "control":
-        parts += [(s, correct[:, :, i : i + 1], n[:, i : i + 1]) for i, s in enumerate(SYMBOLS)]
+        parts += [(symbol, correct[:, :, i], n[:, i]) for i, symbol in enumerate(SYMBOLS)]
     lags, frames = correct.shape[1], []
-    for symbol, right, held in parts:
-        count = np.tile(held[:, 0], len(owners))
-        hits = right[:, :, 0].reshape(-1)
+    for symbol, right, total in parts:
+        count, hits = np.tile(total, len(owners)), right.reshape(-1)
         frame = owners.select(pl.all().repeat_by(lags).explode()).with_columns(
             pl.lit(kernel).alias("kernel"),
             pl.lit(symbol, pl.String).alias("symbol"),

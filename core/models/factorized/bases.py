@@ -1,7 +1,7 @@
-"""What the bases of a factorized kernel tell together: their order by likeness, the paper's claims.
+"""All bases of a factorized kernel together: their order by likeness, and the paper's claims.
 
-Signatures here are counts of test positions decoded right, int [lags, symbols], lag 0 first and
-never counted in a claim; n, of the same shape, is how many positions there were.
+A signature here is the number of test positions that are decoded correctly, int [lags, symbols].
+n, of the same shape, is the number of positions. Lag 0 comes first and has no part in a claim.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
 
-from core.text import SYMBOLS
+from core.probes.intervals import rank_correlation, sign_test
 
 CLUSTERS = 12
 SHUFFLES = 10_000  # of a permutation test
 RESAMPLED = 500  # bootstrap replicates over bases
-SIZE = len(SYMBOLS)
 
 
 def total_recall(correct: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -31,9 +32,9 @@ def symbol_recall(correct: np.ndarray, n: np.ndarray) -> np.ndarray:
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = correct[..., 1:, :] / n[1:]
-    held = (n[1:] > 0).sum(0)
+    lags = (n[1:] > 0).sum(0)
     total = np.where(n[1:] > 0, recall, 0).sum(-2)
-    return np.asarray(np.where(held > 0, total / np.maximum(held, 1), np.nan))
+    return np.asarray(np.where(lags > 0, total / np.maximum(lags, 1), np.nan))
 
 
 def own_recall(recall: np.ndarray) -> np.ndarray:
@@ -42,14 +43,14 @@ def own_recall(recall: np.ndarray) -> np.ndarray:
     The mean over both symbols, over one of them where the test text lacks the other.
     """
     pairs = np.stack(np.broadcast_arrays(recall[:, :, None], recall[:, None, :]))
-    there = ~np.isnan(pairs)
-    total = np.where(there, pairs, 0).sum(0)
+    valid = ~np.isnan(pairs)
+    total = np.where(valid, pairs, 0).sum(0)
     with np.errstate(invalid="ignore"):
-        return np.asarray((total / there.sum(0)).reshape(len(recall), -1))
+        return np.asarray((total / valid.sum(0)).reshape(len(recall), -1))
 
 
 def recall_outside(recall: np.ndarray, uses: np.ndarray, target: int) -> np.ndarray:
-    """How much of the symbols that a target does not use each basis recalls: [bases].
+    """How well each basis recalls the symbols that a target does not use: [bases].
 
     A symbol is outside the target's use as far as another corpus uses it more: by 1 less the
     ratio of its share in the target to its largest share. recall: [bases, symbols], NaN where
@@ -85,53 +86,19 @@ def distances(correct: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 
 def order(distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hierarchical clustering by Ward's rule: (place of each item, its cluster from 1).
+    """Hierarchical clustering by Ward's method: (place of each item, its cluster from 1).
 
-    Sums of absolute differences are squares of Euclidean distances, as the rule wants them. Along
-    the places neighbors are alike: of two clusters that merge, the like ends meet. Clusters are
-    numbered by place. distance: [k, k].
+    Sums of absolute differences are squares of Euclidean distances, which the method needs. The
+    places are the leaf order in which neighbors are as alike as the tree allows (Z. Bar-Joseph et
+    al., "Fast optimal leaf ordering for hierarchical clustering", 2001). Clusters are numbered by
+    place. distance: [k, k].
     """
-    count = len(distance)
-    linked = distance.copy()
-    np.fill_diagonal(linked, np.inf)
-    sizes = np.ones(count)
-    leaves = {item: [item] for item in range(count)}
-    merges: list[tuple[float, int, int]] = []
-    chain: list[int] = []  # each next one is the nearest neighbor of the one before
-    while len(leaves) > 1:
-        if not chain:
-            chain = [next(iter(leaves))]
-        here = chain[-1]
-        near = int(linked[here].argmin())
-        if len(chain) > 1 and linked[here, chain[-2]] <= linked[here, near]:
-            near = chain[-2]
-            del chain[-2:]
-            one, other = leaves[here], leaves.pop(near)
-            merges.append((float(linked[here, near]), one[0], other[0]))
-            gained = [(sizes + sizes[part]) * linked[part] for part in (here, near)]
-            merged = sum(gained) - sizes * linked[here, near]
-            linked[here] = linked[:, here] = merged / (sizes + sizes[here] + sizes[near])
-            linked[here, here] = np.inf
-            linked[near] = linked[:, near] = np.inf
-            sizes[here] += sizes[near]
-            ways = [(a, b) for a in (one, one[::-1]) for b in (other, other[::-1])]
-            first, second = min(ways, key=lambda way: distance[way[0][-1], way[1][0]])
-            leaves[here] = first + second
-        else:
-            chain.append(near)
-    (line,) = leaves.values()
-    place = np.empty(count, dtype=np.int64)
-    place[line] = np.arange(count)
-    return place, _cut(merges, line)
-
-
-def _cut(merges: list[tuple[float, int, int]], line: list[int]) -> np.ndarray:
-    """The cluster of each item once all but the last `CLUSTERS` - 1 merges have been made."""
-    owner = np.arange(len(line))
-    for _, one, other in sorted(merges)[: max(0, len(line) - CLUSTERS)]:
-        owner[owner == owner[other]] = owner[one]
-    numbers = {item: number for number, item in enumerate(dict.fromkeys(owner[line]), start=1)}
-    return np.array([numbers[item] for item in owner])
+    condensed = squareform(distance, checks=False)
+    tree = hierarchy.linkage(np.sqrt(condensed), "ward")
+    leaves = hierarchy.leaves_list(hierarchy.optimal_leaf_ordering(tree, condensed))
+    owner = hierarchy.cut_tree(tree, n_clusters=min(CLUSTERS, len(leaves)))[:, 0]
+    numbers = {number: rank for rank, number in enumerate(dict.fromkeys(owner[leaves]), start=1)}
+    return np.argsort(leaves), np.array([numbers[number] for number in owner])
 
 
 @dataclass(frozen=True)
@@ -161,8 +128,8 @@ def claims(
     """The claims of the paper's section 7, measured.
 
     bases, controls: [1156, lags, symbols]; base, full, n: [lags, symbols]; uses: [1156], the mean
-    λ of each basis in training. Only bases that were used are counted: the others are still as
-    they were drawn.
+    λ of each basis in training. Only bases that were used count: the others still have their
+    random initial weights.
     """
     trained = np.flatnonzero(uses)
     majority = float((n.max(1) / n.sum(1))[1:].mean())
@@ -203,7 +170,7 @@ def claims(
             float(above.mean()),
             0.5,
             float((recall - chance).mean()),
-            p=_sign_test(int(above.sum()), len(trained)),
+            p=sign_test(int(above.sum()), len(trained)),
             n=len(trained),
         ),
         Claim(
@@ -222,7 +189,7 @@ def claims(
             "training shows in recall",
             "Rank correlation of a basis's mean λ in training, which is how often its bigram "
             "occurs, with its total recall above the control.",
-            _rank_correlation(uses[trained], recall - chance),
+            rank_correlation(uses[trained], recall - chance),
             0.0,
             n=len(trained),
         ),
@@ -230,10 +197,10 @@ def claims(
 
 
 def _mean_distance(matrix: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean distance of two different bases, or of two drawn with weights [..., bases]."""
-    drawn = np.ones(len(matrix)) if weights is None else weights
-    pairs = drawn.sum(-1) ** 2 - (drawn**2).sum(-1)
-    return np.asarray(((drawn @ matrix) * drawn).sum(-1) / np.maximum(pairs, 1))
+    """Mean distance of two different bases, each counted `weights` [..., bases] times."""
+    times = np.ones(len(matrix)) if weights is None else weights
+    pairs = times.sum(-1) ** 2 - (times**2).sum(-1)
+    return np.asarray(((times @ matrix) * times).sum(-1) / np.maximum(pairs, 1))
 
 
 def _ratio_interval(
@@ -251,28 +218,16 @@ def _ratio_interval(
 def _own_test(
     bases: np.ndarray, n: np.ndarray, numbers: np.ndarray, seed: int
 ) -> tuple[float, float, float]:
-    """Mean percentile of bases at their own symbols: itself, half its 95 % interval, and p.
+    """Mean percentile of bases at their own symbols: (mean, half of its 95 % interval, p).
 
     The interval is over bases; p is one-sided, by permutation of bigrams.
     """
     ranks = percentiles(own_recall(symbol_recall(bases, n))[:, numbers])
-    there = ~np.isnan(ranks[0])  # bigrams with a symbol in the test text
-    ranks = ranks[np.ix_(there, there)]
+    valid = ~np.isnan(ranks[0])  # bigrams with a symbol in the test text
+    ranks = ranks[np.ix_(valid, valid)]
     own = np.diag(ranks)
-    found = float(own.mean())
+    mean = float(own.mean())
     spread = 1.96 * float(own.std(ddof=1)) / len(own) ** 0.5 if len(own) > 1 else 1.0
-    draws, rows = np.random.default_rng(seed), np.arange(len(ranks))
-    shuffled = [ranks[rows, draws.permutation(rows)].mean() for _ in range(SHUFFLES)]
-    return found, spread, float((1 + (np.array(shuffled) >= found).sum()) / (1 + SHUFFLES))
-
-
-def _sign_test(hits: int, n: int) -> float:
-    """One-sided p of at least so many hits among n fair coins, by the normal approximation."""
-    z = (hits - 0.5 - n / 2) / max(n / 4, 1e-9) ** 0.5
-    return float(0.5 * torch.special.erfc(torch.tensor(z / 2**0.5, dtype=torch.float64)))
-
-
-def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's rank correlation, ties at their mean rank."""
-    ranks = [percentiles(values[:, None].astype(float))[:, 0] for values in (one, other)]
-    return float(np.corrcoef(ranks)[0, 1])
+    rng, rows = np.random.default_rng(seed), np.arange(len(ranks))
+    shuffled = [ranks[rows, rng.permutation(rows)].mean() for _ in range(SHUFFLES)]
+    return mean, spread, float((1 + (np.array(shuffled) >= mean).sum()) / (1 + SHUFFLES))

@@ -178,7 +178,7 @@ class Mix:
             [Windows(spec, corpus, split) for corpus in corpora] for split in ("train", "dev")
         )
         self.chosen = [part.sample(spec.budget.symbols, spec.seed) for part in self.train]
-        self.held_out = [part.drawn(spec.budget.evaluate, spec.seed) for part in self.dev]
+        self.held_out = [part.sample_rows(spec.budget.evaluate, spec.seed) for part in self.dev]
         drawn = list(zip(self.train, (chosen.tolist() for chosen in self.chosen), strict=True))
         self.means = torch.from_numpy(
             np.stack([np.mean([part.factors(w) for w in chosen], axis=0) for part, chosen in drawn])

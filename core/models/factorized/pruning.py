@@ -1,4 +1,4 @@
-"""Pruning of a factorized model's bases: an order by a rule, and what it costs on both corpora."""
+"""Pruning of a factorized model: its bases ranked by a rule, and perplexity by how many stay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.models.factorized.spec import PruningSpec
 from core.models.factorized.step import mix
 from core.models.factorized.windows import BASES, Windows, bigram_counts
 from core.step import Inputs, Progress, Result, run, where
-from core.text import SYMBOLS
+from core.text import N_SYMBOLS
 from core.training.checkpoints import Checkpoint, pack, unpack
 
 
@@ -35,18 +35,18 @@ def _(
     corpora = mix(trained, inputs)
     scores = _scores(spec, model, corpora, unpack(inputs[spec.atlas.key])[0])
     order = np.argsort(-scores, kind="stable")
-    points = [kept for kept in budget.curve if kept <= BASES]
+    points = [count for count in budget.curve if count <= BASES]
     curve: list[dict[str, Any]] = []
     for source, corpus in zip(trained.corpora, corpora, strict=True):
         windows = Windows(trained, corpus, "test")
-        rows = windows.drawn(budget.evaluate, trained.seed)
-        for kept in points:
-            progress(len(curve) / 2 / len(points), f"{kept} bases kept, {source.name}")
-            logs = factorized_lm.score(model.pruned(order[:kept]), windows, rows, device)[0]
+        rows = windows.sample_rows(budget.evaluate, trained.seed)
+        for count in points:
+            progress(len(curve) / 2 / len(points), f"{count} bases kept, {source.name}")
+            logs = factorized_lm.score(model.pruned(order[:count]), windows, rows, device)[0]
             point = {
                 "pruning": spec.key,
                 "corpus": source.content,
-                "kept": kept,
+                "kept": count,
                 "perplexity": math.exp(-logs.mean()),
                 "n": len(logs),
             }
@@ -81,7 +81,7 @@ def _(
 def _scores(
     spec: PruningSpec, model: FactorizedLM, corpora: tuple[Corpus, Corpus], atlas: dict[str, Tensor]
 ) -> np.ndarray:
-    """What the rule goes by: float64 [1156], the largest are kept longest."""
+    """The scores by which the rule ranks bases: float64 [1156], the lowest are pruned first."""
     place = [corpus.content for corpus in spec.atlas.model.corpora].index(spec.target.content)
     norms = model.bases.norms.double().cpu().numpy()
     if spec.rule == "random":
@@ -94,8 +94,6 @@ def _scores(
         return atlas["drops"][:, place].numpy()
     return -bases.recall_outside(
         bases.symbol_recall(atlas["correct"].numpy(), atlas["n"].numpy()),
-        np.stack(
-            [bigram_counts(corpus.train).reshape(len(SYMBOLS), -1).sum(0) for corpus in corpora]
-        ),
+        np.stack([bigram_counts(corpus.train).reshape(N_SYMBOLS, -1).sum(0) for corpus in corpora]),
         place,
     )

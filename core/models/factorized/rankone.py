@@ -1,4 +1,4 @@
-"""Many recurrences at once that differ only by a rank-one part of their kernels.
+"""Many recurrences at once that differ only in a rank-one part of their kernels.
 
 With u vᵀ as all or part of the kernel, the recurrence reads x_t and h_{t-1} through the scalars
 v_x · x_t and v_h · h_{t-1}: O(n) a step, where a kernel of full rank takes O(n²). Recurrences that
@@ -29,7 +29,7 @@ class RankOne:
         return RankOne(self.left[which], self.right[which])
 
     def times(self, factors: Tensor | float) -> RankOne:
-        """Each part by its factor [k], or all by one."""
+        """Each part multiplied by its factor [k], or all by one factor."""
         column = factors[:, None] if isinstance(factors, Tensor) else factors
         return RankOne(self.left * column, self.right)
 
@@ -40,15 +40,17 @@ class RankOne:
 
 
 def controls(kernels: RankOne, seeds: list[int]) -> RankOne:
-    """For each kernel a random one of equal norm, its directions uniform; one seed for each."""
-    drawn = []
+    """For each kernel a random one of equal norm and uniform directions; one seed for each."""
+    directions = []
     for seed in seeds:
-        draws = torch.Generator().manual_seed(seed)
-        both = [
-            torch.randn(part.shape[1], generator=draws) for part in (kernels.left, kernels.right)
+        generator = torch.Generator().manual_seed(seed)
+        pair = [
+            torch.randn(side.shape[1], generator=generator)
+            for side in (kernels.left, kernels.right)
         ]
-        drawn.append([direction / direction.norm() for direction in both])
-    left, right = (torch.stack(list(side)).to(kernels.left) for side in zip(*drawn, strict=True))
+        directions.append([side / side.norm() for side in pair])
+    sides = zip(*directions, strict=True)
+    left, right = (torch.stack(list(side)).to(kernels.left) for side in sides)
     return RankOne(left, right).times(kernels.norms)
 
 
@@ -56,11 +58,11 @@ def controls(kernels: RankOne, seeds: list[int]) -> RankOne:
 def unroll(model: CharLM, parts: RankOne, read: Tensor, shared: bool, state: str) -> Tensor:
     """A state of every step of a one-layer LSTM or GRU with each rank-one part in its kernel.
 
-    model: its embedding and biases are used as they are; shared: whether its kernel is, too, else
-    the rank-one part is the whole kernel. read: int64 [time, batch]. state: c or h.
+    model: gives embedding and biases. shared: whether its kernel is added to each rank-one part,
+    which else is the whole kernel. read: int64 [time, batch]. state: c or h.
     Returns [time, k, batch, n].
     """
-    wanted = model.cell.states.index(state)
+    index = model.cell.states.index(state)
     step = {"lstm": _lstm, "gru": _gru}[model.cell.name]
     weights = dict(model.layers[0].named_parameters())
     hidden = parts.right.shape[1] // 2
@@ -74,7 +76,7 @@ def unroll(model: CharLM, parts: RankOne, read: Tensor, shared: bool, state: str
     out = torch.empty(len(read), *size, device=read.device)
     for t, symbols in enumerate(read):
         h = states[-1]
-        # What the input and the state before contribute to the gates: [k, batch, kernels · n].
+        # The gates are these two together: [k, batch, kernels · n] from x_t and from h_{t-1}.
         from_input = torch.addcmul(table[symbols], drive[:, symbols, None], left)
         if shared:
             flat = h.reshape(-1, hidden) @ weights["weight_hh_l0"].T
@@ -83,7 +85,7 @@ def unroll(model: CharLM, parts: RankOne, read: Tensor, shared: bool, state: str
             from_state = weights["bias_hh_l0"]
         from_state = torch.addcmul(from_state, h @ back, left)
         states = step(from_input, from_state, states)
-        out[t] = states[wanted]
+        out[t] = states[index]
     return out
 
 

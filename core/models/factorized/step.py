@@ -117,7 +117,7 @@ def _measured(
         logs = []
         for named, corpus in zip(model.corpora, corpora, strict=True):
             windows = Windows(model, corpus, split)
-            rows = windows.drawn(model.budget.evaluate, model.seed)
+            rows = windows.sample_rows(model.budget.evaluate, model.seed)
             log_p, first = factorized_lm.score(network, windows, rows, device)
             logs.append(log_p)
             if split == "test":

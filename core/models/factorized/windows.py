@@ -1,7 +1,7 @@
 """Bigram statistics λ of windows of consecutive segments (paper, section 7).
 
-A split's segments stand in the order of its documents, so the window before a window is the text
-that comes before it. λ of a window is taken from there: it holds nothing of the window itself.
+The segments of a split are in the order of its documents, so the window before a window is the
+text that precedes it. λ of a window is counted there: it knows nothing of the window itself.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ import numpy as np
 from core.corpora import Corpus, Segments
 from core.models.factorized.spec import FactorizedSpec
 from core.models.forward import next_symbols
-from core.text import BOS, SYMBOLS
+from core.text import BOS, N_SYMBOLS, SYMBOLS
 
-BASES = len(SYMBOLS) ** 2
+BASES = N_SYMBOLS**2
 
 
 def number(bigram: tuple[str, str]) -> int:
     """The number of a bigram among the 1,156: 34 · first symbol + second symbol."""
     first, second = bigram
-    return SYMBOLS.index(first) * len(SYMBOLS) + SYMBOLS.index(second)
+    return SYMBOLS.index(first) * N_SYMBOLS + SYMBOLS.index(second)
 
 
 def bigram_counts(segments: Segments, start: int = 0, stop: int | None = None) -> np.ndarray:
     """How often each bigram (number 34 · first + second) occurs in segments start to stop - 1.
 
-    `<s>` stands before each segment and `</s>` after it. Returns int64 [1156].
+    Each segment begins with `<s>` and ends with `</s>`. Returns int64 [1156].
     """
     offsets = segments.offsets[start : None if stop is None else stop + 1]
     part = Segments(segments.symbols[offsets[0] : offsets[-1]], offsets - offsets[0])
     read = np.insert(part.symbols, part.offsets[:-1], BOS).astype(np.int64)
-    return np.bincount(read * len(SYMBOLS) + next_symbols(part), minlength=BASES)
+    return np.bincount(read * N_SYMBOLS + next_symbols(part), minlength=BASES)
 
 
 def scaled(counts: np.ndarray, scale: str) -> np.ndarray:
@@ -44,7 +44,8 @@ def scaled(counts: np.ndarray, scale: str) -> np.ndarray:
 class Windows:
     """One split of a corpus in windows of `spec.window` segments, each with its λ.
 
-    The last window may be shorter. A window that has none before it takes λ of the train split.
+    The last window may be shorter. The first window has no window before it and takes λ of the
+    train split.
     """
 
     def __init__(self, spec: FactorizedSpec, corpus: Corpus, split: str) -> None:
@@ -81,7 +82,7 @@ class Windows:
         return bigram_counts(self.segments, int(rows[0]), int(rows[-1]) + 1)
 
     def sample(self, symbols: int | None, seed: int) -> np.ndarray:
-        """Windows, drawn at random, that hold about `symbols` symbols (None: all), ascending."""
+        """Randomly drawn windows that hold about `symbols` symbols (None: all), ascending."""
         everything = np.arange(len(self))
         if symbols is None or symbols >= self.segments.total:
             return everything
@@ -91,6 +92,6 @@ class Windows:
         total = np.cumsum(sizes[shuffled])
         return np.sort(shuffled[: int(np.searchsorted(total, symbols)) + 1])
 
-    def drawn(self, symbols: int | None, seed: int) -> np.ndarray:
+    def sample_rows(self, symbols: int | None, seed: int) -> np.ndarray:
         """The segments of the windows of `sample`, ascending."""
         return np.concatenate([self.rows(int(window)) for window in self.sample(symbols, seed)])

@@ -1,4 +1,4 @@
-"""What an ideal decoder recalls from the context an n-gram retains; nothing is trained."""
+"""The ideal decoder of the context that an n-gram retains: counts, nothing is trained."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ import torch
 from torch import Tensor
 
 from core.models.ngram.kneser_ney import BASE, NONE, pack, tally
-from core.probes.data import Source
-from core.text import SYMBOLS
+from core.probes.data import StateSource
+from core.text import N_SYMBOLS
 
-SIZE = len(SYMBOLS)
 PART = 8192  # contexts decoded at a time
 STRENGTHS = tuple(4.0**power for power in range(-3, 10))
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """How often each symbol stood at one lag behind each context of one length.
+    """How often each symbol occurred at one lag before each context of one length.
 
     pairs: uint32, ascending, 34 × the packed context + the symbol; counts: uint32, of each pair.
-    strength: how many observations the shorter context's estimate weighs.
+    strength: how many observations the estimate from the shorter context counts as.
     """
 
     pairs: np.ndarray
@@ -33,14 +32,14 @@ class _Counts:
 
 @dataclass(frozen=True)
 class ExactRecall:
-    """The decoder of an n-gram's state that needs no training: copy inside the context, Bayes out.
+    """The decoder of an n-gram's state: a copy inside the context, Bayes' rule outside.
 
     A symbol inside the context is certain. Outside it, P(g_{t-δ} | context) is counted on the
-    train split, and what the newest symbols of the context alone say is the Dirichlet prior of
-    what all of them say (D. MacKay, L. Peto, "A hierarchical Dirichlet language model", 1995).
-    Bare counts would lose to the majority at long lags, where contexts tell next to nothing.
-    Held-out text also meets contexts that kenlm shortened, which the train split does not have:
-    there the contexts that begin alike stand in.
+    train split; the estimate from the newest symbols of the context alone is the Dirichlet prior
+    of the estimate from all of them (D. MacKay, L. Peto, "A hierarchical Dirichlet language
+    model", 1995). Plain counts would do worse than the majority at long lags, of which contexts
+    say next to nothing. Held-out text also has contexts that kenlm shortened and that the train
+    split does not have; their estimate is the one from the newest symbols.
 
     width: symbols of a context, order - 1.
     tables: lag -> the counts for the 0, 1, ... width newest symbols of a context.
@@ -68,7 +67,7 @@ class ExactRecall:
         contexts: uint8 [n, order - 1], as many at a time as the result fits in memory.
         """
         packed = pack(contexts)
-        log_p = np.empty((len(contexts), len(self.tables), SIZE), dtype=np.float32)
+        log_p = np.empty((len(contexts), len(self.tables), N_SYMBOLS), dtype=np.float32)
         for lag, table in enumerate(self.tables):
             log_p[:, lag] = np.log(self._outside(packed, table))
         for lag in range(min(self.width, len(self.tables))):
@@ -80,14 +79,16 @@ class ExactRecall:
     def _outside(self, packed: np.ndarray, table: list[_Counts]) -> np.ndarray:
         """P(symbol at one lag | context), float64 [n, 34]."""
         rows = np.arange(len(packed))
-        p = np.full((len(packed), SIZE), 1 / SIZE)
+        p = np.full((len(packed), N_SYMBOLS), 1 / N_SYMBOLS)
         for newest, level in enumerate(table):
-            pair = packed // np.uint32(BASE ** (self.width - newest)) * np.uint32(SIZE)
-            start, stop = (np.searchsorted(level.pairs, pair + np.uint32(s)) for s in (0, SIZE))
+            pair = packed // np.uint32(BASE ** (self.width - newest)) * np.uint32(N_SYMBOLS)
+            start, stop = (
+                np.searchsorted(level.pairs, pair + np.uint32(s)) for s in (0, N_SYMBOLS)
+            )
             kinds = stop - start
             at = np.arange(kinds.sum()) + np.repeat(start - np.cumsum(kinds) + kinds, kinds)
             count = np.zeros_like(p)
-            count[np.repeat(rows, kinds), level.pairs[at] % SIZE] = level.counts[at]
+            count[np.repeat(rows, kinds), level.pairs[at] % N_SYMBOLS] = level.counts[at]
             p = (count + level.strength * p) / (count.sum(1, keepdims=True) + level.strength)
         return p
 
@@ -95,28 +96,28 @@ class ExactRecall:
 def _count(packed: np.ndarray, target: np.ndarray, width: int) -> list[_Counts]:
     """One lag's tables of `ExactRecall`.
 
-    The strength of each level is the one of `STRENGTHS` under which the train split, each
-    observation left out of all levels in its turn, is most probable.
+    The strength of each level is the one of `STRENGTHS` under which the train split is most
+    probable, each observation predicted from all the others (leave one out).
     """
-    there = np.flatnonzero(target >= 0)
-    observed = packed[there] * np.uint32(SIZE) + target[there].astype(np.uint32)
+    valid = np.flatnonzero(target >= 0)
+    observed = packed[valid] * np.uint32(N_SYMBOLS) + target[valid].astype(np.uint32)
     pair = pl.col("key")
     tallies = [tally(observed).sort("key")]
     for _ in range(width):
-        oldest_gone = pair // (SIZE * BASE) * SIZE + pair % SIZE
+        oldest_gone = pair // (N_SYMBOLS * BASE) * N_SYMBOLS + pair % N_SYMBOLS
         tallies.append(tallies[-1].group_by(oldest_gone).agg(pl.col("count").sum()).sort("key"))
     table: list[_Counts] = []
-    left_out = np.full(SIZE, 1 / SIZE)  # by pair of the level below: its p without itself
-    below = np.arange(SIZE, dtype=np.uint32)
+    left_out = np.full(N_SYMBOLS, 1 / N_SYMBOLS)  # by pair of the level below: its p without itself
+    below = np.arange(N_SYMBOLS, dtype=np.uint32)
     for tallied in reversed(tallies):
         pairs, counts = (column.to_numpy() for column in tallied)
-        context, symbol = np.divmod(pairs, np.uint32(SIZE))
+        context, symbol = np.divmod(pairs, np.uint32(N_SYMBOLS))
         _, owner = np.unique(context, return_inverse=True)
         others = np.bincount(owner, counts)[owner] - 1
-        shorter = context // np.uint32(BASE) * np.uint32(SIZE) + symbol
+        shorter = context // np.uint32(BASE) * np.uint32(N_SYMBOLS) + symbol
         prior = left_out[np.searchsorted(below, shorter)]
         tries = (((counts - 1.0 + s * prior) / (others + s), s) for s in STRENGTHS)
-        left_out, strength = max(tries, key=lambda attempt: float(counts @ np.log(attempt[0])))
+        left_out, strength = max(tries, key=lambda p_and_s: float(counts @ np.log(p_and_s[0])))
         table.append(_Counts(pairs, counts, strength))
         below = pairs
     return table
@@ -124,7 +125,7 @@ def _count(packed: np.ndarray, target: np.ndarray, width: int) -> list[_Counts]:
 
 @dataclass(frozen=True)
 class ExactDecoders:
-    """`ExactRecall` behind the face of the trained decoders."""
+    """`ExactRecall` with the interface of trained decoders."""
 
     recall: ExactRecall
     keeps: tuple[float, ...]
@@ -133,7 +134,7 @@ class ExactDecoders:
     parameters: int = 0
 
     @classmethod
-    def fit(cls, train: Source) -> ExactDecoders:
+    def fit(cls, train: StateSource) -> ExactDecoders:
         """Counts the train split, whose states are contexts (`NgramStates` with hot=False)."""
         chunks = list(train.chunks())
         contexts = np.concatenate([chunk.states for chunk in chunks]).astype(np.uint8)

@@ -2,8 +2,8 @@
 
 Source: S. F. Chen, J. Goodman, "An empirical study of smoothing techniques for language modeling"
 (1999), with the count and vocabulary conventions of K. Heafield et al., "Scalable modified
-Kneser-Ney language model estimation" (2013). What the model keeps from step to step, its state,
-is the context that kenlm retains: `Ngram.contexts`.
+Kneser-Ney language model estimation" (2013). The model's state from step to step is the context
+that kenlm retains: `Ngram.contexts`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import polars as pl
 
 from core.corpora import Segments
 from core.errors import BadInput
-from core.text import BOS, EOS, SYMBOLS, UNK
+from core.text import BOS, EOS, N_SYMBOLS, SYMBOLS, UNK
 
 Progress = Callable[[float, str], None]
 
 ORDERS = range(2, 7)  # kenlm as it is packaged is built for at most six
 NONE = 255  # in a context: not retained
 
-_SIZE = len(SYMBOLS)  # n-grams are numbers of base 34, their last symbol the lowest digit
-BASE = _SIZE + 1  # of contexts as numbers, which need a digit for NONE
+# n-grams are stored as numbers of base N_SYMBOLS, the last symbol being the lowest digit.
+BASE = N_SYMBOLS + 1  # of contexts as numbers, which need a digit for NONE
 _WORDS = tuple("▁" if symbol == " " else symbol for symbol in SYMBOLS)
 _NEVER = -99.0  # ARPA's log10 of a probability of zero
 # Only the characters can be read: <s> and </s> frame segments, and <unk> is any other word.
@@ -84,7 +84,7 @@ def _adjusted_counts(segments: Segments, order: int) -> dict[int, pl.DataFrame]:
     grams = {order: tally(_packed(tokens, np.flatnonzero(room >= order), order))}
     for n in range(order - 1, 0, -1):
         first = tally(_packed(tokens, starts[spans >= n], n))
-        neighbors = grams[n + 1].group_by(pl.col("key") % _SIZE**n).agg(count=pl.len())
+        neighbors = grams[n + 1].group_by(pl.col("key") % N_SYMBOLS**n).agg(count=pl.len())
         grams[n] = pl.concat([first, neighbors])
     return {n: grams[n].sort("key") for n in range(1, order + 1)}
 
@@ -93,11 +93,12 @@ def _packed(tokens: np.ndarray, at: np.ndarray, n: int) -> np.ndarray:
     """The n-grams that start at these positions as numbers: 34**6 still fits in uint32."""
     keys = np.zeros(len(at), dtype=np.uint32)
     for step in range(n):
-        keys = keys * np.uint32(_SIZE) + tokens[at + step]
+        keys = keys * np.uint32(N_SYMBOLS) + tokens[at + step]
     return keys
 
 
 def tally(keys: np.ndarray) -> pl.DataFrame:
+    """Distinct keys and how often each occurs: `key`, `count`."""
     return pl.DataFrame({"key": keys}).group_by("key").agg(count=pl.len())
 
 
@@ -134,13 +135,13 @@ def _interpolated(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """One order from its adjusted counts and the order below (`key`, `p`).
 
-    Returns (`key`, `p` of the n-grams; `key`, `backoff` of their contexts). Whatever is summed is
-    an integer, so the result does not depend on the order of summation.
+    Returns (`key`, `p` of the n-grams; `key`, `backoff` of their contexts). Only integers are
+    summed, so the result does not depend on the order of summation.
     """
     count = pl.col("count")
     tally = counted.select(*((count == j).sum().alias(str(j)) for j in (1, 2, 3, 4))).row(0)
     d1, d2, d3 = discounts(tally)
-    contexts = counted.group_by(context=pl.col("key") // _SIZE).agg(
+    contexts = counted.group_by(context=pl.col("key") // N_SYMBOLS).agg(
         total=count.sum(),
         withheld=d1 * (count == 1).sum() + d2 * (count == 2).sum() + d3 * (count >= 3).sum(),
     )
@@ -149,7 +150,7 @@ def _interpolated(
     own = (count - discount.otherwise(0.0)) / pl.col("total")
     estimated = (
         counted.with_columns(
-            context=pl.col("key") // _SIZE, suffix=pl.col("key") % _SIZE ** (n - 1)
+            context=pl.col("key") // N_SYMBOLS, suffix=pl.col("key") % N_SYMBOLS ** (n - 1)
         )
         .join(contexts, "context", how="left", maintain_order="left")
         .join(
@@ -164,9 +165,12 @@ def _interpolated(
 
 
 def _write(text: io.BytesIO, grams: pl.DataFrame, n: int) -> None:
-    """One section of the ARPA text: log10 p, the words, and log10 of the back-off if there is."""
+    """One section of the ARPA text: log10 p, the words, and log10 of the back-off if any."""
     names = pl.lit(pl.Series(_WORDS))
-    words = [names.gather(pl.col("key") // _SIZE**digit % _SIZE) for digit in range(n - 1, -1, -1)]
+    words = [
+        names.gather(pl.col("key") // N_SYMBOLS**digit % N_SYMBOLS)
+        for digit in range(n - 1, -1, -1)
+    ]
     # Rounding must not take a logarithm above zero, which kenlm refuses.
     logs = [pl.col(name).log10().clip(_NEVER, 0.0) for name in grams.columns if name != "key"]
     text.write(f"\n\\{n}-grams:\n".encode())
@@ -178,7 +182,7 @@ def _write(text: io.BytesIO, grams: pl.DataFrame, n: int) -> None:
 class Ngram:
     """A frozen n-gram model, read from the ARPA text that `estimate` returned.
 
-    Raises BadInput where the text is not ARPA that kenlm loads.
+    Raises BadInput where kenlm cannot load the text.
     """
 
     def __init__(self, arpa: bytes) -> None:
@@ -214,7 +218,7 @@ class Ngram:
         """
         scores = np.delete(self._scores(segments), segments.offsets[1:] + np.arange(len(segments)))
         # Without pruning every n-gram within a segment was seen with something after it, so kenlm
-        # retains the n-gram that it found, up to order - 1 symbols; only <unk> is no context.
+        # retains the n-gram that it matched, up to order - 1 symbols; only <unk> is no context.
         retained = np.where(scores["unknown"], 0, scores["length"])
         position = np.arange(segments.total) - np.repeat(segments.offsets[:-1], segments.lengths)
         contexts = np.full((segments.total, self.order - 1), NONE, dtype=np.uint8)
@@ -225,7 +229,7 @@ class Ngram:
         return contexts
 
     def first(self, segments: Segments) -> np.ndarray:
-        """The symbol that the model puts first, of equal ones the first: uint8, as `log_probs`."""
+        """The most probable symbol, the first of equal ones: uint8, of the shape of `log_probs`."""
         begin = np.full(self.order - 1, NONE, dtype=np.uint8)
         begin[0] = BOS
         before = np.insert(self.contexts(segments), segments.offsets[:-1], begin, axis=0)
@@ -248,11 +252,11 @@ class Ngram:
     def _most_probable(self, context: np.ndarray) -> int:
         """The symbol most probable next."""
         state, after = self.state(context), kenlm.State()
-        # <s> competes as well, but the ARPA text gives it a probability of zero.
+        # <s> is among the words, but the ARPA text gives it a probability of zero.
         return int(np.argmax([self.model.BaseScore(state, word, after) for word in _WORDS]))
 
     def _scores(self, segments: Segments) -> np.ndarray:
-        """log10 p, the length of the n-gram found, and whether the word is unknown, per symbol."""
+        """log10 p, length of the n-gram matched, and whether the word is unknown, per symbol."""
         kinds = [("log10", "f8"), ("length", "i8"), ("unknown", "?")]
         scores = chain.from_iterable(map(self.model.full_scores, _sentences(segments)))
         return np.fromiter(scores, dtype=kinds, count=segments.total + len(segments))
@@ -278,7 +282,7 @@ def one_hot(contexts: np.ndarray) -> np.ndarray:
 
     A position that is not retained is all zeros.
     """
-    hot = np.zeros((*contexts.shape, _SIZE), dtype=np.float32)
+    hot = np.zeros((*contexts.shape, N_SYMBOLS), dtype=np.float32)
     row, column = np.nonzero(contexts != NONE)
     hot[row, column, contexts[row, column]] = 1
     return hot.reshape(len(contexts), -1)
@@ -290,11 +294,11 @@ def targets(segments: Segments, max_lag: int) -> np.ndarray:
     Column δ is the symbol δ steps back, -1 before the segment's start.
     """
     position = np.arange(segments.total) - np.repeat(segments.offsets[:-1], segments.lengths)
-    found = np.full((segments.total, max_lag + 1), -1, dtype=np.int8)
+    symbols = np.full((segments.total, max_lag + 1), -1, dtype=np.int8)
     for lag in range(max_lag + 1):
         inside = np.flatnonzero(position >= lag)
-        found[inside, lag] = segments.symbols[inside - lag]
-    return found
+        symbols[inside, lag] = segments.symbols[inside - lag]
+    return symbols
 
 
 def pack(contexts: np.ndarray) -> np.ndarray:
@@ -304,5 +308,5 @@ def pack(contexts: np.ndarray) -> np.ndarray:
     """
     packed = np.zeros(len(contexts), dtype=np.uint32)
     for column in contexts.T:
-        packed = packed * np.uint32(BASE) + np.where(column == NONE, np.uint32(_SIZE), column)
+        packed = packed * np.uint32(BASE) + np.where(column == NONE, np.uint32(N_SYMBOLS), column)
     return packed

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from scipy.special import stdtrit
 
 from core.corpora.speech.spec import SpeechSpec
 from core.models.language.spec import MixtureSpec, ModelSpec
 from core.paper.studies import STUDIES, Plan, adaptation, ngram
+from core.probes.intervals import rank_correlation
 from core.profiles import PROFILES
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec
@@ -127,8 +129,7 @@ def test_memory_against_prediction(store: Store) -> None:
     fill(store, [spec], remembered, ahead=ahead.__getitem__, noise=1e-6)
     row = claim(store, "C2")
     assert row["verdict"] == "holds"
-    ranks = pl.DataFrame({"m": [memory[s] for s in SYMBOLS], "a": [ahead[s] for s in SYMBOLS]})
-    rho = ranks.select(pl.corr("m", "a", method="spearman")).item()
+    rho = rank_correlation([memory[s] for s in SYMBOLS], [ahead[s] for s in SYMBOLS])
     assert row["ours"] == pytest.approx(abs(rho), abs=1e-6)
 
 
@@ -154,6 +155,13 @@ def test_size_over_three_seeds(store: Store) -> None:
     assert row["ours"] == pytest.approx(sum(fall) / 3)
     spread = pl.Series(fall).std()
     assert row["high"] - row["ours"] == pytest.approx(4.303 * spread / 3**0.5, rel=1e-3)
+
+
+def test_the_table_of_students_t_is_scipys() -> None:
+    sql = (ROOT / "core/paper/claims.sql").read_text(encoding="utf-8")
+    table = re.findall(r"\d+\.\d{3}", sql[sql.index("percentile of Student's t") :].split("]")[0])
+    expected = [f"{stdtrit(freedom, 0.975):.3f}" for freedom in range(1, 30)]
+    assert table == expected and "- 1, 29)] AS t" in sql
 
 
 def test_one_seed_has_no_interval_of_perplexity(store: Store) -> None:

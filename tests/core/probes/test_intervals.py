@@ -1,8 +1,17 @@
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from core.probes.intervals import bootstrap, resampled, wilson
+import numpy as np
+import pytest
+from scipy import stats
+
+from core.probes.intervals import intervals, rank_correlation, resampled, sign_test, wilson
+
+
+def bootstrap(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """95 % intervals of sum(correct) / sum(n) by bootstrap over segments."""
+    return intervals(resampled(n, correct, seed), n, correct)
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
@@ -37,9 +46,27 @@ def test_a_cell_that_is_always_right_keeps_an_honest_width() -> None:
     assert np.isnan(low[2]) and np.isnan(high[2])
 
 
-def test_wilson_known_value() -> None:
-    low, high = wilson(np.array([10]), np.array([1.0]))
-    assert round(float(low[0]), 3) == 0.722 and high[0] == 1.0
+def test_wilson_is_scipys_for_arrays() -> None:
+    hits, n = np.array([10, 0, 3, 500]), np.array([10, 7, 8, 1001])
+    low, high = wilson(n, hits / n)
+    for place, pair in enumerate(zip(hits.tolist(), n.tolist(), strict=True)):
+        expected = stats.binomtest(*pair).proportion_ci(method="wilson")
+        # Here 1.96 stands for the 97.5th percentile of the normal distribution.
+        assert (low[place], high[place]) == pytest.approx(tuple(expected), abs=1e-5)
+
+
+def test_rank_correlation_by_hand() -> None:
+    assert rank_correlation([1, 2, 3, 4], [10, 20, 40, 30]) == pytest.approx(0.8)
+    # Ties share their mean rank: 1, 2.5, 2.5, 4 against 1, 2, 3, 4.
+    assert rank_correlation([1, 5, 5, 9], [1, 2, 3, 4]) == pytest.approx(4.5 / math.sqrt(4.5 * 5))
+    for one, other in (([], []), ([1], [2]), ([1, 1, 1], [1, 2, 3])):
+        assert math.isnan(rank_correlation(one, other))
+
+
+def test_sign_test_by_hand() -> None:
+    assert sign_test(5, 5) == pytest.approx(1 / 32)
+    assert sign_test(4, 5) == pytest.approx(6 / 32)
+    assert sign_test(0, 5) == 1
 
 
 def test_the_same_segments_are_drawn_alike() -> None:

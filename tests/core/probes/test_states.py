@@ -10,8 +10,9 @@ from torch import nn
 from core.cells import CELLS
 from core.corpora import Segments
 from core.models.language.char_lm import CharLM
+from core.models.language.states import ModelStates
 from core.probes import states
-from core.probes.states import ArrayStates, ModelStates, lagged
+from core.probes.states import ArrayStates, lagged
 from core.text import BOS, decode
 
 

@@ -39,11 +39,10 @@ from core.registry import SPECS, run
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec
 from core.store import Store
-from core.text import SYMBOLS
+from core.text import N_SYMBOLS, SYMBOLS
 from core.training.checkpoints import unpack
 
 ONE, OTHER = (CorpusSpec(name=name, content=digit * 64) for name, digit in (("a", "1"), ("b", "2")))
-SIZE = len(SYMBOLS)
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +125,15 @@ def test_an_empty_basis_recalls_the_majority_and_a_memoryless_one_the_symbol(
 ) -> None:
     """Known answers: nothing to read leaves the most frequent symbol; a state that holds the last
     symbol alone gives it back, and the best guess from it beyond."""
-    n = SIZE
+    n = N_SYMBOLS
     plain = CharLM("lstm", 1, n).requires_grad_(False)
     for weights in plain.parameters():
         weights.zero_()
-    values = torch.arange(SIZE) / SIZE
+    values = torch.arange(N_SYMBOLS) / N_SYMBOLS
     plain.embedding.weight[:, 0] = values  # what v reads: another value for each symbol
     # No memory (the forget gate is shut), and units that rise one after the other.
     bias = plain.layers[0].bias_ih_l0
-    bias[:n], bias[n : 2 * n], bias[2 * n : 3 * n] = 20, -20, -500 * (values - 0.5 / SIZE)
+    bias[:n], bias[n : 2 * n], bias[2 * n : 3 * n] = 20, -20, -500 * (values - 0.5 / N_SYMBOLS)
     left, right = torch.zeros(1, 4 * n), torch.zeros(1, 2 * n)
     left[0, 2 * n : 3 * n], right[0, 0] = 500, 1
     measure = ruler(corpora[0])
@@ -147,8 +146,8 @@ def test_an_empty_basis_recalls_the_majority_and_a_memoryless_one_the_symbol(
     guesses = best_guess(Rows(measure.train.targets))
     for lag in range(1, 5):
         targets = measure.test.targets
-        there = targets[:, lag] >= 0
-        floor = (guesses[lag, targets[there, 0]] == targets[there, lag]).sum()
+        valid = targets[:, lag] >= 0
+        floor = (guesses[lag, targets[valid, 0]] == targets[valid, lag]).sum()
         assert memoryless[lag].sum().item() == pytest.approx(floor.item(), rel=0.06)
 
 
@@ -158,7 +157,7 @@ class Rows:
     first = 0
 
     def __init__(self, targets: torch.Tensor) -> None:
-        self.n_symbols, self.lags, self.targets = SIZE, targets.shape[1], targets.numpy()
+        self.n_symbols, self.lags, self.targets = N_SYMBOLS, targets.shape[1], targets.numpy()
 
     def chunks(self) -> list[Rows]:
         return [self]
@@ -216,7 +215,7 @@ def test_leaving_out_is_the_model_without(corpora: tuple[Corpus, Corpus], cell: 
     spec = model_spec(corpora, cell)
     model = model_of(spec, corpora)
     windows = Windows(spec, corpora[1], "dev")
-    rows = windows.drawn(400, 0)
+    rows = windows.sample_rows(400, 0)
     chosen = np.array([number(bigram(text)) for text in ("th", "o ", "zz", "<s>t")])
     found = leave_out(model, windows, rows, chosen, "cpu")
     whole = factorized_lm.score(model, windows, rows, "cpu")[0]
@@ -251,18 +250,18 @@ def test_clusters_are_found_and_stand_together() -> None:
 def test_the_claims_find_what_was_put_there() -> None:
     """Bases that recall their own symbols better are told from bases that do not."""
     draws = np.random.default_rng(0)
-    n = draws.integers(50, 400, (4, SIZE))
+    n = draws.integers(50, 400, (4, N_SYMBOLS))
     uses = np.zeros(BASES)
     uses[draws.choice(BASES, 300, replace=False)] = draws.random(300)
-    plain = draws.binomial(n, 0.3, (BASES, 4, SIZE))
+    plain = draws.binomial(n, 0.3, (BASES, 4, N_SYMBOLS))
     numbers = np.arange(BASES)
     better = plain.copy()
-    for symbols in (numbers // SIZE, numbers % SIZE):
+    for symbols in (numbers // N_SYMBOLS, numbers % N_SYMBOLS):
         better[numbers, :, symbols] = draws.binomial(n[:, symbols].T, 0.5)
     same = np.rint(0.4 * n).astype(int)
     none, some = (
         {c.claim: c for c in bases.claims(kind, plain, same, 2 * same, n, uses)}
-        for kind in (draws.binomial(n, 0.3, (BASES, 4, SIZE)), better)
+        for kind in (draws.binomial(n, 0.3, (BASES, 4, N_SYMBOLS)), better)
     )
     own = "a basis recalls its own symbols"
     assert some[own].p < 1e-3 and some[own].value > 0.9 and some[own].n == 300
@@ -315,7 +314,7 @@ def test_the_study_from_an_empty_cache(
             if isinstance(step, AtlasSpec):
                 sql = "SELECT count(*) AS n FROM bases WHERE atlas = ?"
                 filled.append(store.query(sql, [atlas.key])["n"][0])
-    assert filled == [*range(SIZE, BASES + 1, SIZE), BASES]  # row by row, then the whole
+    assert filled == [*range(N_SYMBOLS, BASES + 1, N_SYMBOLS), BASES]  # row by row, then the whole
 
     arguments = ["--source", str(source), "--target", str(target), "--profile", "smoke", "--json"]
     assert main(["study", "factorized", *arguments]) == 0

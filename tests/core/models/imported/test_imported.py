@@ -28,7 +28,7 @@ from core.library import (
 from core.models.imported import reader
 from core.models.language import char_lm
 from core.models.language.spec import ImportedSpec
-from core.probes.states import ModelStates
+from core.models.language.states import ModelStates
 from core.registry import run
 from core.store import Store
 from core.text import SYMBOLS, decode

@@ -1,0 +1,32 @@
+"""The contexts that an n-gram retains, as states that decoders read (paper, section 6)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.corpora import Segments
+from core.models.ngram.kneser_ney import Ngram, one_hot, targets
+from core.probes.data import Chunk
+from core.probes.states import Chunked
+from core.text import N_SYMBOLS
+
+
+class NgramStates(Chunked):
+    """The context an n-gram retains after each symbol.
+
+    hot: whether states are one-hot, float32 [n, (order - 1) · symbols], as trained decoders read
+    them; else they are the symbols' numbers [n, order - 1], as `ExactDecoders` reads them.
+    """
+
+    def __init__(self, model: Ngram, segments: Segments, max_lag: int, hot: bool) -> None:
+        self.model, self.segments, self.hot = model, segments, hot
+        dim = (model.order - 1) * (N_SYMBOLS if hot else 1)
+        rows = np.arange(len(segments))
+        super().__init__(rows, segments.lengths, dim, max_lag, N_SYMBOLS)
+
+    def chunk(self, rows: np.ndarray) -> Chunk:
+        part = self.segments.take(rows)
+        contexts = self.model.contexts(part)
+        states = one_hot(contexts) if self.hot else contexts.astype(np.float32)
+        back = targets(part, self.lags - 1).astype(np.int64)
+        return Chunk(states, back, np.repeat(rows, part.lengths))
