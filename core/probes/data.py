@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
-
-Progress = Callable[[float, str], None]
 
 MEMORY_BYTES = 1 << 30  # a split smaller than this stays in memory, a larger one is streamed
 TILE = 1024  # states per matrix product when nothing is trained

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,13 @@ from core.probes.intervals import intervals, resampled
 
 BATCH = 8192
 DRAWS = 200  # bootstrap replicates that are stored, to compare signatures replicate by replicate
+RECALL = {
+    **dict.fromkeys(("lag", "symbol"), pl.Int32),
+    **dict.fromkeys(("n", "correct"), pl.Int64),
+    **dict.fromkeys(
+        ("accuracy", "low", "high", "bits", "majority", "current", "precision"), pl.Float64
+    ),
+}
 
 
 class Recaller(Protocol):
@@ -96,15 +104,9 @@ def evaluate(
                 current_hits[column].index_add_(0, truth, (from_current & (current >= 0)).long())
                 cell = (segments[part][valid] * lags + column) * size + truth
                 counts.append((cell, guessed == truth))
+    cells, hits = (torch.cat(parts) for parts in zip(*counts, strict=True))
     shape = (len(owners), lags, size)
-    total = int(np.prod(shape))
-    cells = torch.cat([cell for cell, _ in counts])
-    hits = torch.cat([hit for _, hit in counts])
-    n = torch.bincount(cells, minlength=total).view(shape).numpy()
-    correct = torch.bincount(cells[hits], minlength=total).view(shape).numpy()
-    # One more column for all symbols together, so that its interval comes from the same draws.
-    n = np.concatenate([n, n.sum(2, keepdims=True)], 2)
-    correct = np.concatenate([correct, correct.sum(2, keepdims=True)], 2)
+    n, correct = _by_cell(cells, shape), _by_cell(cells[hits], shape)
     flat = n.reshape(len(n), -1), correct.reshape(len(n), -1)
     rates = resampled(*flat, seed)
     low, high = (end.reshape(lags, size + 1) for end in intervals(rates, *flat))
@@ -114,6 +116,15 @@ def evaluate(
     lag = (pl.col("lag") + test.first).cast(pl.Int32)
     tables = (recall, draws, _confusion(confusion))
     return MeasuredSignature(*(table.with_columns(lag) for table in tables))
+
+
+def _by_cell(cells: Tensor, shape: tuple[int, int, int]) -> np.ndarray:
+    """How often each cell occurs: int64 [segments, lags, symbols + 1].
+
+    The last column counts all symbols together, so that its interval comes from the same draws.
+    """
+    count = torch.bincount(cells, minlength=math.prod(shape)).view(shape).numpy()
+    return np.concatenate([count, count.sum(2, keepdims=True)], 2)
 
 
 class _Ranks:
@@ -172,23 +183,7 @@ def _recall(
                     hits[lag, symbol] / guesses if guesses else None,
                 )
             )
-    return pl.DataFrame(
-        rows,
-        orient="row",
-        schema={
-            "lag": pl.Int32,
-            "symbol": pl.Int32,
-            "n": pl.Int64,
-            "correct": pl.Int64,
-            "accuracy": pl.Float64,
-            "low": pl.Float64,
-            "high": pl.Float64,
-            "bits": pl.Float64,
-            "majority": pl.Float64,
-            "current": pl.Float64,
-            "precision": pl.Float64,
-        },
-    )
+    return pl.DataFrame(rows, orient="row", schema=RECALL)
 
 
 def _draws(recall: pl.DataFrame, rates: np.ndarray) -> pl.DataFrame:

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from core.probes.bank import Bank, Layers, read_out
-from core.probes.data import TILE, Progress, Split, StateSource
+from core.probes.data import TILE, Split, StateSource
 from core.profiles import DecoderBudget
+from core.step import Progress
 from core.training.checkpoints import pack, unpack
 from core.training.schedule import one_cycle
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from core.probes.data import Progress, Split, StateSource
+from core.probes.data import Split, StateSource
+from core.step import Progress
 
 # Ridge strengths tried, in units of the number of states (a standardized dimension's own square).
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -147,18 +148,7 @@ def train_linear(
     weights, biases = weights[lags, selected], biases[lags, selected]
     if progress:
         progress(0.8, "linear preview: calibrating")
-
-    # Cross-entropy of every (floor, power) pair, all on one pass over dev.
-    nats = torch.zeros(train.lags, len(FLOORS), len(POWERS), device=fit.device)
-    powers = torch.tensor(POWERS, device=fit.device)
-    for states, targets in check.tiles():
-        for lag in range(train.lags):
-            outputs = states @ weights[lag] + biases[lag]
-            for i, floor in enumerate(FLOORS):
-                nats[lag, i] += _cross_entropy(
-                    outputs.clamp(min=floor).log(), targets[:, lag], powers
-                )
-    best = nats.view(train.lags, -1).argmin(1)
+    floors, powers = _calibration(check, weights, biases)
     if progress:
         progress(1.0, "linear preview: done")
     return LinearDecoders(
@@ -166,10 +156,26 @@ def train_linear(
         scale=fit.scale,
         weights=weights,
         biases=biases,
-        floors=torch.tensor(FLOORS, device=fit.device)[best // len(POWERS)],
-        powers=powers[best % len(POWERS)],
+        floors=floors,
+        powers=powers,
         parameters=(train.dim + 1) * train.n_symbols,
     )
+
+
+def _calibration(dev: Split, weights: Tensor, biases: Tensor) -> tuple[Tensor, Tensor]:
+    """The floor and power, [lags] each, under which dev has the smallest cross-entropy."""
+    lags = len(weights)
+    nats = torch.zeros(lags, len(FLOORS), len(POWERS), device=dev.device)
+    powers = torch.tensor(POWERS, device=dev.device)
+    for states, targets in dev.tiles():
+        for lag in range(lags):
+            outputs = states @ weights[lag] + biases[lag]
+            for i, floor in enumerate(FLOORS):
+                logs = outputs.clamp(min=floor).log()
+                nats[lag, i] += _cross_entropy(logs, targets[:, lag], powers)
+    best = nats.view(lags, -1).argmin(1)
+    floors = torch.tensor(FLOORS, device=dev.device)
+    return floors[best // len(POWERS)], powers[best % len(POWERS)]
 
 
 def _cross_entropy(logs: Tensor, truth: Tensor, powers: Tensor) -> Tensor:

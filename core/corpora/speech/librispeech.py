@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.corpora.speech.listing import SPLITS, Found, Listing, hold_out
+from core.corpora.corpus import SPLITS
+from core.corpora.speech.listing import Found, Listing, hold_out
 from core.corpora.textfile import read_text
 from core.errors import BadInput
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from core.corpora.corpus import SPLITS
 from core.errors import BadInput
 from core.text import normalize
 
-SPLITS = ("train", "dev", "test")
 HELD_OUT = 0.05  # share of the utterances that dev and test each get where the source has no split
 NAMED = 20  # files named one by one in a message
 

@@ -17,8 +17,9 @@ import numpy as np
 import polars as pl
 
 from core import machine
+from core.corpora.corpus import SPLITS
 from core.corpora.speech import audio, espeak, synthetic
-from core.corpora.speech.listing import SPLITS, Listing, named
+from core.corpora.speech.listing import Listing, named
 from core.corpora.speech.logmel import log_mel
 from core.corpora.speech.spec import SHARD, SpeechSpec
 from core.corpora.speech.utterances import Recordings, Utterances

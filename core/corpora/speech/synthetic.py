@@ -15,8 +15,8 @@ from importlib import metadata
 
 from core import corpora
 from core.corpora import sotu
+from core.corpora.corpus import SPLITS
 from core.corpora.speech.espeak import VOICES, Sentence
-from core.corpora.speech.listing import SPLITS
 from core.corpora.speech.spec import SpeechSpec
 from core.errors import BadInput
 from core.spec import VERSIONS

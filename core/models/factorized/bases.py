@@ -132,14 +132,36 @@ def claims(
     random initial weights.
     """
     trained = np.flatnonzero(uses)
+    recall, chance = (total_recall(part[trained], n) for part in (bases, controls))
+    return [
+        *_base_claims(base, full, n),
+        _difference_claim(bases[trained], controls[trained], n, seed),
+        Claim(
+            "a basis recalls more than chance",
+            "Share of bases whose total recall is above that of a random kernel of equal norm; "
+            "effect: mean difference; p: sign test.",
+            float((recall > chance).mean()),
+            0.5,
+            float((recall - chance).mean()),
+            p=sign_test(int((recall > chance).sum()), len(trained)),
+            n=len(trained),
+        ),
+        _own_claim(bases[trained], n, trained, seed),
+        Claim(
+            "training shows in recall",
+            "Rank correlation of a basis's mean λ in training, which is how often its bigram "
+            "occurs, with its total recall above the control.",
+            rank_correlation(uses[trained], recall - chance),
+            0.0,
+            n=len(trained),
+        ),
+    ]
+
+
+def _base_claims(base: np.ndarray, full: np.ndarray, n: np.ndarray) -> list[Claim]:
+    """How much of the model's recall W₀ has alone."""
     majority = float((n.max(1) / n.sum(1))[1:].mean())
     w0, whole = (float(total_recall(part, n)) for part in (base, full))
-    recall, chance = (total_recall(part[trained], n) for part in (bases, controls))
-    apart, apart_by_chance = (distances(part[trained], n) for part in (bases, controls))
-    mine, random = float(_mean_distance(apart)), float(_mean_distance(apart_by_chance))
-    above = recall > chance
-    own, spread, test = _own_test(bases[trained], n, trained, seed)
-    pairs = len(trained) * (len(trained) - 1) // 2
     return [
         Claim(
             "W₀ holds the model's recall",
@@ -153,47 +175,23 @@ def claims(
             "The same share, both less the majority guesser's recall.",
             (w0 - majority) / (whole - majority),
         ),
-        Claim(
-            "bases differ",
-            "Mean distance of two bases' signatures; reference: of two random kernels of the same "
-            "norms; effect: their ratio.",
-            mine,
-            random,
-            mine / random if random else None,
-            *_ratio_interval(apart, apart_by_chance, seed),
-            n=pairs,
-        ),
-        Claim(
-            "a basis recalls more than chance",
-            "Share of bases whose total recall is above that of a random kernel of equal norm; "
-            "effect: mean difference; p: sign test.",
-            float(above.mean()),
-            0.5,
-            float((recall - chance).mean()),
-            p=sign_test(int(above.sum()), len(trained)),
-            n=len(trained),
-        ),
-        Claim(
-            "a basis recalls its own symbols",
-            "Chance that a basis recalls the symbols of its bigram better than another basis "
-            "does; effect: that chance less one half; p: permutation of bigrams among bases.",
-            own,
-            0.5,
-            own - 0.5,
-            own - 0.5 - spread,
-            own - 0.5 + spread,
-            test,
-            len(trained),
-        ),
-        Claim(
-            "training shows in recall",
-            "Rank correlation of a basis's mean λ in training, which is how often its bigram "
-            "occurs, with its total recall above the control.",
-            rank_correlation(uses[trained], recall - chance),
-            0.0,
-            n=len(trained),
-        ),
     ]
+
+
+def _difference_claim(bases: np.ndarray, controls: np.ndarray, n: np.ndarray, seed: int) -> Claim:
+    """How much more bases differ from each other than random kernels do."""
+    apart, apart_by_chance = distances(bases, n), distances(controls, n)
+    mine, random = float(_mean_distance(apart)), float(_mean_distance(apart_by_chance))
+    return Claim(
+        "bases differ",
+        "Mean distance of two bases' signatures; reference: of two random kernels of the same "
+        "norms; effect: their ratio.",
+        mine,
+        random,
+        mine / random if random else None,
+        *_ratio_interval(apart, apart_by_chance, seed),
+        n=len(bases) * (len(bases) - 1) // 2,
+    )
 
 
 def _mean_distance(matrix: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -215,12 +213,10 @@ def _ratio_interval(
     return float(np.quantile(ratios, 0.025)), float(np.quantile(ratios, 0.975))
 
 
-def _own_test(
-    bases: np.ndarray, n: np.ndarray, numbers: np.ndarray, seed: int
-) -> tuple[float, float, float]:
-    """Mean percentile of bases at their own symbols: (mean, half of its 95 % interval, p).
+def _own_claim(bases: np.ndarray, n: np.ndarray, numbers: np.ndarray, seed: int) -> Claim:
+    """How well bases recall the symbols of their own bigrams, as mean percentile of all bases.
 
-    The interval is over bases; p is one-sided, by permutation of bigrams.
+    The interval is over bases; p is one-sided, by permutation of bigrams. numbers: of the bases.
     """
     ranks = percentiles(own_recall(symbol_recall(bases, n))[:, numbers])
     valid = ~np.isnan(ranks[0])  # bigrams with a symbol in the test text
@@ -230,4 +226,15 @@ def _own_test(
     spread = 1.96 * float(own.std(ddof=1)) / len(own) ** 0.5 if len(own) > 1 else 1.0
     rng, rows = np.random.default_rng(seed), np.arange(len(ranks))
     shuffled = [ranks[rows, rng.permutation(rows)].mean() for _ in range(SHUFFLES)]
-    return mean, spread, float((1 + (np.array(shuffled) >= mean).sum()) / (1 + SHUFFLES))
+    return Claim(
+        "a basis recalls its own symbols",
+        "Chance that a basis recalls the symbols of its bigram better than another basis "
+        "does; effect: that chance less one half; p: permutation of bigrams among bases.",
+        mean,
+        0.5,
+        mean - 0.5,
+        mean - 0.5 - spread,
+        mean - 0.5 + spread,
+        float((1 + (np.array(shuffled) >= mean).sum()) / (1 + SHUFFLES)),
+        len(bases),
+    )

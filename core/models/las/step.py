@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core import machine
+from core.corpora.corpus import SPLITS
 from core.corpora.speech.utterances import SpeechCorpus, Utterances, join
 from core.models.language.step import model_row
 from core.models.las import alignment, lesson
@@ -24,8 +25,6 @@ from core.signatures.step import Sources, measured
 from core.step import Inputs, Progress, Result, run
 from core.training.batches import sample
 from core.training.checkpoints import Checkpoint, pack, unpack
-
-SPLITS = ("train", "dev", "test")
 
 
 @run.register

@@ -13,7 +13,6 @@ from core.models.ngram.kneser_ney import BASE, NONE, pack, tally
 from core.probes.data import StateSource
 from core.text import N_SYMBOLS
 
-PART = 8192  # contexts decoded at a time
 STRENGTHS = tuple(4.0**power for power in range(-3, 10))
 
 
@@ -31,7 +30,7 @@ class _Counts:
 
 
 @dataclass(frozen=True)
-class ExactRecall:
+class ExactDecoders:
     """The decoder of an n-gram's state: a copy inside the context, Bayes' rule outside.
 
     A symbol inside the context is certain. Outside it, P(g_{t-δ} | context) is counted on the
@@ -41,47 +40,48 @@ class ExactRecall:
     say next to nothing. Held-out text also has contexts that kenlm shortened and that the train
     split does not have; their estimate is the one from the newest symbols.
 
-    width: symbols of a context, order - 1.
-    tables: lag -> the counts for the 0, 1, ... width newest symbols of a context.
+    context: symbols of a context, order - 1. tables: lag -> the counts for the 0, 1, ... `context`
+    newest symbols. keeps, width, depth and parameters are those of decoders without any training.
     """
 
-    width: int
+    context: int
     tables: list[list[_Counts]]
+    width: int = 0
+    depth: int = 0
+    parameters: int = 0
+
+    @property
+    def keeps(self) -> tuple[float, ...]:
+        return (1.0,) * len(self.tables)
 
     @classmethod
-    def fit(cls, contexts: np.ndarray, targets: np.ndarray) -> ExactRecall:
-        """Counts the train split: contexts [n, order - 1]; targets int [n, lags], -1: none."""
+    def fit(cls, train: StateSource) -> ExactDecoders:
+        """Counts the train split, whose states are contexts (`NgramStates` with hot=False)."""
+        chunks = list(train.chunks())
+        contexts = np.concatenate([chunk.states for chunk in chunks]).astype(np.uint8)
+        targets = np.concatenate([chunk.targets for chunk in chunks])
         width, packed = contexts.shape[1], pack(contexts)
         return cls(width, [_count(packed, column, width) for column in targets.T])
 
-    def guess(self, contexts: np.ndarray) -> np.ndarray:
-        """The most probable symbol at every lag: contexts [n, order - 1] -> uint8 [n, lags]."""
-        _, which, inverse = np.unique(pack(contexts), return_index=True, return_inverse=True)
-        parts = np.split(which, range(PART, len(which), PART))
-        best = [self.log_probs(contexts[part]).argmax(2).astype(np.uint8) for part in parts]
-        return np.concatenate(best)[inverse]
-
-    def log_probs(self, contexts: np.ndarray) -> np.ndarray:
-        """Natural logarithms of each symbol's probability at each lag: float32 [n, lags, 34].
-
-        contexts: uint8 [n, order - 1], as many at a time as the result fits in memory.
-        """
+    def logits(self, states: np.ndarray) -> Tensor:
+        """Contexts [n, order - 1] → natural log probabilities, float32 [n, lags, symbols]."""
+        contexts = states.astype(np.uint8)
         packed = pack(contexts)
         log_p = np.empty((len(contexts), len(self.tables), N_SYMBOLS), dtype=np.float32)
         for lag, table in enumerate(self.tables):
             log_p[:, lag] = np.log(self._outside(packed, table))
-        for lag in range(min(self.width, len(self.tables))):
+        for lag in range(min(self.context, len(self.tables))):
             inside = np.flatnonzero(contexts[:, lag] != NONE)
             log_p[inside, lag] = -np.inf
             log_p[inside, lag, contexts[inside, lag]] = 0.0
-        return log_p
+        return torch.from_numpy(log_p)
 
     def _outside(self, packed: np.ndarray, table: list[_Counts]) -> np.ndarray:
         """P(symbol at one lag | context), float64 [n, 34]."""
         rows = np.arange(len(packed))
         p = np.full((len(packed), N_SYMBOLS), 1 / N_SYMBOLS)
         for newest, level in enumerate(table):
-            pair = packed // np.uint32(BASE ** (self.width - newest)) * np.uint32(N_SYMBOLS)
+            pair = packed // np.uint32(BASE ** (self.context - newest)) * np.uint32(N_SYMBOLS)
             start, stop = (
                 np.searchsorted(level.pairs, pair + np.uint32(s)) for s in (0, N_SYMBOLS)
             )
@@ -94,7 +94,7 @@ class ExactRecall:
 
 
 def _count(packed: np.ndarray, target: np.ndarray, width: int) -> list[_Counts]:
-    """One lag's tables of `ExactRecall`.
+    """One lag's tables of `ExactDecoders`.
 
     The strength of each level is the one of `STRENGTHS` under which the train split is most
     probable, each observation predicted from all the others (leave one out).
@@ -121,26 +121,3 @@ def _count(packed: np.ndarray, target: np.ndarray, width: int) -> list[_Counts]:
         table.append(_Counts(pairs, counts, strength))
         below = pairs
     return table
-
-
-@dataclass(frozen=True)
-class ExactDecoders:
-    """`ExactRecall` with the interface of trained decoders."""
-
-    recall: ExactRecall
-    keeps: tuple[float, ...]
-    width: int = 0
-    depth: int = 0
-    parameters: int = 0
-
-    @classmethod
-    def fit(cls, train: StateSource) -> ExactDecoders:
-        """Counts the train split, whose states are contexts (`NgramStates` with hot=False)."""
-        chunks = list(train.chunks())
-        contexts = np.concatenate([chunk.states for chunk in chunks]).astype(np.uint8)
-        targets = np.concatenate([chunk.targets for chunk in chunks])
-        return cls(ExactRecall.fit(contexts, targets), (1.0,) * train.lags)
-
-    def logits(self, states: np.ndarray) -> Tensor:
-        """Contexts [N, order - 1] → log probabilities [N, lags, symbols]."""
-        return torch.from_numpy(self.recall.log_probs(states.astype(np.uint8)))

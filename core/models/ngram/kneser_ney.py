@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 
 import kenlm
@@ -19,9 +19,8 @@ import polars as pl
 
 from core.corpora import Segments
 from core.errors import BadInput
+from core.step import Progress
 from core.text import BOS, EOS, N_SYMBOLS, SYMBOLS, UNK
-
-Progress = Callable[[float, str], None]
 
 ORDERS = range(2, 7)  # kenlm as it is packaged is built for at most six
 NONE = 255  # in a context: not retained

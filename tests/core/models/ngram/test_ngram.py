@@ -6,6 +6,7 @@ import copy
 import math
 from collections import Counter, defaultdict
 from fractions import Fraction
+from types import SimpleNamespace
 
 import kenlm
 import numpy as np
@@ -15,8 +16,9 @@ from core.corpora import Segments
 from core.errors import BadInput
 from core.models import forward
 from core.models.ngram import exact
-from core.models.ngram.exact import ExactRecall
+from core.models.ngram.exact import ExactDecoders
 from core.models.ngram.kneser_ney import NONE, Ngram, discounts, estimate, one_hot, size, targets
+from core.probes.data import Chunk
 from core.text import BOS, EOS, SYMBOLS, UNK, decode, encode
 
 ORDERS = (2, 3, 4, 5, 6)
@@ -346,6 +348,12 @@ def test_one_hot_marks_what_is_retained_and_nothing_else() -> None:
     assert np.argwhere(hot).tolist() == [[0, 4], [0, 34], [0, 68 + BOS], [1, 7]]
 
 
+def fitted(contexts: np.ndarray, truth: np.ndarray) -> ExactDecoders:
+    """Exact decoders of these contexts as the only chunk of a source."""
+    chunk = Chunk(contexts, truth, np.arange(len(truth)))
+    return ExactDecoders.fit(SimpleNamespace(chunks=lambda: [chunk]))
+
+
 def test_recall_of_a_5_gram_is_perfect_exactly_while_the_symbol_is_in_its_context() -> None:
     # Symbols without any habit: outside the context there is nothing to go by.
     rng = np.random.default_rng(0)
@@ -354,13 +362,12 @@ def test_recall_of_a_5_gram_is_perfect_exactly_while_the_symbol_is_in_its_contex
         for _ in range(2)
     )
     model = Ngram(estimate(train, 5))
-    recall = ExactRecall.fit(model.contexts(train), targets(train, 7))
+    decoders = fitted(model.contexts(train), targets(train, 7))
     contexts, truth = model.contexts(held_out), targets(held_out, 7)
-    guess = recall.guess(contexts)
-    assert guess.dtype == np.uint8
+    guess = decoders.logits(contexts).argmax(2).numpy()
     for lag in range(8):
-        there = truth[:, lag] >= 0
-        accuracy = (guess[there, lag] == truth[there, lag]).mean()
+        valid = truth[:, lag] >= 0
+        accuracy = (guess[valid, lag] == truth[valid, lag]).mean()
         assert accuracy == 1 if lag < 4 else 0.19 < accuracy < 0.21
 
 
@@ -368,10 +375,9 @@ def test_recall_copies_what_kenlm_retains_and_guesses_where_it_shortened_the_con
     train, held_out = drawn(0, 400), drawn(1, 200, letters="abgf,cd #e")
     model = Ngram(estimate(train, 5))
     contexts, truth = model.contexts(held_out), targets(held_out, 6)
-    recall = ExactRecall.fit(model.contexts(train), targets(train, 6))
-    guess, log_p = recall.guess(contexts), recall.log_probs(contexts)
+    log_p = fitted(model.contexts(train), targets(train, 6)).logits(contexts).numpy()
+    guess = log_p.argmax(2)
     assert np.exp(log_p).sum(2) == pytest.approx(1, abs=1e-5)
-    assert (log_p.argmax(2) == guess).all()
     retained = contexts != NONE
     assert not retained.all()
     inside = retained & (truth[:, :4] >= 0)
@@ -394,16 +400,16 @@ def test_what_is_outside_the_context_is_the_smoothed_count_of_the_train_split() 
     train = drawn(2, 40, letters="abcd")
     model = Ngram(estimate(train, 3))
     contexts, truth = model.contexts(train), targets(train, 3)
-    recall = ExactRecall.fit(contexts, truth)
+    decoders = fitted(contexts, truth)
     pairs = [(tuple(c), int(t)) for c, t in zip(contexts.tolist(), truth[:, 3], strict=True)]
     pairs = [(context, symbol) for context, symbol in pairs if symbol >= 0]
-    strengths = [level.strength for level in recall.tables[3]]
+    strengths = [level.strength for level in decoders.tables[3]]
     asked = np.array([[0, 1], [3, 3], [2, NONE], [9, 9], [NONE, NONE]], dtype=np.uint8)
-    log_p = recall.log_probs(asked)
+    log_p = decoders.logits(asked)
     for row, context in enumerate(asked.tolist()):
         for symbol in range(34):
             p = smoothed(pairs, tuple(context), symbol, strengths)
-            assert log_p[row, 3, symbol] == pytest.approx(math.log(p), abs=1e-5)
+            assert log_p[row, 3, symbol].item() == pytest.approx(math.log(p), abs=1e-5)
 
     # Each level's strength makes the text most probable, every observation left out in turn.
     def left_out(level: int, strength: float) -> float:
@@ -418,13 +424,13 @@ def test_what_is_outside_the_context_is_the_smoothed_count_of_the_train_split() 
         assert strengths[level] == max(likelihood, key=lambda s: likelihood[s])
 
 
-def test_a_lag_that_no_segment_reaches_has_no_counts_and_still_a_guess() -> None:
+def test_a_lag_that_no_segment_reaches_is_decoded_as_uniform() -> None:
     train = drawn(0, 50, longest=4)
     model = Ngram(estimate(train, 3))
     contexts = model.contexts(train)
-    recall = ExactRecall.fit(contexts, targets(train, 6))
-    assert recall.guess(contexts).shape == (train.total, 7)
-    assert recall.log_probs(contexts)[:, 6] == pytest.approx(math.log(1 / 34))
+    logits = fitted(contexts, targets(train, 6)).logits(contexts)
+    assert logits.shape == (train.total, 7, 34)
+    assert logits[:, 6].numpy() == pytest.approx(math.log(1 / 34))
 
 
 def test_encoded_text_and_contexts_agree() -> None:
