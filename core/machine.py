@@ -5,13 +5,28 @@ from __future__ import annotations
 import os
 import platform
 import time
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 
 def threads() -> int:
     """Threads for one heavy process: MEMSIG_THREADS, else the cores this process may use."""
-    return int(os.environ.get("MEMSIG_THREADS", 0)) or len(os.sched_getaffinity(0))
+    chosen = int(os.environ.get("MEMSIG_THREADS", 0))
+    if chosen:
+        return chosen
+    # macOS cannot say which cores a process may use.
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def offer_to_end(points: int) -> None:
+    """Makes this process a likelier choice when memory runs out and the kernel must end one.
+
+    points: 0 to 1,000, added to what the kernel reckons; only Linux knows this.
+    """
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(points))
 
 
 def settle(most: int | None = None) -> str:

@@ -136,7 +136,9 @@ def test_no_secret_and_no_result_enters_the_image() -> None:
     ):
         assert ignored(secret), secret
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout
-    needed = [path for path in tracked.split() if path.startswith(("app/", "core/", "cache/reference/"))]
+    needed = [
+        path for path in tracked.split() if path.startswith(("app/", "core/", "cache/reference/"))
+    ]
     for path in [*needed, ".streamlit/config.toml", "requirements.txt", "scripts/serve.sh"]:
         assert not ignored(path), path
 

@@ -208,7 +208,7 @@ class Bridge:
     def _copy_progress(self, job: queue.Job, ours: Followed, state: dict[str, Any]) -> None:
         facts = ours.report.facts
         if state["lost"] > facts["lost"]:
-            queue.record(self.store, job, "interrupted", "its worker was lost", time.time())
+            queue.record(self.store, [job], "interrupted", "its worker was lost", time.time())
             facts |= {"lost": state["lost"], "resumed": facts["resumed"] + 1}
         if state["age"] is not None:
             facts.setdefault("started", time.time() - state["age"])
@@ -229,6 +229,7 @@ class Bridge:
             with suppress(Busy):
                 alive = queue.folder(self.store, job.key) / "alive"
                 ours.lock.enter_context(exclusive(alive, 1))
+                alive.write_text("")  # no worker of this machine has this job
                 ours.running = True
         if state["message"]:
             ours.report(state["fraction"], state["message"])

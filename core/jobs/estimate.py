@@ -41,10 +41,13 @@ NARROWEST = 1e5  # weights whose arithmetic takes as long as a step takes howeve
 SYMBOLS_PER_FRAME = 0.15  # of speech
 
 
-def estimate(spec: Spec, store: Store | None = None) -> float:
-    """Seconds for all that this spec needs and that is not there yet; 0 if it is there itself."""
+def estimate(spec: Spec, store: Store | None = None, again: bool = False) -> float:
+    """Seconds for all that this spec needs and that is not there yet; 0 if it is there itself.
+
+    again: as of `Store.missing`.
+    """
     store = store or Store()
-    missing = store.missing(spec)
+    missing = store.missing(spec, again)
     if not missing:
         return 0.0
     return START_SECONDS + sum(step_seconds(step, store) for step in missing)

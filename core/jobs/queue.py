@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
+import subprocess
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,11 +25,17 @@ from core.jobs.estimate import estimate
 from core.registry import known
 from core.spec import Spec
 from core.store import Store
-from core.store.files import exclusive
+from core.store.files import StoreError, exclusive
 
 Status = Literal["queued", "running", "interrupted", "done", "failed", "cancelled"]
 LOCK_SECONDS = 30.0
 KEPT = 100  # ended jobs whose log stays readable
+SILENT_SECONDS = 300.0  # without news of a running job before it is called silent
+logger = logging.getLogger(__name__)
+
+# What keeps a job from running, by its folder, as the runner of this process knows it: (why, when
+# it is tried again by the clock that nobody sets). In memory, because the disk may be full.
+obstacles: dict[Path, tuple[str, float]] = {}
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ class Job:
 
     stage: what the current step computes; message: how it is doing; fraction: of the whole job,
     0 to 1; eta, estimate: seconds; obstacle: what keeps it from running, where that is more than
-    its place in the queue; asked, started, ended: UTC.
+    its place in the queue; again: whether it computes a result that is there once more; asked,
+    started, ended: UTC.
     """
 
     key: str
@@ -51,6 +62,7 @@ class Job:
     eta: float | None
     estimate: float
     obstacle: str
+    again: bool
     asked: datetime
     started: datetime | None
     ended: datetime | None
@@ -66,15 +78,18 @@ def folder(store: Store, key: str) -> Path:
     return store.jobs / key
 
 
-def request(spec: Spec, who: str, store: Store | None = None) -> None:
+def request(spec: Spec, who: str, store: Store | None = None, again: bool = False) -> None:
     """Asks for a spec. A live job of the same key is joined; an ended one is asked for anew.
 
     Not one whose result is there: many ask at once, and some only when it has just been done.
+    again: computes this result (and no other that is there) once more; what is there stays until
+    the new rows replace it.
     """
     store = store or Store()
     with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
         job = find(spec.key, store)
-        if job and (job.live or (job.status == "done" and not store.missing(spec))):
+        done = job is not None and job.status == "done" and not store.missing(spec)
+        if job and (job.live or (done and not again)):
             return
         place = folder(store, spec.key)
         place.mkdir(parents=True, exist_ok=True)
@@ -88,7 +103,8 @@ def request(spec: Spec, who: str, store: Store | None = None) -> None:
                 "who": who,
                 "asked": time.time(),
                 "attempt": attempt,
-                "estimate": estimate(spec, store),
+                "estimate": estimate(spec, store, again),
+                "again": again,
             },
         )
         _prune(store)
@@ -99,13 +115,16 @@ def find(key: str, store: Store | None = None) -> Job | None:
     store = store or Store()
     place = folder(store, key)
     asked = read(place / "request.json")
-    spec = known(json.dumps(asked.get("spec")))
+    spec = _spec(json.dumps(asked.get("spec")))
     if spec is None:
         return None
     outcome, now = read(place / "outcome.json"), read(place / "progress.json")
     status: Status = outcome.get("status") or (
         "running" if is_locked(place / "alive") else "interrupted" if "started" in now else "queued"
     )
+    message = now.get("message", "")
+    if status == "running" and (minutes := _silence(place)):
+        message = f"no news for {minutes} min"
     return Job(
         key=key,
         spec=spec,
@@ -116,11 +135,12 @@ def find(key: str, store: Store | None = None) -> Job | None:
         step=now.get("step", 0),
         steps=now.get("steps", len(spec.steps())),
         stage=now.get("stage", ""),
-        message=now.get("message", ""),
+        message=message,
         fraction=1.0 if status == "done" else now.get("fraction", 0.0),
         eta=now.get("eta") if status == "running" else None,
         estimate=asked["estimate"],
-        obstacle=now.get("obstacle", ""),
+        obstacle=_obstacle(place) or now.get("obstacle", ""),
+        again=asked.get("again", False),
         asked=_utc(asked["asked"]),
         started=_time(now.get("started")),
         ended=_time(outcome.get("ended")),
@@ -139,42 +159,66 @@ def listing(store: Store | None = None) -> list[Job]:
     return live + sorted(ended, key=lambda job: job.asked, reverse=True)
 
 
-def cancel(key: str, who: str, store: Store | None = None) -> None:
-    """Ends a live job within milliseconds. What it had finished stays."""
+def cancel(keys: str | Iterable[str], who: str, store: Store | None = None) -> None:
+    """Ends live jobs, of one key or of many, within milliseconds. What they had finished stays."""
     store = store or Store()
-    job = find(key, store)
-    if not job or not job.live:
-        return
-    if not finish(store, job, "cancelled", f"cancelled by {who}"):
-        return
-    place = folder(store, key)
-    deadline = time.monotonic() + 5
-    while is_locked(place / "alive") and time.monotonic() < deadline:
-        # The lock is held, so the pid in the file is the worker's and nobody else's.
-        if pid := read(place / "progress.json").get("pid"):
-            _kill(pid)
-        time.sleep(0.01)
+    jobs = [find(key, store) for key in ([keys] if isinstance(keys, str) else keys)]
+    for job in _end(store, [job for job in jobs if job and job.live], "cancelled", _by(who)):
+        alive = folder(store, job.key) / "alive"
+        deadline = time.monotonic() + 5
+        while is_locked(alive) and time.monotonic() < deadline:
+            _kill_worker(alive, job.key)
+            time.sleep(0.01)
 
 
 def finish(store: Store, job: Job, status: Status, reason: str | None = None) -> bool:
     """Writes how a job ended, once: False if somebody else has said so before."""
-    outcome = folder(store, job.key) / "outcome.json"
+    return bool(_end(store, [job], status, reason))
+
+
+def _end(store: Store, jobs: list[Job], status: Status, reason: str | None) -> list[Job]:
+    """Writes how jobs ended, once; returns those that nobody had ended before."""
+    if not jobs:
+        return []
     with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
-        if outcome.exists():
-            return False
+        live = [job for job in jobs if not (folder(store, job.key) / "outcome.json").exists()]
         ended = time.time()
-        # The row first: whoever sees the outcome finds the job in the table, too.
-        record(store, job, status, reason, ended)
-        write(outcome, {"status": status, "reason": reason, "ended": ended})
-    return True
+        try:
+            # The rows first: whoever sees an outcome finds the job in the table, too.
+            record(store, live, status, reason, ended)
+        except StoreError as error:
+            # A job must end where its row cannot be written, too, or it would be started for ever.
+            logger.warning("the ends of %d jobs are not in the table: %s", len(live), error)
+        for job in live:
+            outcome = {"status": status, "reason": reason, "ended": ended}
+            write(folder(store, job.key) / "outcome.json", outcome)
+            obstacles.pop(folder(store, job.key), None)
+    return live
 
 
-def record(store: Store, job: Job, outcome: str, reason: str | None, ended: float) -> None:
-    """Puts an ended (or interrupted) attempt into the `jobs` table."""
+def _by(who: str) -> str:
+    return f"cancelled by {who}"
+
+
+def record(
+    store: Store, jobs: Iterable[Job], outcome: str, reason: str | None, ended: float
+) -> None:
+    """Puts ended (or interrupted) attempts into the `jobs` table, in one transaction."""
+    rows = [_row(store, job, outcome, reason, ended) for job in jobs]
+    missing: dict[str, Any] = {
+        "started": pl.Datetime("us"),
+        "reason": pl.String,
+        "device": pl.String,
+    }
+    if rows:
+        store.take_in({"jobs": pl.DataFrame(rows, schema_overrides=missing)})
+
+
+def _row(store: Store, job: Job, outcome: str, reason: str | None, ended: float) -> dict[str, Any]:
     now = read(folder(store, job.key) / "progress.json")
     # By the clock that nobody sets. It starts anew with the machine; then nobody knows.
     seconds = max(0.0, time.monotonic() - now["began"]) if "began" in now else 0.0
-    row = {
+    return {
         "key": job.key,
         "attempt": job.attempt,
         "title": job.title,
@@ -187,12 +231,6 @@ def record(store: Store, job: Job, outcome: str, reason: str | None, ended: floa
         "reason": reason,
         "device": now.get("device"),
     }
-    missing: dict[str, Any] = {
-        "started": pl.Datetime("us"),
-        "reason": pl.String,
-        "device": pl.String,
-    }
-    store.take_in({"jobs": pl.DataFrame([row], schema_overrides=missing)})
 
 
 def note(key: str, title: str, who: str, outcome: str, store: Store | None = None) -> None:
@@ -268,9 +306,43 @@ def _time(seconds: float | None) -> datetime | None:
     return None if seconds is None else _utc(seconds)
 
 
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+def _kill_worker(alive: Path, key: str) -> None:
+    """Kills the worker that holds the lock file `alive`, with all that it has started.
+
+    The pid in the file is the holder's but for the instant between its lock and its pid, when it
+    may be that of a worker long dead. So the process must also be the one of this job.
+    """
+    with suppress(OSError, ValueError):
+        pid = int(alive.read_text())
+        if key in _command(pid):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _command(pid: int) -> str:
+    """The command line of a process; empty if there is none."""
+    listed = Path(f"/proc/{pid}/cmdline")
+    if listed.exists():
+        return listed.read_bytes().decode(errors="replace")
+    done = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True)
+    return done.stdout
+
+
+def _silence(place: Path) -> int:
+    """Whole minutes without news of a running job; 0 where there has been some."""
+    with suppress(OSError):
+        seconds = time.time() - (place / "progress.json").stat().st_mtime
+        return int(seconds // 60) if seconds > SILENT_SECONDS else 0
+    return 0
+
+
+def _obstacle(place: Path) -> str:
+    why, until = obstacles.get(place, ("", 0.0))
+    return f"{why}; next try in {max(0.0, until - time.monotonic()):.0f} s" if why else ""
+
+
+@lru_cache(4096)
+def _spec(text: str) -> Spec | None:
+    return known(text)
 
 
 def _last_attempt(store: Store, key: str) -> int:

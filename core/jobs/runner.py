@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
+import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 from core import machine
@@ -22,7 +26,19 @@ from core.store import Store
 ROOT = Path(__file__).parents[2]
 INTERVAL = 0.25
 BRIDGE_SECONDS = 3.0  # from the start of one bridge to that of the next, should it end
+DEATHS = 8  # of a job's process, one after the other without a step done, before it has failed
+LONGEST_PAUSE = 300.0  # seconds before a process that died is started again
+LITTLE = 1 << 20  # bytes free on a disk that is called full
 logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Deaths:
+    """How often in a row a job's process has died here, at which step, and its next start."""
+
+    step: int = 0
+    count: int = 0
+    after: float = 0.0
 
 
 class Runner:
@@ -36,7 +52,9 @@ class Runner:
         self.store = store or Store()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="job-runner", daemon=True)
-        self._workers: list[subprocess.Popen[bytes]] = []
+        self._workers: list[tuple[str, subprocess.Popen[bytes]]] = []  # with the job's key
+        self._deaths: dict[str, Deaths] = {}
+        self._identity = identity(self.store.root)
         self._bridge: subprocess.Popen[bytes] | None = None
         self._bridged = 0.0
 
@@ -47,7 +65,7 @@ class Runner:
     def calibrate(self) -> None:
         """Have the machine's speed measured if it never was: the first estimates are its own."""
         if not os.environ.get("RAY_ADDRESS") and not calibrated(self.store):
-            self._workers.append(spawn(self.store))
+            self._workers.append(("", spawn(self.store)))
 
     def stop(self) -> None:
         """Stops starting workers; one that runs goes on by itself."""
@@ -59,6 +77,12 @@ class Runner:
 
     def _loop(self) -> None:
         while not self._stop.wait(INTERVAL):
+            if (
+                not (self.store.root / IDENTITY).exists()
+                or identity(self.store.root) != self._identity
+            ):
+                self._lost()
+                return
             try:
                 self._tick()
             except Exception:
@@ -78,13 +102,83 @@ class Runner:
             self._bridge = bridge(self.store)
 
     def _start_workers(self) -> None:
-        self._workers = [worker for worker in self._workers if worker.poll() is None]
+        for key, worker in self._workers:
+            if worker.poll() is not None and key:
+                self._note_end(key, worker.returncode)
+        self._workers = [(key, worker) for key, worker in self._workers if worker.poll() is None]
         live = [job for job in queue.listing(self.store) if job.live]
         waiting = [job for job in live if job.status != "running"]
+        ready = [job for job in waiting if self._may_start(job.key)]
         # A worker just started may not hold its lock yet, so ours are counted, too.
         busy = max(len(live) - len(waiting), len(self._workers))
-        if waiting and busy < len(machine.slots()):
-            self._workers.append(spawn(self.store, waiting[0].key))
+        if ready and busy < len(machine.slots()):
+            key = ready[0].key
+            self._workers.append((key, spawn(self.store, key)))
+
+    def _may_start(self, key: str) -> bool:
+        return key not in self._deaths or self._deaths[key].after <= time.monotonic()
+
+    def _note_end(self, key: str, code: int) -> None:
+        """Counts the death of a job's process; each next start waits twice as long as the last.
+
+        Here and not in the job's folder: the disk may be full, which ends a worker at once.
+        """
+        place, job = queue.folder(self.store, key), queue.find(key, self.store)
+        if job is None or not job.live:
+            self._deaths.pop(key, None)
+            queue.obstacles.pop(place, None)
+            return
+        deaths = self._deaths.setdefault(key, Deaths())
+        if job.step > deaths.step:
+            deaths.step, deaths.count = job.step, 0
+        deaths.count += 1
+        why = f"its process {_how(code, self.store.root)}"
+        if deaths.count >= DEATHS:
+            reason = f"Given up after {deaths.count} tries: {why}; see the log."
+            queue.finish(self.store, job, "failed", reason)
+            return
+        pause = min(2.0**deaths.count, LONGEST_PAUSE) if deaths.count > 1 else 0.0
+        deaths.after = time.monotonic() + pause
+        queue.obstacles[place] = (f"{why}, {deaths.count} times in a row", deaths.after)
+
+    def _lost(self) -> None:
+        """Stops the program: its cache folder has gone, and an empty one must not replace it."""
+        logger.critical(
+            "The cache folder %s is gone or is another one now, so this program stops: bring it "
+            "back (is its disk mounted?) and start again.",
+            self.store.root,
+        )
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+IDENTITY = "identity"  # the file that tells a cache folder from an empty one in its place
+
+
+def identity(root: Path) -> str:
+    """What tells this cache folder from another; written when it is first used."""
+    path = root / IDENTITY
+    if not path.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{IDENTITY}.{os.getpid()}.new")
+        draft.write_text(uuid.uuid4().hex)
+        try:
+            os.link(draft, path)  # whoever is first
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+def _how(code: int, root: Path) -> str:
+    """How a process ended, for a person."""
+    if shutil.disk_usage(root).free < LITTLE:
+        return "ended because the disk is full"
+    if code == -signal.SIGKILL:
+        return "was killed, perhaps because memory ran out"
+    if code < 0:
+        return f"was ended by signal {-code}"
+    return "ended without a result"
 
 
 def spawn(store: Store, key: str | None = None) -> subprocess.Popen[bytes]:
@@ -106,7 +200,9 @@ def _process(
         return subprocess.Popen(
             [sys.executable, "-m", *module],
             cwd=ROOT,
-            env=os.environ | {"MEMSIG_CACHE": str(store.root)},
+            # Threads that wait must not spin: with a neighbour on the machine a job of two
+            # threads would fall to a tenth of its speed.
+            env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"MEMSIG_CACHE": str(store.root)},
             stdin=stdin,
             stdout=output,
             stderr=output,

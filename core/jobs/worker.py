@@ -28,7 +28,7 @@ from core.store.files import Busy, exclusive
 
 log = logging.getLogger("worker")
 
-RESUMES = 25  # deaths in a row without a finished step before a job counts as failed
+RESUMES = 25  # deaths in a row, whoever counts, without a finished step before a job has failed
 REPORT_SECONDS = 0.2
 
 
@@ -112,9 +112,9 @@ def work(key: str, store: Store) -> None:
     resumed = before.get("resumed", 0) + begun
     deaths = before.get("deaths", 0) + begun
     if begun:
-        queue.record(store, job, "interrupted", "its process ended without a word", time.time())
+        queue.record(store, [job], "interrupted", "its process ended without a word", time.time())
     now = {"started": time.time(), "began": time.monotonic()}
-    facts = {"pid": os.getpid(), **now, "resumed": resumed, "deaths": deaths}
+    facts = {**now, "resumed": resumed, "deaths": deaths, "finished": before.get("finished", [])}
     queue.write(place / "progress.json", facts)
     job = queue.find(key, store) or job
     if deaths > RESUMES:
@@ -135,7 +135,8 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
     device = machine.settle()
     facts["device"] = machine.device_name(device)
     calibrate(store, device)
-    steps = store.missing(job.spec)
+    steps = store.missing(job.spec, job.again)
+    steps = [step for step in steps if step.key not in facts["finished"]]
     report = Reporter(
         place / "progress.json", steps, [step_seconds(step, store) for step in steps], facts
     )
@@ -144,18 +145,22 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
         log.info("%s", step.title)
         saved = FileCheckpoint(place / f"{step.key}.checkpoint")
         result = run(step, Kept(store), report, saved)
-        store.take_in(result.tables, result.artifacts)
+        store.take_in(result.tables, result.artifacts, replace=job.again)
+        facts["finished"].append(step.key)
         saved.path.unlink(missing_ok=True)
         facts["deaths"] = 0
 
 
 def main() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    machine.offer_to_end(500)
     store, key = Store(), next(iter(sys.argv[1:]), None)
     with ExitStack() as locks:
         try:
             if key:
-                locks.enter_context(exclusive(queue.folder(store, key) / "alive", 2))
+                alive = queue.folder(store, key) / "alive"
+                locks.enter_context(exclusive(alive, 2))
+                alive.write_text(str(os.getpid()))  # for whoever cancels the job
         except Busy:
             log.info("Another worker is at it.")
             return

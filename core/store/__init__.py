@@ -73,14 +73,18 @@ class Store:
         tables: dict[str, pl.DataFrame],
         artifacts: dict[str, bytes] | None = None,
         publish: bool = True,
+        replace: bool = False,
     ) -> None:
         """Keep one result: its artifacts first, then all its rows in one transaction.
 
         Taking the same result in twice changes nothing, so a caller that was killed repeats it.
+        replace: rows and bytes that are there under the same keys give way to the new ones.
         """
         for key, value in (artifacts or {}).items():
+            if replace:
+                self.artifacts.drop(key)
             self.artifacts.put(key, value)
-        self.tables.take_in(tables, publish)
+        self.tables.take_in(tables, publish, replace)
 
     def remove(self, keys: Sequence[str]) -> None:
         """Take away results: their rows first, so that none is left without its artifact."""
@@ -100,8 +104,11 @@ class Store:
         """Whether the result of a spec is in the tables."""
         return self.tables.has(spec.table, spec.key)
 
-    def missing(self, spec: Spec) -> list[Spec]:
+    def missing(self, spec: Spec, again: bool = False) -> list[Spec]:
         """The steps of a spec that a job for it has to compute, in their order.
+
+        again: the spec itself is to be computed though its result is there.
+
 
         They are those without rows, and those whose rows are here but whose bytes are not, as of
         results that came with the program, where another of them is computed from these bytes.
@@ -109,6 +116,7 @@ class Store:
         """
         steps = spec.steps()
         wanted = {step.key for step in steps if not self.has_result(step)}
+        wanted |= {spec.key} if again else set()
         if spec.table == "models" and not self.artifacts.has(spec.key):
             wanted.add(spec.key)
         for step in reversed(steps):

@@ -62,6 +62,7 @@ WHOLE = ("earlier",)  # the rows taken in are all that there are from then on
 
 GENERATIONS_KEPT = 3
 CATCH_UP_SECONDS = 1.0  # rows unpublished for longer were left by a killed or waiting process
+AGAIN_SECONDS = 10.0  # after a reader failed to publish what others have written
 WAIT_SECONDS = 60.0  # for other writers of this product
 LOCK_SECONDS = 10.0  # for another program that looks at the live file
 
@@ -78,16 +79,20 @@ class Tables:
         self._lock = root / "live" / "lock"
         self._guard = threading.Lock()
         self._reader: tuple[Path, duckdb.DuckDBPyConnection] | None = None
+        self._publish_after = 0.0  # when a reader may try again to publish, by `time.monotonic`
         self._current = False  # whether the schema of what is published was looked at
 
     # Writing
 
-    def take_in(self, tables: dict[str, pl.DataFrame], publish: bool = True) -> None:
+    def take_in(
+        self, tables: dict[str, pl.DataFrame], publish: bool = True, replace: bool = False
+    ) -> None:
         """Add rows, all tables in one transaction; on any error nothing is added.
 
         Columns are matched by name; missing ones become NULL. Rows whose key (or owner, for
         rows without a key) is there already are left out; `jobs` rows replace older ones, and
-        those of `earlier` all that were there.
+        those of `earlier` all that were there. With `replace` older rows of the same keys and
+        owners give way to these, and count as computed here if they were shipped.
         With `publish=False` readers see the rows after the next `publish()`, or a second later.
         """
         unknown = set(tables) - {*KEYED, *OWNED, *REPLACED, *WHOLE}
@@ -99,7 +104,7 @@ class Tables:
             live.begin()
             for table, frame in tables.items():
                 live.register("incoming", frame.to_arrow())
-                live.execute(_insert(table))
+                live.execute(_replace(table) if replace else _insert(table))
                 live.unregister("incoming")
             live.commit()
             if publish:
@@ -122,7 +127,7 @@ class Tables:
 
         self._write(work, WAIT_SECONDS)
 
-    def publish(self, wait: bool = True) -> None:
+    def publish(self, wait: bool = True, patience: float | None = None) -> None:
         """Publish what is not published yet; with `wait=False` only if nobody is writing now."""
 
         def work(live: duckdb.DuckDBPyConnection) -> None:
@@ -130,16 +135,25 @@ class Tables:
             if self._unpublished.exists() or self._newest() is None or not self.shared.exists():
                 self._publish(live)
 
-        self._write(work, WAIT_SECONDS if wait else 0.0)
+        self._write(work, WAIT_SECONDS if wait else 0.0, patience)
 
-    def _write(self, work: Callable[[duckdb.DuckDBPyConnection], None], seconds: float) -> None:
-        """Run `work` on the live database alone, once more on a rebuilt one if it is damaged."""
+    def _write(
+        self,
+        work: Callable[[duckdb.DuckDBPyConnection], None],
+        seconds: float,
+        patience: float | None = None,
+    ) -> None:
+        """Run `work` on the live database alone, once more on a rebuilt one if it is damaged.
+
+        seconds: to wait for other writers; patience: for a foreign program at the live file
+        (None: LOCK_SECONDS).
+        """
         try:
             with exclusive(self._lock, seconds):
                 self._sweep()
                 for again in (True, False):
                     try:
-                        live = self._open_live()
+                        live = self._open_live(patience)
                         try:
                             work(live)
                         finally:
@@ -158,10 +172,10 @@ class Tables:
         except OSError as error:
             raise readable_os(error) from error
 
-    def _open_live(self) -> duckdb.DuckDBPyConnection:
+    def _open_live(self, patience: float | None) -> duckdb.DuckDBPyConnection:
         if not self.live.exists():
             self._build()
-        deadline = time.monotonic() + LOCK_SECONDS
+        deadline = time.monotonic() + (LOCK_SECONDS if patience is None else patience)
         while True:
             try:
                 live = duckdb.connect(str(self.live))
@@ -276,7 +290,7 @@ class Tables:
         if table not in KEYED:
             raise ValueError(f"no such keyed table: {table}")
         if self._unpublished.exists():
-            self.publish()
+            self._publish_if_possible(wait=True)
         return not self.query(f"SELECT 1 FROM {table} WHERE key = ?", [key]).is_empty()
 
     def newest(self) -> Path:
@@ -292,7 +306,11 @@ class Tables:
         return sum(path.stat().st_size for path in files if path.exists())
 
     def _catch_up(self) -> None:
-        """Publish what a process that was killed, or asked to wait, has left unpublished."""
+        """Publish what a process that was killed, or asked to wait, has left unpublished.
+
+        Readers never fail for a writer's reason (a full disk, somebody who holds the live file):
+        where publishing fails, that is logged and tried again later, and they read what there is.
+        """
         try:
             age = time.time() - self._unpublished.stat().st_mtime
             waiting = abs(age) > CATCH_UP_SECONDS  # below zero where the clock was set back
@@ -301,10 +319,23 @@ class Tables:
         if self._newest() is None:
             self.publish()
         elif waiting or not self.shared.exists():
-            self.publish(wait=False)
+            self._publish_if_possible(wait=False)
         if not self._current:
             self._current = True
-            self._renew()
+            try:
+                self._renew()
+            except (StoreError, duckdb.Error) as error:
+                log.warning("the published tables are those of an earlier version: %s", error)
+
+    def _publish_if_possible(self, wait: bool) -> None:
+        """Publish for a reader: a failure is logged, and for a while not tried again."""
+        if time.monotonic() < self._publish_after:
+            return
+        try:
+            self.publish(wait, patience=0.0)
+        except (StoreError, duckdb.Error) as error:
+            self._publish_after = time.monotonic() + AGAIN_SECONDS
+            log.warning("new results cannot be published yet: %s", error)
 
     def _renew(self) -> None:
         """Publish anew what an older version of the product published, with today's tables."""
@@ -390,8 +421,26 @@ def _insert(table: str) -> str:
         return f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
     if table in WHOLE:
         return f"DELETE FROM {table}; INSERT INTO {table} BY NAME SELECT * FROM incoming"
-    same = " AND ".join(f"old.{own} IS NOT DISTINCT FROM incoming.{own}" for own in OWNED[table])
     return (
         f"INSERT INTO {table} BY NAME SELECT * FROM incoming "
-        f"WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {same})"
+        f"WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {_same_owner(table)})"
     )
+
+
+def _replace(table: str) -> str:
+    """The statement by which the registered rows `incoming` replace older ones in `table`."""
+    if table in KEYED:
+        return (
+            "DELETE FROM shipped WHERE key IN (SELECT key FROM incoming); "
+            f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
+        )
+    if table not in OWNED:
+        return _insert(table)
+    return (
+        f"DELETE FROM {table} old WHERE EXISTS (SELECT 1 FROM incoming "
+        f"WHERE {_same_owner(table)}); INSERT INTO {table} BY NAME SELECT * FROM incoming"
+    )
+
+
+def _same_owner(table: str) -> str:
+    return " AND ".join(f"old.{own} IS NOT DISTINCT FROM incoming.{own}" for own in OWNED[table])

@@ -63,8 +63,7 @@ def pid(wanted: list[SignatureSpec], store: Store) -> int | None:
     for spec in wanted:
         place = queue.folder(store, spec.key)
         if queue.is_locked(place / "alive"):
-            found: int | None = queue.read(place / "progress.json").get("pid")
-            return found
+            return int((place / "alive").read_text() or 0) or None
     return None
 
 

@@ -67,9 +67,11 @@ def status(spec: SignatureSpec, store: Store) -> str:
 
 def pid(spec: SignatureSpec, store: Store) -> int | None:
     """Of the process that computes: here, or on the cluster as host:pid."""
-    progress = queue.read(queue.folder(store, spec.key) / "progress.json")
-    worker = progress.get("worker")
-    return int(worker.split(":")[1]) if worker else progress.get("pid")
+    place = queue.folder(store, spec.key)
+    if worker := queue.read(place / "progress.json").get("worker"):
+        return int(worker.split(":")[1])
+    begun = (place / "progress.json").exists() and (place / "alive").exists()
+    return int((place / "alive").read_text() or 0) or None if begun else None
 
 
 def start_app() -> subprocess.Popen[bytes]:

@@ -86,6 +86,20 @@ def test_taking_in_twice_changes_nothing(store: Store) -> None:
     assert row == ([1.0, 0.8], datetime(2026, 1, 1, 12), None)
 
 
+def test_replacing_touches_only_what_comes_in(store: Store) -> None:
+    store.take_in(result("x"), {"weights": b"old"})
+    store.take_in(result("y"))
+    made = datetime(2026, 1, 1)
+    facts = {"command": "c", "machine": "m", "made": made, "packages": "{}"}
+    store.take_in({"shipped": pl.DataFrame([{"key": key} | facts for key in ("x", "y")])})
+    store.take_in(result("x", shift=0.1), {"weights": b"new"}, replace=True)
+    assert counts(store) == (2, 12, 2)
+    recall = store.query("FROM recall WHERE lag = 1 AND symbol IS NULL ORDER BY signature")
+    assert recall["accuracy"].to_list() == [0.6, 0.5]
+    assert store.artifacts.get("weights") == b"new"
+    assert store.query("SELECT key FROM shipped")["key"].to_list() == ["y"]
+
+
 def test_an_error_takes_in_nothing(store: Store) -> None:
     store.take_in(result("x"))
     broken = result("y") | {"jobs": pl.DataFrame({"key": ["j"], "attempt": ["not a number"]})}

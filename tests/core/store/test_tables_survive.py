@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -223,6 +224,42 @@ except BadInput as error:
     again = Store(store.root)
     again.take_in(result("y"))
     assert counts(again)[:2] == (2, 12)
+
+
+@pytest.mark.parametrize("trouble", ["full", "held"])
+def test_readers_never_fail_for_a_writers_reason(
+    store: Store, trouble: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker was killed before it published, and now the disk is full or the live file held."""
+    store.take_in(result("x"))
+    store.take_in(result("y"), publish=False)
+    left = store.root / "live" / "unpublished"
+    os.utime(left, (0, 0))
+    reader = Store(store.root)
+    if trouble == "full":
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("core.store.tables.copy_database", full)
+        assert counts(reader) == (1, 6, 1) and left.exists()
+        assert not reader.tables.has("signatures", "y") and reader.tables.has("signatures", "x")
+        with pytest.raises(BadInput, match="is full"):
+            reader.take_in(result("z"))  # only writers fail
+        monkeypatch.undo()
+    else:
+        with process(HOLDER, str(store.tables.live)) as holder:
+            assert holder.stdout is not None and holder.stdin is not None
+            assert holder.stdout.readline() == "2\n"
+            monkeypatch.setattr("core.store.tables.LOCK_SECONDS", 1e9)  # nobody waits for it
+            assert counts(reader) == (1, 6, 1) and left.exists()
+            holder.communicate("\n")
+        monkeypatch.undo()
+    assert caplog.text.count("cannot be published yet") == 1  # tried once, not by every query
+    reader.tables._publish_after = 0.0
+    if left.exists():
+        os.utime(left, (0, 0))
+    assert counts(reader)[0] >= 2
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
