@@ -20,7 +20,7 @@ from torch.nn import functional
 from core import machine
 from core.corpora import build
 from core.models.factorized.builders import factorized_spec
-from core.models.factorized.factorized_lm import FactorizedLM, Minibatch, Mix
+from core.models.factorized.factorized_lm import FactorizedLM, Mix, WindowRows
 from core.models.factorized.windows import bigram_counts, scaled
 from core.training.batches import PAD, padded
 
@@ -96,7 +96,7 @@ class Learner:
 def _per_segment(lesson: Mix) -> Callable[..., tuple[Tensor, Tensor]]:
     """A `Mix.read` in which the segment before each segment gives its λ."""
 
-    def read(model: FactorizedLM, batch: Minibatch, keep: float) -> tuple[Tensor, Tensor]:
+    def read(model: FactorizedLM, batch: WindowRows, keep: float) -> tuple[Tensor, Tensor]:
         part = lesson.train[batch.corpus]
         counts = [bigram_counts(part.segments, max(row - 1, 0), row or 1) for row in batch.rows]
         factors = torch.from_numpy(np.stack([scaled(each, "unit") for each in counts]))

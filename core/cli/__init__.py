@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from core.cells import CELLS
 from core.cli import keeping, measuring, paper
 from core.errors import BadInput
 
@@ -30,6 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _or(words: Iterable[str]) -> str:
+    """Such as "gru, lstm or mingru"."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m core", description="Memory signatures.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -37,10 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     signature = commands.add_parser("signature", help="compute or find a memory signature")
     signature.add_argument("corpus", help="shakespeare, sotu, or the path of a UTF-8 text")
     signature.add_argument("--model", help="an added model, by its name or key")
-    signature.add_argument("--cell", default="gru", help="gru or lstm")
+    signature.add_argument("--cell", default="gru", help=_or(CELLS))
     signature.add_argument("--layers", type=int, default=1)
     signature.add_argument("--hidden", type=int, default=80, help="units of a layer")
-    signature.add_argument("--state", help="c or h (default: c of an LSTM, h of a GRU)")
+    signature.add_argument("--state", help="one of the cell's, such as c (default: its first)")
     signature.add_argument("--decoder", choices=("mlp", "linear"), default="mlp")
     signature.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
     signature.add_argument("--segment", help="line, sentence, speech or paragraph")

@@ -12,6 +12,7 @@ from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
 from core.profiles import PROFILES
 from core.text import BOS, EOS
+from core.training import loop
 from core.training.batches import PAD, bucketed, padded, sample
 
 
@@ -63,7 +64,7 @@ def test_training_learns_and_reports(corpus: Corpus) -> None:
 def test_a_killed_and_resumed_run_gives_the_same_weights(
     corpus: Corpus, keeps: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(char_lm, "CHECKPOINT_SECONDS", 0.0)  # after every minibatch
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)  # after every minibatch
     expected, facts = char_lm.train(spec(corpus, keeps=keeps), corpus)
     checkpoint = Memory()
     torch.manual_seed(99)  # what ran before must not matter
