@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from core.cells import CELLS
@@ -32,12 +31,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _or(words: Iterable[str]) -> str:
-    """Such as "gru, lstm or mingru"."""
-    *others, last = words
-    return f"{', '.join(others)} or {last}"
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m core", description="Memory signatures.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -45,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     signature = commands.add_parser("signature", help="compute or find a memory signature")
     signature.add_argument("corpus", help="shakespeare, sotu, or the path of a UTF-8 text")
     signature.add_argument("--model", help="an added model, by its name or key")
-    signature.add_argument("--cell", default="gru", help=_or(CELLS))
+    signature.add_argument("--cell", default="gru", help=", ".join(CELLS))
     signature.add_argument("--layers", type=int, default=1)
     signature.add_argument("--hidden", type=int, default=80, help="units of a layer")
     signature.add_argument("--state", help="one of the cell's, such as c (default: its first)")

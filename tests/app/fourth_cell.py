@@ -67,7 +67,7 @@ def test_it_is_estimated_trained_and_read() -> None:
     spec = core.signature_spec(core.add_corpus(TEXT.encode(), "tiny"), "rnn", profile="smoke")
     assert spec.state == "h" and spec.title.startswith("signature: RNN [1,80] on tiny")
     assert estimate(spec) > 0
-    budget = spec.model.budget.model_copy(update={"epochs": 1})
+    budget = spec.model.budget.model_copy(update={"epochs": 1, "learning_rate": 2e-2})
     model = spec.model.model_copy(update={"budget": budget, "hidden": 16})
     weights, facts = char_lm.train(model, corpus)
     assert facts["perplexity"] < 25
