@@ -17,12 +17,17 @@ NAMES = ("gru", "lstm", "mingru")  # in the order of every list
 CELLS: dict[str, Cell] = {name: import_module(f"{__name__}.{name}").CELL for name in NAMES}
 
 
+def names(factorizes: bool = False) -> list[str]:
+    """The names of all cells, or of those that factorize."""
+    return [cell.name for cell in CELLS.values() if cell.factorizes or not factorizes]
+
+
 def find(name: str, factorizes: bool = False) -> Cell:
     """The cell of that name; factorizes: it must be one that does.
 
     Raises BadInput with one sentence if there is none.
     """
-    fit = [cell.name for cell in CELLS.values() if cell.factorizes or not factorizes]
+    fit = names(factorizes)
     if name not in CELLS:
         raise BadInput(f"There is no cell {name!r}; choose one of {', '.join(fit)}.")
     if name not in fit:

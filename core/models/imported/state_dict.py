@@ -57,8 +57,8 @@ def weights(
 ) -> Weights:
     """The weights in the bytes of a safetensors file.
 
-    cell: gru or lstm. symbols: how many the network reads and predicts. embedding, projection:
-    the names of these two where the file leaves it open.
+    cell: one that factorizes. symbols: how many the network reads and predicts. embedding,
+    projection: the names of these two where the file leaves it open.
     Raises BadInput with a sentence for everything that does not fit.
     """
     tensors = _tensors(data)

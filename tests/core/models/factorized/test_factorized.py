@@ -22,7 +22,7 @@ from core.training import loop
 from core.training.batches import PAD, padded
 from tests.core.models.language.test_char_lm import Memory
 
-CELLS = [cell.name for cell in cells.CELLS.values() if cell.factorizes]
+CELLS = cells.names(factorizes=True)
 
 
 @pytest.fixture(scope="module")
