@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -38,7 +39,7 @@ def run() -> dict[str, Any]:
     mixed = corpora[0].spec, corpora[1].spec
     specs = [factorized_spec(mixed, "lstm", HIDDEN, "laptop", bases) for bases in (False, True)]
     lessons = [Mix(spec, corpora, device) for spec in specs]
-    batches = lessons[0].minibatches(0)[: WARM + ROUNDS]
+    batches = [batch for _, batch in islice(lessons[0].minibatches(0, 0), WARM + ROUNDS)]
     plain, factorized, reference = (
         Learner(lesson.build().to(device)) for lesson in (*lessons, lessons[1])
     )

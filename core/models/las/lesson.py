@@ -58,7 +58,8 @@ class Spelling:
     epoch.
     """
 
-    keeps, clip, goal = (1.0,), 5.0, "cer"
+    keeps: tuple[float, ...] = (1.0,)  # no dropout
+    clip, goal = 5.0, "cer"
 
     def __init__(self, spec: LasSpec, corpus: SpeechCorpus, device: str) -> None:
         self.spec, self.corpus, self.device = spec, corpus, device
