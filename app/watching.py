@@ -14,6 +14,7 @@ from app.shell import people, queries, tray, words
 from app.shell.errors import explained
 from app.shell.people import ask_first
 from core import jobs
+from core.cells import label
 from core.library import beside
 from core.paper import shipped
 from core.signatures.spec import SignatureSpec
@@ -189,7 +190,7 @@ def caption(key: str, more: str = "") -> None:
     row = queries.table(queries.fill(queries.CAPTION, key=key)).row(0, named=True)
     keeps = sorted({f"{keep:g}" for keep in row["keeps"] or [] if keep is not None})
     imported = row["kind"] == "imported"
-    shape = f"{row['cell'].upper()} [{row['layers']},{row['hidden']}]"
+    shape = f"{label(row['cell'])} [{row['layers']},{row['hidden']}]"
     perplexity = row["test_perplexity"]
     facts = [
         f"{row['model'] if imported else shape} on {row['corpus']}, "

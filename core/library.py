@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from core import corpora, profiles
+from core import cells, corpora, profiles
 from core.corpora import Corpus, wsj
 from core.corpora.speech import recordings, synthetic
 from core.corpora.speech.spec import SpeechSpec
@@ -29,9 +29,6 @@ from core.registry import SPECS
 from core.signatures.spec import Decoder, SignatureSpec, State
 from core.spec import VERSIONS, CorpusSpec, Spec
 from core.store import Store
-
-# Each cell's states, the default first; `core.cells` holds the cells themselves (and torch).
-STATES: dict[str, tuple[State, ...]] = {"gru": ("h",), "lstm": ("c", "h")}
 
 
 def find_corpus(name: str, segment: str | None = None, store: Store | None = None) -> CorpusSpec:
@@ -202,17 +199,16 @@ def signature_spec(
 ) -> SignatureSpec:
     """The spec of one signature from a few choices; everything else comes from the profile.
 
-    state: 'c' or 'h' (None: the cell's memory, c_t of an LSTM and h_t of a GRU).
+    state: one of the cell's (None: its first, c_t of an LSTM and h_t of a GRU).
     model: an added one, which brings its own cell, layers and hidden size.
     Raises BadInput with one sentence for a choice that does not exist.
     """
     if model:
         cell, layers, hidden = model.cell, model.layers, model.hidden
-    if cell not in STATES:
-        raise BadInput(f"There is no cell {cell!r}; choose one of {', '.join(STATES)}.")
-    chosen = state or STATES[cell][0]
-    if chosen not in STATES[cell]:
-        raise BadInput(f"A {cell.upper()} has no state {state!r}; use {STATES[cell][0]!r}.")
+    states = cells.find(cell).states
+    chosen = state or states[0]
+    if chosen not in states:
+        raise BadInput(f"The cell {cells.label(cell)} has no state {state!r}; use {states[0]!r}.")
     if not 1 <= layers <= 16 or not 1 <= hidden <= 4096:
         raise BadInput("Choose 1 to 16 layers of 1 to 4096 units.")
     if not 1 <= layer <= layers:

@@ -12,6 +12,7 @@ from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
 from app.pictures.figures import FLOORS, PURPLE, Look, band, dressed, shown
+from core.cells import label as cell_label
 
 # The paper's green (Fig. 4): the lighter, the higher the recall.
 GREEN = [
@@ -61,7 +62,7 @@ def matrices(
             hoverongaps=False,
             text=[
                 [
-                    f"<b>{cell.upper()} {label}</b>, {lag} ago: {_told(rows[lag])}"
+                    f"<b>{cell_label(cell)} {label}</b>, {lag} ago: {_told(rows[lag])}"
                     if lag in rows
                     else ""
                     for rows, (_, label) in zip(found, columns, strict=True)
@@ -178,11 +179,11 @@ def against_size(
             x=rows["hidden"].to_list(),
             y=rows[column].to_list(),
             mode="lines+markers",
-            name=cell.upper(),
+            name=cell_label(cell),
             line={"color": color, "width": 2},
             marker={"size": 7, "symbol": mark},
             customdata=rows["seeds"].to_list(),
-            hovertemplate=f"<b>{cell.upper()} %{{x}}</b>: %{{y:{form}}}, seeds %{{customdata}}"
+            hovertemplate=f"<b>{cell_label(cell)} %{{x}}</b>: %{{y:{form}}}, seeds %{{customdata}}"
             "<extra></extra>",
             **spread,
         )
@@ -221,7 +222,7 @@ def deeper(table: pl.DataFrame, cells: Sequence[str], lags: int, colors: Look) -
                     "arrayminus": (100 * (rows["difference"] - rows["low"])).to_list(),
                 },
                 customdata=rows.select("lag", "plain", "deeper", "low", "high").rows(),
-                hovertemplate=f"<b>{cell.upper()} layer {layer}</b>, %{{customdata[0]}} ago: "
+                hovertemplate=f"<b>{cell_label(cell)} layer {layer}</b>, %{{customdata[0]}} ago: "
                 "<b>%{y:+.1f} points</b><br>%{customdata[1]:.1%} plain, %{customdata[2]:.1%} "
                 "twice as deep<extra></extra>",
                 legendgroup=layer,
@@ -358,7 +359,7 @@ def _panels(cells: Sequence[str], colors: Look) -> go.Figure:
         cols=max(len(cells), 1),
         shared_yaxes="all",
         horizontal_spacing=0.04,
-        subplot_titles=[f"<b>{cell.upper()}</b>" for cell in cells],
+        subplot_titles=[f"<b>{cell_label(cell)}</b>" for cell in cells],
     )
     figure.update_annotations(font_size=12, font_color=colors.text)
     return figure

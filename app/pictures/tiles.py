@@ -26,7 +26,7 @@ def thumbnail(
     figure = make_subplots(
         cols=max(len(panels), 1),
         horizontal_spacing=0.02 if len(panels) < 4 else 0.01,
-        subplot_titles=names if len(panels) > 1 else None,
+        subplot_titles=names if any(names) else None,
     )
     figure.update_annotations(font_size=10, font_color=colors.faint, yshift=-4)
     columns = sorted(table["x"].unique().to_list(), key=_place)
@@ -51,7 +51,7 @@ def thumbnail(
         hovermode=False,
         dragmode=False,
     )
-    top = 16 if len(panels) > 1 else 2
+    top = 16 if any(names) else 2
     return dressed(figure, colors, HEIGHT, {"l": 0, "r": 0, "t": top, "b": 0})
 
 

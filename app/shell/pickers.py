@@ -8,8 +8,9 @@ import streamlit as st
 
 import core
 from app.shell import choices, queries
+from core.cells import CELLS, label
 from core.corpora import NAMES, source
-from core.library import STATES, added_models
+from core.library import added_models
 from core.models.language.spec import ImportedSpec, ModelSpec
 from core.profiles import PROFILES
 from core.signatures.spec import SignatureSpec
@@ -74,7 +75,7 @@ def signature_toolbar() -> SignatureSpec:
         corpus = corpus_choice("corpus", "Corpus", "shakespeare")
         added = model_choice()
         cell, layers, hidden = (added.cell, added.layers, added.hidden) if added else _shape()
-        states = STATES[cell]
+        states = CELLS[cell].states
         state = choices.select(
             "state", "State", states, states[0], say=lambda s: MEANING.get(s, s), width=115
         )
@@ -119,7 +120,7 @@ def model_choice() -> ImportedSpec | None:
 
 def _shape() -> tuple[str, int, int]:
     """The choices of a network that is trained here: cell, layers, hidden size."""
-    cell = choices.select("cell", "Cell", list(STATES), "gru", say=str.upper, width=100)
+    cell = choices.select("cell", "Cell", list(CELLS), "gru", say=label, width=100)
     layers = choices.select(
         "layers",
         "Layers",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import islice
 from statistics import median
 from typing import Any
 
@@ -20,7 +21,7 @@ from torch.nn import functional
 from core import machine
 from core.corpora import build
 from core.models.factorized.builders import factorized_spec
-from core.models.factorized.factorized_lm import FactorizedLM, Minibatch, Mix
+from core.models.factorized.factorized_lm import FactorizedLM, Mix, WindowRows
 from core.models.factorized.windows import bigram_counts, scaled
 from core.training.batches import PAD, padded
 
@@ -38,7 +39,7 @@ def run() -> dict[str, Any]:
     mixed = corpora[0].spec, corpora[1].spec
     specs = [factorized_spec(mixed, "lstm", HIDDEN, "laptop", bases) for bases in (False, True)]
     lessons = [Mix(spec, corpora, device) for spec in specs]
-    batches = lessons[0].minibatches(0)[: WARM + ROUNDS]
+    batches = [batch for _, batch in islice(lessons[0].minibatches(0, 0), WARM + ROUNDS)]
     plain, factorized, reference = (
         Learner(lesson.build().to(device)) for lesson in (*lessons, lessons[1])
     )
@@ -96,7 +97,7 @@ class Learner:
 def _per_segment(lesson: Mix) -> Callable[..., tuple[Tensor, Tensor]]:
     """A `Mix.read` in which the segment before each segment gives its λ."""
 
-    def read(model: FactorizedLM, batch: Minibatch, keep: float) -> tuple[Tensor, Tensor]:
+    def read(model: FactorizedLM, batch: WindowRows, keep: float) -> tuple[Tensor, Tensor]:
         part = lesson.train[batch.corpus]
         counts = [bigram_counts(part.segments, max(row - 1, 0), row or 1) for row in batch.rows]
         factors = torch.from_numpy(np.stack([scaled(each, "unit") for each in counts]))

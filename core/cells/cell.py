@@ -4,29 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+if TYPE_CHECKING:  # the facts of a cell are read where torch is not loaded
+    from torch import Tensor, nn
 
-# A cell of one's own is any module, so the layer is not narrowed to torch's own here.
-Unroll = Callable[[Any, Tensor], dict[str, Tensor]]
+
+def first(layer: Any, x: Tensor) -> Tensor:
+    """h of every step, which torch's own layers return first: the `output` of their cells."""
+    h: Tensor = layer(x)[0]
+    return h
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A kind of recurrent layer.
+    """A kind of recurrent layer: its facts, and how it is computed.
 
-    layer: builds one layer from (inputs, hidden); called with [time, batch, inputs] it
-        returns (h [time, batch, hidden], anything).
-    unroll: (layer, x [time, batch, inputs]) -> every state of every step by its name,
-        each [time, batch, hidden].
-    states: the names `unroll` returns, the default one first. 'h' is always among them:
-        it is what the next layer reads.
-    kernels: how many [hidden x 2·hidden] blocks the recurrent kernel has (paper, section 3).
+    name: what specs and tables call it; label: what people call it.
+    states: the names of its states, the default one first. 'h' is always among them: it is what
+        the next layer reads.
+    gates: how many [hidden x 2·hidden] blocks of weights it has (paper, section 3).
+    layer: builds the module of one layer from (inputs, hidden).
+    output: (layer, x [time, batch, inputs]) -> h of every step [time, batch, hidden], for training.
+    unroll: (layer, x) -> every state of every step by its name, each [time, batch, hidden].
+    step: for a cell whose gates read x_t and h_{t-1} through one kernel, kept as torch's own layers
+        keep theirs: one step from what x_t and what h_{t-1} contribute to the gates, both
+        [..., gates · hidden], and the states [states, ..., hidden], to the next states.
     """
 
     name: str
-    layer: Callable[[int, int], nn.Module]
-    unroll: Unroll
+    label: str
     states: tuple[str, ...]
-    kernels: int
+    gates: int
+    layer: Callable[[int, int], nn.Module]
+    output: Callable[[Any, Tensor], Tensor]
+    unroll: Callable[[Any, Tensor], dict[str, Tensor]]
+    step: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+
+    @property
+    def factorizes(self) -> bool:
+        """Whether it has one kernel over [x_t; h_{t-1}], which can be written as a sum of parts."""
+        return self.step is not None

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-from core.cells.cell import Cell
+from core.cells.cell import Cell, first
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def layer(inputs: int, hidden: int) -> nn.LSTM:
+    """Torch's own layer."""
+    from torch import nn
+
+    return nn.LSTM(inputs, hidden)
 
 
 def unroll(layer: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
@@ -17,6 +26,8 @@ def unroll(layer: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
 
     x: [time, batch, inputs] -> {"c", "h"}: [time, batch, hidden].
     """
+    import torch
+
     weights = dict(layer.named_parameters())
     h, _ = layer(x)
     steps, _, hidden = h.shape
@@ -35,4 +46,14 @@ def unroll(layer: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
     return {"c": c, "h": h}
 
 
-CELL = Cell("lstm", nn.LSTM, unroll, states=("c", "h"), kernels=4)
+def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
+    """One step of c and h, of any number of networks at once; see `Cell.step`."""
+    import torch
+
+    i, f, g, o = from_input.add_(from_state).chunk(4, -1)
+    c = f.sigmoid() * states[0]
+    c.addcmul_(i.sigmoid(), g.tanh())
+    return torch.stack([c, o.sigmoid() * c.tanh()])
+
+
+CELL = Cell("lstm", "LSTM", ("c", "h"), 4, layer, first, unroll, step)

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from core.cells import CELLS
 from core.cli import keeping, measuring, paper
 from core.errors import BadInput
 
@@ -37,10 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     signature = commands.add_parser("signature", help="compute or find a memory signature")
     signature.add_argument("corpus", help="shakespeare, sotu, or the path of a UTF-8 text")
     signature.add_argument("--model", help="an added model, by its name or key")
-    signature.add_argument("--cell", default="gru", help="gru or lstm")
+    signature.add_argument("--cell", default="gru", help=", ".join(CELLS))
     signature.add_argument("--layers", type=int, default=1)
     signature.add_argument("--hidden", type=int, default=80, help="units of a layer")
-    signature.add_argument("--state", help="c or h (default: c of an LSTM, h of a GRU)")
+    signature.add_argument("--state", help="one of the cell's, such as c (default: its first)")
     signature.add_argument("--decoder", choices=("mlp", "linear"), default="mlp")
     signature.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
     signature.add_argument("--segment", help="line, sentence, speech or paragraph")

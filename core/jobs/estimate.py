@@ -8,6 +8,7 @@ from functools import singledispatch
 from statistics import median
 
 from core import machine
+from core.cells import CELLS
 from core.corpora.speech.spec import SpeechSpec
 from core.models.factorized.spec import (
     AtlasSpec,
@@ -35,7 +36,6 @@ SHARE_OF_PEAK = {
     "prunings": 0.3,
 }  # until the tables know better
 START_SECONDS = 3.0  # a process with torch in it
-GATES = {"gru": 3, "lstm": 4}  # as core.models.CELLS says, which loads torch
 SYMBOLS_OF_CORPUS = 4e6  # where a budget says "all"
 NARROWEST = 1e5  # weights whose arithmetic takes as long as a step takes however narrow it is
 SYMBOLS_PER_FRAME = 0.15  # of speech
@@ -96,7 +96,7 @@ def gflop(spec: Spec) -> float:
 @gflop.register
 def _(spec: ModelSpec) -> float:
     budget = spec.budget
-    kernel = 2 * GATES.get(spec.cell, 4) * spec.hidden**2
+    kernel = 2 * CELLS[spec.cell].gates * spec.hidden**2
     weights = spec.layers * (kernel + NARROWEST) + 70 * spec.hidden
     evaluated = 2 * (budget.evaluate or SYMBOLS_OF_CORPUS / 20)
     if not spec.trained:

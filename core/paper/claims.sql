@@ -105,11 +105,12 @@ SELECT
     from_corpus.name AS parent_corpus, s.layer, s.depth, s.profile, s.seed
 FROM signatures s
 JOIN models m ON m.key = s.model
+LEFT JOIN recurrent_cells k ON k.cell = m.cell
 JOIN corpora measured ON measured.key = s.corpus
 LEFT JOIN models source ON source.key = m.parent
 LEFT JOIN corpora from_corpus ON from_corpus.key = source.corpus
 WHERE s.decoder = 'mlp' AND m.trained AND m.profile = s.profile
-  AND s.state = CASE WHEN m.kind = 'ngram' THEN 'context' WHEN m.cell = 'lstm' THEN 'c' ELSE 'h' END
+  AND s.state = if(m.kind = 'ngram', 'context', k.state)
   AND (m.spec->>'$.fraction')::DOUBLE = CASE WHEN m.parent IS NULL THEN 1 ELSE 0.05 END
   AND s.key NOT IN (SELECT key FROM earlier)
 QUALIFY row_number() OVER (
@@ -193,13 +194,13 @@ steps AS (
     FROM ranked
 ),
 
--- Fig. 2: one-layer networks of every size of the profile.
+-- Fig. 2: one-layer networks of every size of the profile, of the paper's two cells.
 sized AS (
     SELECT m.cell, m.profile, m.corpus_name AS corpora, m.seed, m.replicate, m.lag, m.accuracy,
            m.test_perplexity, list_position(p.sizes, m.hidden) AS place, len(p.sizes) AS sizes
     FROM marginal m JOIN profile_shapes p ON p.profile = m.profile
-    WHERE m.kind = 'char_lm' AND m.layers = 1 AND m.learned = m.corpus AND m.parent IS NULL
-      AND list_contains(p.sizes, m.hidden)
+    WHERE m.kind = 'char_lm' AND m.cell IN ('gru', 'lstm') AND m.layers = 1
+      AND m.learned = m.corpus AND m.parent IS NULL AND list_contains(p.sizes, m.hidden)
 ), ends AS (
     SELECT cell, profile, corpora, seed, replicate, lag,
            max(accuracy) FILTER (place = sizes) - max(accuracy) FILTER (place = 1) AS rise,
@@ -216,12 +217,13 @@ sized AS (
     FROM means
 ),
 
--- Fig. 3: the deep network, layer by layer.
+-- Fig. 3: the deep network, layer by layer, of the same two cells.
 deep AS (
     SELECT m.cell, m.profile, m.corpus_name AS corpora, m.seed, m.replicate, m.lag, m.layer,
            m.layers, m.depth, m.accuracy
     FROM marginal m JOIN profile_shapes p ON p.profile = m.profile
-    WHERE m.kind = 'char_lm' AND m.layers = p.layers AND m.hidden = p.deep AND m.layers > 1
+    WHERE m.kind = 'char_lm' AND m.cell IN ('gru', 'lstm')
+      AND m.layers = p.layers AND m.hidden = p.deep AND m.layers > 1
       AND m.learned = m.corpus AND m.parent IS NULL
 ), falls AS (
     SELECT cell, profile, corpora, seed, replicate, layers,
@@ -390,8 +392,7 @@ FROM rises GROUP BY cell, profile, corpora, seed, replicate, sizes HAVING count(
 UNION ALL
 SELECT 'C5', unnest([1, 2]), profile, corpora, seed, replicate,
        avg(mean) FILTER (cell = 'lstm') - avg(mean) FILTER (cell = 'gru')
-FROM means WHERE cell IN ('gru', 'lstm')
-GROUP BY profile, corpora, seed, replicate, sizes HAVING count(*) = 2 * sizes
+FROM means GROUP BY profile, corpora, seed, replicate, sizes HAVING count(*) = 2 * sizes
 UNION ALL
 SELECT 'C6', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(fall)
 FROM falls GROUP BY cell, profile, corpora, seed, replicate, layers HAVING count(*) = layers

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from core.cells import CELLS
 from core.models.language.spec import ImportedSpec, LanguageModelSpec, ModelSpec
 from core.profiles import DecoderBudget
 from core.spec import CorpusSpec, Spec
 
+
+def known_state(name: str) -> str:
+    """The name of a cell's state, or 'context', an n-gram's; ValueError for any other."""
+    if name != "context" and not any(name in cell.states for cell in CELLS.values()):
+        raise ValueError(f"no cell has a state {name!r}")
+    return name
+
+
 Decoder = Literal["mlp", "linear", "exact"]
-State = Literal["c", "h", "context"]
+State = Annotated[str, AfterValidator(known_state)]
 
 
 class SignatureSpec(Spec):

@@ -8,12 +8,17 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from core.cells import CELLS
 from core.store.files import StoreError, full, is_full
 
+_CELLS = ", ".join(
+    f"('{cell.name}', '{cell.label}', {place}, '{cell.states[0]}')"
+    for place, cell in enumerate(CELLS.values(), start=1)
+)
 SCHEMA = "".join(
     (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
     for name in ("store/schema.sql", "paper/claims.sql")
-)
+).replace("{cells}", _CELLS)
 VERSION = hashlib.sha256(SCHEMA.encode()).hexdigest()[:16]
 
 # Published files keep to a storage format that DuckDB shells since 1.2 can open.

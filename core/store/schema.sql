@@ -27,6 +27,14 @@ COMMENT ON COLUMN corpora.seconds IS 'Seconds it took to make; NULL for text.';
 COMMENT ON COLUMN corpora.machine IS 'Description of the machine; NULL for text.';
 COMMENT ON COLUMN corpora.spec IS 'The spec of a speech corpus as JSON; NULL for text.';
 
+CREATE OR REPLACE VIEW recurrent_cells AS
+SELECT * FROM (VALUES {cells}) AS facts(cell, label, place, state);
+COMMENT ON VIEW recurrent_cells IS 'The recurrent cells that the program knows.';
+COMMENT ON COLUMN recurrent_cells.cell IS 'Name in specs and tables.';
+COMMENT ON COLUMN recurrent_cells.label IS 'Name for people.';
+COMMENT ON COLUMN recurrent_cells.place IS 'Place in every list.';
+COMMENT ON COLUMN recurrent_cells.state IS 'State that is read by default.';
+
 CREATE TABLE IF NOT EXISTS models (
     key VARCHAR PRIMARY KEY, kind VARCHAR NOT NULL, title VARCHAR, cell VARCHAR, layers INTEGER,
     hidden INTEGER, ngram_order INTEGER, corpus VARCHAR, parent VARCHAR, trained BOOLEAN, profile VARCHAR, seed BIGINT,
@@ -375,7 +383,7 @@ SELECT
     CASE WHEN m.kind IN ('factorized', 'kernel', 'pruned')
         THEN regexp_replace(m.title, ',? on .*', '')
         ELSE coalesce(
-            if(m.kind = 'las', 'LAS', upper(m.cell)) || ' [' || m.layers || ',' || m.hidden || ']',
+            if(m.kind = 'las', 'LAS', coalesce(k.label, m.cell)) || ' [' || m.layers || ',' || m.hidden || ']',
             m.ngram_order || '-gram'
         ) END AS name,
     m.kind, m.cell, m.layers, m.hidden, m.trained, m.parameters,
@@ -385,6 +393,7 @@ SELECT
 FROM recall r
 JOIN signatures s ON s.key = r.signature
 LEFT JOIN models m ON m.key = s.model
+LEFT JOIN recurrent_cells k ON k.cell = m.cell
 LEFT JOIN corpora learned ON learned.key = m.corpus
 LEFT JOIN corpora measured ON measured.key = s.corpus
 LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol IS NULL

@@ -22,7 +22,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from core.store import Store
-from tests.core.test_tables import result
+from tests.core.store.test_tables import result
 store, number = Store(Path(sys.argv[1])), 0
 while True:
     store.take_in(result(f"x{number}"))

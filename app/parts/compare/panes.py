@@ -12,7 +12,7 @@ import streamlit as st
 from app.pictures import comparisons, figures
 from app.shell import choices, export, people, pickers, pins, queries
 from app.shell.errors import explained
-from core.library import STATES
+from core.cells import label as label_of
 from core.registry import SPECS
 
 ANY = "any"
@@ -26,14 +26,7 @@ def picker() -> None:
     table = queries.table(queries.CATALOG)
     for column, label in (("profile", "Profile"), ("corpus", "Corpus"), ("cell", "Model")):
         present = [ANY, *sorted(table[column].drop_nulls().unique())]
-        chosen = choices.select(
-            f"of-{column}",
-            label,
-            present,
-            ANY,
-            width=125,
-            say=lambda option: option.upper() if option in STATES else option,
-        )
+        chosen = choices.select(f"of-{column}", label, present, ANY, width=125, say=label_of)
         if chosen != ANY:
             table = table.filter(pl.col(column) == chosen)
     taken = pins.pinned()

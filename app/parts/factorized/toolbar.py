@@ -8,8 +8,8 @@ import streamlit as st
 
 from app.pictures import figures
 from app.shell import choices, pickers
+from core.cells import label, names
 from core.errors import BadInput
-from core.library import STATES
 from core.models.factorized.builders import bigram
 from core.models.factorized.spec import AtlasSpec, Bigram
 from core.paper.studies import STUDIES, Choices, Plan
@@ -40,7 +40,8 @@ def toolbar() -> Asked:
     """The two corpora of the mix, the cell, the profile."""
     first = pickers.corpus_choice("mix1", "Trained on", FIRST, 130)
     second = pickers.corpus_choice("mix2", "and on", SECOND, 130)
-    cell = choices.select("recurrence", "Cell", list(STATES), "lstm", say=str.upper, width=90)
+    cells = names(factorizes=True)
+    cell = choices.select("recurrence", "Cell", cells, "lstm", say=label, width=90)
     profile = pickers.profile_choice()
     mix = {"source": pickers.read(first), "target": pickers.read(second)}
     plan = STUDIES["factorized"].plan(Choices(profile, cells=(cell,), **mix))

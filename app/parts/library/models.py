@@ -15,6 +15,7 @@ from app.parts.library.panes import chosen_row
 from app.pictures import figures, speech
 from app.shell import export, people, pickers, queries
 from app.shell.errors import explained
+from core.cells import label, names
 from core.errors import BadInput
 from core.library import delete_model, perplexity_spec
 from core.models.language.spec import ImportedSpec, LanguageModelSpec
@@ -22,8 +23,9 @@ from core.registry import known
 
 HEIGHT = 260  # pixels: of the table of models
 CURVELESS = {"imported": "was trained elsewhere", "ngram": "was counted in one pass"}
+CELLS = " or ".join(map(label, names(factorizes=True)))
 GUIDE = (
-    "The weights: a torch state dict (embedding, LSTM or GRU, projection) as safetensors. Beside "
+    f"The weights: a torch state dict (embedding, {CELLS}, projection) as safetensors. Beside "
     'them a JSON: `{"cell": "lstm", "layers": 2, "symbols": ["a", "b", …, "<s>", "</s>"]}`, the '
     "symbols in the network's own order. docs/own-model.md shows how to write both."
 )

@@ -11,9 +11,9 @@ WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus
   AND r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
 
 TILE_SIZE = """
-SELECT CASE s.cell WHEN 'gru' THEN 1 ELSE 2 END AS panel, upper(s.cell) AS name,
+SELECT k.place AS panel, k.label AS name,
        s.hidden::VARCHAR AS x, r.lag, avg(r.accuracy) AS value
-FROM claim_signatures s
+FROM claim_signatures s JOIN recurrent_cells k ON k.cell = s.cell
 JOIN profile_shapes p ON p.profile = s.profile AND list_contains(p.sizes, s.hidden)
 JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
 WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus AND s.layers = 1
@@ -21,9 +21,9 @@ WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus
 GROUP BY ALL"""
 
 TILE_DEPTH = """
-SELECT CASE s.cell WHEN 'gru' THEN 1 ELSE 2 END AS panel, upper(s.cell) AS name,
+SELECT k.place AS panel, k.label AS name,
        s.layer::VARCHAR AS x, r.lag, avg(r.accuracy) AS value
-FROM claim_signatures s
+FROM claim_signatures s JOIN recurrent_cells k ON k.cell = s.cell
 JOIN profile_shapes p ON p.profile = s.profile AND p.layers = s.layers AND p.deep = s.hidden
 JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
 WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus AND s.depth = 1

@@ -11,12 +11,13 @@ import streamlit as st
 from app import study
 from app.pictures import figures, studies
 from app.shell import choices, export, pickers, queries
-from core.library import STATES
+from core.cells import CELLS, label
 from core.paper.studies import STUDIES, Choices, Plan
+from core.paper.studies.study import CELLS_OF_PAPER
 from core.profiles import find
 
 SIZES_MOST = 8
-BOTH = "-".join(STATES)
+BOTH, ALL = "-".join(CELLS_OF_PAPER), "-".join(CELLS)
 DEEP = (80, 160, 320, 640)
 
 
@@ -34,12 +35,7 @@ def toolbar(deep: bool) -> Choices:
     corpus = pickers.corpus_choice("corpus", "Corpus", study.default_corpus())
     profile = pickers.profile_choice()
     cells = choices.select(
-        "cells",
-        "Cells",
-        [BOTH, *STATES],
-        BOTH,
-        width=125,
-        say=lambda cells: cells.upper().replace("-", " and "),
+        "cells", "Cells", list(dict.fromkeys([BOTH, *CELLS, ALL])), BOTH, width=125, say=_named
     )
     asked = Choices(profile, corpus=pickers.read(corpus), cells=tuple(cells.split("-")))
     if deep:
@@ -72,6 +68,12 @@ def toolbar(deep: bool) -> Choices:
         help="Networks of each size; their mean is shown",
     )
     return replace(asked, sizes=tuple(map(int, listed.split())), seeds=tuple(range(seeds)))
+
+
+def _named(cells: str) -> str:
+    """Such as "GRU, LSTM and minGRU"."""
+    *others, last = map(label, cells.split("-"))
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def size(asked: Choices) -> None:
@@ -179,7 +181,7 @@ def _compare(asked: Choices, plan: Plan, there: frozenset[str]) -> None:
             and spec.seed == asked.seeds[0]
             and spec.budget.depth == find(asked.profile).decoders.depth
         ]
-        study.compare(keys, there, cell.upper())
+        study.compare(keys, there, label(cell))
 
 
 def _numbers(table: pl.DataFrame, rows: int, sql: str, name: str) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from core import profiles
+from core import cells, profiles
 from core.errors import BadInput
-from core.library import STATES
 from core.models.factorized.spec import (
     RULES,
     AtlasSpec,
@@ -37,8 +36,7 @@ def factorized_spec(
 
     hidden: None takes the profile's. Raises BadInput for a choice that does not exist.
     """
-    if cell not in STATES:
-        raise BadInput(f"There is no cell {cell!r}; choose one of {', '.join(STATES)}.")
+    cells.find(cell, factorizes=True)
     if corpora[0].content == corpora[1].content:
         raise BadInput("The two corpora of the mix are the same; choose another one.")
     budget = profiles.find(profile)
@@ -95,7 +93,7 @@ def _signature(
         model=kernel,
         corpus=corpus or model.corpora[0],
         layer=1,
-        state=STATES[model.cell][0],
+        state=cells.find(model.cell).states[0],
         decoder=decoder,
         max_lag=budget.max_lag,
         profile=model.profile,

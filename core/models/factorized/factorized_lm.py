@@ -23,10 +23,12 @@ from core.corpora import Corpus
 from core.models.factorized.rankone import RankOne, controls
 from core.models.factorized.spec import FactorizedSpec, KernelSpec
 from core.models.factorized.windows import BASES, Windows, number
-from core.models.language.char_lm import CharLM, Predict, Progress, fit, score_batches
+from core.models.language.char_lm import CharLM, Predict, score_batches
 from core.spec import Spec
+from core.step import Progress
 from core.training.batches import bucketed, padded
 from core.training.checkpoints import Checkpoint, pack, unpack
+from core.training.loop import Loss, fit, next_symbol
 
 LEFT = 0.01  # standard deviation of u at the start: bases begin as next to nothing
 
@@ -47,7 +49,7 @@ class FactorizedLM(CharLM):
     def __init__(self, cell: str, hidden: int, bases: int) -> None:
         super().__init__(cell, 1, hidden)
         bound = hidden**-0.5
-        self.left = nn.Parameter(torch.randn(bases, self.cell.kernels * hidden) * LEFT)
+        self.left = nn.Parameter(torch.randn(bases, self.cell.gates * hidden) * LEFT)
         self.right = nn.Parameter(torch.empty(bases, 2 * hidden).uniform_(-bound, bound))
         self.register_buffer("numbers", torch.arange(bases))
         self.register_buffer("means", torch.zeros(2, BASES))
@@ -160,7 +162,7 @@ def score(
 
 
 @dataclass(frozen=True)
-class Minibatch:
+class WindowRows:
     """Segments that share λ: the corpus's place in the mix, a window of its train split, rows."""
 
     corpus: int
@@ -171,9 +173,11 @@ class Minibatch:
 class Mix:
     """The lesson of a FactorizedSpec: windows of two corpora, each read at its λ."""
 
+    clip, goal = 1.0, "perplexity"
+
     def __init__(self, spec: FactorizedSpec, corpora: tuple[Corpus, Corpus], device: str) -> None:
         self.spec, self.device = spec, device
-        self.budget, self.seed = spec.budget, spec.seed
+        self.budget, self.seed, self.keeps = spec.budget, spec.seed, spec.budget.keeps
         self.train, self.dev = (
             [Windows(spec, corpus, split) for corpus in corpora] for split in ("train", "dev")
         )
@@ -193,9 +197,9 @@ class Mix:
         model.counts.copy_(self.counts)
         return model
 
-    def minibatches(self, order: int) -> list[Minibatch]:
+    def minibatches(self, epoch: int, order: int) -> Iterator[tuple[float, WindowRows]]:
         """Every window in pieces of like lengths, about `budget.batch` padded steps each."""
-        batches: list[Minibatch] = []
+        batches: list[WindowRows] = []
         for corpus, (part, chosen) in enumerate(zip(self.train, self.chosen, strict=True)):
             for window in chosen.tolist():
                 rows = part.rows(window)
@@ -203,23 +207,31 @@ class Mix:
                 area = (part.segments.lengths[rows] + 1).sum()
                 pieces = max(1, math.ceil(area / self.budget.batch))
                 batches += [
-                    Minibatch(corpus, window, piece)
+                    WindowRows(corpus, window, piece)
                     for piece in np.array_split(ranked, pieces)
                     if len(piece)
                 ]
-        return [batches[i] for i in np.random.default_rng(order).permutation(len(batches))]
+        for done, place in enumerate(np.random.default_rng(order).permutation(len(batches))):
+            yield done / len(batches), batches[place]
 
-    def read(self, model: FactorizedLM, batch: Minibatch, keep: float) -> tuple[Tensor, Tensor]:
+    def loss(self, model: FactorizedLM, batch: WindowRows, keep: float, done: float) -> Loss:
+        return next_symbol(*self.read(model, batch, keep))
+
+    def read(self, model: FactorizedLM, batch: WindowRows, keep: float) -> tuple[Tensor, Tensor]:
+        """Logits [time, batch, symbols] of a minibatch, and what should have been predicted."""
         part = self.train[batch.corpus]
         factors = torch.from_numpy(part.factors(batch.window)).to(self.device)
         read, predict = padded(part.segments, batch.rows)
         return model(read.to(self.device), keep, factors), predict
 
-    def evaluate(self, model: FactorizedLM) -> float:
+    def evaluate(self, model: FactorizedLM) -> dict[str, float]:
         """Dev perplexity over both corpora together."""
         scored = zip(self.dev, self.held_out, strict=True)
         logs = [score(model, part, rows, self.device)[0] for part, rows in scored]
-        return math.exp(-np.concatenate(logs).mean())
+        return {"perplexity": math.exp(-np.concatenate(logs).mean())}
+
+    def report(self, measured: dict[str, float]) -> str:
+        return f"dev perplexity {measured['perplexity']:.3f}"
 
 
 def train(

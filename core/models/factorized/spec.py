@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from core.cells import FactorizableName, label
 from core.profiles import AtlasBudget, TrainingBudget
 from core.spec import CorpusSpec, Spec
 from core.text import SYMBOLS
@@ -36,7 +37,7 @@ class FactorizedSpec(Spec):
 
     kind: Literal["factorized"] = "factorized"
     corpora: tuple[CorpusSpec, CorpusSpec]
-    cell: str
+    cell: FactorizableName
     hidden: int = Field(ge=1, le=4096)
     bases: bool = True
     lambda_from: LambdaFrom = "previous"
@@ -55,7 +56,7 @@ class FactorizedSpec(Spec):
     @property
     def name(self) -> str:
         """The network in short, without what it was trained on."""
-        return f"{'factorized ' if self.bases else ''}{self.cell.upper()} [1,{self.hidden}]"
+        return f"{'factorized ' if self.bases else ''}{label(self.cell)} [1,{self.hidden}]"
 
     @property
     def mix(self) -> str:

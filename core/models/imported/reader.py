@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
+from core.cells import FactorizableName
 from core.errors import BadInput
 from core.models.imported.state_dict import Weights, weights
 from core.models.language.char_lm import CharLM
@@ -32,7 +33,7 @@ class Description(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    cell: Literal["gru", "lstm"]
+    cell: FactorizableName  # the layout of whose weights is known
     layers: int = Field(ge=1, le=16)
     symbols: list[Annotated[str, Field(min_length=1, max_length=20)]] = Field(
         min_length=2, max_length=MAX_SYMBOLS
@@ -86,7 +87,8 @@ def describe(data: bytes) -> Description:
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"][:2]))
-        what = f"{where}: {first['msg']}" if where else first["msg"]
+        reason = first["msg"].removeprefix("Value error, ")
+        what = f"{where}: {reason}" if where else reason
         raise BadInput(
             f"The description cannot be used ({what[:200]}): give JSON such as "
             '{"cell": "lstm", "layers": 2, "symbols": ["a", "b", "<s>", "</s>"]}.'

@@ -14,7 +14,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
-from core.cells import CELLS
+from core.cells import CELLS, label
 from core.errors import BadInput
 
 MAX_BYTES = 200_000_000
@@ -57,8 +57,8 @@ def weights(
 ) -> Weights:
     """The weights in the bytes of a safetensors file.
 
-    cell: gru or lstm. symbols: how many the network reads and predicts. embedding, projection:
-    the names of these two where the file leaves it open.
+    cell: one that factorizes. symbols: how many the network reads and predicts. embedding,
+    projection: the names of these two where the file leaves it open.
     Raises BadInput with a sentence for everything that does not fit.
     """
     tensors = _tensors(data)
@@ -68,7 +68,7 @@ def weights(
     bias = offset if outputs.endswith("weight") and offset in tensors else None
     used = {inputs, outputs, bias, *(name for layer in names for name in layer.values())}
     _refuse(
-        f"The file also holds {name}, which is no part of an embedding, {cell.upper()} and "
+        f"The file also holds {name}, which is no part of an embedding, {label(cell)} and "
         "projection: leave it out if the network does not need it."
         for name in tensors
         if name not in used
@@ -80,13 +80,13 @@ def weights(
     wanted[outputs] = ([symbols, hidden], "symbols of the description × hidden units")
     if bias:
         wanted[bias] = ([symbols], "one for each symbol of the description")
-    kernels = CELLS[cell].kernels
-    rows = kernels * hidden
+    gates = CELLS[cell].gates
+    rows = gates * hidden
     for number, layer in enumerate(names):
         columns = {"weight_ih": hidden if number else units, "weight_hh": hidden}
         for part, name in layer.items():
             shape = [rows, *([columns[part]] if part in columns else [])]
-            why = f"{kernels} gates of {hidden} units in {cell.upper()} layer {number + 1}"
+            why = f"{gates} gates of {hidden} units in {label(cell)} layer {number + 1}"
             wanted[name] = (shape, why)
     _refuse(
         f"{name} is {list(tensors[name].shape)} and must be {shape} ({why})."

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from core.cells import CellName, FactorizableName, label
 from core.models.factorized.spec import FactorizedSpec, KernelSpec, PrunedSpec
 from core.profiles import TrainingBudget
 from core.spec import CorpusSpec, Spec
@@ -21,7 +22,7 @@ class ModelSpec(Spec):
 
     kind: Literal["char_lm"] = "char_lm"
     corpus: CorpusSpec
-    cell: str
+    cell: CellName
     layers: int = Field(ge=1, le=16)
     hidden: int = Field(ge=1, le=4096)
     profile: str
@@ -38,7 +39,7 @@ class ModelSpec(Spec):
 
     @property
     def title(self) -> str:
-        name = f"{self.cell.upper()} [{self.layers},{self.hidden}]"
+        name = f"{label(self.cell)} [{self.layers},{self.hidden}]"
         if self.init_from:
             name = f"{name} on {self.init_from.corpus.name}, retrained"
         untrained = "" if self.trained else "untrained "
@@ -92,7 +93,7 @@ class ImportedSpec(Spec):
     kind: Literal["imported"] = "imported"
     name: str
     weights: str | None = Field(pattern=r"^[0-9a-f]{64}$")
-    cell: Literal["gru", "lstm"]
+    cell: FactorizableName  # the layout of whose weights is known
     layers: int = Field(ge=1, le=16)
     hidden: int = Field(ge=1, le=4096)
     embedding: int = Field(ge=1, le=4096)
@@ -106,7 +107,7 @@ class ImportedSpec(Spec):
     @property
     def title(self) -> str:
         untrained = "" if self.trained else "untrained "
-        return f"{untrained}{self.name} ({self.cell.upper()} [{self.layers},{self.hidden}])"
+        return f"{untrained}{self.name} ({label(self.cell)} [{self.layers},{self.hidden}])"
 
     @property
     def trained(self) -> bool:

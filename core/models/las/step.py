@@ -62,7 +62,7 @@ def _(
     }
     tables = {"models": pl.DataFrame([row])}
     if facts["curve"]:
-        curve = [{"model": spec.key, "keep": 1.0, **point} for point in facts["curve"]]
+        curve = [{"model": spec.key, **point} for point in facts["curve"]]
         tables["training_curve"] = pl.DataFrame(curve)
     return Result(tables, {spec.key: weights, spec.alignment: pack(moments, {})})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.cells import label
 from core.library import signature_spec
 from core.paper.studies.study import Choices, Plan, Study, chosen
 from core.profiles import find
@@ -16,11 +17,11 @@ def plan(choices: Choices) -> Plan:
     for cell in choices.cells:
         for layer in range(1, layers + 1):
             spec = signature_spec(corpus, cell, layers, hidden, layer, profile=profile, seed=seed)
-            signatures[f"{cell.upper()} layer {layer}"] = spec
+            signatures[f"{label(cell)} layer {layer}"] = spec
         for layer in range(max(1, layers - 1), layers + 1):
-            spec = signatures[f"{cell.upper()} layer {layer}"]
+            spec = signatures[f"{label(cell)} layer {layer}"]
             deeper = spec.budget.model_copy(update={"depth": 2 * spec.budget.depth})
-            signatures[f"{cell.upper()} layer {layer}, decoders twice as deep"] = spec.model_copy(
+            signatures[f"{label(cell)} layer {layer}, decoders twice as deep"] = spec.model_copy(
                 update={"budget": deeper}
             )
     return Plan(signatures)

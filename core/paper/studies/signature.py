@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.cells import label
 from core.library import signature_spec
 from core.paper.studies.study import Choices, Plan, Study, chosen
 
@@ -15,7 +16,7 @@ def plan(choices: Choices) -> Plan:
         corpus, CELL, 1, choices.hidden or HIDDEN, profile=choices.profile, seed=choices.seeds[0]
     )
     floor = {"untrained": trained.floor} if trained.floor else {}
-    return Plan({CELL.upper(): trained} | floor)
+    return Plan({label(CELL): trained} | floor)
 
 
 STUDY = Study("signature", "Signature", "Fig. 1", plan, {"corpus": "shakespeare"})

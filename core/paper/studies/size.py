@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.cells import label
 from core.library import signature_spec
 from core.paper.studies.study import Choices, Plan, Study, chosen
 from core.profiles import find
@@ -12,7 +13,7 @@ def plan(choices: Choices) -> Plan:
     corpus, profile = chosen(choices.corpus), choices.profile
     return Plan(
         {
-            f"{cell.upper()} [1,{hidden}]"
+            f"{label(cell)} [1,{hidden}]"
             + (f" seed {seed}" if len(choices.seeds) > 1 else ""): signature_spec(
                 corpus, cell, 1, hidden, profile=profile, seed=seed
             )

@@ -13,6 +13,7 @@ from core.models.las.spec import LasSignatureSpec
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec, Spec
 
+CELLS_OF_PAPER = ("gru", "lstm")  # of Figs. 2 and 3, and of the claims about them
 Corpus = TypeVar("Corpus", CorpusSpec, SpeechSpec)
 
 
@@ -59,7 +60,7 @@ class Choices:
     fraction: float = 0.05
     hidden: int | None = None
     sizes: tuple[int, ...] | None = None
-    cells: tuple[str, ...] = ("gru", "lstm")
+    cells: tuple[str, ...] = CELLS_OF_PAPER
     seeds: tuple[int, ...] = (0,)
 
 

@@ -1,11 +1,10 @@
-"""The fast route to every state, against torch's cells step by step."""
+"""States on the way from networks and arrays to decoders; `tests/core/cells` has the cells."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from core.cells import CELLS
 from core.corpora import Segments
@@ -16,40 +15,18 @@ from core.probes.states import ArrayStates, lagged
 from core.text import BOS, decode
 
 
-def step_by_step(model: CharLM, read: torch.Tensor) -> list[dict[str, torch.Tensor]]:
-    """Every layer's states from nn.LSTMCell or nn.GRUCell, one step at a time."""
-    x, found = model.embedding(read), []
-    for layer in model.layers:
-        lstm = isinstance(layer, nn.LSTM)
-        cell = (nn.LSTMCell if lstm else nn.GRUCell)(layer.input_size, layer.hidden_size)
-        cell.load_state_dict({n.removesuffix("_l0"): p for n, p in layer.state_dict().items()})
-        h = torch.zeros(read.shape[1], layer.hidden_size)
-        c, steps = h, []
-        for step in x:
-            if lstm:
-                h, c = cell(step, (h, c))
-            else:
-                h = cell(step, h)
-            steps.append({"h": h, "c": c} if lstm else {"h": h})
-        found.append({name: torch.stack([s[name] for s in steps]) for name in steps[0]})
-        x = found[-1]["h"]
-    return found
-
-
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("steps", [1, 37])
 @torch.no_grad()
-def test_every_state_of_every_layer_equals_the_cell_step_by_step(cell: str, steps: int) -> None:
-    torch.manual_seed(0)
+def test_a_layer_reads_the_output_of_the_layer_below(cell: str) -> None:
     model = CharLM(cell, layers=3, hidden=24)
-    for weights in model.parameters():
-        weights.mul_(2)  # far from linear, so that a wrong gate cannot hide
-    read = torch.randint(0, 34, (steps, 5))
-    for number, expected in enumerate(step_by_step(model, read), start=1):
-        got = model.states(read, number)
-        assert set(got) == set(CELLS[cell].states) == set(expected)
-        for name in expected:
-            assert (got[name] - expected[name]).abs().max() < 1e-5
+    read = torch.randint(0, 34, (37, 5))
+    x = model.embedding(read)
+    for number, layer in enumerate(model.layers, start=1):
+        expected, got = CELLS[cell].unroll(layer, x), model.states(read, number)
+        assert set(got) == set(CELLS[cell].states)
+        assert all(torch.equal(got[name], expected[name]) for name in got)
+        x = expected["h"]
+    assert torch.allclose(model(read), model.projection(x), atol=1e-6)
 
 
 def test_lagged_targets_look_back_within_the_segment() -> None:

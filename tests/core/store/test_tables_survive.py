@@ -163,7 +163,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from core.store import Store
-from tests.core.test_tables import result
+from tests.core.store.test_tables import result
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 for number in range(10_000):

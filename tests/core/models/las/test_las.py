@@ -16,6 +16,7 @@ from core.models.las.encoder import Encoder
 from core.models.las.network import BLANK, Las, build, load
 from core.models.las.spec import LasSignatureSpec
 from core.text import EOS
+from core.training import loop
 from core.training.checkpoints import unpack
 from tests.core.corpora.speech import toy_speech
 from tests.core.models.language.test_char_lm import Memory
@@ -52,7 +53,7 @@ def test_it_learns_to_spell_what_it_hears(
 
 
 def test_a_killed_and_resumed_run_gives_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lesson, "CHECKPOINT_SECONDS", 0.0)  # after every minibatch
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)  # after every minibatch
     corpus = toy_speech.corpus(40, 8)
     spec = toy_speech.model(corpus, epochs=3)
     expected, facts = lesson.train(spec, corpus)
