@@ -18,15 +18,13 @@ from core.corpora.speech import recordings, synthetic
 from core.corpora.speech.spec import SpeechSpec
 from core.corpora.wsj import Punctuation
 from core.errors import BadInput
-from core.models.language.spec import (
-    ImportedSpec,
-    LanguageModelSpec,
-    MixtureSpec,
-    ModelSpec,
-    NgramSpec,
-)
+from core.models.base import LanguageModelSpec
+from core.models.imported.spec import ImportedSpec
+from core.models.language.spec import ModelSpec
+from core.models.mixture.spec import MixtureSpec
+from core.models.ngram.spec import NgramSpec
 from core.registry import SPECS
-from core.signatures.spec import Decoder, SignatureSpec, State
+from core.signatures.spec import Decoder, SignatureSpec, State, signature_of
 from core.spec import VERSIONS, CorpusSpec, Spec
 from core.store import Store
 
@@ -224,17 +222,7 @@ def signature_spec(
         budget=budget.training,
         seed=seed,
     )
-    return SignatureSpec(
-        model=model or trained_here,
-        corpus=where,
-        layer=layer,
-        state=chosen,
-        decoder=decoder,
-        max_lag=budget.max_lag,
-        profile=profile,
-        budget=budget.decoders_for(hidden),
-        seed=seed,
-    )
+    return signature_of(model or trained_here, where, profile, layer, chosen, decoder, seed)
 
 
 def ngram_spec(
@@ -259,10 +247,10 @@ def perplexity_spec(profile: str, corpus: CorpusSpec, *members: LanguageModelSpe
 
 
 def beside(spec: SignatureSpec) -> list[Spec]:
-    """What a signature is shown with: its untrained floor and, where training did not measure
+    """What a signature is shown with: the untrained network's and, where training did not measure
     them here, the model's perplexity and forward accuracy on the text."""
     floor: list[Spec] = [spec.floor] if spec.floor else []
-    if isinstance(spec.model, ImportedSpec) and spec.model.trained:
+    if spec.model.scored_apart and spec.floor:
         return [*floor, perplexity_spec(spec.profile, spec.corpus, spec.model)]
     return floor
 

@@ -1,12 +1,15 @@
-"""Every kind of thing that can be computed: its spec, and how it becomes rows and bytes.
+"""Every kind of thing that can be computed: the one file that names them all.
 
-A spec nests the specs it depends on, so its key is the hash of the whole recipe: corpus
-content, network, training budget, decoder budget, seed. Same key, same result.
+A spec nests the specs it depends on, so its key is the hash of the whole recipe: corpus content,
+network, training budget, decoder budget, seed. Same key, same result.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -18,33 +21,57 @@ from core.models.factorized.spec import (
     PrunedSpec,
     PruningSpec,
 )
-from core.models.language.spec import ImportedSpec, MixtureSpec, ModelSpec, NgramSpec
+from core.models.imported.spec import ImportedSpec
+from core.models.language.spec import ModelSpec
 from core.models.las.spec import LasSignatureSpec, LasSpec
+from core.models.mixture.spec import MixtureSpec
+from core.models.ngram.spec import NgramSpec
 from core.signatures.spec import SignatureSpec
 from core.spec import Spec
-from core.step import Inputs, Progress, Result
-from core.training.checkpoints import Checkpoint
 
-AnySpec = Annotated[
-    ModelSpec
-    | NgramSpec
-    | ImportedSpec
-    | FactorizedSpec
-    | KernelSpec
-    | PrunedSpec
-    | AtlasSpec
-    | PruningSpec
-    | MixtureSpec
-    | SignatureSpec
-    | SpeechSpec
-    | LasSpec
-    | LasSignatureSpec,
-    Field(discriminator="kind"),
-]
-SPECS: TypeAdapter[AnySpec] = TypeAdapter(AnySpec)  # reads any of them back from JSON
+if TYPE_CHECKING:
+    from core.models.base import LanguageModel, LanguageModelSpec
+    from core.step import Inputs, Progress, Result
+    from core.training.checkpoints import Checkpoint
 
 
-def known(text: str) -> AnySpec | None:
+@dataclass(frozen=True)
+class Kind:
+    """One kind of spec.
+
+    step: the function that computes it, as 'module:function' below `core`, which is imported when
+    it is first called: specs are read without torch. model: the function that loads a language
+    model from its artifact, of those kinds whose states can be decoded.
+    """
+
+    spec: type[Spec]
+    step: str
+    model: str | None = None
+
+
+_KINDS = (
+    Kind(ModelSpec, "models.language.step:train_model", "models.language.model:load"),
+    Kind(NgramSpec, "models.ngram.step:estimate_ngram", "models.ngram.model:load"),
+    Kind(ImportedSpec, "models.imported.step:take_imported", "models.imported.model:load"),
+    Kind(FactorizedSpec, "models.factorized.step:train_factorized", "models.factorized.model:load"),
+    Kind(KernelSpec, "models.factorized.step:take_kernel", "models.factorized.model:load"),
+    Kind(PrunedSpec, "models.factorized.step:measure_pruned", "models.factorized.model:load"),
+    Kind(AtlasSpec, "models.factorized.atlas:measure_atlas"),
+    Kind(PruningSpec, "models.factorized.pruning:rank_bases"),
+    Kind(MixtureSpec, "models.mixture.step:measure_mixture"),
+    Kind(SignatureSpec, "signatures.step:measure_signature"),
+    Kind(SpeechSpec, "corpora.speech.step:read_speech"),
+    Kind(LasSpec, "models.las.step:train_recognizer"),
+    Kind(LasSignatureSpec, "models.las.step:measure_layer"),
+)
+KINDS: dict[str, Kind] = {kind.spec.model_fields["kind"].default: kind for kind in _KINDS}
+
+# Reads any of them back from JSON. The union is put together when the program runs.
+_ANY: Any = Union[tuple(kind.spec for kind in _KINDS)]  # noqa: UP007
+SPECS: TypeAdapter[Spec] = TypeAdapter(Annotated[_ANY, Field(discriminator="kind")])
+
+
+def known(text: str) -> Spec | None:
     """The spec that this JSON holds; None for one of another version of the product."""
     try:
         return SPECS.validate_json(text)
@@ -56,13 +83,19 @@ def run(
     spec: Spec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     """Computes one spec. inputs: the bytes of everything in `spec.needs()`, by key."""
-    from core import step
-    from core.corpora.speech import step as _speech  # noqa: F401
-    from core.models.factorized import atlas, pruning  # noqa: F401
-    from core.models.factorized import step as _factorized  # noqa: F401
-    from core.models.imported import step as _imported  # noqa: F401
-    from core.models.language import step as _language  # noqa: F401
-    from core.models.las import step as _las  # noqa: F401
-    from core.signatures import step as _signatures  # noqa: F401
+    result: Result = _function(KINDS[spec.kind].step)(spec, inputs, progress, checkpoint)
+    return result
 
-    return step.run(spec, inputs, progress, checkpoint)
+
+def load_model(spec: LanguageModelSpec, artifact: bytes, device: str) -> LanguageModel:
+    """The frozen language model of a spec, from the bytes under its key."""
+    path = KINDS[spec.kind].model
+    assert path, f"a {spec.kind} has no states"
+    model: LanguageModel = _function(path)(spec, artifact, device)
+    return model
+
+
+def _function(path: str) -> Callable[..., Any]:
+    module, name = path.split(":")
+    function: Callable[..., Any] = getattr(import_module(f"core.{module}"), name)
+    return function

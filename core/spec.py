@@ -8,6 +8,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 # The algorithm version of each stage. Bump one when its results change: every key that goes
 # through the stage changes with it, so nothing stale is ever shown.
@@ -30,14 +31,37 @@ VERSIONS = {
 }
 
 
+WHOLE_CORPUS = 4e6  # about how many symbols a corpus has, for estimates where a budget says "all"
+
+
+def added(default: Any, **constraints: Any) -> Any:
+    """A field that a spec was given after results of it had been computed.
+
+    While it has its default it is left out of the key, so the results made before it stay current.
+    """
+    return Field(default=default, json_schema_extra={"added": True}, **constraints)
+
+
 class Frozen(BaseModel):
     """Immutable, hashable, strict about unknown fields; nests in others of its kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def identity(self) -> dict[str, Any]:
-        """Every field, nested ones by their own identity: what a key is the hash of."""
-        return {name: _identity(getattr(self, name)) for name in type(self).model_fields}
+        """What a key is the hash of: the fields, nested ones by their own identity.
+
+        An `added` field that has its default is not among them.
+        """
+        return {
+            name: _identity(getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if not (_is_added(field) and getattr(self, name) == field.get_default())
+        }
+
+
+def _is_added(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and extra.get("added") is True
 
 
 def _identity(value: Any) -> Any:
@@ -70,6 +94,14 @@ class Spec(Frozen):
         """Everything a job for this spec computes, in the order a person wants to see it."""
         return [self]
 
+    @abstractmethod
+    def work(self) -> float:
+        """Roughly how many 10⁹ floating-point operations computing it takes."""
+
+    def alike(self, other: Spec) -> bool:
+        """Whether the other's speed says something about this one's: the same kind of work."""
+        return self.kind == other.kind
+
     def identity(self) -> dict[str, Any]:
         return super().identity() | {"versions": {stage: VERSIONS[stage] for stage in self.stages}}
 
@@ -95,6 +127,9 @@ class CorpusSpec(Spec):
     @property
     def stages(self) -> tuple[str, ...]:
         return ("corpus",)
+
+    def work(self) -> float:
+        return 0.0  # it is built when it is named
 
     @property
     def key(self) -> str:

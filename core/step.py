@@ -5,14 +5,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import singledispatch
 from typing import Any, Protocol
 
 import polars as pl
 
 from core import machine
-from core.spec import Spec
-from core.training.checkpoints import Checkpoint
 
 Progress = Callable[[float, str], None]
 
@@ -37,14 +34,6 @@ class Result:
 
     tables: dict[str, pl.DataFrame]
     artifacts: dict[str, bytes] = field(default_factory=dict)
-
-
-@singledispatch
-def run(
-    spec: Spec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
-) -> Result:
-    """Computes one spec. inputs: the bytes of everything in `spec.needs()`, by key."""
-    raise TypeError(f"nothing computes a {type(spec).__name__}")
 
 
 def where(device: str) -> dict[str, Any]:

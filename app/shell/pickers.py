@@ -11,7 +11,8 @@ from app.shell import choices, queries
 from core.cells import CELLS, label
 from core.corpora import NAMES, source
 from core.library import added_models
-from core.models.language.spec import ImportedSpec, ModelSpec
+from core.models.imported.spec import ImportedSpec
+from core.models.language.spec import ModelSpec
 from core.profiles import PROFILES
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec

@@ -18,7 +18,6 @@ from typing import Any
 
 from core import machine
 from core.corpora import from_text
-from core.jobs.estimate import SYMBOLS_OF_CORPUS, gflop
 from core.library import signature_spec
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
@@ -26,7 +25,7 @@ from core.paper.studies import STUDIES, Choices
 from core.profiles import find
 from core.registry import run as compute
 from core.signatures.spec import SignatureSpec
-from core.spec import CorpusSpec, Spec
+from core.spec import WHOLE_CORPUS, CorpusSpec, Spec
 
 H100_GFLOPS = 67_000.0  # float32 without tensor cores, as the data sheet of the SXM card has it
 STEP_SECONDS = 30e-6  # of one time step of one layer, forward and backward: launches, not sums
@@ -42,9 +41,9 @@ def run() -> dict[str, Any]:
     jobs = grid()
     steps = {step.key: step for job in jobs for step in job.steps()}
     peak, rates = machine.matmul_gflops(), Rates()
-    here = {key: gflop(step) / rates(step) for key, step in steps.items()}
+    here = {key: step.work() / rates(step) for key, step in steps.items()}
     there = {
-        key: max(gflop(step) / (rates(step) / peak * H100_GFLOPS), _recurrence(step))
+        key: max(step.work() / (rates(step) / peak * H100_GFLOPS), _recurrence(step))
         for key, step in steps.items()
     }
     trained = [key for key, step in steps.items() if isinstance(step, ModelSpec)]
@@ -52,8 +51,8 @@ def run() -> dict[str, Any]:
         "jobs": len(jobs),
         "steps": len(steps),
         "models": len(trained),
-        "petaflop": sum(map(gflop, steps.values())) / 1e6,
-        "petaflop_of_models": sum(gflop(steps[key]) for key in trained) / 1e6,
+        "petaflop": sum(step.work() for step in steps.values()) / 1e6,
+        "petaflop_of_models": sum(steps[key].work() for key in trained) / 1e6,
         "days_here": sum(here.values()) / 86400,
         "days_here_of_models": sum(here[key] for key in trained) / 86400,
         "share_of_peak": {
@@ -116,7 +115,7 @@ def _recurrence(step: Spec) -> float:
     if not isinstance(step, ModelSpec) or not step.trained:
         return 0.0
     passes = step.budget.epochs * len(step.budget.keeps)
-    minibatches = passes * step.fraction * SYMBOLS_OF_CORPUS / step.budget.batch
+    minibatches = passes * step.fraction * WHOLE_CORPUS / step.budget.batch
     return minibatches * SEGMENT * step.layers * STEP_SECONDS
 
 
@@ -135,14 +134,14 @@ class Rates:
             model = wanted.model
             assert isinstance(model, ModelSpec)
             self._time(("model", hidden), model, partial(compute, model, data, _silent))
-            weights, _ = char_lm.train(model.untrained(), corpus)
+            weights, _ = char_lm.train(model.model_copy(update={"trained": False}), corpus)
             inputs = data | {model.key: weights}
             self._time(("decoders", hidden), wanted, partial(compute, wanted, inputs, _silent))
 
     def _time(self, what: tuple[str, int], spec: Spec, work: Callable[[], Any]) -> None:
         started = time.perf_counter()
         work()
-        self.measured[what] = gflop(spec) / (time.perf_counter() - started)
+        self.measured[what] = spec.work() / (time.perf_counter() - started)
 
     def __call__(self, step: Spec) -> float:
         """Of the measured piece that is nearest in kind and size."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -122,3 +123,13 @@ def flat(
     valid = targets[:, :, -first] >= 0
     segments = np.broadcast_to(owners[:, None], valid.shape)
     return np.ascontiguousarray(states[valid]), targets[valid], segments[valid]
+
+
+@dataclass(frozen=True)
+class StatesBySplit:
+    """The states of each split, and the parameters that a decoder must at least have (or none)."""
+
+    train: Chunked
+    dev: Chunked
+    test: Chunked
+    parameters: int = 0

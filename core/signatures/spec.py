@@ -6,10 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from core import profiles
 from core.cells import CELLS
-from core.models.language.spec import ImportedSpec, LanguageModelSpec, ModelSpec
+from core.models.base import AnyLanguageModel, LanguageModelSpec
 from core.profiles import DecoderBudget
-from core.spec import CorpusSpec, Spec
+from core.spec import WHOLE_CORPUS, CorpusSpec, Spec
+from core.text import N_SYMBOLS
 
 
 def known_state(name: str) -> str:
@@ -27,7 +29,7 @@ class SignatureSpec(Spec):
     """The memory signature of one layer of one model, measured on one corpus (paper, section 4)."""
 
     kind: Literal["signature"] = "signature"
-    model: LanguageModelSpec = Field(discriminator="kind")
+    model: AnyLanguageModel
     corpus: CorpusSpec
     layer: int = Field(ge=1)
     state: State
@@ -67,7 +69,49 @@ class SignatureSpec(Spec):
 
     @property
     def floor(self) -> SignatureSpec | None:
-        """The same decoders on the untrained network: the floor that needs no learning."""
-        if not isinstance(self.model, ModelSpec | ImportedSpec) or not self.model.trained:
-            return None
-        return self.model_copy(update={"model": self.model.untrained()})
+        """The same decoders on the untrained network, the control for what training does."""
+        untrained = self.model.untrained()
+        return self.model_copy(update={"model": untrained}) if untrained else None
+
+    def work(self) -> float:
+        budget, lags, size = self.budget, self.max_lag + 1, self.model.state_size
+        states = budget.states or WHOLE_CORPUS
+        if self.decoder != "mlp":
+            return states * 2 * size * lags * N_SYMBOLS / 1e9
+        sweep = 2.3 if len(budget.keeps) > 1 else 1.0
+        return states * budget.epochs * sweep * lags * 40 * size**2 * sum(budget.widths) / 1e9
+
+    def alike(self, other: Spec) -> bool:
+        return isinstance(other, SignatureSpec) and (self.decoder, self.model.state_size) == (
+            other.decoder,
+            other.model.state_size,
+        )
+
+
+def signature_of(
+    model: LanguageModelSpec,
+    corpus: CorpusSpec,
+    profile: str,
+    layer: int = 1,
+    state: str | None = None,
+    decoder: Decoder = "mlp",
+    seed: int = 0,
+    hidden: int | None = None,
+) -> SignatureSpec:
+    """The signature of a model by a profile's budget.
+
+    state: None takes the model's first. hidden: the size that the budget goes by (None: the
+    model's own; an n-gram has none and takes that of the network it is compared with).
+    """
+    budget = profiles.find(profile)
+    return SignatureSpec(
+        model=model,
+        corpus=corpus,
+        layer=layer,
+        state=state or model.states[0],
+        decoder=decoder,
+        max_lag=budget.max_lag,
+        profile=profile,
+        budget=budget.decoders_for(hidden or model.hidden),
+        seed=seed,
+    )

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from functools import singledispatch
 
 import polars as pl
 
 from core import machine
-from core.corpora import Corpus, Segments
-from core.models.language import char_lm
-from core.models.language.char_lm import CharLM
-from core.models.language.spec import ModelSpec, NgramSpec
-from core.models.language.states import ModelStates
+from core.corpora import Corpus
+from core.models.base import Reading
 from core.models.las.spec import LasSignatureSpec
-from core.models.ngram import kneser_ney
 from core.models.ngram.exact import ExactDecoders
-from core.models.ngram.states import NgramStates
 from core.probes import mlp
 from core.probes.measure import evaluate
 from core.probes.mlp import Decoders, width_for
 from core.probes.ridge import LinearDecoders, train_linear
-from core.probes.states import Chunked
+from core.probes.states import StatesBySplit
+from core.registry import load_model
 from core.signatures.spec import SignatureSpec
 from core.spec import Spec
-from core.step import Inputs, Progress, Result, run, where
+from core.step import Inputs, Progress, Result, where
 from core.text import SYMBOLS
 from core.training.batches import samples
 from core.training.checkpoints import Checkpoint
@@ -33,23 +27,17 @@ from core.training.checkpoints import Checkpoint
 AnyDecoders = Decoders | LinearDecoders | ExactDecoders
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The states of each split, and the parameters that a decoder must at least have (or none)."""
-
-    train: Chunked
-    dev: Chunked
-    test: Chunked
-    parameters: int = 0
-
-
-@run.register
-def _(
+def measure_signature(
     spec: SignatureSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Trains and measures the decoders of one layer of a language model."""
     device = machine.settle()
     started = time.monotonic()
-    states = sources(spec.model, spec, inputs, device)
+    corpus = Corpus.from_bytes(inputs[spec.corpus.content])
+    texts = samples(corpus, spec.budget, spec.seed)
+    reading = Reading(spec.layer, spec.state, spec.max_lag, exact=spec.decoder == "exact")
+    model = load_model(spec.model, inputs[spec.model.key], device)
+    states = model.states(corpus, texts, reading)
     train, depth = states.train, spec.budget.depth
     rule = width_for(train.dim, train.n_symbols, states.parameters, depth)
     return Result(measured(spec, spec.layer, states, rule, device, progress, started)[1])
@@ -58,7 +46,7 @@ def _(
 def measured(
     spec: SignatureSpec | LasSignatureSpec,
     layer: int | None,
-    states: Sources,
+    states: StatesBySplit,
     width: int,
     device: str,
     progress: Progress,
@@ -108,42 +96,6 @@ def measured(
         "draws": _named(spec, found.draws, "symbol"),
         "confusion": _named(spec, found.confusion, "truth", "guess"),
     }
-
-
-@singledispatch
-def sources(model: Spec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
-    """The states that the decoders of a signature read, for one kind of model."""
-    raise TypeError(f"a {type(model).__name__} has no states")
-
-
-@sources.register
-def _(model: ModelSpec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
-    return network_sources(char_lm.load(model, inputs[model.key]), spec, inputs, device)
-
-
-def network_sources(network: CharLM, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
-    """The states of a frozen network's layer."""
-    network.to(device)
-    train, dev, test = (
-        ModelStates(network, split, spec.layer, spec.state, spec.max_lag, device)
-        for split in _text(spec, inputs)
-    )
-    return Sources(train, dev, test, network.kernel_parameters())
-
-
-@sources.register
-def _(model: NgramSpec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
-    gram, hot = kneser_ney.Ngram(inputs[model.key]), spec.decoder != "exact"
-    train, dev, test = (
-        NgramStates(gram, split, spec.max_lag, hot) for split in _text(spec, inputs)
-    )
-    # An n-gram has no kernel; the rule then asks for one layer as wide as its one-hot state.
-    return Sources(train, dev, test, train.dim * train.dim)
-
-
-def _text(spec: SignatureSpec, inputs: Inputs) -> list[Segments]:
-    """The text of train, dev and test that the signature is measured on."""
-    return samples(Corpus.from_bytes(inputs[spec.corpus.content]), spec.budget, spec.seed)
 
 
 def _named(spec: Spec, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:

@@ -13,8 +13,9 @@ import polars as pl
 import core
 from core.corpora.speech.spec import SpeechSpec
 from core.library import ngram_spec
-from core.models.language.spec import MixtureSpec, ModelSpec
+from core.models.language.spec import ModelSpec
 from core.models.las.spec import LasSignatureSpec
+from core.models.mixture.spec import MixtureSpec
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec, Spec
 from core.store import Store

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from core.models.factorized.spec import KernelSpec
-from core.models.language.spec import MixtureSpec
 from core.models.las.spec import LasSignatureSpec
+from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import Choices
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec, Spec

@@ -18,7 +18,8 @@ from app.shell.errors import explained
 from core.cells import label, names
 from core.errors import BadInput
 from core.library import delete_model, perplexity_spec
-from core.models.language.spec import ImportedSpec, LanguageModelSpec
+from core.models.base import LanguageModelSpec
+from core.models.imported.spec import ImportedSpec
 from core.registry import known
 
 HEIGHT = 260  # pixels: of the table of models

@@ -67,3 +67,15 @@ class SpeechSpec(Spec):
     def audio(self, split: Literal["dev", "test"]) -> str:
         """Key of the artifact with the first recordings of a held-out split, to listen to."""
         return f"{self.key}/audio/{split}"
+
+    @property
+    def frames(self) -> float:
+        """About how many frames an utterance has."""
+        return 120.0 if self.source == "synthetic" else 900.0
+
+    def work(self) -> float:
+        each = 0.15 if self.source == "synthetic" else 0.5  # a phrase, a recorded sentence
+        return (self.train + self.dev + self.test) * each
+
+    def alike(self, other: Spec) -> bool:
+        return isinstance(other, SpeechSpec) and self.source == other.source

@@ -24,7 +24,7 @@ from core.corpora.speech.logmel import log_mel
 from core.corpora.speech.spec import SHARD, SpeechSpec
 from core.corpora.speech.utterances import Recordings, Utterances
 from core.errors import BadInput
-from core.step import Inputs, Progress, Result, run
+from core.step import Inputs, Progress, Result
 from core.text import encode
 from core.training.checkpoints import Checkpoint
 
@@ -51,8 +51,7 @@ class Heard:
 Hear = Callable[[str, int, int], Iterator[Heard]]  # a split's utterances from one number to another
 
 
-@run.register
-def _(
+def read_speech(
     spec: SpeechSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     machine.settle(most=1)  # a frame is too little work to share, and eSpeak wants a core

@@ -18,7 +18,7 @@ from core.models.factorized.ruler import LeftOut, Ruler, Text, leave_out
 from core.models.factorized.spec import AtlasSpec
 from core.models.factorized.step import mix
 from core.models.factorized.windows import BASES, Windows
-from core.step import Inputs, Progress, Result, run, where
+from core.step import Inputs, Progress, Result, where
 from core.text import N_SYMBOLS, SYMBOLS
 from core.training.batches import samples
 from core.training.checkpoints import Checkpoint, pack, unpack
@@ -26,8 +26,7 @@ from core.training.checkpoints import Checkpoint, pack, unpack
 DECODING = 0.8  # share of a row's time that the linear decoders take
 
 
-@run.register
-def _(
+def measure_atlas(
     spec: AtlasSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     return _whole(spec, inputs, progress) if spec.first is None else _row(spec, inputs, progress)

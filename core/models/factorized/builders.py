@@ -16,7 +16,7 @@ from core.models.factorized.spec import (
     PruningSpec,
     Rule,
 )
-from core.signatures.spec import Decoder, SignatureSpec
+from core.signatures.spec import Decoder, SignatureSpec, signature_of
 from core.spec import CorpusSpec
 from core.text import SYMBOLS
 
@@ -75,31 +75,17 @@ def kernel_signature(
 
     of: the basis, for a part that has one. corpus: measured on (None: the mix's first).
     """
-    return _signature(KernelSpec(model=model, part=part, bigram=of), corpus, decoder)
+    kernel = KernelSpec(model=model, part=part, bigram=of)
+    where = corpus or model.corpora[0]
+    return signature_of(kernel, where, model.profile, decoder=decoder, seed=model.seed)
 
 
 def pruned_signature(
     pruned: PrunedSpec, corpus: CorpusSpec | None = None, decoder: Decoder = "mlp"
 ) -> SignatureSpec:
     """The signature of a pruned model, λ at its mean over the corpus it is measured on."""
-    return _signature(pruned, corpus or pruned.pruning.target, decoder)
-
-
-def _signature(
-    kernel: KernelSpec | PrunedSpec, corpus: CorpusSpec | None, decoder: Decoder
-) -> SignatureSpec:
-    model, budget = kernel.model, profiles.find(kernel.model.profile)
-    return SignatureSpec(
-        model=kernel,
-        corpus=corpus or model.corpora[0],
-        layer=1,
-        state=cells.find(model.cell).states[0],
-        decoder=decoder,
-        max_lag=budget.max_lag,
-        profile=model.profile,
-        budget=budget.decoders_for(model.hidden),
-        seed=model.seed,
-    )
+    where, model = corpus or pruned.pruning.target, pruned.model
+    return signature_of(pruned, where, model.profile, decoder=decoder, seed=model.seed)
 
 
 def atlas_spec(model: FactorizedSpec, corpus: CorpusSpec | None = None) -> AtlasSpec:

@@ -19,13 +19,12 @@ from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.spec import PruningSpec
 from core.models.factorized.step import mix
 from core.models.factorized.windows import BASES, Windows, bigram_counts
-from core.step import Inputs, Progress, Result, run, where
+from core.step import Inputs, Progress, Result, where
 from core.text import N_SYMBOLS
 from core.training.checkpoints import Checkpoint, pack, unpack
 
 
-@run.register
-def _(
+def rank_bases(
     spec: PruningSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     device = machine.settle()

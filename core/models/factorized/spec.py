@@ -11,9 +11,10 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field, model_validator
 
 from core.cells import FactorizableName, label
+from core.models.base import LanguageModelSpec
 from core.profiles import AtlasBudget, TrainingBudget
-from core.spec import CorpusSpec, Spec
-from core.text import SYMBOLS
+from core.spec import WHOLE_CORPUS, CorpusSpec, Spec
+from core.text import N_SYMBOLS, SYMBOLS
 
 LambdaFrom = Literal["previous", "domain", "oracle"]
 Part = Literal["full", "base", "basis", "base+basis", "without", "control"]
@@ -24,7 +25,7 @@ Bigram = tuple[str, str]
 OF_ONE_BASIS = ("basis", "base+basis", "without", "control")
 
 
-class FactorizedSpec(Spec):
+class FactorizedSpec(LanguageModelSpec):
     """A character language model with a factorized kernel, trained on a mix of two corpora.
 
     bases: False is the plain network of the same size on the same mix, minibatch by minibatch.
@@ -70,8 +71,22 @@ class FactorizedSpec(Spec):
     def needs(self) -> list[str]:
         return [corpus.content for corpus in self.corpora]
 
+    def work(self) -> float:
+        budget = self.budget
+        weights = 8 * self.hidden**2 + 70 * self.hidden
+        read = 2 * budget.epochs * len(budget.keeps) * (budget.symbols or WHOLE_CORPUS)
+        # Forming the kernel of a minibatch takes about as much again as half of the recurrence.
+        return (read * 6 + 4 * (budget.evaluate or WHOLE_CORPUS / 20)) * weights * 1.5 / 1e9
 
-class KernelSpec(Spec):
+    def alike(self, other: Spec) -> bool:
+        return isinstance(other, FactorizedSpec) and (self.cell, self.hidden, self.bases) == (
+            other.cell,
+            other.hidden,
+            other.bases,
+        )
+
+
+class KernelSpec(LanguageModelSpec):
     """The frozen recurrence of a factorized model with part of its kernel, λ being fixed.
 
     part: 'full' (λ at its mean over the training mix), 'base' (W₀ alone), 'basis' (one alone),
@@ -130,6 +145,9 @@ class KernelSpec(Spec):
     def steps(self) -> list[Spec]:
         return [*self.model.steps(), self]
 
+    def work(self) -> float:
+        return 1.0
+
 
 class AtlasSpec(Spec):
     """The linear signatures of all 1,156 bases of a factorized model, on one corpus.
@@ -175,6 +193,18 @@ class AtlasSpec(Spec):
     def steps(self) -> list[Spec]:
         return [*self.model.steps(), *([] if self.first else self.rows), self]
 
+    def work(self) -> float:
+        budget, dim = self.budget, self.model.hidden
+        states = budget.states + budget.dev_states + budget.test_states
+        kernels = 2 * N_SYMBOLS if self.first else 2
+        solved = kernels * (self.max_lag + 1) * (states * 2 * dim * N_SYMBOLS + 30 * dim**3)
+        return (solved + 2 * budget.left_out * N_SYMBOLS * 8 * dim**2) / 1e9
+
+    def alike(self, other: Spec) -> bool:
+        if not isinstance(other, AtlasSpec) or bool(self.first) != bool(other.first):
+            return False
+        return self.model.hidden == other.model.hidden
+
 
 class PruningSpec(Spec):
     """Perplexity on both corpora against the number of bases kept, by one rule.
@@ -217,8 +247,12 @@ class PruningSpec(Spec):
     def steps(self) -> list[Spec]:
         return [*self.atlas.steps(), self]
 
+    def work(self) -> float:
+        budget = self.atlas.budget
+        return 2 * budget.evaluate * len(budget.curve) * 12 * self.atlas.model.hidden**2 / 1e9
 
-class PrunedSpec(Spec):
+
+class PrunedSpec(LanguageModelSpec):
     """A factorized model of which only the first `keep` bases of a pruning's order are left."""
 
     kind: Literal["pruned"] = "pruned"
@@ -254,3 +288,7 @@ class PrunedSpec(Spec):
 
     def steps(self) -> list[Spec]:
         return [*self.pruning.steps(), self]
+
+    def work(self) -> float:
+        evaluated = self.model.budget.evaluate or WHOLE_CORPUS / 20
+        return 4 * evaluated * 12 * self.hidden**2 / 1e9

@@ -8,28 +8,23 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 
 from core import machine
 from core.corpora import Corpus
-from core.models import forward
 from core.models.factorized import factorized_lm
 from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.spec import FactorizedSpec, KernelSpec, PrunedSpec
 from core.models.factorized.windows import Windows
-from core.models.language.char_lm import CharLM, score
-from core.models.language.step import Scorer, predictions, scorer
-from core.signatures.spec import SignatureSpec
-from core.signatures.step import Sources, network_sources, sources
+from core.models.language.char_lm import CharLM
+from core.models.rows import count_first, model_row, predictions
 from core.spec import Spec
-from core.step import Inputs, Progress, Result, run, where
+from core.step import Inputs, Progress, Result
 from core.training.checkpoints import Checkpoint, unpack
 
 Mixed = FactorizedSpec | PrunedSpec
 
 
-@run.register
-def _(
+def train_factorized(
     spec: FactorizedSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     device = machine.settle()
@@ -50,8 +45,7 @@ def _(
     return Result(tables, {spec.key: weights})
 
 
-@run.register
-def _(
+def measure_pruned(
     spec: PrunedSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     device = machine.settle()
@@ -66,8 +60,7 @@ def _(
     return Result(tables, {spec.key: factorized_lm.save(spec, smaller)})
 
 
-@run.register
-def _(
+def take_kernel(
     spec: KernelSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     started = time.monotonic()
@@ -88,20 +81,17 @@ def mix(spec: FactorizedSpec, inputs: Inputs) -> tuple[Corpus, Corpus]:
 
 def _row(spec: Spec, model: FactorizedSpec, network: CharLM, device: str) -> dict[str, Any]:
     """The columns of `models` that every kind of model with a factorized kernel fills."""
-    return {
-        "key": spec.key,
-        "kind": spec.kind,
-        "title": spec.title,
-        "cell": model.cell,
-        "layers": model.layers,
-        "hidden": model.hidden,
-        "trained": True,
-        "profile": model.profile,
-        "seed": model.seed,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "spec": spec.model_dump_json(),
-        **where(device),
-    }
+    return model_row(
+        spec,
+        device,
+        cell=model.cell,
+        layers=model.layers,
+        hidden=model.hidden,
+        trained=True,
+        profile=model.profile,
+        seed=model.seed,
+        parameters=sum(p.numel() for p in network.parameters()),
+    )
 
 
 def _measured(
@@ -121,51 +111,7 @@ def _measured(
             log_p, first = factorized_lm.score(network, windows, rows, device)
             logs.append(log_p)
             if split == "test":
-                counts = forward.count(windows.segments.take(rows), first)
+                counts = count_first(windows.segments.take(rows), first)
                 ahead.append(predictions(spec, named, model.seed, *counts))
         row[f"{split}_perplexity"] = math.exp(-np.concatenate(logs).mean())
     return row, {"predictions": pl.concat(ahead)}
-
-
-@scorer.register
-def _(member: FactorizedSpec, frozen: bytes, device: str) -> Scorer:
-    return _windowed(member, factorized_lm.load(member, frozen).to(device), device)
-
-
-@scorer.register
-def _(member: PrunedSpec, frozen: bytes, device: str) -> Scorer:
-    return _windowed(member.model, factorized_lm.load(member.model, frozen).to(device), device)
-
-
-@scorer.register
-def _(member: KernelSpec, frozen: bytes, device: str) -> Scorer:
-    model = _plain(member, frozen).to(device)
-    return lambda corpus, split, rows: score(model, corpus.splits[split].take(rows), device)[0]
-
-
-def _windowed(spec: FactorizedSpec, model: FactorizedLM, device: str) -> Scorer:
-    return lambda corpus, split, rows: factorized_lm.score(
-        model, Windows(spec, corpus, split), rows, device
-    )[0]
-
-
-def _plain(spec: KernelSpec, weights: bytes) -> CharLM:
-    model = CharLM(spec.cell, 1, spec.hidden)
-    model.load_state_dict(unpack(weights)[0])
-    return model.eval().requires_grad_(False)
-
-
-@sources.register
-def _(model: KernelSpec, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
-    return network_sources(_plain(model, inputs[model.key]), spec, inputs, device)
-
-
-@sources.register(FactorizedSpec)
-@sources.register(PrunedSpec)
-def _(model: Mixed, spec: SignatureSpec, inputs: Inputs, device: str) -> Sources:
-    """λ stays at its mean over the train split of the corpus measured on."""
-    trained = model if isinstance(model, FactorizedSpec) else model.model
-    corpus = Corpus.from_bytes(inputs[spec.corpus.content])
-    factors = Windows(trained, corpus, "train").mean
-    network = factorized_lm.load(trained, inputs[model.key])
-    return network_sources(network.at(torch.from_numpy(factors)), spec, inputs, device)

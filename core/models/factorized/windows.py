@@ -12,7 +12,7 @@ import numpy as np
 
 from core.corpora import Corpus, Segments
 from core.models.factorized.spec import FactorizedSpec
-from core.models.forward import next_symbols
+from core.models.rows import next_symbols
 from core.text import BOS, N_SYMBOLS, SYMBOLS
 
 BASES = N_SYMBOLS**2

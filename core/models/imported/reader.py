@@ -13,9 +13,9 @@ from torch import Tensor
 
 from core.cells import FactorizableName
 from core.errors import BadInput
+from core.models.imported.spec import ImportedSpec
 from core.models.imported.state_dict import Weights, weights
 from core.models.language.char_lm import CharLM
-from core.models.language.spec import ImportedSpec
 from core.text import BOS, SYMBOLS
 from core.training.checkpoints import pack, unpack
 

@@ -1,18 +1,20 @@
-"""Language models: recurrent networks, n-grams, networks trained elsewhere, mixtures of them."""
+"""Recurrent language models trained here (paper, section 4)."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from core.cells import CellName, FactorizableName, label
-from core.models.factorized.spec import FactorizedSpec, KernelSpec, PrunedSpec
+from core.cells import CELLS, CellName, label
+from core.models.base import LanguageModelSpec, share_of
 from core.profiles import TrainingBudget
-from core.spec import CorpusSpec, Spec
+from core.spec import WHOLE_CORPUS, CorpusSpec, Spec
+
+NARROWEST = 1e5  # weights whose arithmetic takes as long as a step takes however narrow it is
 
 
-class ModelSpec(Spec):
+class ModelSpec(LanguageModelSpec):
     """A character language model: `layers` stacked cells of `hidden` units on one corpus.
 
     init_from: the model whose weights it starts from (retraining, the paper's section 6).
@@ -31,7 +33,6 @@ class ModelSpec(Spec):
     init_from: ModelSpec | None = None
     fraction: float = Field(default=1.0, gt=0, le=1)
     trained: bool = True
-    table: ClassVar[str] = "models"
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ class ModelSpec(Spec):
         if self.init_from:
             name = f"{name} on {self.init_from.corpus.name}, retrained"
         untrained = "" if self.trained else "untrained "
-        return f"{untrained}{name} on {_share(self.fraction)}{self.corpus.name}"
+        return f"{untrained}{name} on {share_of(self.fraction, self.corpus.name)}"
 
     def needs(self) -> list[str]:
         return [self.corpus.content, *([self.init_from.key] if self.init_from else [])]
@@ -51,115 +52,26 @@ class ModelSpec(Spec):
     def steps(self) -> list[Spec]:
         return [*(self.init_from.steps() if self.init_from else []), self]
 
-    def untrained(self) -> ModelSpec:
+    def untrained(self) -> ModelSpec | None:
         """The same network at its initial weights, whatever it was to be trained on."""
+        if not self.trained:
+            return None
         return self.model_copy(update={"trained": False, "init_from": None, "fraction": 1.0})
 
+    def work(self) -> float:
+        budget = self.budget
+        kernel = 2 * CELLS[self.cell].gates * self.hidden**2
+        weights = self.layers * (kernel + NARROWEST) + 70 * self.hidden
+        evaluated = 2 * (budget.evaluate or WHOLE_CORPUS / 20)
+        if not self.trained:
+            return evaluated * 2 * weights / 1e9
+        passes = budget.epochs * len(budget.keeps)
+        read = passes * (budget.symbols or WHOLE_CORPUS)
+        return (read * 6 + passes * evaluated) * weights / 1e9
 
-class NgramSpec(Spec):
-    """A modified Kneser-Ney n-gram; symbols, fraction and seed draw its text as a ModelSpec's."""
-
-    kind: Literal["ngram"] = "ngram"
-    corpus: CorpusSpec
-    order: int = Field(ge=2, le=6)
-    profile: str
-    symbols: int | None
-    evaluate: int | None
-    seed: int = 0
-    fraction: float = Field(default=1.0, gt=0, le=1)
-    layers: ClassVar[int] = 1
-    table: ClassVar[str] = "models"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("ngram",)
-
-    @property
-    def title(self) -> str:
-        return f"{self.order}-gram on {_share(self.fraction)}{self.corpus.name}"
-
-    def needs(self) -> list[str]:
-        return [self.corpus.content]
-
-
-class ImportedSpec(Spec):
-    """A network trained elsewhere, by the hash of its weights; the name is only for people.
-
-    The weights are stored in the order of our symbols, so their hash speaks of that order too.
-    weights: None for a network of the same shape at random weights, the untrained floor.
-    embedding: units of the symbols' embedding; outputs: its predicted symbols, ours first.
-    """
-
-    kind: Literal["imported"] = "imported"
-    name: str
-    weights: str | None = Field(pattern=r"^[0-9a-f]{64}$")
-    cell: FactorizableName  # the layout of whose weights is known
-    layers: int = Field(ge=1, le=16)
-    hidden: int = Field(ge=1, le=4096)
-    embedding: int = Field(ge=1, le=4096)
-    outputs: int = Field(ge=1, le=256)
-    table: ClassVar[str] = "models"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("imported",)
-
-    @property
-    def title(self) -> str:
-        untrained = "" if self.trained else "untrained "
-        return f"{untrained}{self.name} ({label(self.cell)} [{self.layers},{self.hidden}])"
-
-    @property
-    def trained(self) -> bool:
-        """False for the same network at random weights."""
-        return self.weights is not None
-
-    def untrained(self) -> ImportedSpec:
-        """A network of the same shape at random weights."""
-        return self.model_copy(update={"weights": None})
-
-    def identity(self) -> dict[str, Any]:
-        whole = super().identity()
-        del whole["name"]
-        return whole
-
-
-LanguageModelSpec = ModelSpec | NgramSpec | ImportedSpec | FactorizedSpec | KernelSpec | PrunedSpec
-
-
-class MixtureSpec(Spec):
-    """Perplexity of one language model, or of several interpolated, on a corpus.
-
-    The weights are fitted on dev by expectation maximization; evaluate: symbols scored of dev and
-    of test (None: all).
-    """
-
-    kind: Literal["mixture"] = "mixture"
-    members: tuple[LanguageModelSpec, ...] = Field(min_length=1)
-    corpus: CorpusSpec
-    profile: str
-    evaluate: int | None
-    seed: int = 0
-    table: ClassVar[str] = "perplexities"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("mixture",)
-
-    @property
-    def title(self) -> str:
-        return (
-            f"perplexity of {' + '.join(member.title for member in self.members)}, "
-            f"scored on {self.corpus.name}"
+    def alike(self, other: Spec) -> bool:
+        return isinstance(other, ModelSpec) and (self.cell, self.hidden, self.trained) == (
+            other.cell,
+            other.hidden,
+            other.trained,
         )
-
-    def needs(self) -> list[str]:
-        return [self.corpus.content, *(member.key for member in self.members)]
-
-    def steps(self) -> list[Spec]:
-        models = [step for member in self.members for step in member.steps()]
-        return [*dict.fromkeys(models), self]  # one source may serve several members
-
-
-def _share(fraction: float) -> str:
-    return "" if fraction == 1 else f"{100 * fraction:g} % of "

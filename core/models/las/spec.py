@@ -8,9 +8,11 @@ from pydantic import Field, model_validator
 
 from core.corpora.speech.spec import SHARD, SpeechSpec
 from core.profiles import DecoderBudget, LasBudget
-from core.spec import Spec
+from core.spec import WHOLE_CORPUS, Spec
+from core.text import N_SYMBOLS
 
 BASE_WIDTH = 128  # hidden units of a decoder, before its budget's multiples
+SYMBOLS_PER_FRAME = 0.15  # of speech, for estimates
 WINDOW = 7  # log-mel frames before and after the one at the moment, in the control without network
 
 Half = Literal["both", "forward"]
@@ -77,6 +79,23 @@ class LasSpec(Spec):
     def aligned(self) -> list[str]:
         """Keys of the parts of the train split whose symbols are placed in time."""
         return self.corpus.shards[: -(-self.budget.aligned // SHARD)]
+
+    def work(self) -> float:
+        budget, corpus = self.budget, self.corpus
+        encoder = 8 * self.units * (2 * corpus.mels + self.units) / 2
+        encoder += (self.layers - 1) * 8 * self.units * 4 * self.units / self.reduction
+        speller = 4 * self.speller * (self.embedding + 2 * self.units + self.speller)
+        weights = encoder + SYMBOLS_PER_FRAME * speller
+        passes = 3 * budget.epochs * corpus.train if self.trained else 0
+        passes += (budget.epochs + 2) * (budget.evaluate or corpus.dev)
+        passes += min(budget.aligned, corpus.train)
+        return passes * corpus.frames * 2 * weights / 1e9
+
+    def alike(self, other: Spec) -> bool:
+        return isinstance(other, LasSpec) and (self.units, self.trained) == (
+            other.units,
+            other.trained,
+        )
 
 
 class LasSignatureSpec(Spec):
@@ -171,3 +190,19 @@ class LasSignatureSpec(Spec):
         if not self.model.trained or self.layer == "log-mel":
             return None
         return self.model_copy(update={"model": self.model.untrained()})
+
+    def work(self) -> float:
+        budget, lags, corpus = self.budget, self.max_lag - self.min_lag + 1, self.corpus
+        spoken = corpus.train * corpus.frames * SYMBOLS_PER_FRAME
+        states = min(budget.states or WHOLE_CORPUS, spoken)
+        if self.decoder != "mlp":
+            return states * 2 * self.dim * (self.dim + lags * N_SYMBOLS) / 1e9
+        sweep = 2.3 if len(budget.keeps) > 1 else 1.0
+        units = lags * sweep * BASE_WIDTH * sum(budget.widths)
+        return states * budget.epochs * units * 6 * (self.dim + N_SYMBOLS) / 1e9
+
+    def alike(self, other: Spec) -> bool:
+        return isinstance(other, LasSignatureSpec) and (self.decoder, self.dim) == (
+            other.decoder,
+            other.dim,
+        )

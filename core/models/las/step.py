@@ -13,22 +13,22 @@ from torch import Tensor
 from core import machine
 from core.corpora.corpus import SPLITS
 from core.corpora.speech.utterances import SpeechCorpus, Utterances, join
-from core.models.language.step import model_row
 from core.models.las import alignment, lesson
 from core.models.las.batches import spelled
 from core.models.las.decoding import error_rates, transcribe
 from core.models.las.network import load
 from core.models.las.spec import BASE_WIDTH, LasSignatureSpec, LasSpec
 from core.models.las.states import LasStates
+from core.models.rows import model_row
 from core.probes.mlp import Decoders
-from core.signatures.step import Sources, measured
-from core.step import Inputs, Progress, Result, run
+from core.probes.states import StatesBySplit
+from core.signatures.step import measured
+from core.step import Inputs, Progress, Result
 from core.training.batches import sample
 from core.training.checkpoints import Checkpoint, pack, unpack
 
 
-@run.register
-def _(
+def train_recognizer(
     spec: LasSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     device = machine.settle()
@@ -46,6 +46,9 @@ def _(
         moments |= {f"{split}.{by}": torch.from_numpy(times) for by, times in found.items()}
         perplexity[split] = math.exp(followed["nats"] / followed["predicted"])
     row = model_row(spec, device) | {
+        "corpus": spec.corpus.key,
+        "profile": spec.profile,
+        "seed": spec.seed,
         "cell": "blstm",
         "layers": spec.layers,
         "hidden": spec.units,
@@ -67,15 +70,14 @@ def _(
     return Result(tables, {spec.key: weights, spec.alignment: pack(moments, {})})
 
 
-@run.register
-def _(
+def measure_layer(
     spec: LasSignatureSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     device = machine.settle()
     started = time.monotonic()
     progress(0.0, "reading the states")
     train, dev, test = _states(spec, inputs, device)
-    states = Sources(train, dev, test)
+    states = StatesBySplit(train, dev, test)
     bank, tables = measured(spec, spec.encoder_layer, states, BASE_WIDTH, device, progress, started)
     tables["signatures"] = tables["signatures"].with_columns(
         part=pl.lit(spec.layer),

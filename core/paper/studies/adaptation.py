@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.library import ngram_spec, perplexity_spec, signature_spec
 from core.paper.studies.study import Choices, Plan, Study, chosen
 from core.profiles import find
+from core.signatures.spec import signature_of
 
 CELL, HIDDEN, ORDER = "lstm", 160, 5
 
@@ -27,8 +28,8 @@ def plan(choices: Choices) -> Plan:
     little_gram = ngram_spec(target, ORDER, profile, fraction)
     return Plan(
         signatures={
-            "source": there.model_copy(update={"model": out_of_domain}),
-            "retrained": there.model_copy(update={"model": retrained}),
+            "source": signature_of(out_of_domain, target, profile, seed=seed),
+            "retrained": signature_of(retrained, target, profile, seed=seed),
             "target": there,
         },
         perplexities={

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.library import ngram_spec, perplexity_spec, signature_spec
 from core.paper.studies.study import Choices, Plan, Study, chosen
 from core.profiles import find
+from core.signatures.spec import signature_of
 
 CELL, HIDDEN, ORDER = "gru", 160, 5
 
@@ -15,7 +16,7 @@ def plan(choices: Choices) -> Plan:
     hidden = choices.hidden or (HIDDEN if profile != "smoke" else find(profile).sizes[0])
     network = signature_spec(corpus, CELL, 1, hidden, profile=profile, seed=choices.seeds[0])
     gram = ngram_spec(corpus, ORDER, profile)
-    decoded = network.model_copy(update={"model": gram, "state": "context"})
+    decoded = signature_of(gram, corpus, profile, seed=choices.seeds[0], hidden=hidden)
     return Plan(
         signatures={
             "GRU": network,

@@ -8,8 +8,8 @@ from typing import Literal, TypeVar
 
 from core.corpora import NAMES
 from core.corpora.speech.spec import SpeechSpec
-from core.models.language.spec import MixtureSpec
 from core.models.las.spec import LasSignatureSpec
+from core.models.mixture.spec import MixtureSpec
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec, Spec
 

@@ -11,7 +11,8 @@ import pytest
 from scipy.special import stdtrit
 
 from core.corpora.speech.spec import SpeechSpec
-from core.models.language.spec import MixtureSpec, ModelSpec
+from core.models.language.spec import ModelSpec
+from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import STUDIES, Plan, adaptation, ngram
 from core.probes.intervals import rank_correlation
 from core.profiles import PROFILES

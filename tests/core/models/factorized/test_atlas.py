@@ -32,7 +32,7 @@ from core.models.factorized.spec import (
 )
 from core.models.factorized.windows import BASES, Windows, number
 from core.models.language.char_lm import CharLM
-from core.models.language.spec import MixtureSpec
+from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import STUDIES, Choices
 from core.probes.measure import best_guess
 from core.registry import SPECS, run

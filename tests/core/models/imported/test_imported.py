@@ -26,8 +26,8 @@ from core.library import (
     signature_spec,
 )
 from core.models.imported import reader
+from core.models.imported.spec import ImportedSpec
 from core.models.language import char_lm
-from core.models.language.spec import ImportedSpec
 from core.models.language.states import ModelStates
 from core.registry import run
 from core.store import Store

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from core.corpora import Corpus, Segments, from_text
-from core.models import forward
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
+from core.models.rows import count_first
 from core.profiles import PROFILES
 from core.text import BOS, EOS
 from core.training import loop
@@ -107,7 +107,7 @@ def test_perplexity_counts_the_end_but_not_the_start() -> None:
             weights.zero_()
         model.projection.bias[0] = 5.0  # always 'a'
     logs, first = char_lm.score(model, segments, "cpu")
-    n, correct = forward.count(segments, first)
+    n, correct = count_first(segments, first)
     assert n.sum().item() == 5  # a b </s>, b </s>
     assert np.flatnonzero(n[0]).tolist() == [0, 1, EOS]
     assert correct.sum().item() == 1

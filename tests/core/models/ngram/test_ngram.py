@@ -14,10 +14,10 @@ import pytest
 
 from core.corpora import Segments
 from core.errors import BadInput
-from core.models import forward
 from core.models.ngram import exact
 from core.models.ngram.exact import ExactDecoders
 from core.models.ngram.kneser_ney import NONE, Ngram, discounts, estimate, one_hot, size, targets
+from core.models.rows import count_first
 from core.probes.data import Chunk
 from core.text import BOS, EOS, SYMBOLS, UNK, decode, encode
 
@@ -305,7 +305,7 @@ def test_contexts_are_equal_exactly_where_kenlm_states_are(order: int) -> None:
 def test_predictions_count_the_exact_argmax_at_every_position(order: int) -> None:
     model = Ngram(estimate(drawn(0, 80), order))
     held_out = drawn(1, 40, letters="abgf,cd #e")
-    n, correct = forward.count(held_out, model.first(held_out))
+    n, correct = count_first(held_out, model.first(held_out))
     assert n.dtype == correct.dtype == np.int64
     expected_n, expected = np.zeros((2, len(held_out), len(SYMBOLS)), dtype=np.int64)
     for row, segment in enumerate(held_out):
@@ -330,7 +330,7 @@ def test_predictions_start_from_the_beginning_of_the_segment() -> None:
     assert model.model.BaseScore(null, "a", after) > model.model.BaseScore(null, "q", after)
     assert model.first(segments)[0] == q
     held_out = Segments.of(["qa", "ba"])
-    n, correct = forward.count(held_out, model.first(held_out))
+    n, correct = count_first(held_out, model.first(held_out))
     assert n[:, q].tolist() == correct[:, q].tolist() == [1, 0]
     assert n.sum(1).tolist() == [3, 3]
 

@@ -1,0 +1,95 @@
+"""What every language model is: a spec that signatures can nest, and what a loaded one can do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from core.cells import CELLS
+from core.spec import Spec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from core.corpora import Corpus, Segments
+    from core.probes.states import StatesBySplit
+
+
+class LanguageModelSpec(Spec):
+    """A frozen model of symbols with a state that decoders can read."""
+
+    table: ClassVar[str] = "models"
+    # Whether its perplexity and forward accuracy on a text are a job of their own, because none
+    # here trained it.
+    scored_apart: ClassVar[bool] = False
+
+    if TYPE_CHECKING:  # fields of some kinds, constants or properties of others
+
+        @property
+        def cell(self) -> str: ...
+
+        @property
+        def layers(self) -> int: ...
+
+        @property
+        def hidden(self) -> int: ...
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states that can be decoded, the default one first."""
+        return CELLS[self.cell].states
+
+    @property
+    def state_size(self) -> int:
+        """Numbers of one state."""
+        return self.hidden
+
+    def untrained(self) -> LanguageModelSpec | None:
+        """The same network at its initial weights; None where nothing has been trained."""
+        return None
+
+
+def _by_kind(value: Any) -> Any:
+    """A nested model from its JSON object: of whichever kind the registry knows."""
+    if not isinstance(value, dict):
+        return value
+    from core.registry import SPECS
+
+    return SPECS.validate_python(value)
+
+
+AnyLanguageModel = Annotated[SerializeAsAny[LanguageModelSpec], BeforeValidator(_by_kind)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Which states are read. exact: as the exact decoders of an n-gram's context want them."""
+
+    layer: int
+    state: str
+    max_lag: int
+    exact: bool = False
+
+
+class LanguageModel(Protocol):
+    """A loaded, frozen language model. rows: numbers of a split's segments, ascending."""
+
+    def score(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
+        """Natural log probability of every predicted symbol: float64 [symbols + segments]."""
+        ...
+
+    def first(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
+        """The symbol put first at every step: uint8, as `score`."""
+        ...
+
+    def states(self, corpus: Corpus, texts: Sequence[Segments], reading: Reading) -> StatesBySplit:
+        """The states of the texts of train, dev and test, which are parts of the corpus."""
+        ...
+
+
+def share_of(fraction: float, name: str) -> str:
+    """A corpus, or a part of it, for a title."""
+    return name if fraction == 1 else f"{100 * fraction:g} % of {name}"

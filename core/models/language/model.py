@@ -1,0 +1,41 @@
+"""A recurrent network as a language model, whoever trained it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.corpora import Corpus, Segments
+from core.models.base import Reading
+from core.models.language import char_lm
+from core.models.language.spec import ModelSpec
+from core.models.language.states import ModelStates
+from core.probes.states import StatesBySplit
+
+
+class RecurrentModel:
+    """Implements `core.models.base.LanguageModel`."""
+
+    def __init__(self, network: char_lm.CharLM, device: str) -> None:
+        self.network, self.device = network.to(device), device
+
+    def score(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
+        return char_lm.score(self.network, corpus.splits[split].take(rows), self.device)[0]
+
+    def first(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
+        return char_lm.score(self.network, corpus.splits[split].take(rows), self.device)[1]
+
+    def states(self, corpus: Corpus, texts: Sequence[Segments], reading: Reading) -> StatesBySplit:
+        train, dev, test = (
+            ModelStates(
+                self.network, text, reading.layer, reading.state, reading.max_lag, self.device
+            )
+            for text in texts
+        )
+        return StatesBySplit(train, dev, test, self.network.kernel_parameters())
+
+
+def load(spec: ModelSpec, weights: bytes, device: str) -> RecurrentModel:
+    """The network of a spec from its artifact."""
+    return RecurrentModel(char_lm.load(spec, weights), device)

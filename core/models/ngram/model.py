@@ -1,0 +1,39 @@
+"""An n-gram as a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.corpora import Corpus, Segments
+from core.models.base import Reading
+from core.models.ngram.kneser_ney import Ngram
+from core.models.ngram.spec import NgramSpec
+from core.models.ngram.states import NgramStates
+from core.probes.states import StatesBySplit
+
+
+class NgramModel:
+    """Implements `core.models.base.LanguageModel`."""
+
+    def __init__(self, ngram: Ngram) -> None:
+        self.ngram = ngram
+
+    def score(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
+        return self.ngram.log_probs(corpus.splits[split].take(rows))
+
+    def first(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
+        return self.ngram.first(corpus.splits[split].take(rows))
+
+    def states(self, corpus: Corpus, texts: Sequence[Segments], reading: Reading) -> StatesBySplit:
+        train, dev, test = (
+            NgramStates(self.ngram, text, reading.max_lag, hot=not reading.exact) for text in texts
+        )
+        # It has no kernel; the rule then asks for one layer as wide as its one-hot state.
+        return StatesBySplit(train, dev, test, train.dim * train.dim)
+
+
+def load(spec: NgramSpec, arpa: bytes, device: str) -> NgramModel:
+    """The n-gram of a spec from its artifact, which is ARPA text."""
+    return NgramModel(Ngram(arpa))

@@ -1,0 +1,47 @@
+"""N-grams, whose state is the context that they retain (paper, section 6)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from core.models.base import LanguageModelSpec, share_of
+from core.spec import WHOLE_CORPUS, CorpusSpec
+from core.text import N_SYMBOLS
+
+
+class NgramSpec(LanguageModelSpec):
+    """A modified Kneser-Ney n-gram; symbols, fraction and seed draw its text as a ModelSpec's."""
+
+    kind: Literal["ngram"] = "ngram"
+    corpus: CorpusSpec
+    order: int = Field(ge=2, le=6)
+    profile: str
+    symbols: int | None
+    evaluate: int | None
+    seed: int = 0
+    fraction: float = Field(default=1.0, gt=0, le=1)
+    layers: ClassVar[int] = 1
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        return ("ngram",)
+
+    @property
+    def title(self) -> str:
+        return f"{self.order}-gram on {share_of(self.fraction, self.corpus.name)}"
+
+    def needs(self) -> list[str]:
+        return [self.corpus.content]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        return ("context",)
+
+    @property
+    def state_size(self) -> int:
+        return (self.order - 1) * N_SYMBOLS  # one-hot
+
+    def work(self) -> float:
+        return (self.symbols or WHOLE_CORPUS) * self.fraction * self.order * 5e-5

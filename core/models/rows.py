@@ -1,0 +1,89 @@
+"""The rows that every kind of language model fills, counted the same way for all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from core.corpora import Segments
+from core.probes.intervals import intervals, resampled
+from core.probes.measure import DRAWS
+from core.spec import CorpusSpec, Spec
+from core.step import where
+from core.text import EOS, SYMBOLS
+
+DRAWN = pl.List(pl.Float32)  # what is kept of the bootstrap replicates
+
+
+def model_row(spec: Spec, device: str, **facts: Any) -> dict[str, Any]:
+    """A row of `models`: what all kinds fill, and what this kind knows besides."""
+    return {
+        "key": spec.key,
+        "kind": spec.kind,
+        "title": spec.title,
+        "spec": spec.model_dump_json(),
+        **where(device),
+        **facts,
+    }
+
+
+def next_symbols(segments: Segments) -> np.ndarray:
+    """The symbols a model predicts: segment by segment its own, then `</s>`; uint8, flat."""
+    return np.insert(segments.symbols, segments.offsets[1:], EOS)
+
+
+def count_first(segments: Segments, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Forward accuracy (paper, Fig. 1b): (n, correct), both int64 [segments, symbols].
+
+    How often each symbol came next in each segment, and how often it was the model's `first`
+    choice, uint8 [symbols + segments].
+    """
+    truth, size = next_symbols(segments), len(SYMBOLS)
+    cell = np.repeat(np.arange(len(segments)), segments.lengths + 1) * size + truth
+    shape = (len(segments), size)
+    n = np.bincount(cell, minlength=len(segments) * size).reshape(shape)
+    hits = cell[first == truth]
+    return n, np.bincount(hits, minlength=len(segments) * size).reshape(shape)
+
+
+def predictions(
+    model: Spec, corpus: CorpusSpec, seed: int, n: np.ndarray, correct: np.ndarray
+) -> pl.DataFrame:
+    """Forward accuracy by symbol (paper, Fig. 1b); n, correct: int [segments, symbols]."""
+    n = np.concatenate([n, n.sum(1, keepdims=True)], 1)
+    correct = np.concatenate([correct, correct.sum(1, keepdims=True)], 1)
+    rates = resampled(n, correct, seed)
+    low, high = intervals(rates, n, correct)
+    total, hits = n.sum(0), correct.sum(0)
+    return pl.DataFrame(
+        [
+            {
+                "model": model.key,
+                "corpus": corpus.content,
+                "symbol": symbol,
+                "n": int(total[i]),
+                "correct": int(hits[i]),
+                "accuracy": hits[i] / total[i],
+                "low": low[i],
+                "high": high[i],
+                "draws": [None if np.isnan(rate) else rate for rate in rates[:DRAWS, i].tolist()],
+            }
+            for i, symbol in enumerate([*SYMBOLS, None])
+            if total[i]
+        ],
+        schema_overrides={"symbol": pl.String, "draws": DRAWN},
+    )
+
+
+def redrawn(test: Segments, logs: np.ndarray, seed: int) -> list[float]:
+    """Perplexity of a text in bootstrap replicates, its segments drawn with replacement.
+
+    logs: log probability of each predicted symbol, segment after segment. All models scored on the
+    same text are redrawn alike.
+    """
+    n = test.lengths + 1  # </s> is predicted, too
+    sums = np.add.reduceat(logs, np.cumsum(n) - n)
+    means = resampled(n[:, None], sums[:, None], seed)[:DRAWS, 0]
+    return np.exp(-means).tolist()
