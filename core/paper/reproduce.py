@@ -14,7 +14,7 @@ from core.corpora import source
 from core.corpora.speech.spec import SpeechSpec
 from core.jobs.estimate import START_SECONDS, step_seconds
 from core.library import find_corpus
-from core.models.las.builders import speech
+from core.listening import speech
 from core.paper.studies import STUDIES, Choices, Study
 from core.paper.studies.study import installed
 from core.profiles import find

@@ -124,11 +124,11 @@ def test_a_field_added_later_changes_no_key_until_it_is_set(kind: type[Frozen]) 
     if example is None:  # nothing shipped has one: any values will do for an identity
         example = kind.model_construct(**{name: None for name in kind.model_fields})
     values = {name: getattr(example, name) for name in kind.model_fields}
-    grown = create_model("Grown", __base__=kind, target=(str, added("symbol")))
-    later = grown.model_construct(**values, target="symbol")
+    grown = create_model("Grown", __base__=kind, added_later=(str, added("symbol")))
+    later = grown.model_construct(**values, added_later="symbol")
     assert Frozen.identity(later) == Frozen.identity(example)
-    changed = later.model_copy(update={"target": "bigram"})
-    assert Frozen.identity(changed) == Frozen.identity(example) | {"target": "bigram"}
+    changed = later.model_copy(update={"added_later": "bigram"})
+    assert Frozen.identity(changed) == Frozen.identity(example) | {"added_later": "bigram"}
     if isinstance(example, Spec):
         assert later.key == example.key
         if type(example).identity is Spec.identity:

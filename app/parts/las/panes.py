@@ -15,6 +15,7 @@ from app.parts.las.queries import CURVES, DIFFERENCE, MATRIX, RECOGNIZER, SPEECH
 from app.pictures import comparisons, figures, speech
 from app.shell import choices, export, people, pickers, queries, words
 from app.shell.errors import explained
+from core import listening
 from core.corpora import wsj
 from core.corpora.speech import synthetic
 from core.corpora.speech.spec import SpeechSpec
@@ -128,7 +129,7 @@ def watch(asked: Asked) -> frozenset[str]:
 
 def layers(asked: Asked, there: frozenset[str]) -> None:
     """Fig. 7, a difference, curves of all layers, forward halves, alignments, numbers."""
-    if refusal := builders.refusal(asked.model):
+    if refusal := listening.refusal(asked.model):
         st.html("<div class='pane-title'>Recall by lag and symbol</div>")
         study.empty(speech.SIGNATURES, refusal)
         return
@@ -363,7 +364,7 @@ def _corpora() -> dict[str, str]:
 @st.cache_resource(ttl=600, show_spinner="Reading what is listed …")
 def _read(corpus: str, profile: str) -> SpeechSpec:
     """The spec of a corpus; a folder's listing is read at most every ten minutes."""
-    return builders.speech(corpus, profile)
+    return listening.speech(corpus, profile)
 
 
 def _zooming(figure: Any, key: str, name: str, alt: str) -> None:

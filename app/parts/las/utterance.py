@@ -19,7 +19,7 @@ from app.parts.las.panes import Asked, named
 from app.pictures import figures, speech
 from app.shell import choices, export, people
 from app.shell.errors import explained
-from core import machine
+from core import listening, machine
 from core.corpora.speech import audio
 from core.corpora.speech.spec import SpeechSpec
 from core.corpora.speech.utterances import HOP_MS, RATE, Recordings, Utterances, wav
@@ -172,7 +172,7 @@ def _inspected(
 ) -> Inspection:
     """What the recognizer makes of a sound, once for all who look. kept: layers with decoders."""
     machine.settle(most=1)  # a job may have the other cores
-    return builders.listen(_spec, _frames, reference)
+    return listening.listen(_spec, _frames, reference)
 
 
 def _panes(asked: Asked, sound: Sound, found: Inspection) -> None:
@@ -287,7 +287,7 @@ def _recalled(asked: Asked, found: Inspection, said: list[str], step: int) -> No
                 )
     rows = found.recalled.filter(pl.col("step") == step)
     height = speech.remembered_height(len(asked.layers))
-    if refusal := builders.refusal(asked.model):
+    if refusal := listening.refusal(asked.model):
         study.empty(height, refusal)
     elif not rows.height:
         study.empty(height, "No decoder of this recognizer is here yet" if said else SILENT)

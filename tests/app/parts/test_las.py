@@ -16,15 +16,14 @@ from app.parts.las import utterance
 from app.parts.las.utterance import LOST, WAITING
 from app.parts.sql import examples
 from app.pictures import figures, speech
-from core import jobs
-from core.models.las import builders
+from core import jobs, listening
 from core.models.las.inspection import Edit
 from core.paper.studies import Plan
 from tests.app.prepared import RATES, computed
 from tests.app.spoken import SAID, plan, spoken
 from tests.app.test_pages import MAIN, charts, said
 
-CORPUS = builders.speech("synthetic-speech", "smoke")
+CORPUS = listening.speech("synthetic-speech", "smoke")
 UTTERANCE = {"las": "Utterance"}
 
 

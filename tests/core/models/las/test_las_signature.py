@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import torch
 
+from core import listening
 from core.corpora.speech.utterances import SpeechCorpus, Utterances
 from core.models.las import builders
 from core.models.las.batches import minibatch
@@ -113,11 +114,11 @@ def compute(plan: Plan, store: Store) -> dict[str, bytes]:
 
 
 def test_the_study_at_smoke_from_sound_to_refusal(store: Store) -> None:
-    speech = builders.speech("synthetic-speech", "smoke", store)
+    speech = listening.speech("synthetic-speech", "smoke", store)
     plan = STUDIES["las"].plan(Choices("smoke", speech=speech))
     held = compute(plan, store)
     model: LasSpec = plan.signatures["query"].model
-    reason = builders.refusal(model, store)
+    reason = listening.refusal(model, store)
     assert reason and "cannot be paired" in reason
     marginal = store.query("FROM marginal_recall WHERE decoder = 'mlp'")
     assert set(marginal["signature"]) == {spec.key for spec in plan.signatures.values()}
@@ -128,7 +129,7 @@ def test_the_study_at_smoke_from_sound_to_refusal(store: Store) -> None:
     main = marginal.filter(pl.col("signature") == plan.signatures["encoder 1"].key)
     assert main["untrained"].null_count() == 0
     corpus = SpeechCorpus(speech, held)
-    found = builders.listen(model, corpus.test.features(0), corpus.test.text(0), store)
+    found = listening.listen(model, corpus.test.features(0), corpus.test.text(0), store)
     assert found.attention.shape[0] == len(found.hypothesis) == len(found.moments)
     assert "".join(edit.reference for edit in found.edits) == corpus.test.text(0)
     assert set(found.recalled["part"]) == set(builders.layers(model))
@@ -142,19 +143,19 @@ def test_a_recognizer_that_follows_may_be_drawn(store: Store) -> None:
         result = run(spec, parts, quiet)
         store.take_in(result.tables, result.artifacts)
         parts |= result.artifacts
-    assert builders.refusal(model, store) is None
+    assert listening.refusal(model, store) is None
     row = store.query("SELECT cer, wer, monotone, parameters FROM models").row(0, named=True)
     assert row["cer"] < 0.05 and row["monotone"] > 0.95
     recall = dict(store.query("SELECT lag, accuracy FROM marginal_recall").iter_rows())
     assert recall[1] > 0.9  # y_{i-1} is what the query has just read
-    heard = builders.listen(model, corpus.test.features(1), corpus.test.text(1), store)
+    heard = listening.listen(model, corpus.test.features(1), corpus.test.text(1), store)
     assert heard.hypothesis == heard.reference
     assert heard.edits == [Edit("equal", heard.reference, heard.hypothesis)]
     assert np.allclose(heard.attention.sum(1), 1, atol=1e-5)
     before = heard.recalled.filter(pl.col("lag") == 1)
     assert "".join(before["truth"]) == heard.hypothesis[:-1]
     assert (before["guess"] == before["truth"]).mean() > 0.7
-    nothing = builders.listen(model, np.full((3, toy_speech.MELS), -5.0), None, store)
+    nothing = listening.listen(model, np.full((3, toy_speech.MELS), -5.0), None, store)
     assert nothing.edits == [] and nothing.attention.shape[0] == len(nothing.hypothesis)
 
 
