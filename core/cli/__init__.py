@@ -28,7 +28,12 @@ AS_IT_IS = (keeping.restore, server.app)
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code. Errors of the user's end as one sentence."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, others = parser.parse_known_args(arguments)
+    if options.run is server.app:
+        options.streamlit = others
+    elif others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
         from core.paper.shipped import settle
 
@@ -67,10 +72,8 @@ def _command(commands: Commands, name: str, run: Run, about: str) -> argparse.Ar
 
 
 def _add_server(commands: Commands) -> None:
-    command = commands.add_parser("app", help="start the app in the browser")
-    command.add_argument(
-        "options", nargs=argparse.REMAINDER, help="streamlit's, such as --server.port 8600"
-    )
+    about = "start the app in the browser; options are streamlit's, such as --server.port 8600"
+    command = commands.add_parser("app", help=about, usage="memsig app [OPTIONS OF STREAMLIT]")
     command.set_defaults(run=server.app)
 
 

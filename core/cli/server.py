@@ -11,10 +11,13 @@ from core.errors import BadInput
 
 
 def app(options: argparse.Namespace) -> None:
-    """Becomes the app's server. Raises BadInput where `core` is installed without the app."""
+    """Becomes the app's server; options.streamlit: more arguments of `streamlit run`.
+
+    Raises BadInput where `core` is installed without the app.
+    """
     script = places.app()
     if not script.is_file():
         raise BadInput(f"There is no app here: {script} is missing; install the whole program.")
     # -P: a folder that happens to hold an `app` or a `core` is not imported from.
-    command = ["-P", "-m", "streamlit", "run", str(script), *options.options]
+    command = ["-P", "-m", "streamlit", "run", str(script), *options.streamlit]
     os.execv(sys.executable, [sys.executable, *command])
