@@ -23,7 +23,7 @@ from tests.app.prepared import prepare
 from tests.app.server import ROOT, browsing, free_port, start
 
 # The provider warns of what it is built on.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 OPEN = {"/readyz", "/login", "/auth/login", "/auth/logout", "/oauth2callback"}
 PEOPLE = {"members": ["ada@lab.org"], "viewers": ["@lab.org"], "queued": 2, "upload_mb": 1}
