@@ -125,6 +125,7 @@ def checkout(folder: Path) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    (folder / "app" / ".streamlit" / "secrets.toml").write_text("no TOML: it must not be packaged")
     return folder
 
 
@@ -214,6 +215,29 @@ def test_the_installed_app_starts_in_any_folder(installed: Path, tmp_path: Path)
             output = server.communicate(timeout=30)[0]
     assert "Traceback" not in output
     assert f"http://127.0.0.1:{port}" in output  # loopback only: app/.streamlit/config.toml
+
+
+@pytest.mark.slow
+def test_a_wrong_secrets_file_beside_the_app_keeps_it_closed(
+    installed: Path, tmp_path: Path
+) -> None:
+    """Login is on wherever the app is started from; nothing but settings was installed there."""
+    code = "import app; print(app.__path__[0])"
+    place = subprocess.run(
+        [installed / "python", "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    settings = Path(place.stdout.strip()) / ".streamlit"
+    names = {path.name for path in settings.iterdir()}
+    assert names == {"config.toml", "secrets.example.toml"}
+    (settings / "secrets.toml").write_text("no TOML")
+    done = subprocess.run(
+        [installed / "memsig", "app", "--server.headless=true", "--server.port=0"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode and "is no TOML" in done.stderr and "Traceback" not in done.stderr
 
 
 def ready(url: str) -> bool:

@@ -328,7 +328,7 @@ def test_settings_that_are_wrong_keep_the_app_from_starting(tmp_path: Path) -> N
 def test_the_example_of_secrets_is_read_once_filled_in() -> None:
     import tomllib
 
-    tables = tomllib.loads((ROOT / ".streamlit" / "secrets.example.toml").read_text())
+    tables = tomllib.loads((ROOT / "app" / ".streamlit" / "secrets.example.toml").read_text())
     with pytest.raises(BadInput, match="incomplete"):
         access.read(tables)
     tables["auth"] |= dict.fromkeys(("client_id", "client_secret"), "x") | {
