@@ -29,9 +29,10 @@ SCIENCE = (
 )
 # The runner's workers and bridge; two children that must not take the server with them (user SQL,
 # a C library); a bench that measures the memory of a process of its own; `memsig app`, which
-# becomes the server.
+# becomes the server; and `ps`, where there is no /proc to ask whether a worker is still itself.
 STARTERS = {
     "core/jobs/runner.py",
+    "core/jobs/queue.py",
     "core/store/sandbox.py",
     "core/corpora/speech/espeak.py",
     "core/bench/ngram.py",
@@ -128,7 +129,6 @@ def test_science_knows_no_store_no_jobs_no_paper_and_no_app() -> None:
     assert importing("core.store", "core.jobs", "core.paper", "app", below=SCIENCE) == set()
 
 
-@moving("the states of models move to the models")
 def test_probes_know_no_model() -> None:
     assert importing("core.models", below=("core/probes/",)) == set()
 

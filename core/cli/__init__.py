@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import core
 from core import bench
 from core.cells import CELLS
-from core.cells import CELLS
 from core.cli import keeping, measuring, paper, server
 from core.errors import BadInput
 from core.paper.studies import STUDIES
