@@ -5,16 +5,16 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Set to anything for jobs on a Ray cluster (requirements-ray.txt).
 ARG RAY=
 # kenlm is built from source; the compiler stays in this stage. Debian moves its versions on under
-# the tag, so they are not pinned; what results depend on is, in requirements.txt.
+# the tag, so they are not pinned; what results depend on is, in constraints.txt.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ make \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-COPY requirements.txt requirements-ray.txt ./
+COPY requirements.txt requirements-ray.txt constraints.txt ./
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" \
-        -r requirements.txt ${RAY:+-r requirements-ray.txt}
+        -c constraints.txt -r requirements.txt ${RAY:+-r requirements-ray.txt}
 
 FROM python:3.11-slim
 # hadolint ignore=DL3008

@@ -1,21 +1,25 @@
-# make app    set-up, then the app          make test   set-up, then every test
-# make setup  the environment in .venv      make lint   ruff and mypy
-# make faults the long form of the fault suite (docs/faults.md)
+# make app    set-up, then the app          make test   set-up, then linters and every test
+# make setup  the environment in .venv      make quick  the tests that take three minutes in all
+# make lint   ruff and mypy                 make faults the long form of the fault suite (docs/faults.md)
+# make constraints   constraints.txt anew, after a change of a requirements file
 PORT ?= 8501
 BIN := .venv/bin
 PYTHON ?= $(firstword $(wildcard $(foreach v,3.11 3.12 3.13,/usr/bin/python$(v) /usr/local/bin/python$(v))) python3)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PACKAGE := pyproject.toml setup.py requirements.txt constraints.txt
 
-.PHONY: app test faults setup lint
+.PHONY: app test quick faults setup lint constraints
 
 app: setup
 	@echo "Memory Signatures: http://localhost:$(PORT)"
 	@$(BIN)/streamlit run app/main.py --server.port $(PORT)
 
-test: .venv/dev.done
+test: lint
 	@scripts/browser.sh
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 	@$(BIN)/python -m pytest
+
+quick: .venv/dev.done
+	@$(BIN)/python -m pytest -m "not slow"
 
 faults: .venv/dev.done
 	@scripts/browser.sh
@@ -23,17 +27,21 @@ faults: .venv/dev.done
 
 lint: .venv/dev.done
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+
+constraints: .venv/app.done
+	@$(BIN)/python scripts/constraints.py
 
 setup: .venv/app.done
 
-.venv/app.done: requirements.txt scripts/check.sh
+.venv/app.done: $(PACKAGE) scripts/check.sh
 	@scripts/check.sh $(PYTHON)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing requirements.txt into .venv (some minutes the first time)."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@echo "Installing the program into .venv (some minutes the first time)."
+	@$(INSTALL) -e .
 	@touch $@
 
 .venv/dev.done: .venv/app.done requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(INSTALL) -e ".[test]"
 	@touch $@

@@ -107,7 +107,7 @@ def settings() -> Access:
 def _tables(file: Path) -> dict[str, Any]:
     """The tables of one secrets.toml; BadInput where it cannot be read or is not understood."""
     wrong = f"{file} turns login on, and it"
-    mend = "correct it, or take it away; see .streamlit/secrets.example.toml."
+    mend = "correct it, or take it away; see app/.streamlit/secrets.example.toml."
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -128,7 +128,7 @@ def read(secrets: Mapping[str, Any]) -> Access:
             raise BadInput("secrets.toml has [people] and no [auth]: without login all may enter.")
         return Access()
     if not isinstance(auth, Mapping):
-        raise BadInput("auth in secrets.toml is no table; see .streamlit/secrets.example.toml.")
+        raise BadInput("auth in secrets.toml is no table; see app/.streamlit/secrets.example.toml.")
     try:
         known = People.model_validate(people)
     except ValidationError as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from streamlit.web.server.starlette.starlette_server_config import AUTH_COOKIE_MAX_AGE_SECONDS
 
-from core.store import default_root
+from core import places
 
 _lock = threading.Lock()
 _ended: dict[Path, dict[str, float]] = {}  # by file: hash of a cookie -> when it expires
@@ -40,7 +40,7 @@ def ended(cookie: str) -> bool:
 
 
 def _file() -> tuple[Path, dict[str, float]]:
-    path = default_root() / "logouts.txt"
+    path = places.cache() / "logouts.txt"
     if path not in _ended:
         lines = path.read_text().splitlines() if path.exists() else []
         _ended[path] = {line.split()[0]: float(line.split()[1]) for line in lines}

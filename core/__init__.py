@@ -3,6 +3,7 @@
     core.measure(states, symbols)   recall from arrays of one's own
     core.probe(module, segments)    recall from a torch module with an LSTM, GRU or RNN inside
     core.connect()                  the computed signatures, as a read-only DuckDB connection
+    core.citations()                BibTeX of the paper and of the methods used
 
 The names below are the public face; nothing heavy is imported before it is used.
 """
@@ -12,7 +13,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.9.0"
+
 if TYPE_CHECKING:
+    from core.citations import citations
     from core.errors import BadInput
     from core.library import (
         add_corpus,
@@ -31,6 +35,7 @@ _HOME = {
     "BadInput": "core.errors",
     "add_corpus": "core.library",
     "add_model": "core.library",
+    "citations": "core.citations",
     "connect": "core.library",
     "corpus": "core.library",
     "find_corpus": "core.library",
@@ -45,6 +50,7 @@ __all__ = [
     "BadInput",
     "add_corpus",
     "add_model",
+    "citations",
     "connect",
     "corpus",
     "find_corpus",

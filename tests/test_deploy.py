@@ -131,15 +131,15 @@ def test_no_secret_and_no_result_enters_the_image() -> None:
         "signatures.tar",
         "secrets.toml",
         ".streamlit/secrets.toml.bak",
+        "app/.streamlit/secrets.toml",
         ".streamlit/secrets-lab.toml",
         ".mypy_cache/3.11/core.json",
     ):
         assert ignored(secret), secret
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout
-    needed = [
-        path for path in tracked.split() if path.startswith(("app/", "core/", "cache/reference/"))
-    ]
-    for path in [*needed, ".streamlit/config.toml", "requirements.txt", "scripts/serve.sh"]:
+    rooms = ("app/", "core/", "cache/reference/")
+    needed = [path for path in tracked.split() if path.startswith(rooms)]
+    for path in [*needed, "constraints.txt", "requirements.txt", "scripts/serve.sh"]:
         assert not ignored(path), path
 
 
@@ -174,6 +174,7 @@ def contained() -> Iterator[list[str]]:
     shutil.rmtree(cache, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_jobs_need_to_write_nowhere_but_to_the_cache(contained: list[str], text: bytes) -> None:
     cache = next(Path(part[13:]) for part in contained if part.startswith("MEMSIG_CACHE="))
     (cache / "words.txt").write_bytes(text)
@@ -186,6 +187,7 @@ def test_jobs_need_to_write_nowhere_but_to_the_cache(contained: list[str], text:
     assert json.loads(done.stdout)["marginal"]
 
 
+@pytest.mark.slow
 def test_the_image_serves_and_its_health_check_tells(contained: list[str]) -> None:
     command = json.loads(re.search(r"^CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)[1])
     check = json.loads(re.search(r"HEALTHCHECK[^\[]+(\[.+?\])\n", DOCKERFILE)[1])

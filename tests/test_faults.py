@@ -8,6 +8,8 @@ import pytest
 
 from tests.faults.suite import FAULTS, Fault
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.key)
 def test_nothing_is_lost(fault: Fault, tmp_path: Path) -> None:

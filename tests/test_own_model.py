@@ -17,6 +17,8 @@ from core.library import find_model
 from core.store import Store
 from tests.core.elsewhere import files, trained
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "own-model.md").read_text()
 

@@ -31,6 +31,7 @@ def commands() -> list[str]:
 
 def run(command: str) -> str:
     here = command.replace(".venv/bin/python", sys.executable)
+    here = here.replace(".venv/bin/memsig", f"{sys.executable} -m core")  # tests/test_project.py
     done = subprocess.run(here, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -44,7 +45,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, text: bytes):
     before = os.environ.get("MEMSIG_CACHE")
     os.environ["MEMSIG_CACHE"] = str(folder / "cache")
     for command in commands():
-        if " -m core " in command:
+        if " -m core " in command or "/memsig " in command:
             run(command.replace("mytext.txt", str(folder / "mytext.txt")))
     yield Store()
     if before is None:
@@ -53,10 +54,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory, text: bytes):
         os.environ["MEMSIG_CACHE"] = before
 
 
+@pytest.mark.slow
 def test_the_command_line_examples_leave_signatures(cache: Store) -> None:
     assert cache.query("SELECT count(DISTINCT cell) AS n FROM models")["n"][0] == 2
 
 
+@pytest.mark.slow
 def test_the_sql_examples_answer(cache: Store) -> None:
     from core.store.sandbox import run_sql
 
@@ -66,6 +69,7 @@ def test_the_sql_examples_answer(cache: Store) -> None:
         assert len(run_sql(statement).frame) > 0
 
 
+@pytest.mark.slow
 def test_the_notebook_example_runs(cache: Store) -> None:
     (code,) = blocks("python")
     done = subprocess.run(
@@ -75,11 +79,12 @@ def test_the_notebook_example_runs(cache: Store) -> None:
     assert "layer" in done.stdout and "majority" in done.stdout
 
 
+@pytest.mark.slow
 def test_make_app_and_the_set_up_by_hand(tmp_path: Path) -> None:
     """`make app` in a copy of the repository that has its environment: the page answers."""
     assert "make app" in commands() and "python3 -m venv .venv" in commands()
     assert {
-        ".venv/bin/pip install -r requirements.txt",
+        ".venv/bin/pip install -c constraints.txt -e .",
         ".venv/bin/streamlit run app/main.py",
     } <= set(commands())
     with socket.socket() as free:
@@ -142,6 +147,7 @@ def test_the_diffs_of_the_development_page_are_in_the_files() -> None:
         assert [line[1:] for line in lines if line[1:] not in source] == [], path
 
 
+@pytest.mark.slow
 def test_the_numbers_in_the_documents_are_those_of_the_shipped_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

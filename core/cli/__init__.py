@@ -1,23 +1,42 @@
-"""The command line: `python -m core signature | import-model | study | reproduce | sql | …`."""
+"""The command line: `memsig signature | study | reproduce | sql | app …`, also `python -m core`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
+import core
+from core import bench
 from core.cells import CELLS
-from core.cli import keeping, measuring, paper
+from core.cli import keeping, measuring, paper, server
 from core.errors import BadInput
+from core.paper.studies import STUDIES
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Run = Callable[[argparse.Namespace], None]
+
+PROFILES = "smoke, laptop or paper"
+# These need no shipped results: one wants an empty cache, the other's server reads them itself.
+AS_IT_IS = (keeping.restore, server.app)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code. Errors of the user's end as one sentence."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, others = parser.parse_known_args(arguments)
+    if options.run is server.app:
+        options.streamlit = others
+    elif others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
         from core.paper.shipped import settle
 
-        if options.run is not keeping.restore:  # which asks for an empty cache
+        if options.run not in AS_IT_IS:
             settle()
         options.run(options)
     except BadInput as error:
@@ -32,92 +51,112 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m core", description="Memory signatures.")
+    parser = argparse.ArgumentParser(prog="memsig", description="Memory signatures.")
+    parser.add_argument("--version", action="version", version=core.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_server(commands)
+    _add_signature(commands)
+    _add_speech(commands)
+    _add_paper(commands)
+    _add_cache(commands)
+    return parser
 
-    signature = commands.add_parser("signature", help="compute or find a memory signature")
-    signature.add_argument("corpus", help="shakespeare, sotu, or the path of a UTF-8 text")
-    signature.add_argument("--model", help="an added model, by its name or key")
-    signature.add_argument("--cell", default="gru", help=", ".join(CELLS))
-    signature.add_argument("--layers", type=int, default=1)
-    signature.add_argument("--hidden", type=int, default=80, help="units of a layer")
-    signature.add_argument("--state", help="one of the cell's, such as c (default: its first)")
-    signature.add_argument("--decoder", choices=("mlp", "linear"), default="mlp")
-    signature.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
-    signature.add_argument("--segment", help="line, sentence, speech or paragraph")
-    signature.add_argument("--seed", type=int, default=0)
-    signature.set_defaults(run=measuring.signature)
 
-    model = commands.add_parser("import-model", help="add a network trained elsewhere")
-    model.add_argument("file", type=Path, help="its state dict as safetensors")
-    model.add_argument("--config", type=Path, help="the JSON beside it (default: FILE as .json)")
-    model.add_argument("--name", help="what to call it (default: the file's name)")
-    model.set_defaults(run=measuring.import_model)
+def _command(commands: Commands, name: str, run: Run, about: str) -> argparse.ArgumentParser:
+    """A command that prints text, or JSON on request."""
+    command = commands.add_parser(name, help=about)
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.set_defaults(run=run)
+    return command
 
-    speech = commands.add_parser("speech", help="list, check and compute a speech corpus")
-    speech.add_argument("name", help="synthetic-speech, wsj-speech, or a folder of recordings")
+
+def _add_server(commands: Commands) -> None:
+    about = "start the app in the browser; options are streamlit's, such as --server.port 8600"
+    command = commands.add_parser("app", help=about, usage="memsig app [OPTIONS OF STREAMLIT]")
+    command.set_defaults(run=server.app)
+
+
+def _add_signature(commands: Commands) -> None:
+    command = _command(
+        commands, "signature", measuring.signature, "compute or find a memory signature"
+    )
+    command.add_argument("corpus", help="shakespeare, sotu, or the path of a UTF-8 text")
+    command.add_argument("--model", help="an added model, by its name or key")
+    command.add_argument("--cell", default="gru", help=", ".join(CELLS))
+    command.add_argument("--layers", type=int, default=1)
+    command.add_argument("--hidden", type=int, default=80, help="units of a layer")
+    command.add_argument("--state", help="one of the cell's, such as c (default: its first)")
+    command.add_argument("--decoder", choices=("mlp", "linear"), default="mlp")
+    command.add_argument("--profile", default="laptop", help=PROFILES)
+    command.add_argument("--segment", help="line, sentence, speech or paragraph")
+    command.add_argument("--seed", type=int, default=0)
+
+    command = _command(
+        commands, "import-model", measuring.import_model, "add a network trained elsewhere"
+    )
+    command.add_argument("file", type=Path, help="its state dict as safetensors")
+    command.add_argument("--config", type=Path, help="the JSON beside it (default: FILE as .json)")
+    command.add_argument("--name", help="what to call it (default: the file's name)")
+
+
+def _add_speech(commands: Commands) -> None:
+    command = _command(
+        commands, "speech", measuring.speech, "list, check and compute a speech corpus"
+    )
+    command.add_argument("name", help="synthetic-speech, wsj-speech, or a folder of recordings")
     for split in ("train", "dev", "test"):
-        speech.add_argument(f"--{split}", type=int, help="utterances at most (default: all)")
-    speech.add_argument("--voices", type=int, default=1, help="of synthetic speech")
-    speech.add_argument("--seed", type=int, default=0)
-    speech.add_argument(
+        command.add_argument(f"--{split}", type=int, help="utterances at most (default: all)")
+    command.add_argument("--voices", type=int, default=1, help="of synthetic speech")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
         "--vp", choices=("keep", "word", "drop"), default="keep", help="spoken punctuation of WSJ"
     )
-    speech.add_argument("--check", action="store_true", help="only list what is there")
-    speech.set_defaults(run=measuring.speech)
+    command.add_argument("--check", action="store_true", help="only list what is there")
 
-    sql = commands.add_parser("sql", help="query the published tables, read-only")
-    sql.add_argument("query")
-    sql.set_defaults(run=keeping.sql)
 
-    status = commands.add_parser("status", help="the cache, what is in it, and what runs")
-    status.set_defaults(run=keeping.status)
+def _add_paper(commands: Commands) -> None:
+    command = _command(
+        commands, "study", measuring.study, "compute or find one of the paper's figures"
+    )
+    command.add_argument("name", choices=tuple(STUDIES))
+    command.add_argument(
+        "--corpus", help="of the studies of one corpus (default: the paper's, or its stand-in)"
+    )
+    command.add_argument("--source", help="of adaptation and factorized (default: shakespeare)")
+    command.add_argument("--target", help="of adaptation and factorized (default: as for --corpus)")
+    command.add_argument("--fraction", type=float, default=0.05, help="of the target to retrain on")
+    command.add_argument("--profile", default="laptop", help=PROFILES)
 
+    command = _command(commands, "reproduce", paper.reproduce, "compute every study of the paper")
+    command.add_argument("--profile", default="laptop", help=PROFILES)
+    command.add_argument("--study", help="only this one, such as size")
+    command.add_argument("--seeds", type=int, help="networks of each study (default: its own)")
+    command.add_argument(
+        "--max-seconds", type=float, help="stop after so long; the next call goes on from there"
+    )
+
+    command = _command(
+        commands, "claims", paper.claims, "the paper's claims, and what is measured here"
+    )
+    command.add_argument("--profile", help="of this profile (default: paper, else laptop)")
+
+    command = _command(
+        commands, "export-reference", paper.export_reference, "write computed studies to ship them"
+    )
+    command.add_argument("--profile", default="laptop", help="laptop or paper")
+    command.add_argument("--folder", help="default: where the program's own are (core.places)")
+
+
+def _add_cache(commands: Commands) -> None:
+    command = _command(commands, "sql", keeping.sql, "query the published tables, read-only")
+    command.add_argument("query")
+    _command(commands, "status", keeping.status, "the cache, what is in it, and what runs")
     for name, run, about in (
         ("backup", keeping.backup, "write the cache to a tar archive, also while it is in use"),
         ("restore", keeping.restore, "unpack such an archive into an empty cache folder"),
     ):
-        kept = commands.add_parser(name, help=about)
-        kept.add_argument("file", help="the archive; - is standard output or input")
-        kept.set_defaults(run=run)
-
-    study = commands.add_parser("study", help="compute or find one of the paper's figures")
-    study.add_argument(
-        "name", choices=("signature", "size", "depth", "adaptation", "ngram", "factorized", "las")
-    )
-    study.add_argument(
-        "--corpus", help="of the studies of one corpus (default: the paper's, or its stand-in)"
-    )
-    study.add_argument("--source", help="of adaptation and factorized (default: shakespeare)")
-    study.add_argument("--target", help="of adaptation and factorized (default: as for --corpus)")
-    study.add_argument("--fraction", type=float, default=0.05, help="of the target, to retrain on")
-    study.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
-    study.set_defaults(run=measuring.study)
-
-    reproduce = commands.add_parser("reproduce", help="compute every study of the paper")
-    reproduce.add_argument("--profile", default="laptop", help="smoke, laptop or paper")
-    reproduce.add_argument("--study", help="only this one, such as size")
-    reproduce.add_argument("--seeds", type=int, help="networks of each study (default: its own)")
-    reproduce.add_argument(
-        "--max-seconds", type=float, help="stop after so long; the next call goes on from there"
-    )
-    reproduce.set_defaults(run=paper.reproduce)
-
-    claims = commands.add_parser("claims", help="the paper's claims, and what is found here")
-    claims.add_argument("--profile", help="of this profile (default: paper, else laptop)")
-    claims.set_defaults(run=paper.claims)
-
-    export = commands.add_parser("export-reference", help="write computed studies to ship them")
-    export.add_argument("--profile", default="laptop", help="laptop or paper")
-    export.add_argument("--folder", help="default: cache/reference of the source tree")
-    export.set_defaults(run=paper.export_reference)
-
-    bench = commands.add_parser("bench", help="measure the speed claims on this machine")
-    benches = ("decoders", "factorized", "ngram", "scaling", "states", "store")
-    bench.add_argument("name", choices=benches)
-    bench.set_defaults(run=keeping.bench)
-
-    listed = (signature, model, study, speech, reproduce, claims, export, sql, status, bench)
-    for command in listed:
-        command.add_argument("--json", action="store_true", help="print JSON")
-    return parser
+        command = commands.add_parser(name, help=about)
+        command.add_argument("file", help="the archive; - is standard output or input")
+        command.set_defaults(run=run)
+    command = _command(commands, "bench", keeping.bench, "measure the speed claims on this machine")
+    command.add_argument("name", choices=[module.name for module in iter_modules(bench.__path__)])

@@ -57,9 +57,10 @@ def claims(options: argparse.Namespace) -> None:
 
 
 def export_reference(options: argparse.Namespace) -> None:
+    from core import places
     from core.paper import shipped
 
-    place = Path(options.folder) if options.folder else shipped.ROOT / "cache" / "reference"
+    place = Path(options.folder) if options.folder else places.reference()
     command = f"python -m core reproduce --profile {options.profile}"
     manifest = shipped.export(options.profile, place, command)
     size = sum(path.stat().st_size for path in (place / options.profile).iterdir())

@@ -3,8 +3,9 @@
     cache/reference/<profile>/manifest.json    what was computed, with what, on which machine
     cache/reference/<profile>/<table>.parquet  the rows, without weights
 
-They are read from the source tree (or the image), wherever MEMSIG_CACHE points. MEMSIG_REFERENCE
-names another folder, or is `off` for the empty start.
+They are read from the source tree (or the image), or from beside this module where the program is
+installed, wherever MEMSIG_CACHE points. MEMSIG_REFERENCE names another folder, or is `off` for the
+empty start.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
-from core import machine
+from core import machine, places
 from core.errors import BadInput
 from core.models.las.spec import LasSignatureSpec
 from core.paper.reproduce import parts
@@ -35,7 +36,6 @@ from core.store.tables import KEYED, OWNED
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).parents[2]
 BY_SYMBOL = ("signature", "adaptation", "ngram")  # studies whose claims go by symbol
 DIGITS = 4  # of a number in a replicate
 EVERY_CELL = ("recall", "draws", "basis_recall")  # tables with many numbers: four bytes each
@@ -46,7 +46,7 @@ def folder() -> Path | None:
     chosen = os.environ.get("MEMSIG_REFERENCE", "")
     if chosen == "off":
         return None
-    return Path(chosen) if chosen else ROOT / "cache" / "reference"
+    return Path(chosen) if chosen else places.reference()
 
 
 # Writing
@@ -141,8 +141,7 @@ def _corpora(store: Store, keys: list[str]) -> list[str]:
 
 def _packages() -> dict[str, str]:
     """The versions of what requirements.txt names, and of Python."""
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    names = [found[0] for line in lines if (found := re.match(r"[A-Za-z0-9_.-]+", line))]
+    names = [re.split(r"[^A-Za-z0-9_.-]", line)[0] for line in places.requirements()]
     python = ".".join(map(str, sys.version_info[:3]))
     return {"python": python} | {name: metadata.version(name) for name in names}
 

@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from core import places
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
     from core.store.tables import Tables
 
 
-def default_root() -> Path:
-    """The cache folder: MEMSIG_CACHE, else `cache` beside `core`."""
-    chosen = os.environ.get("MEMSIG_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(__file__).parents[2] / "cache"
-
-
 class Store:
     """Everything kept on disk under one folder. Safe for many threads and processes.
 
@@ -36,7 +31,7 @@ class Store:
     """
 
     def __init__(self, root: Path | None = None) -> None:
-        self.root = (root or default_root()).absolute()
+        self.root = (root or places.cache()).absolute()
         self._artifacts: Artifacts | None = None
         self._tables: Tables | None = None
         self._guard = threading.Lock()

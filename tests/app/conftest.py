@@ -12,6 +12,13 @@ from core.signatures.spec import SignatureSpec
 from tests.app.prepared import several
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that draw whole pages take seconds each: they are slow."""
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item.module, "AppTest"):
+            item.add_marker(pytest.mark.slow)
+
+
 class Registered(PagesManager):
     """Pages as `st.navigation` registers them; the test driver forgets that before every run."""
 

@@ -17,6 +17,8 @@ from tests.app import invented
 from tests.app.prepared import TEXT, several
 from tests.app.server import looking, start
 
+pytestmark = pytest.mark.slow
+
 
 def mix(spec: SignatureSpec) -> tuple[CorpusSpec, CorpusSpec]:
     """Two corpora for a factorized model."""

@@ -19,6 +19,8 @@ from tests.app.server import looking, start
 from tests.cluster import Cluster
 from tests.core.jobs.test_jobs import until
 
+pytestmark = pytest.mark.slow
+
 # The columns that say where and when a row was computed, and nothing of what.
 WHERE = ("machine", "device", "threads", "created", "seconds")
 

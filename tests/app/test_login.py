@@ -23,7 +23,7 @@ from tests.app.prepared import prepare
 from tests.app.server import ROOT, browsing, free_port, start
 
 # The provider warns of what it is built on.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 OPEN = {"/readyz", "/login", "/auth/login", "/auth/logout", "/oauth2callback"}
 PEOPLE = {"members": ["ada@lab.org"], "viewers": ["@lab.org"], "queued": 2, "upload_mb": 1}
@@ -328,7 +328,7 @@ def test_settings_that_are_wrong_keep_the_app_from_starting(tmp_path: Path) -> N
 def test_the_example_of_secrets_is_read_once_filled_in() -> None:
     import tomllib
 
-    tables = tomllib.loads((ROOT / ".streamlit" / "secrets.example.toml").read_text())
+    tables = tomllib.loads((ROOT / "app" / ".streamlit" / "secrets.example.toml").read_text())
     with pytest.raises(BadInput, match="incomplete"):
         access.read(tables)
     tables["auth"] |= dict.fromkeys(("client_id", "client_secret"), "x") | {

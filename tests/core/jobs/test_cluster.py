@@ -11,6 +11,8 @@ from core.library import add_corpus, signature_spec
 from core.store import Store
 from tests.core.jobs.test_jobs import until
 
+pytestmark = pytest.mark.slow
+
 CPU, GPU = {"CPU": 8.0}, {"CPU": 32.0, "GPU": 4.0}
 
 

@@ -20,6 +20,8 @@ from core.library import add_corpus, signature_spec
 from core.signatures.spec import SignatureSpec
 from core.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["embedded", "ray"])
 def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -19,6 +19,8 @@ from core.spec import VERSIONS as STAGES
 from core.store import Store
 from tests.core.invented import EVERY, fill
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def small(text: bytes, tmp_path_factory: pytest.TempPathFactory):

@@ -97,6 +97,7 @@ def test_the_mixture_of_two_uniform_models_is_uniform() -> None:
     assert fit.perplexity(logs, fit.fit(logs)) == pytest.approx(4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adaptation", "ngram"])
 def test_a_study_from_the_command_line(
     name: str, store: Store, text: bytes, tmp_path, capsys: pytest.CaptureFixture[str]

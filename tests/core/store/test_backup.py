@@ -16,6 +16,8 @@ from core.jobs import queue
 from core.library import add_corpus, signature_spec
 from core.store import Store, backup
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_row_of_a_backup_has_its_artifact(store: Store, tmp_path: Path, text: bytes) -> None:
     corpus = add_corpus(text, "words", store=store)

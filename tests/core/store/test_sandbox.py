@@ -23,6 +23,8 @@ from core.errors import BadInput
 from core.store import Store, sandbox_child
 from core.store.sandbox import MAX_TEXT, run_sql
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 0.6
 MEMORY_MB = 1024
 

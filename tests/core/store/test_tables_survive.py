@@ -22,6 +22,8 @@ from core.errors import BadInput
 from core.store import Store
 from tests.core.store.test_tables import counts, result
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[3]
 
 

@@ -17,6 +17,8 @@ from core.jobs.worker import Kept, work
 from core.registry import SPECS
 from core.store import Store
 
+pytestmark = pytest.mark.slow
+
 SMALL = synthetic.spec(train=12, dev=3, test=4, voices=3)
 
 

@@ -284,6 +284,7 @@ def test_recall_outside_the_target() -> None:
 # The study
 
 
+@pytest.mark.slow
 def test_the_study_from_an_empty_cache(
     store: Store,
     text: bytes,

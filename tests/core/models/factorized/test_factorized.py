@@ -180,6 +180,7 @@ def test_rank_one_recurrences_are_the_full_ones(corpora: tuple[Corpus, Corpus], 
                 assert torch.allclose(got, full.states(read, 1)[state], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_learns_and_the_plain_network_is_one_of_them(
     corpora: tuple[Corpus, Corpus],
 ) -> None:

@@ -49,6 +49,7 @@ class Memory:
                 raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_training_learns_and_reports(corpus: Corpus) -> None:
     seen: list[float] = []
     mine = spec(corpus, epochs=8, learning_rate=2e-2)
@@ -61,6 +62,7 @@ def test_training_learns_and_reports(corpus: Corpus) -> None:
     assert char_lm.evaluate(model, corpus.dev, "cpu") == pytest.approx(facts["perplexity"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keeps", [(0.9,), (0.8, 1.0)])
 def test_a_killed_and_resumed_run_gives_the_same_weights(
     corpus: Corpus, keeps: tuple[float, ...], monkeypatch: pytest.MonkeyPatch

@@ -113,6 +113,7 @@ def compute(plan: Plan, store: Store) -> dict[str, bytes]:
     return held
 
 
+@pytest.mark.slow
 def test_the_study_at_smoke_from_sound_to_refusal(store: Store) -> None:
     speech = listening.speech("synthetic-speech", "smoke", store)
     plan = STUDIES["las"].plan(Choices("smoke", speech=speech))
@@ -135,6 +136,7 @@ def test_the_study_at_smoke_from_sound_to_refusal(store: Store) -> None:
     assert set(found.recalled["part"]) == set(builders.layers(model))
 
 
+@pytest.mark.slow
 def test_a_recognizer_that_follows_may_be_drawn(store: Store) -> None:
     corpus = toy_speech.corpus()
     model = toy_speech.model(corpus)

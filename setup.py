@@ -1,0 +1,12 @@
+"""What pyproject.toml has no words for: the shipped results lie in cache/ and are installed as data
+of `core.paper`, which reads them."""
+
+from setuptools import find_namespace_packages, setup
+
+setup(
+    packages=[
+        *find_namespace_packages(include=("core", "core.*", "app", "app.*")),
+        "core.paper.reference",
+    ],
+    package_dir={"core.paper.reference": "cache/reference"},
+)
