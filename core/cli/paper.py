@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cli.output import clock, print_json
-from core.cli.work import Line
+from core.cli.work import ProgressLine
 from core.errors import BadInput
 
 
@@ -30,7 +30,7 @@ def reproduce(options: argparse.Namespace) -> None:
         "work to do on this machine.",
         file=sys.stderr,
     )
-    line = Line()
+    line = ProgressLine()
     try:
         outcome = compute(wanted, store, options.max_seconds, line.show)
     finally:

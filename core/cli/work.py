@@ -76,7 +76,7 @@ class Bar:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-class Line:
+class ProgressLine:
     """The progress of many jobs: one line on a terminal, elsewhere a line for every result."""
 
     def __init__(self) -> None:

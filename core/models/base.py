@@ -65,7 +65,7 @@ AnyLanguageModel = Annotated[SerializeAsAny[LanguageModelSpec], BeforeValidator(
 
 
 @dataclass(frozen=True)
-class Reading:
+class StateSelection:
     """Which states are read. exact: as the exact decoders of an n-gram's context want them."""
 
     layer: int
@@ -85,7 +85,9 @@ class LanguageModel(Protocol):
         """The symbol put first at every step: uint8, as `score`."""
         ...
 
-    def states(self, corpus: Corpus, texts: Sequence[Segments], reading: Reading) -> StatesBySplit:
+    def states(
+        self, corpus: Corpus, texts: Sequence[Segments], selection: StateSelection
+    ) -> StatesBySplit:
         """The states of the texts of train, dev and test, which are parts of the corpus."""
         ...
 

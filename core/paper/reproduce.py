@@ -38,7 +38,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class State:
+class ReproduceState:
     """How far it is. done, total: parts; left: seconds; jobs: those that run or wait."""
 
     done: int
@@ -140,7 +140,7 @@ def compute(
     wanted: Sequence[Part],
     store: Store | None = None,
     seconds: float | None = None,
-    tell: Callable[[State], None] = lambda state: None,
+    tell: Callable[[ReproduceState], None] = lambda state: None,
 ) -> Outcome:
     """Has all of it computed; can be stopped at any moment and asked for again.
 
@@ -212,14 +212,14 @@ class _Course:
         rest = [spec for other, spec in self.open.items() if other not in self.given_up]
         self.left = left(rest, self.store)
 
-    def state(self) -> State:
+    def state(self) -> ReproduceState:
         """How far it is now; a running job knows best how long it will take."""
         live = [job for key in self.asked if (job := jobs.find(key, self.store))]
         rest = self.left + sum(job.eta - self.costs[job.key] for job in live if job.eta is not None)
         rest = max(rest, 0.0)
         fraction = max(1 - rest / self.first, 0.0) if self.first else 1.0
         done = self.total - len(self.open)
-        return State(done, self.total, fraction, rest / max(self.places, 1), live)
+        return ReproduceState(done, self.total, fraction, rest / max(self.places, 1), live)
 
     def stop(self) -> None:
         """End the jobs that are still asked for."""

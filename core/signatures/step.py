@@ -8,7 +8,7 @@ import polars as pl
 
 from core import machine
 from core.corpora import Corpus
-from core.models.base import Reading
+from core.models.base import StateSelection
 from core.models.las.spec import LasSignatureSpec
 from core.models.ngram.exact import ExactDecoders
 from core.probes import mlp
@@ -35,9 +35,9 @@ def measure_signature(
     started = time.monotonic()
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
     texts = samples(corpus, spec.budget, spec.seed)
-    reading = Reading(spec.layer, spec.state, spec.max_lag, exact=spec.decoder == "exact")
+    selection = StateSelection(spec.layer, spec.state, spec.max_lag, exact=spec.decoder == "exact")
     model = load_model(spec.model, inputs[spec.model.key], device)
-    states = model.states(corpus, texts, reading)
+    states = model.states(corpus, texts, selection)
     train, depth = states.train, spec.budget.depth
     rule = width_for(train.dim, train.n_symbols, states.parameters, depth)
     return Result(measured(spec, spec.layer, states, rule, device, progress, started)[1])

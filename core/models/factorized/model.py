@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from core.corpora import Corpus, Segments
-from core.models.base import Reading
+from core.models.base import StateSelection
 from core.models.factorized import factorized_lm
 from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.spec import FactorizedSpec, KernelSpec, PrunedSpec
@@ -33,11 +33,13 @@ class FactorizedModel:
         windows = Windows(self.spec, corpus, split)
         return factorized_lm.score(self.network, windows, rows, self.device)[1]
 
-    def states(self, corpus: Corpus, texts: Sequence[Segments], reading: Reading) -> StatesBySplit:
+    def states(
+        self, corpus: Corpus, texts: Sequence[Segments], selection: StateSelection
+    ) -> StatesBySplit:
         """λ stays at its mean over the train split of the corpus measured on."""
         factors = Windows(self.spec, corpus, "train").mean
         network = self.network.to("cpu").at(torch.from_numpy(factors))
-        return RecurrentModel(network, self.device).states(corpus, texts, reading)
+        return RecurrentModel(network, self.device).states(corpus, texts, selection)
 
 
 def load(

@@ -118,7 +118,7 @@ def evaluate(model: CharLM, segments: Segments, device: str) -> float:
     return math.exp(-score(model, segments, device)[0].mean())
 
 
-class Reading:
+class NextSymbolLesson:
     """The lesson of a ModelSpec: its share of the corpus's train split, in buckets of length."""
 
     clip, goal = 1.0, "perplexity"
@@ -166,7 +166,7 @@ def train(
     init: the weights of `spec.init_from`, to start from instead of random ones.
     Returns the best weights on dev as bytes, and the facts of `fit`.
     """
-    lesson = Reading(spec, corpus, device, init)
+    lesson = NextSymbolLesson(spec, corpus, device, init)
     if spec.trained:
         best, facts = fit(lesson, progress, checkpoint, device)
     else:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.corpora import Corpus, Segments
-from core.models.base import Reading
+from core.models.base import StateSelection
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
 from core.models.language.states import ModelStates
@@ -26,10 +26,12 @@ class RecurrentModel:
     def first(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
         return char_lm.score(self.network, corpus.splits[split].take(rows), self.device)[1]
 
-    def states(self, corpus: Corpus, texts: Sequence[Segments], reading: Reading) -> StatesBySplit:
+    def states(
+        self, corpus: Corpus, texts: Sequence[Segments], selection: StateSelection
+    ) -> StatesBySplit:
         train, dev, test = (
             ModelStates(
-                self.network, text, reading.layer, reading.state, reading.max_lag, self.device
+                self.network, text, selection.layer, selection.state, selection.max_lag, self.device
             )
             for text in texts
         )

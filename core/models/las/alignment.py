@@ -72,14 +72,14 @@ def place_by_ctc(
     places = np.full((batch, most), -1)
     heights = np.full((batch, most), -np.inf)
     for step in reversed(range(steps)):
-        there = possible & (step < lengths)
-        on_symbol = there & (state % 2 == 1)
+        valid = possible & (step < lengths)
+        on_symbol = valid & (state % 2 == 1)
         rows, which = column[on_symbol], state[on_symbol] // 2
         height = said[step, rows, state[on_symbol]]
         higher = height >= heights[rows, which]
         places[rows[higher], which[higher]] = step
         heights[rows[higher], which[higher]] = height[higher]
-        state = np.where(there, state - moves[step, column, state], state)
+        state = np.where(valid, state - moves[step, column, state], state)
     return places
 
 
@@ -117,10 +117,10 @@ def align(
     for rows, batch in passes(utterances, np.arange(len(utterances)), model.reduction):
         batch = batch.to(device)
         memory, log_probs = model(batch)
-        place, there = places(utterances, rows)
-        counts = there.sum(1)
+        place, valid = places(utterances, rows)
+        counts = valid.sum(1)
         peak = peaks(memory.weights[:, :-1])
-        found["attention"][place[there]] = moment(peak[there], model.reduction)
+        found["attention"][place[valid]] = moment(peak[valid], model.reduction)
         steps = (model.whole(batch.lengths) // model.reduction).tolist()
         for row, count, length in zip(peak, counts, steps, strict=True):
             kept += monotone_steps(row[:count], length)
@@ -130,7 +130,7 @@ def align(
         nats -= float(log_p[said].gather(1, batch.predict[said][:, None]).sum())
         predicted += int(said.sum())
         if log_probs is not None:
-            found["ctc"][place[there]] = _by_ctc(model, log_probs, batch, counts)[there]
+            found["ctc"][place[valid]] = _by_ctc(model, log_probs, batch, counts)[valid]
     facts = {"monotone": kept / max(1, moves), "nats": nats, "predicted": predicted}
     return found, facts
 

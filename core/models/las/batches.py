@@ -73,5 +73,5 @@ def places(utterances: Utterances, rows: np.ndarray) -> tuple[np.ndarray, np.nda
     """
     counts = np.diff(utterances.symbol_offsets)[rows]
     step = np.arange(counts.max())
-    there = step < counts[:, None]
-    return np.where(there, utterances.symbol_offsets[rows][:, None] + step, 0), there
+    valid = step < counts[:, None]
+    return np.where(valid, utterances.symbol_offsets[rows][:, None] + step, 0), valid

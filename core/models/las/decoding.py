@@ -12,7 +12,7 @@ from torch import Tensor
 from core.corpora.speech.utterances import Utterances
 from core.models.las.batches import passes
 from core.models.las.network import Las
-from core.models.las.speller import Heard
+from core.models.las.speller import Encoded
 from core.text import BOS, EOS, decode
 
 FRAMES_PER_SYMBOL, MORE = 4, 10  # nobody spells faster: a spelling that goes on is cut off
@@ -34,20 +34,20 @@ class ErrorRates(NamedTuple):
 
 
 @torch.no_grad()
-def greedy(model: Las, heard: Heard, lengths: Tensor) -> list[Spelling]:
+def greedy(model: Las, encoded: Encoded, lengths: Tensor) -> list[Spelling]:
     """The most probable symbol at every step, for each utterance of a minibatch.
 
     lengths: frames of each, which limit how long its spelling may be.
     """
-    speller, device = model.speller, heard.values.device
-    memory = speller.begin(heard)
+    speller, device = model.speller, encoded.values.device
+    memory = speller.begin(encoded)
     limits = lengths // FRAMES_PER_SYMBOL + MORE
     last = torch.full_like(lengths, BOS)
     over = torch.zeros_like(lengths, dtype=torch.bool)
     total = torch.zeros(len(lengths), device=device)
     steps = []
     for step in range(int(limits.max())):
-        memory = speller.step(speller.embedding(last), memory, heard)
+        memory = speller.step(speller.embedding(last), memory, encoded)
         log_p = speller.logits(memory).log_softmax(1)
         score, last = log_p.max(1)
         last = torch.where(over, EOS, last)
@@ -67,23 +67,23 @@ def greedy(model: Las, heard: Heard, lengths: Tensor) -> list[Spelling]:
 
 
 @torch.no_grad()
-def beam(model: Las, heard: Heard, length: int, width: int = BEAM) -> Spelling:
+def beam(model: Las, encoded: Encoded, length: int, width: int = BEAM) -> Spelling:
     """The best spelling of one utterance among the `width` most probable ones at each step.
 
     Spellings are compared by their mean log probability a step, so that short ones are not
     preferred; never worse than `greedy` by that measure. length: frames.
     """
     speller = model.speller
-    best = greedy(model, heard, torch.tensor([length], device=heard.values.device))[0]
-    memory, totals = speller.begin(heard), torch.zeros(1, device=heard.values.device)
-    last = torch.full((1,), BOS, device=heard.values.device)
-    spelled = torch.empty(1, 0, dtype=torch.int64, device=heard.values.device)
+    best = greedy(model, encoded, torch.tensor([length], device=encoded.values.device))[0]
+    memory, totals = speller.begin(encoded), torch.zeros(1, device=encoded.values.device)
+    last = torch.full((1,), BOS, device=encoded.values.device)
+    spelled = torch.empty(1, 0, dtype=torch.int64, device=encoded.values.device)
     limit = length // FRAMES_PER_SYMBOL + MORE
     for step in range(limit):
         # No step adds to a total, so this is the most that anything unfinished can still reach.
         if totals.max() / limit < best.score:
             break
-        some = heard.rows(torch.zeros_like(last))
+        some = encoded.rows(torch.zeros_like(last))
         memory = speller.step(speller.embedding(last), memory, some)
         log_p = speller.logits(memory).log_softmax(1)
         ended = (totals + log_p[:, EOS]) / (step + 1)
@@ -102,8 +102,8 @@ def transcribe(model: Las, utterances: Utterances, device: str = "cpu") -> list[
     found: dict[int, Spelling] = {}
     for rows, batch in passes(utterances, np.arange(len(utterances)), model.reduction):
         batch = batch.to(device)
-        _, heard = model.listen(batch)
-        found |= zip(rows.tolist(), greedy(model, heard, batch.lengths), strict=True)
+        _, encoded = model.listen(batch)
+        found |= zip(rows.tolist(), greedy(model, encoded, batch.lengths), strict=True)
     return [found[row] for row in range(len(utterances))]
 
 

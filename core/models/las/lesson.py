@@ -51,7 +51,7 @@ def losses(model: Las, batch: Minibatch, smoothing: float) -> tuple[Tensor, Tens
     return plain, smoothed, aligned / counts.sum()
 
 
-class Spelling:
+class SpellingLesson:
     """The lesson of a LasSpec: to spell the utterances of the train split, shard by shard.
 
     Nothing in it is random once the network is built: the order of utterances follows from the
@@ -112,7 +112,7 @@ def train(
     Returns the best weights on dev as bytes, and the facts of `fit`: `cer` and `wer` (dev; not of
     an untrained one), `symbols` (spelled in training), `seconds`, `curve` (a row per epoch).
     """
-    lesson = Spelling(spec, corpus, device)
+    lesson = SpellingLesson(spec, corpus, device)
     if spec.trained:
         best, facts = fit(lesson, progress, checkpoint, device)
     else:

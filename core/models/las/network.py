@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from core.models.las.batches import Minibatch
 from core.models.las.encoder import Encoder
 from core.models.las.spec import LasSpec
-from core.models.las.speller import Heard, Memory, Speller
+from core.models.las.speller import Encoded, Memory, Speller
 from core.text import SYMBOLS
 from core.training.checkpoints import unpack
 
@@ -36,29 +36,29 @@ class Las(nn.Module):
 
     def standardized(self, frames: Tensor, lengths: Tensor) -> Tensor:
         """Frames [time, batch, mels] with mean 0 and deviation 1, and 0 where padded."""
-        there = torch.arange(len(frames), device=frames.device)[:, None] < lengths
-        return (frames - self.mean) / self.scale * there[:, :, None]
+        valid = torch.arange(len(frames), device=frames.device)[:, None] < lengths
+        return (frames - self.mean) / self.scale * valid[:, :, None]
 
     def whole(self, lengths: Tensor) -> Tensor:
         """Frames of each utterance, silence added up to a multiple of the reduction."""
         return -(-lengths // self.reduction) * self.reduction
 
-    def listen(self, batch: Minibatch) -> tuple[list[Tensor], Heard]:
+    def listen(self, batch: Minibatch) -> tuple[list[Tensor], Encoded]:
         """The outputs of the encoder's layers, and the last of them as the speller hears it."""
         lengths = self.whole(batch.lengths)
         layers = self.encoder(self.standardized(batch.frames, batch.lengths), lengths)
         values = layers[-1].transpose(0, 1).contiguous()
         steps = torch.arange(values.shape[1], device=lengths.device)
-        there = steps < lengths[:, None] // self.reduction
-        return layers, self.speller.attention.hear(values, there)
+        valid = steps < lengths[:, None] // self.reduction
+        return layers, self.speller.attention.prepare(values, valid)
 
     def forward(self, batch: Minibatch) -> tuple[Memory, Tensor | None]:
         """The speller at every step of the true spelling, and CTC's log probabilities.
 
         Returns (memory, each part [batch, symbols + 1, ...]; [steps, batch, symbols + 1] or None).
         """
-        layers, heard = self.listen(batch)
-        return self.speller(batch.read, heard), self.ctc_log_probs(layers)
+        layers, encoded = self.listen(batch)
+        return self.speller(batch.read, encoded), self.ctc_log_probs(layers)
 
     def ctc_log_probs(self, layers: list[Tensor]) -> Tensor | None:
         return None if self.ctc is None else self.ctc(layers[self.ctc_layer]).log_softmax(2)

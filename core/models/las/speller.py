@@ -18,20 +18,20 @@ from core.text import SYMBOLS
 REACH = 7  # encoder steps before and after the one looked at, in location-aware attention
 
 
-class Heard(NamedTuple):
+class Encoded(NamedTuple):
     """What the speller attends to: the encoder's last layer of a minibatch.
 
-    values: float [batch, steps, width]; keys: the same on the way to the energies; there: bool
+    values: float [batch, steps, width]; keys: the same on the way to the energies; valid: bool
     [batch, steps], False where padded.
     """
 
     values: Tensor
     keys: Tensor
-    there: Tensor
+    valid: Tensor
 
-    def rows(self, index: Tensor) -> Heard:
+    def rows(self, index: Tensor) -> Encoded:
         """These utterances alone."""
-        return Heard(self.values[index], self.keys[index], self.there[index])
+        return Encoded(self.values[index], self.keys[index], self.valid[index])
 
 
 class Memory(NamedTuple):
@@ -59,18 +59,18 @@ class Attention(nn.Module):
         self.location = nn.Linear(2 * REACH + 1, size, bias=False) if location else None
         self.energy = nn.Linear(size, 1, bias=False)
 
-    def hear(self, values: Tensor, there: Tensor) -> Heard:
-        return Heard(values, self.key(values), there)
+    def prepare(self, values: Tensor, valid: Tensor) -> Encoded:
+        return Encoded(values, self.key(values), valid)
 
-    def forward(self, query: Tensor, before: Tensor, heard: Heard) -> tuple[Tensor, Tensor]:
+    def forward(self, query: Tensor, before: Tensor, encoded: Encoded) -> tuple[Tensor, Tensor]:
         """(context [batch, width], weights [batch, steps]); before: the weights one step ago."""
-        mixed = heard.keys + self.query(query)[:, None]
+        mixed = encoded.keys + self.query(query)[:, None]
         if self.location is not None:
             around = F.pad(before, (REACH, REACH)).unfold(1, 2 * REACH + 1, 1)
             mixed = mixed + self.location(around)
-        energies = self.energy(mixed.tanh())[:, :, 0].masked_fill(~heard.there, -torch.inf)
+        energies = self.energy(mixed.tanh())[:, :, 0].masked_fill(~encoded.valid, -torch.inf)
         weights = energies.softmax(1)
-        return torch.bmm(weights[:, None], heard.values)[:, 0], weights
+        return torch.bmm(weights[:, None], encoded.values)[:, 0], weights
 
 
 class Speller(nn.Module):
@@ -85,33 +85,33 @@ class Speller(nn.Module):
         self.attention = Attention(values, units, attention, location)
         self.output = nn.Linear(units + values, len(SYMBOLS))
 
-    def begin(self, heard: Heard) -> Memory:
+    def begin(self, encoded: Encoded) -> Memory:
         """The memory before the first step: all zeros."""
-        batch, steps, width = heard.values.shape
-        zeros = heard.values.new_zeros
+        batch, steps, width = encoded.values.shape
+        zeros = encoded.values.new_zeros
         units = self.cell.hidden_size
         return Memory(
             zeros(batch, units), zeros(batch, units), zeros(batch, width), zeros(batch, steps)
         )
 
-    def step(self, embedded: Tensor, memory: Memory, heard: Heard) -> Memory:
+    def step(self, embedded: Tensor, memory: Memory, encoded: Encoded) -> Memory:
         """One step; embedded: the symbol before, [batch, embedding]."""
         read = torch.cat([embedded, memory.context], 1)
         h, c = self.cell(read, (memory.h, memory.c))
-        return Memory(h, c, *self.attention(h, memory.weights, heard))
+        return Memory(h, c, *self.attention(h, memory.weights, encoded))
 
     def logits(self, memory: Memory) -> Tensor:
         """Unnormalized log probabilities of the symbol spelled at a step [..., symbols]."""
         return self.output(torch.cat([memory.h, memory.context], -1))
 
-    def forward(self, read: Tensor, heard: Heard) -> Memory:
+    def forward(self, read: Tensor, encoded: Encoded) -> Memory:
         """Every step of a spelling that is given: each part of the memory [batch, steps, ...].
 
         read: int64 [batch, steps], `<s>` and then the symbols. Logits wait until after the loop,
         where they are one matrix product.
         """
-        memory, steps = self.begin(heard), []
+        memory, steps = self.begin(encoded), []
         for embedded in self.embedding(read).unbind(1):
-            memory = self.step(embedded, memory, heard)
+            memory = self.step(embedded, memory, encoded)
             steps.append(memory)
         return Memory(*(torch.stack(part, 1) for part in zip(*steps, strict=True)))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.corpora import Corpus, Segments
-from core.models.base import Reading
+from core.models.base import StateSelection
 from core.models.ngram.kneser_ney import Ngram
 from core.models.ngram.spec import NgramSpec
 from core.models.ngram.states import NgramStates
@@ -26,9 +26,12 @@ class NgramModel:
     def first(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
         return self.ngram.first(corpus.splits[split].take(rows))
 
-    def states(self, corpus: Corpus, texts: Sequence[Segments], reading: Reading) -> StatesBySplit:
+    def states(
+        self, corpus: Corpus, texts: Sequence[Segments], selection: StateSelection
+    ) -> StatesBySplit:
         train, dev, test = (
-            NgramStates(self.ngram, text, reading.max_lag, hot=not reading.exact) for text in texts
+            NgramStates(self.ngram, text, selection.max_lag, hot=not selection.exact)
+            for text in texts
         )
         # It has no kernel; the rule then asks for one layer as wide as its one-hot state.
         return StatesBySplit(train, dev, test, train.dim * train.dim)
