@@ -1,3 +1,4 @@
+# syntax=docker/dockerfile:1
 # The app for a lab; compose.yaml builds and runs it, docs/deploy.md says how.
 # CUDA instead of CPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130
 FROM python:3.11-slim AS build
@@ -12,9 +13,12 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY requirements.txt requirements-ray.txt constraints.txt ./
+# torch alone comes from its own index; with two indexes at once any package could come from either.
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" \
-        -c constraints.txt -r requirements.txt ${RAY:+-r requirements-ray.txt}
+    && grep "^torch==" requirements.txt > torch.txt \
+    && /opt/venv/bin/pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" -r torch.txt \
+    && /opt/venv/bin/pip install --no-cache-dir -c constraints.txt -r requirements.txt \
+        ${RAY:+-r requirements-ray.txt}
 
 FROM python:3.11-slim
 # hadolint ignore=DL3008
@@ -25,7 +29,8 @@ RUN apt-get update \
     && install --directory --owner memsig --group memsig /srv/cache
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/app
-COPY . .
+# Readable for user 1000 whatever the umask that the checkout was made with.
+COPY --chmod=u=rwX,go=rX . .
 ENV PATH=/opt/venv/bin:$PATH MEMSIG_CACHE=/srv/cache PYTHONDONTWRITEBYTECODE=1
 USER 1000:1000
 VOLUME /srv/cache

@@ -104,7 +104,10 @@ def test_the_dockerfile_is_linted_and_the_compiler_stays_behind() -> None:
     assert "g++" in build and "g++" not in final and "make" not in final
     assert re.search(r"^USER 1000", final, re.MULTILINE) and "HEALTHCHECK" in final
     for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE):
-        assert all((ROOT / source).exists() for source in line.split()[:-1])
+        sources = [part for part in line.split()[:-1] if not part.startswith("--")]
+        assert sources and all((ROOT / source).exists() for source in sources)
+    assert "COPY --chmod=u=rwX,go=rX . ." in final
+    assert "--extra-index-url" not in DOCKERFILE and "-c constraints.txt" in build
 
 
 def test_no_secret_and_no_result_enters_the_image() -> None:
