@@ -137,9 +137,9 @@ class Runner:
             reason = f"Given up after {deaths.count} tries: {why}; see the log."
             queue.finish(self.store, job, "failed", reason)
             return
-        pause = min(2.0**deaths.count, LONGEST_PAUSE) if deaths.count > 1 else 0.0
-        deaths.after = time.monotonic() + pause
-        queue.obstacles[place] = (f"{why}, {deaths.count} times in a row", deaths.after)
+        if deaths.count > 1:
+            deaths.after = time.monotonic() + min(2.0**deaths.count, LONGEST_PAUSE)
+            queue.obstacles[place] = (f"{why}, {deaths.count} times in a row", deaths.after)
 
     def _lost(self) -> None:
         """Stops the program: its cache folder has gone, and an empty one must not replace it."""
