@@ -1,0 +1,230 @@
+"""Links that anybody may send: every page and parameter, with sensible, odd and hostile values."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+
+from app.shell.shell import PAGES
+from tests.app.server import ROOT, start
+from tests.faults.tally import Tally
+
+SECONDS = 60.0  # that a page may take to be drawn
+SILENT = 1.0  # that /readyz may take to answer
+MEMORY = 3 << 30  # bytes that the server may take
+MORE = (
+    "corpus cell layers hidden layer state profile decoder seed seeds signature model source target"
+)
+VALUES = (
+    *(
+        "",
+        "0",
+        "1",
+        "-1",
+        "3",
+        "2.5",
+        "1e309",
+        "NaN",
+        "9" * 5000,
+        "true",
+        "None",
+        "é",
+        "\u202e",
+        "\0",
+    ),
+    *(
+        "shakespeare",
+        "sotu",
+        "gru",
+        "lstm",
+        "mingru",
+        "laptop",
+        "smoke",
+        "a",
+        "<s>",
+        "c",
+        "h",
+        "f" * 64,
+    ),
+    *(
+        "../../etc/passwd",
+        "<script>alert(1)</script>",
+        "![x](http://127.0.0.1:9/x.png)",
+        "$x^2$",
+        "%",
+    ),
+    *(
+        "'; DROP TABLE models; --",
+        "[" * 5000,
+        '{"a":' * 500,
+        "a" * 20_000,
+        "\\" * 999,
+        "(a+)+$",
+        ":" * 99,
+    ),
+    *(
+        "zzzz-6c44acf0669a",
+        "-".join(["f" * 12] * 50),
+        "\ud7ff\uffff",
+        "Kernel size",
+        "Depth",
+        "Jobs",
+    ),
+)
+QUERIES = (
+    "SELECT 1 AS query/**/" + "/**/" * 60 + "FROM x",
+    "SELECT TIMESTAMPTZ '294247-01-10 04:00:54.775806+00'",
+    "SELECT 340282366920938463463374607431768211455::UHUGEINT, 'NaN'::DOUBLE, INTERVAL 1 MONTH",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT 1 -- ![i](http://127.0.0.1:9/auth/logout)",
+    "SELECT '" + "x" * 9000 + "'",
+    "SELECT" + " (SELECT" * 300 + " 1" + ")" * 300,
+    "SELECT lag, accuracy FROM recall LIMIT 5",
+    "COPY recall TO '/dev/null'",
+    "\u212aELECT 1; SELECT 2",
+)
+
+
+@dataclass
+class Watch:
+    """How the server does meanwhile."""
+
+    url: str
+    pid: int
+    slowest: float = 0.0
+    memory: int = 0
+    silent: list[str] = field(default_factory=list)
+    _end: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        while not self._end.wait(0.2):
+            began = time.monotonic()
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=30) as answer:
+                    answer.read()
+            except OSError as error:
+                self.silent.append(f"/readyz: {error}")
+            self.slowest = max(self.slowest, time.monotonic() - began)
+            status = Path(f"/proc/{self.pid}/status")
+            if status.exists() and (found := re.search(r"VmRSS:\s+(\d+)", status.read_text())):
+                self.memory = max(self.memory, int(found[1]) * 1024)
+
+
+@contextmanager
+def watched(url: str, pid: int) -> Iterator[Watch]:
+    """Asks the server five times a second whether it is there, and for its memory."""
+    watch = Watch(url, pid)
+    thread = threading.Thread(target=watch.run, daemon=True)
+    thread.start()
+    yield watch
+    watch._end.set()
+    thread.join(40)
+
+
+def troubles(watch: Watch, log: str) -> list[str]:
+    """What went wrong with the server as a whole, one sentence each."""
+    found = list(watch.silent)
+    if watch.slowest > SILENT:
+        found.append(f"/readyz took {watch.slowest:.1f} s")
+    if watch.memory > MEMORY:
+        found.append(f"the server took {watch.memory / 2**30:.1f} GB")
+    return found + [f"{log.count('Traceback')} tracebacks in its log"] * ("Traceback" in log)
+
+
+def visit(url: str, page: str, query: str) -> str | None:
+    """Opens a page as a browser does; what went wrong on it, or None."""
+    client = {"Host": url.removeprefix("http://"), "Origin": url}
+    address = url.replace("http:", "ws:") + "/_stcore/stream"
+    with connect(
+        address,
+        subprotocols=["streamlit"],
+        additional_headers={"Origin": client["Origin"]},
+        max_size=None,
+    ) as socket:
+        wanted = BackMsg()
+        wanted.rerun_script.query_string = query
+        wanted.rerun_script.page_name = page
+        socket.send(wanted.SerializeToString())
+        deadline = time.monotonic() + SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                data = socket.recv(timeout=left)
+            except TimeoutError:
+                break
+            message = ForwardMsg.FromString(data if isinstance(data, bytes) else data.encode())
+            kind = message.WhichOneof("type")
+            if kind == "script_finished":
+                return None
+            if kind == "delta" and (problem := _problem(message)):
+                return problem
+    return f"was not drawn within {SECONDS:.0f} s"
+
+
+def _problem(message: ForwardMsg) -> str | None:
+    """What a person must never see: an exception, or the sentence for one."""
+    element = message.delta.new_element
+    kind = element.WhichOneof("type")
+    if kind == "exception":
+        return f"showed {element.exception.type}: {element.exception.message[:200]}"
+    if kind == "alert" and "Something went wrong" in element.alert.body:
+        return "showed the sentence for an unexpected error"
+    return None
+
+
+def parameters() -> list[str]:
+    """Every name that a page reads from the URL."""
+    code = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py"))
+    named = re.findall(r'choices\.\w+\(\s*"(\w+)"', code) + re.findall(r'bind="(\w+)"', code)
+    return sorted({*named, *MORE.split()})
+
+
+def link(chance: random.Random, names: list[str]) -> tuple[str, str]:
+    """A page and a query string."""
+    page = chance.choice([Path(file).stem for _, file, _ in PAGES] + ["", "nowhere", "../sql"])
+    chosen = {name: chance.choice(VALUES) for name in chance.sample(names, chance.randint(0, 6))}
+    if page == "sql":
+        chosen["sql"] = chance.choice(QUERIES + VALUES)
+    query = (
+        urlencode(chosen, errors="surrogatepass") if chance.random() < 0.9 else quote("&=%" * 50)
+    )
+    return ("" if page == "overview" else page), query
+
+
+def opened(folder: Path, tries: int, seed: int) -> Tally:
+    """Generated links, one after another, against a running server with the shipped results."""
+    tally, chance, names = Tally(), random.Random(seed), parameters()
+    before = dict(os.environ)
+    os.environ["MEMSIG_CACHE"], os.environ["MEMSIG_REFERENCE"] = str(folder / "cache"), ""
+    log = folder / "log.txt"
+    app, url = start(log)
+    try:
+        with watched(url, app.pid) as watch:
+            for number in range(tries):
+                page, query = link(chance, names)
+                if problem := visit(url, page, query):
+                    tally.lost.append(
+                        f"link {number} of seed {seed}, /{page}?{query[:200]} {problem}"
+                    )
+                tally.tried += 1
+        tally.lost += troubles(watch, log.read_text(errors="replace"))
+    finally:
+        app.terminate()
+        app.wait(30)
+        os.environ.clear()
+        os.environ.update(before)
+    memory = f"{watch.memory / 2**30:.1f} GB at most"
+    tally.note = f"seed {seed}; /readyz after {watch.slowest:.2f} s at most, {memory}"
+    return tally
