@@ -63,7 +63,7 @@ def add_corpus(
     data: bytes, name: str, segment: str = "line", store: Store | None = None
 ) -> CorpusSpec:
     """Stores a user's UTF-8 text as a corpus. Raises BadInput if it cannot be one."""
-    return _keep(corpora.from_text(data, name, segment), store or Store())
+    return _keep(corpora.read_apart(data, name, segment), store or Store())
 
 
 def find_speech(
