@@ -44,6 +44,7 @@ def from_text(data: bytes, name: str, segment: str = "line") -> Corpus:
     if segment not in SEGMENTS:
         known = ", ".join(SEGMENTS)
         raise BadInput(f"A text file cannot be cut by {segment!r}: choose one of {known}.")
+    check_name(name)
     if not name.strip():
         raise BadInput("The text has no name: give it one.")
     text = plain(read_text(data, name))
@@ -92,6 +93,19 @@ def _check_spelling(text: str, name: str) -> None:
             f"{name} is spelled character by character, with _ for a space: join it first, for "
             "example with `tr -d ' ' < old.txt | tr _ ' ' > new.txt`."
         )
+
+
+def check_name(name: str) -> None:
+    """BadInput for a name that is not UTF-8, as a file's may be: nothing could store or show it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as problem:
+        raise BadInput(f"The name {shown(name)} is not UTF-8 text: give another one.") from problem
+
+
+def shown(name: str) -> str:
+    """A name that may not be UTF-8, in characters that can be printed."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def read_text(data: bytes, name: str) -> str:
