@@ -113,6 +113,12 @@ def find_speech(
     return found.model_copy(update=sizes)
 
 
+def letters_kept(spec: CorpusSpec, store: Store | None = None) -> float | None:
+    """The share of the letters of a user's text that the alphabet has; None for other corpora."""
+    rows = (store or Store()).query("SELECT kept FROM corpora WHERE key = ?", [spec.key])
+    return None if rows.is_empty() else rows["kept"][0]
+
+
 def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
     """The stored corpus of a spec."""
     return Corpus.from_bytes(artifact(spec.content, store))

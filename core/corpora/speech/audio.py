@@ -123,6 +123,8 @@ def _decoded(container: av.container.InputContainer, longest: float, sized: bool
     if not container.streams.audio:
         raise Unreadable("it holds no audio")
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise Unreadable("its coding is not known")
     channels = stream.channels
     if channels > MOST_CHANNELS:
         raise Unreadable(f"it has {channels} channels, more than {MOST_CHANNELS}")
