@@ -128,7 +128,7 @@ def upload(source: str, number: int, seed: int) -> tuple[bytes, Callable[[bytes]
     """One upload, and what reads it."""
     chance = random.Random(f"{seed} {number}")
     if source == "mutated":
-        upload(source, 0, seed)  # loads what reading takes
+        kinds = readers()
         data, read = kinds[number % len(kinds)]
         return mutate(data, chance), read
     from tests.core.corpora import foreign
@@ -158,7 +158,7 @@ def main(source: str, seed: int, start: int, end: int) -> None:
 
     faulthandler.enable()
     signal.signal(signal.SIGALRM, late)
-    kinds = readers()
+    upload(source, 0, seed)  # loads what reading takes
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for number in range(start, end):
         data, read = upload(source, number, seed)
