@@ -143,9 +143,10 @@ def _decoded(container: av.container.InputContainer, longest: float, sized: bool
     if sized and count < stated and count * channels != stated:
         raise Unreadable(f"it ends after {count:,} of {stated:,} samples")
     parts += [out.to_ndarray() for out in resampler.resample(None)]
-    samples: np.ndarray = np.concatenate(parts, 1).reshape(-1, channels).mean(1)
-    if not np.isfinite(samples).all():
+    laid = np.concatenate(parts, 1).reshape(-1, channels)
+    if not np.isfinite(laid).all():
         raise Unreadable("its audio is broken")
+    samples: np.ndarray = laid.mean(1)
     return samples
 
 
