@@ -11,6 +11,8 @@ import pytest
 from core.child import Child, Died
 from core.errors import BadInput
 
+pytestmark = pytest.mark.slow
+
 
 def answer(data: bytes, way: str = "") -> bytes:
     """What the child of these tests runs."""

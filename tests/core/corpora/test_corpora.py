@@ -367,6 +367,7 @@ def test_refused_files(name: str) -> None:
     assert "\n" not in str(refusal.value) and str(refusal.value).endswith(".")
 
 
+@pytest.mark.slow
 def test_what_reading_takes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     apart = corpora.read_apart(SMALL.encode(), "small")
     assert apart.content == corpora.from_text(SMALL.encode(), "small").content and apart.kept == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from core.corpora import textfile
 from core.corpora.speech import audio
 from core.errors import BadInput
@@ -25,6 +27,7 @@ def test_generated_texts() -> None:
     assert 20 < taken < TRIES - 20  # of both kinds there are some
 
 
+@pytest.mark.slow
 def test_generated_sounds_never_crash_the_decoder() -> None:
     taken = 0
     with audio.Reader() as reader:

@@ -25,6 +25,8 @@ from tests.core.corpora.speech import discs
 from tests.core.corpora.speech.discs import Wsj, encoded, tone, write
 from tests.core.corpora.speech.shorten import sphere
 
+pytestmark = pytest.mark.slow
+
 NOISY = (tone(0, 0.5) + np.random.default_rng(0).normal(size=RATE // 2) * 300).astype(np.int16)
 
 
