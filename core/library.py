@@ -16,6 +16,7 @@ from core import cells, corpora, profiles
 from core.corpora import Corpus, wsj
 from core.corpora.speech import recordings, synthetic
 from core.corpora.speech.spec import SpeechSpec
+from core.corpora.textfile import check_name
 from core.corpora.wsj import Punctuation
 from core.errors import BadInput
 from core.models.base import LanguageModelSpec
@@ -36,6 +37,7 @@ def find_corpus(name: str, segment: str | None = None, store: Store | None = Non
     segment: 'line', 'sentence', ... (None: the source's own default).
     Raises BadInput with one sentence if there is no such corpus or its text cannot be used.
     """
+    check_name(name)
     store = store or Store()
     if name in corpora.NAMES:
         return _named(name, segment, store)
@@ -63,7 +65,7 @@ def add_corpus(
     data: bytes, name: str, segment: str = "line", store: Store | None = None
 ) -> CorpusSpec:
     """Stores a user's UTF-8 text as a corpus. Raises BadInput if it cannot be one."""
-    return _keep(corpora.from_text(data, name, segment), store or Store())
+    return _keep(corpora.read_apart(data, name, segment), store or Store())
 
 
 def find_speech(
@@ -83,6 +85,7 @@ def find_speech(
     all that there are). voices: of synthetic speech. vp: verbalized punctuation of WSJ.
     Raises BadInput with one sentence if there is no such corpus or its folder is incomplete.
     """
+    check_name(name)
     store = store or Store()
     limits = {"train": train, "dev": dev, "test": test}
     given = {split: limit for split, limit in limits.items() if limit is not None}
@@ -108,6 +111,12 @@ def find_speech(
     assert isinstance(found, SpeechSpec)
     sizes = {split: min(limit, getattr(found, split)) for split, limit in given.items()}
     return found.model_copy(update=sizes)
+
+
+def letters_kept(spec: CorpusSpec, store: Store | None = None) -> float | None:
+    """The share of the letters of a user's text that the alphabet has; None for other corpora."""
+    rows = (store or Store()).query("SELECT kept FROM corpora WHERE key = ?", [spec.key])
+    return None if rows.is_empty() else rows["kept"][0]
 
 
 def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
@@ -313,7 +322,11 @@ def _keep(built: Corpus, store: Store) -> CorpusSpec:
         "symbols": built.symbols,
         **{f"{split}_symbols": part.total for split, part in built.splits.items()},
         "sample": built.sample(),
+        "kept": built.kept,
         "added": datetime.now(UTC).replace(tzinfo=None),
     }
-    store.take_in({"corpora": pl.DataFrame([row])}, {built.content: built.to_bytes()})
+    store.take_in(
+        {"corpora": pl.DataFrame([row], schema_overrides={"kept": pl.Float64})},
+        {built.content: built.to_bytes()},
+    )
     return built.spec

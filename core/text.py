@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from collections import Counter
 
 import numpy as np
 
@@ -23,42 +24,65 @@ _CHARACTERS = "".join(SYMBOLS[:BOS])
 _CODES = np.full(128, UNK, dtype=np.uint8)
 _CODES[np.frombuffer(_CHARACTERS.encode(), dtype=np.uint8)] = np.arange(BOS, dtype=np.uint8)
 
-# NFKD turns the acute and grave accents that stand for quotes into a space and a mark, so quotes
-# are mapped before it. Double quotes, curly or straight, are outside the alphabet.
-_QUOTES = str.maketrans(dict.fromkeys("‘’‚‛′ʼ´`", "'"))
+# What stands for an apostrophe; double quotes, curly or straight, are outside the alphabet. Asked
+# before NFKD, which turns the accents among them into a space and a mark.
+_QUOTES = frozenset("‘’‚‛′ʼ´`")
+
+# Latin letters that NFKD leaves whole. A space in their place would cut words in two.
+_LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ŋ": "ng", "ə": "e"}
+# The others by their names: ø is O WITH STROKE, ł is L WITH STROKE, ı is DOTLESS I.
+_NAME = re.compile(r"LATIN SMALL LETTER (?:DOTLESS |OPEN )?([A-Z])(?: WITH [A-Z ]+)?")
 
 
 class _Mapping(dict[int, str]):
-    """Code point to what replaces it, filled in as characters are met."""
+    """Code point to what replaces it, filled in as characters are met.
+
+    One character at a time: NFKD of a whole text sorts each run of combining marks in quadratic
+    time, and all that the sorting moves is dropped here.
+    """
 
     def __missing__(self, code: int) -> str:
-        character = chr(code)
-        category = unicodedata.category(character)
-        if character in _CHARACTERS:
-            replacement = character
-        elif category == "Nd":
-            replacement = "#"
-        elif category in ("Mn", "Me", "Cf"):
-            # Accents split off by NFKD, soft hyphens and joiners sit inside words: a space there
-            # would cut the word in two.
-            replacement = ""
-        else:
-            replacement = " "
-        self[code] = replacement
+        parts = "'" if chr(code) in _QUOTES else unicodedata.normalize("NFKD", chr(code)).lower()
+        replacement = self[code] = "".join(map(_symbols, parts))
         return replacement
+
+
+def _symbols(character: str) -> str:
+    """What stands for one character of a decomposed lower-case text."""
+    category = unicodedata.category(character)
+    if character in _CHARACTERS:
+        return character
+    if category == "Nd":
+        return "#"
+    if category in ("Mn", "Me", "Cf"):
+        # Accents split off by NFKD, soft hyphens and joiners sit inside words: a space there
+        # would cut the word in two.
+        return ""
+    name = _NAME.fullmatch(unicodedata.name(character, ""))
+    return _LETTERS.get(character) or (name[1].lower() if name else " ")
 
 
 _MAPPING = _Mapping()
 
 
 def normalize(text: str) -> str:
-    """Text over the 31 character symbols.
+    """Text over the 31 character symbols, in time linear in its length.
 
-    NFKD, single curly quotes to ', lower case, each digit to #, accents dropped, anything else
-    outside the alphabet (line breaks included) to a space, spaces collapsed and stripped.
+    NFKD, single curly quotes to ', lower case, each digit to #, accents dropped, Latin letters
+    without an accent to drop spelled in the alphabet (ß to ss, ø to o), anything else outside the
+    alphabet (line breaks included) to a space, spaces collapsed and stripped.
     """
-    decomposed = unicodedata.normalize("NFKD", text.translate(_QUOTES))
-    return " ".join(decomposed.lower().translate(_MAPPING).split())
+    return " ".join(text.translate(_MAPPING).split())
+
+
+def kept(text: str) -> float:
+    """The share of the letters of a text that the alphabet has or spells: 0 to 1.
+
+    A text without letters has lost none: 1.
+    """
+    letters = {c: n for c, n in Counter(text).items() if c.isalpha()}
+    lost = sum(n for c, n in letters.items() if not _MAPPING[ord(c)].strip())
+    return 1 - lost / max(sum(letters.values()), 1)
 
 
 def encode(text: str) -> np.ndarray:

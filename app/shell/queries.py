@@ -107,7 +107,7 @@ ORDER BY keep, epoch"""
 
 CORPORA = """
 SELECT key, name, kind, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
-       test_symbols AS test, hours, sample, skipped, added
+       test_symbols AS test, hours, kept, sample, skipped, added
 FROM corpora
 ORDER BY added"""
 

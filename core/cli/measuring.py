@@ -13,7 +13,7 @@ from core.errors import BadInput
 
 
 def signature(options: argparse.Namespace) -> None:
-    from core.library import beside, find_corpus, find_model, query, signature_spec
+    from core.library import beside, find_corpus, find_model, letters_kept, query, signature_spec
 
     started = time.monotonic()
     model = find_model(options.model) if options.model else None
@@ -54,6 +54,8 @@ def signature(options: argparse.Namespace) -> None:
             }
         )
         return
+    if (kept := letters_kept(corpus)) is not None and kept < 1:
+        print(f"{kept:.1%} of the letters of {corpus.name} are in the alphabet or spelled in it.")
     print(f"{specs[0].model.title}, profile {options.profile}: test perplexity {perplexity:.3f}")
     print_table(rows)
 

@@ -10,10 +10,10 @@ from importlib import import_module
 
 from core.corpora.assembly import Source
 from core.corpora.corpus import Corpus, Segments
-from core.corpora.textfile import from_text
+from core.corpora.textfile import from_text, read_apart
 from core.errors import BadInput
 
-__all__ = ["NAMES", "Corpus", "Segments", "Source", "build", "from_text", "source"]
+__all__ = ["NAMES", "Corpus", "Segments", "Source", "build", "from_text", "read_apart", "source"]
 
 NAMES = (
     "shakespeare",

@@ -100,7 +100,7 @@ def _corpus(name: str, segment: str, splits: dict[str, Units]) -> Corpus:
         split: Segments.of([text for unit in units for text in unit])
         for split, units in splits.items()
     }
-    return Corpus(name=name, segment=segment, **laid)
+    return Corpus(name, segment, laid["train"], laid["dev"], laid["test"])
 
 
 def _normalized(units: Units) -> Units:

@@ -7,15 +7,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from core.errors import BadInput
-from core.spec import CorpusSpec
 from core.text import BOS, EOS, SYMBOLS, decode, encode
+
+if TYPE_CHECKING:  # they take seconds to load, which every process that reads a text would wait
+    import polars as pl
+
+    from core.spec import CorpusSpec
 
 SPLITS = ("train", "dev", "test")
 SEGMENTS = ("line", "sentence", "speech", "paragraph")
@@ -77,7 +81,8 @@ class Segments:
 class Corpus:
     """Segments of one kind with their train, dev and test split; compare two by `content`.
 
-    segment: what one segment is, one of `SEGMENTS`.
+    segment: what one segment is, one of `SEGMENTS`. kept: of a text of the user's own the share
+    of its letters that the alphabet has or spells, 0 to 1.
     """
 
     name: str
@@ -85,6 +90,7 @@ class Corpus:
     train: Segments
     dev: Segments
     test: Segments
+    kept: float | None = None
 
     @property
     def splits(self) -> dict[str, Segments]:
@@ -111,6 +117,8 @@ class Corpus:
 
     @property
     def spec(self) -> CorpusSpec:
+        from core.spec import CorpusSpec
+
         return CorpusSpec(name=self.name, content=self.content)
 
     def sample(self, segments: int = 5) -> str:
@@ -122,13 +130,15 @@ class Corpus:
 
         In the order of the alphabet, without <s> and </s>, which frame segments and are not stored.
         """
+        import polars as pl
+
         counts = sum(
             np.bincount(segments.symbols, minlength=len(SYMBOLS))
             for segments in self.splits.values()
         )
-        kept = [i for i in range(len(SYMBOLS)) if i not in (BOS, EOS)]
+        stored = [i for i in range(len(SYMBOLS)) if i not in (BOS, EOS)]
         return pl.DataFrame(
-            {"symbol": [SYMBOLS[i] for i in kept], "count": np.asarray(counts)[kept]}
+            {"symbol": [SYMBOLS[i] for i in stored], "count": np.asarray(counts)[stored]}
         ).with_columns(share=pl.col("count") / self.symbols)
 
     def to_bytes(self) -> bytes:
@@ -143,6 +153,8 @@ class Corpus:
             "segment": self.segment,
             "content": self.content,
         }
+        if self.kept is not None:
+            metadata["kept"] = str(self.kept)
         return save(tensors, metadata=metadata)
 
     @classmethod
@@ -157,7 +169,8 @@ class Corpus:
             if set(tensors) != {f"{split}.{part}" for split in SPLITS for part in _PARTS}:
                 raise ValueError("parts missing")
             splits = {split: _checked(tensors, split) for split in SPLITS}
-            corpus = cls(name=metadata["name"], segment=metadata["segment"], **splits)
+            share = float(metadata["kept"]) if "kept" in metadata else None
+            corpus = cls(metadata["name"], metadata["segment"], **splits, kept=share)
             if corpus.content != metadata["content"]:
                 raise ValueError("content changed")
         except (SafetensorError, KeyError, TypeError, ValueError) as problem:

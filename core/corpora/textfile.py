@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import re
+from dataclasses import replace
 
+from core.child import Child, Died
 from core.corpora.assembly import assemble
 from core.corpora.corpus import Corpus
 from core.errors import BadInput
-from core.text import paragraphs, split
+from core.text import kept, paragraphs, split
 
 MAX_BYTES = 200_000_000
 SEGMENTS = ("line", "sentence", "paragraph")
@@ -20,20 +23,89 @@ _WIDE = {
 }
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
 
+# What the standard corpora of language models write in their texts.
+_TOKENS = re.compile(r"(?<!\S)(?:<unk>|</?s>|<eos>)(?!\S)", re.IGNORECASE)
+_DOUBLE_QUOTES = re.compile(r"['`‘’]{2,}")
+SPACED = 0.95  # share of one-letter words from which on a text is spelled character by character
+_START = 100_000  # characters of a text that are looked at to tell so
+
+LEAST = 0.5  # share of the letters of a text that has to be Latin
+# Of the process that reads a text.
+SECONDS, MEMORY_MB = 600, 6_000
+
 
 def from_text(data: bytes, name: str, segment: str = "line") -> Corpus:
     """The corpus of a UTF-8 text (a byte order mark is allowed), split by blocks of it.
 
     A block is what blank lines separate; one that holds more than a twentieth of the text is split
-    by contiguous runs of its segments. Raises BadInput if it is not such a text, or too short.
+    by contiguous runs of its segments. Raises BadInput if it is not such a text, too short, or
+    mostly in other letters than Latin ones.
     """
     if segment not in SEGMENTS:
         known = ", ".join(SEGMENTS)
         raise BadInput(f"A text file cannot be cut by {segment!r}: choose one of {known}.")
+    check_name(name)
     if not name.strip():
         raise BadInput("The text has no name: give it one.")
-    text = read_text(data, name)
-    return assemble(name, segment, [split(block, segment) for block in paragraphs(text)])
+    text = plain(read_text(data, name))
+    _check_spelling(text, name)
+    share = kept(text)
+    if share < LEAST:
+        raise BadInput(
+            f"Only {share:.0%} of the letters of {name} are Latin letters, and all others would "
+            "be lost: give a text in the Latin alphabet, for example by `uconv -x Any-Latin`."
+        )
+    units = [split(block, segment) for block in paragraphs(text)]
+    return replace(assemble(name, segment, units), kept=share)
+
+
+def read_apart(data: bytes, name: str, segment: str = "line") -> Corpus:
+    """`from_text` in a process of its own; BadInput also where that takes too much."""
+    with Child("core.corpora.textfile:_as_bytes", MEMORY_MB) as child:
+        try:
+            built = child.ask(data, seconds=SECONDS, name=name, segment=segment)
+        except Died as problem:
+            raise BadInput(
+                f"{name} cannot be read, because {problem}: give a part of it."
+            ) from problem
+    return Corpus.from_bytes(built)
+
+
+def _as_bytes(data: bytes, name: str, segment: str) -> bytes:
+    return from_text(data, name, segment).to_bytes()
+
+
+def plain(text: str) -> str:
+    """The text without the marks of language-model corpora.
+
+    Left out: the tokens <unk>, <s>, </s> and <eos>. Two or more apostrophes or backticks in a row
+    (``Hello'') are a double quote.
+    """
+    return _DOUBLE_QUOTES.sub('"', _TOKENS.sub(" ", text))
+
+
+def _check_spelling(text: str, name: str) -> None:
+    """BadInput for a text whose characters stand between spaces, with _ for a space."""
+    words = text[:_START].split()
+    single = sum(len(word) == 1 for word in words)
+    if single >= SPACED * len(words) and words.count("_") > (1 - SPACED) * len(words):
+        raise BadInput(
+            f"{name} is spelled character by character, with _ for a space: join it first, for "
+            "example with `tr -d ' ' < old.txt | tr _ ' ' > new.txt`."
+        )
+
+
+def check_name(name: str) -> None:
+    """BadInput for a name that is not UTF-8, as a file's may be: nothing could store or show it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as problem:
+        raise BadInput(f"The name {shown(name)} is not UTF-8 text: give another one.") from problem
+
+
+def shown(name: str) -> str:
+    """A name that may not be UTF-8, in characters that can be printed."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def read_text(data: bytes, name: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.corpora.assembly import Source, Units
-from core.corpora.speech.listing import Found, Listing, named
+from core.corpora.speech.listing import Found, Listing, named, readable, walk
 from core.errors import BadInput
 
 Punctuation = Literal["keep", "word", "drop"]
@@ -128,7 +128,9 @@ class Discs:
         """The lines of all .dot files, raw, by utterance."""
         found: dict[str, str] = {}
         for root in self.roots:
-            for file in sorted(root.rglob("*.[dD][oO][tT]")):
+            for file in walk(root):
+                if file.suffix.lower() != ".dot":
+                    continue
                 for line in file.read_text("latin-1").splitlines():
                     if match := _LINE.fullmatch(line):
                         found.setdefault(match["id"].lower(), match["text"])
@@ -193,10 +195,12 @@ def _read_text(segment: str) -> dict[str, Units]:
     """Transcripts of each split as units of one raw segment; an utterance is one sentence."""
     discs = Discs(Path(os.environ[FOLDER]))
     splits, without = dict[str, Units](), list[str]()
-    for split, entries in discs.announced().items():
+    with readable(discs.folder):
+        announced, said = discs.announced(), discs.transcripts
+    for split, entries in announced.items():
         names = [_name(path) for _, path in entries]
-        without += [name for name in names if name not in discs.transcripts]
-        splits[split] = [[spoken(discs.transcripts[n])] for n in names if n in discs.transcripts]
+        without += [name for name in names if name not in said]
+        splits[split] = [[spoken(said[name])] for name in names if name in said]
     if without:
         raise BadInput(f"WSJ transcripts (.dot) are missing: {named(without, 'utterance')}.")
     return splits

@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS corpora (
     key VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, segment VARCHAR, segments BIGINT,
     symbols BIGINT, train_symbols BIGINT, dev_symbols BIGINT, test_symbols BIGINT,
     sample VARCHAR, added TIMESTAMP, kind VARCHAR, hours DOUBLE, skipped VARCHAR[],
-    seconds DOUBLE, machine VARCHAR, spec VARCHAR
+    seconds DOUBLE, machine VARCHAR, spec VARCHAR, kept DOUBLE
 );
 UPDATE corpora SET kind = 'text' WHERE kind IS NULL;  -- rows from before there was speech
 COMMENT ON TABLE corpora IS 'Texts and speech that models are trained on and signatures are measured on.';
@@ -26,6 +26,7 @@ COMMENT ON COLUMN corpora.skipped IS 'Utterances left out, each with the reason;
 COMMENT ON COLUMN corpora.seconds IS 'Seconds it took to make; NULL for text.';
 COMMENT ON COLUMN corpora.machine IS 'Description of the machine; NULL for text.';
 COMMENT ON COLUMN corpora.spec IS 'The spec of a speech corpus as JSON; NULL for text.';
+COMMENT ON COLUMN corpora.kept IS 'Share of the letters of a text of one''s own that the alphabet has or spells (0 to 1); NULL for others.';
 
 CREATE OR REPLACE VIEW recurrent_cells AS
 SELECT * FROM (VALUES {cells}) AS facts(cell, label, place, state);

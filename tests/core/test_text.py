@@ -37,6 +37,8 @@ def test_alphabet() -> None:
         ("  ,  .  ", ", ."),
         ("Ω Я 漢字 🙂", ""),
         ("number # sign", "number # sign"),
+        ("Straße Łódź, Ærø ÞÓR ıŋ œuvre", "strasse lodz, aero thor ing oeuvre"),
+        ("Đặng Ħal guðs ꝁ ɓ Ɛ ə", "dang hal guds k b e e"),
     ],
 )
 def test_normalize(raw: str, normal: str) -> None:
@@ -63,6 +65,46 @@ def test_normalize_laws() -> None:
         assert [text.normalize(unicodedata.normalize(form, raw)) for raw in raws[:500]] == normal[
             :500
         ]
+
+
+def old(raw: str) -> str:
+    """What `normalize` is by definition: NFKD of the whole text, then one symbol a character."""
+    quotes = str.maketrans(dict.fromkeys("‘’‚‛′ʼ´`", "'"))
+    decomposed = unicodedata.normalize("NFKD", raw.translate(quotes)).lower()
+    return " ".join("".join(map(text._symbols, decomposed)).split())
+
+
+def test_normalizing_one_character_at_a_time_is_normalizing_the_whole() -> None:
+    rng = random.Random(0)
+    pool = [c for c in map(chr, range(0x30000)) if unicodedata.category(c) not in ("Cn", "Cs")]
+    marks = [c for c in pool if unicodedata.category(c)[0] == "M"]
+    for _ in range(4_000):
+        parts = rng.choices((pool, marks, pool[:3000], "aZ é’\n9½ﬁ\u0301İΣς"), k=3)
+        raw = "".join("".join(rng.choices(part, k=rng.randrange(20))) for part in parts)
+        assert text.normalize(raw) == old(raw)
+
+
+def test_nfkd_is_asked_of_one_character_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+
+    def spied(form: str, part: str) -> str:
+        asked.append(part)
+        return unicodedata.normalize(form, part)
+
+    class Spy:
+        normalize = staticmethod(spied)
+        category, name = unicodedata.category, unicodedata.name
+
+    monkeypatch.setattr(text, "unicodedata", Spy)
+    monkeypatch.setattr(text, "_MAPPING", text._Mapping())
+    assert text.normalize("a" + "\u0316\u0301" * 50_000 + "b") == "ab"
+    assert sorted(asked) == ["a", "b", "\u0301", "\u0316"]  # each once, however long the run
+
+
+def test_the_share_of_letters_kept() -> None:
+    assert text.kept("") == text.kept("1914, ?!") == text.kept("Straße, Łódź") == 1
+    assert text.kept("ab вг") == 0.5
+    assert text.kept("漢字") == 0
 
 
 def test_encode_and_decode() -> None:

@@ -39,4 +39,5 @@ FAULTS = (
     Fault("a full disk", disk.full, 40, 6),
     Fault("a clock that jumps", clock.jumps, 10, 2),
     Fault("mutated uploads", uploads.mutated, 10_000, 500),
+    Fault("generated texts and sounds", uploads.generated, 10_000, 200),
 )

@@ -16,12 +16,14 @@ from app.pictures import figures
 from app.shell import export, people, pickers, pins, queries, words
 from core.corpora import NAMES
 from core.errors import BadInput
+from core.library import letters_kept
 from core.registry import SPECS
 from core.spec import CorpusSpec
 from core.store import Store
 
 ROWS = 420  # pixels: the height of a table
 COUNT = st.column_config.NumberColumn(format="localized")
+SHARE = st.column_config.NumberColumn("letters kept", format="percent")
 TIME = st.column_config.DatetimeColumn(format="D MMM YYYY")
 MOMENT = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")
 SEGMENTS = {"line": "line", "sentence": "sentence", "paragraph": "paragraph (blank line)"}
@@ -88,7 +90,10 @@ def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
         st.warning(str(refusal))
         return False
     people.note(added.key, f"text {added.name}", "added")
-    st.session_state["upload-said"] = f"{added.name} is ready; choose it on the Signature page."
+    kept = letters_kept(added)
+    share = "" if kept is None else f" with {kept:.1%} of its letters"
+    said = f"{added.name} is ready{share}; choose it on the Signature page."
+    st.session_state["upload-said"] = said
     return True
 
 
@@ -179,7 +184,7 @@ def chosen_row(table: pl.DataFrame, key: str, height: int) -> int | None:
         key=key,
         on_select="rerun",
         selection_mode="single-row",
-        column_config=dict.fromkeys(counts, COUNT) | dict.fromkeys(times, TIME),
+        column_config=dict.fromkeys(counts, COUNT) | dict.fromkeys(times, TIME) | {"kept": SHARE},
     )
     rows = event["selection"]["rows"]
     return rows[0] if rows and rows[0] < table.height else None

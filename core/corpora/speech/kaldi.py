@@ -1,16 +1,20 @@
 """A Kaldi data directory: wav.scp with plain paths, and text; utt2spk where there is one.
 
-Paths are absolute, or relative to the directory that holds wav.scp.
+Paths are absolute, or relative to the directory that holds wav.scp. The commands that Kaldi's own
+recipes pipe from, `flac -c -d -s FILE |` and `sph2pipe -f wav FILE |`, only turn a file into WAV:
+the file is read, and nothing is run.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from core.corpora.corpus import SPLITS
-from core.corpora.speech.listing import Found, Listing, hold_out
-from core.corpora.textfile import read_text
+from core.corpora.speech.listing import Found, Listing, hold_out, table, transcript
 from core.errors import BadInput
+
+_PIPE = re.compile(r"(?:\S*/)?(?:flac -c -d -s|sph2pipe -f wav) (\S+) ?\|")
 
 
 def recognizes(folder: Path) -> bool:
@@ -29,10 +33,10 @@ def read(folder: Path) -> Listing:
     official = set(given.values()) == set(SPLITS)
     rows = [(place, *row) for place in directories for row in _rows(place)]
     held = {} if official else hold_out(speaker for _, speaker, *_ in rows)
-    for place, speaker, name, path, text in rows:
+    for place, speaker, name, path, text, why in rows:
         split = given.get(place) if official else held[speaker]
         if split:
-            found.add(split, name, path, text)
+            found.add(split, name, path, text, why)
     names = ", ".join(place.name for place in directories)
     how = "its own splits" if official else "dev and test are held out"
     return found.listing(f"Kaldi data in {names}; {how}")
@@ -41,38 +45,33 @@ def read(folder: Path) -> Listing:
 def _directories(folder: Path) -> list[Path]:
     if (folder / "wav.scp").is_file():
         return [folder]
-    return sorted(path.parent for path in folder.glob("*/wav.scp"))
+    inside = (path.parent for path in folder.glob("*/wav.scp"))
+    return sorted(place for place in inside if not place.name.startswith("."))
 
 
 def _is(place: Path, split: str) -> bool:
     return place.name.startswith(split)
 
 
-def _rows(place: Path) -> list[tuple[str, str, Path, str | None]]:
-    """Speaker, id, audio file and text of every utterance."""
+def _rows(place: Path) -> list[tuple[str, str, Path, str | None, str]]:
+    """Speaker, id, audio file and text of every utterance, and why it has none."""
     if (place / "segments").exists():
         raise BadInput(
             f"{place} cuts its recordings by a segments file, which is not read here: extract "
             "them with `extract-segments` and list the pieces in wav.scp."
         )
-    texts, speakers = _table(place / "text"), _table(place / "utt2spk")
+    if not (place / "text").is_file():
+        raise BadInput(f"{place / 'text'} is missing: a Kaldi data directory needs it and wav.scp.")
+    texts, why = transcript(place / "text")
+    speakers = table(place / "utt2spk") if (place / "utt2spk").is_file() else {}
     rows = []
-    for name, path in _table(place / "wav.scp").items():
-        if path.endswith("|"):
+    for name, path in table(place / "wav.scp").items():
+        piped = _PIPE.fullmatch(path)
+        if path.endswith("|") and not piped:
             raise BadInput(
                 f"{place / 'wav.scp'} runs a command for {name}: run `wav-copy` and list plain "
                 "paths of WAV, FLAC or SPHERE files."
             )
-        rows.append((speakers.get(name, name), name, place / path, texts.get(name)))
+        file = place / (piped[1] if piped else path)
+        rows.append((speakers.get(name, name), name, file, texts.get(name), why))
     return rows
-
-
-def _table(file: Path) -> dict[str, str]:
-    """The lines of a Kaldi table: what stands behind each key; empty without an utt2spk."""
-    if not file.is_file():
-        if file.name == "utt2spk":
-            return {}
-        raise BadInput(f"{file} is missing: a Kaldi data directory needs wav.scp and text.")
-    lines = read_text(file.read_bytes(), str(file)).splitlines()
-    rows = (line.split(maxsplit=1) for line in lines if line.strip())
-    return {key: "".join(value).strip() for key, *value in rows}

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from core.corpora.corpus import SPLITS
+from core.corpora.textfile import plain, read_text, shown
 from core.errors import BadInput
 from core.text import normalize
 
 HELD_OUT = 0.05  # share of the utterances that dev and test each get where the source has no split
 NAMED = 20  # files named one by one in a message
+UNSAID = "it has no transcript"
 
 
 class Utterance(NamedTuple):
@@ -70,31 +74,96 @@ class Found:
         self.splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
         self.skipped: list[str] = []
 
-    def add(self, split: str, name: str, path: Path | None, text: str | None) -> None:
-        """One utterance of a split; path and text are None where there are none."""
+    def add(
+        self, split: str, name: str, path: Path | None, text: str | None, why: str = UNSAID
+    ) -> None:
+        """One utterance of a split; path and text are None where there are none, and why."""
         said = normalize(text or "")
         if text is None:
-            self.skip(name, "it has no transcript")
+            self.skip(name, why)
         elif not said:
             self.skip(name, "nothing is said in it")
         elif path is None or not path.is_file():
             self.skip(name, f"its audio file is missing{'' if path is None else f' ({path})'}")
+        elif shown(str(path)) != str(path):
+            self.skip(name, f"the name of its file is not UTF-8 text ({path})")
         else:
             inside = path.is_relative_to(self.folder)
             place = path.relative_to(self.folder) if inside else path
             self.splits[split].append(Utterance(name, str(place), path.stat().st_size, said))
 
     def skip(self, name: str, why: str) -> None:
-        self.skipped.append(f"{name}: {why}")
+        self.skipped.append(shown(f"{name}: {why}"))
 
     def listing(self, layout: str) -> Listing:
         """All that was found; BadInput if a split is empty."""
+        layout = shown(layout)
         empty = [split for split in SPLITS if not self.splits[split]]
         if empty:
             said = f"No utterances for {' and '.join(empty)} were found in {self.folder} ({layout})"
             missing = f"; {named(self.skipped, 'utterance')}" if self.skipped else ""
             raise BadInput(f"{said}{missing}: complete the folder.")
         return Listing(layout, self.splits, self.skipped)
+
+
+def walk(folder: Path, depth: int | None = None) -> Iterator[Path]:
+    """All files in a folder and at most so many folders down, in order, also through links.
+
+    A folder that several links lead to is walked once. What begins with a dot is left out: a Mac
+    puts a ._NAME beside each NAME; and lost+found, the system's own at the top of a disk. Raises
+    OSError for a folder that cannot be read.
+    """
+    seen = set[tuple[int, int]]()
+    level = [folder]
+    while level:
+        place = level.pop()
+        facts = place.stat()
+        if (facts.st_dev, facts.st_ino) in seen:
+            continue
+        seen.add((facts.st_dev, facts.st_ino))
+        with os.scandir(place) as scanned:
+            entries = sorted(scanned, key=lambda entry: entry.name)
+        entries = [e for e in entries if not e.name.startswith(".") and e.name != "lost+found"]
+        yield from (place / entry.name for entry in entries if _is(entry.is_file))
+        if depth is None or len(place.parts) - len(folder.parts) < depth:
+            level += [place / entry.name for entry in reversed(entries) if _is(entry.is_dir)]
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+@contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """Turns what the system refuses in the folder into BadInput."""
+    try:
+        yield
+    except OSError as problem:
+        where = shown(str(problem.filename or folder))
+        raise BadInput(
+            f"{where} cannot be read: {problem.strerror}. Change that, or give another folder."
+        ) from problem
+
+
+def table(file: Path) -> dict[str, str]:
+    """The lines of a UTF-8 table: what stands behind each key, without the marks of corpora.
+
+    Raises BadInput if it is no such table.
+    """
+    lines = plain(read_text(file.read_bytes(), shown(str(file)))).splitlines()
+    rows = (line.split(maxsplit=1) for line in lines if line.strip())
+    return {key: "".join(value).strip() for key, *value in rows}
+
+
+def transcript(file: Path) -> tuple[dict[str, str], str]:
+    """The text of each utterance of a table, and why others, or all, have none."""
+    try:
+        return table(file), UNSAID
+    except BadInput as problem:
+        return {}, f"its transcript cannot be used: {problem}"
 
 
 def named(entries: list[str], what: str) -> str:

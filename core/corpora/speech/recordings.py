@@ -7,7 +7,7 @@ from typing import Literal
 
 from core.corpora import wsj
 from core.corpora.speech import kaldi, librispeech
-from core.corpora.speech.listing import Listing
+from core.corpora.speech.listing import Listing, readable
 from core.errors import BadInput
 
 Layout = Literal["librispeech", "kaldi", "wsj"]
@@ -17,8 +17,13 @@ def find(folder: Path, vp: wsj.Punctuation = "keep") -> tuple[Layout, Listing]:
     """The layout of a folder and its utterances; no audio is read.
 
     vp: what becomes of the verbalized punctuation of WSJ. Raises BadInput for a folder in none of
-    the layouts, or one that is incomplete.
+    the layouts, or one that is incomplete or cannot be read.
     """
+    with readable(folder):
+        return _find(folder.absolute(), vp)
+
+
+def _find(folder: Path, vp: wsj.Punctuation) -> tuple[Layout, Listing]:
     if not folder.is_dir():
         raise BadInput(f"There is no folder {folder}: give the one that holds the recordings.")
     if kaldi.recognizes(folder):

@@ -180,12 +180,14 @@ def _reader(spec: SpeechSpec, inputs: Inputs) -> tuple[Hear, list[str]]:
         random.Random(spec.seed).shuffle(utterances)
 
     def hear(split: str, first: int, last: int) -> Iterator[Heard]:
-        for utterance in listed.splits[split][first:last]:
-            samples: np.ndarray | audio.Unreadable
-            try:
-                samples = audio.read(place / utterance.path, LONGEST)
-            except audio.Unreadable as problem:
-                samples = problem
-            yield Heard(utterance.id, utterance.text, samples, np.zeros((0, 2), dtype=np.int32))
+        untimed = np.zeros((0, 2), dtype=np.int32)
+        with audio.Reader() as reader:
+            for utterance in listed.splits[split][first:last]:
+                samples: np.ndarray | audio.Unreadable
+                try:
+                    samples = reader.read(place / utterance.path, LONGEST)
+                except audio.Unreadable as problem:
+                    samples = problem
+                yield Heard(utterance.id, utterance.text, samples, untimed)
 
     return hear, listed.skipped

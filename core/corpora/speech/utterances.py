@@ -8,15 +8,17 @@ import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from core.corpora.speech.spec import SpeechSpec
 from core.errors import BadInput
 from core.text import decode
+
+if TYPE_CHECKING:  # specs take long to load, which every process that reads a sound would wait
+    from core.corpora.speech.spec import SpeechSpec
 
 RATE = 16_000  # samples a second, of all audio
 HOP_MS = 10  # milliseconds from one frame to the next

@@ -344,7 +344,9 @@ def test_damaged_bytes_are_refused(small: Corpus) -> None:
 REFUSED = {
     "empty": (b"", "is empty"),
     "blank": (b"\xef\xbb\xbf \n\n", "Nothing is left"),
-    "foreign": ("漢字かな\n".encode() * 99, "Nothing is left"),
+    "foreign": ("漢字かな\n".encode() * 99, "Only 0% of the letters of foreign are Latin"),
+    "russian": ("Всё, что есть, a\n".encode() * 99, "Only 9% of the letters .*uconv"),
+    "spelled": (b"w o r d s _ i n _ h e r e\n" * 99, "character by character, with _ for a space"),
     "short": (b"a\nb\nc\n", "only 3 segments by line: .* needs at least 20"),
     "one": (b"a", "only 1 segment by line"),
     "zeros": (b"\0" * 100, "is a binary file"),
@@ -363,6 +365,38 @@ def test_refused_files(name: str) -> None:
     with pytest.raises(BadInput, match=message) as refusal:
         corpora.from_text(data, name)
     assert "\n" not in str(refusal.value) and str(refusal.value).endswith(".")
+
+
+@pytest.mark.slow
+def test_what_reading_takes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = corpora.read_apart(SMALL.encode(), "small")
+    assert apart.content == corpora.from_text(SMALL.encode(), "small").content and apart.kept == 1
+    with pytest.raises(BadInput, match="small has only 1 segment"):
+        corpora.read_apart(b"a", "small")
+    monkeypatch.setattr(textfile, "MEMORY_MB", 200)
+    with pytest.raises(BadInput, match="more than 200 MB of memory: give a part of it"):
+        corpora.read_apart(b"ab\n" * 10_000_000, "large")
+
+
+def test_marks_of_language_model_corpora() -> None:
+    raw = "`` Hello , '' he said <unk> and `` <s> went </s> `so' don't <EOS> <unknown> x<s>"
+    assert " ".join(textfile.plain(raw).split()) == (
+        '" Hello , " he said and " went `so\' don\'t <unknown> x<s>'
+    )
+    line = "``Words'' have <unk> meaning <eos>\n"
+    corpus = corpora.from_text((line * 30).encode(), "marked")
+    assert set(texts(corpus.train)) == {"words have meaning"}
+
+
+def test_the_share_of_letters_kept_is_stored_with_a_text(small: Corpus) -> None:
+    assert small.kept == 1 and Corpus.from_bytes(small.to_bytes()).kept == 1
+    mixed = corpora.from_text(("abc вa\n" * 30).encode(), "mixed")
+    assert mixed.kept == 0.8 and Corpus.from_bytes(mixed.to_bytes()).kept == 0.8
+
+
+def test_a_name_that_is_no_text() -> None:
+    with pytest.raises(BadInput, match=r"The name a\\udcff is not UTF-8"):
+        corpora.from_text(SMALL.encode(), "a\udcff")
 
 
 def test_too_large_a_file(monkeypatch: pytest.MonkeyPatch) -> None:

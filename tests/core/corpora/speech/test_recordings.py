@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 
 import core
 from core import corpora, registry
+from core.child import Child
 from core.corpora import wsj
 from core.corpora.speech import audio, kaldi, librispeech, recordings
 from core.corpora.speech.listing import Listing, hold_out, named
@@ -20,6 +24,8 @@ from core.store import Store
 from tests.core.corpora.speech import discs
 from tests.core.corpora.speech.discs import Wsj, encoded, tone, write
 from tests.core.corpora.speech.shorten import sphere
+
+pytestmark = pytest.mark.slow
 
 NOISY = (tone(0, 0.5) + np.random.default_rng(0).normal(size=RATE // 2) * 300).astype(np.int16)
 
@@ -310,3 +316,177 @@ def test_the_text_of_wsj_is_a_corpus_with_the_discs_own_splits(
     made.path("11-4.1", "wsj0/transcrp/dots/440/440c0400.dot").unlink()
     with pytest.raises(BadInput, match=r"2 utterances left out: 440c0401, 440c0402"):
         corpora.build("wsj")
+
+
+# What strangers' recordings and folders are like
+
+
+def pcm_wav(channels: int, samples: int = 2000) -> bytes:
+    """A WAV file whose channels all hold the same tone."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(channels)
+        writer.setsampwidth(2)
+        writer.setframerate(RATE)
+        writer.writeframes(np.repeat(tone(0, samples / RATE), channels).tobytes())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 7, 8, 9, 16, 32])
+def test_any_usual_number_of_channels_is_mixed(channels: int) -> None:
+    samples = audio.read_upload(pcm_wav(channels), "array.wav")
+    assert np.array_equal(audio.pcm(samples), tone(0, 2000 / RATE))
+
+
+@pytest.mark.parametrize("channels", [33, 64, 65])
+def test_too_many_channels_are_refused(channels: int) -> None:
+    with pytest.raises(BadInput, match=rf"array.wav cannot be used, because it has {channels} "):
+        audio.read_upload(pcm_wav(channels), "array.wav")
+
+
+@pytest.mark.parametrize(
+    ("whole", "data"), [(0x7FFFF024, 0x7FFFF000), (0xFFFFFFFF, 0xFFFFFFFF), (0, 0)]
+)
+def test_a_wav_from_a_pipe_does_not_say_how_long_it_is(whole: int, data: int) -> None:
+    file = bytearray(wav(NOISY))
+    file[4:8], file[40:44] = whole.to_bytes(4, "little"), data.to_bytes(4, "little")
+    assert np.array_equal(audio.pcm(audio.read(io.BytesIO(file), 9)), NOISY)
+
+
+def headed(data: bytes, **fields: str) -> bytes:
+    """A SPHERE file with other lines for some fields of its header."""
+    head = data[:1024].decode().split("end_head")[0]
+    lines = [line for line in head.splitlines() if line.split()[0] not in fields]
+    return "\n".join([*lines, *fields.values(), "end_head\n"]).encode().ljust(1024) + data[1024:]
+
+
+@pytest.mark.parametrize(
+    "coding",
+    ["ulaw,embedded-shorten-v2.00", "pcm,embedded-wavpack", "pcm,embedded-shortpack-v0", "pculaw"],
+)
+def test_a_sphere_coding_that_is_not_read_is_named(coding: str) -> None:
+    data = headed(sphere(NOISY), sample_coding=f"sample_coding -s{len(coding)} {coding}")
+    with pytest.raises(BadInput, match=rf"SPHERE coding {coding} is not read.*sph2pipe.*w_decode"):
+        audio.read_upload(data, "a.wv1")
+
+
+def test_a_sphere_count_over_both_channels() -> None:
+    twice = np.repeat(NOISY, 2)
+    data = headed(
+        sphere(twice, compressed=False),
+        channel_count="channel_count -i 2",
+        sample_count=f"sample_count -i {len(twice)}",
+    )
+    assert np.array_equal(audio.pcm(audio.read(io.BytesIO(data), 9)), NOISY)
+    with pytest.raises(audio.Unreadable, match="ends after"):
+        audio.read(io.BytesIO(data[:-4000]), 9)
+
+
+def test_an_utterance_that_crashes_the_decoder_is_left_out_and_named(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = core.find_speech(
+        str(discs.librispeech(tmp_path / "L", ("train-a", "dev-a", "test-a"), speakers=3)),
+        store=store,
+    )
+    child = "tests.core.corpora.speech.crashing:decoded"
+    monkeypatch.setattr(audio, "Child", lambda _, memory: Child(child, memory))
+    corpus, row = computed(spec, store)
+    assert row["skipped"] == ["tr1-7-0001: its reader crashed on it"]
+    assert len(corpus.train) == 5 and len(corpus.dev) == len(corpus.test) == 6
+
+
+@pytest.mark.parametrize("linked", ["11-4.1", "11-4.1/wsj0", "11-4.1/wsj0/transcrp"])
+def test_wsj_behind_links(linked: str, tmp_path: Path) -> None:
+    made = Wsj(tmp_path / "wsj")
+    whole = wsj.read(made.folder).splits
+    place = made.folder / linked
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    (made.folder / "11-4.1" / "loop").symlink_to(made.folder / "11-4.1")
+    assert wsj.read(made.folder).splits == whole
+
+
+def test_a_librispeech_that_has_been_on_other_machines(tmp_path: Path) -> None:
+    place = discs.librispeech(tmp_path / "L", ("train-a", "dev-a", "test-a"), speakers=5)
+    chapters = [place / "train-a" / f"tr{i}" / "7" for i in range(5)]
+    write(chapters[0] / "._tr0-7.trans.txt", b"\0\5\x16\7Mac OS X" + bytes(99))
+    write(chapters[1] / "tr1-7.trans.txt", b"")
+    write(chapters[2] / "tr2-7.trans.txt", "tr2-7-0000 CAFÉ\ntr2-7-0001 SO\n".encode("latin-1"))
+    write(chapters[3] / "tr3-7.trans.txt", "tr3-7-0000\tWITH A TAB\ntr3-7-0001 <unk> SO\n")
+    for path in chapters[4].glob("*.flac"):
+        path.rename(path.with_suffix(".wav"))
+    listing = recordings.find(place)[1]
+    texts = {utterance.id: utterance.text for utterance in listing.splits["train"]}
+    assert texts == {
+        "tr0-7-0000": "said by train",
+        "tr0-7-0001": "said by train",
+        "tr3-7-0000": "with a tab",
+        "tr3-7-0001": "so",
+        "tr4-7-0000": "said by train",
+        "tr4-7-0001": "said by train",
+    }
+    assert [entry.split(":")[0] for entry in listing.skipped] == [
+        f"tr{i}-7-000{j}" for i in (1, 2) for j in (0, 1)
+    ]
+    assert "is empty" in listing.skipped[0] and "not UTF-8 text (line 1)" in listing.skipped[2]
+
+
+def test_the_folder_above_librispeech_and_one_part_of_it(tmp_path: Path) -> None:
+    parts = ("train-a", "dev-a", "test-a")
+    place = discs.librispeech(tmp_path / "corpora" / "L", parts, speakers=4)
+    inside, above = (recordings.find(folder) for folder in (place, tmp_path / "corpora"))
+    assert inside[0] == above[0] == "librispeech"
+    assert [len(above[1].splits[split]) for split in ("train", "dev", "test")] == [8, 8, 8]
+    one = recordings.find(place / "train-a")[1]
+    assert (
+        sum(map(len, one.splits.values())) == 8 and "LibriSpeech layout with train-a" in one.layout
+    )
+
+
+def test_kaldi_pipes_of_its_own_recipes_are_read_without_running_them(
+    tmp_path: Path, store: Store
+) -> None:
+    place = discs.kaldi(tmp_path / "k", 10)
+    write(place / "audio" / "s0-0.flac", encoded(tone(0), "flac"))
+    write(place / "audio" / "s0-1.wv1", sphere(tone(1)))
+    lines = (place / "wav.scp").read_text()
+    lines = lines.replace("audio/s0-0.wav", "flac -c -d -s audio/s0-0.flac |")
+    lines = lines.replace("audio/s0-1.wav", "/opt/sph2pipe -f wav audio/s0-1.wv1|")
+    (place / "wav.scp").write_text(lines)
+    listing = kaldi.read(place)
+    assert {u.path for part in listing.splits.values() for u in part} >= {
+        "audio/s0-0.flac",
+        "audio/s0-1.wv1",
+    }
+    for command in ("flac -c -d -s $(id) x |", "sph2pipe -f wav x; id |", "flac -c -d -s x | id |"):
+        (place / "wav.scp").write_text(lines.replace("audio/s1-0.wav", command))
+        with pytest.raises(BadInput, match="runs a command for s1-0"):
+            kaldi.read(place)
+    (place / "wav.scp").write_text(lines)
+    (place / "text").write_bytes("s0-0 café\n".encode("latin-1"))
+    with pytest.raises(BadInput, match=r"s0-0: its transcript cannot be used: .*not UTF-8"):
+        kaldi.read(place)
+
+
+def test_what_the_system_refuses_and_names_that_are_no_text(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = discs.librispeech(tmp_path / "L", ("train-a", "dev-a", "test-a"))
+    chapter = place / "train-a" / "tr0"
+    os.rename(os.fsencode(chapter), os.fsencode(place / "train-a") + b"/\xff")
+    listing = recordings.find(place)[1]
+    assert len(listing.splits["train"]) == 2 and len(listing.skipped) == 2
+    assert "the name of its file is not UTF-8 text" in listing.skipped[0]
+    assert json.loads(listing.to_bytes()) and "\n".join(listing.skipped).encode()
+    with pytest.raises(BadInput, match=r"The name .*udcff is not UTF-8"):
+        core.find_speech(os.fsdecode(os.fsencode(place / "train-a") + b"/\xff"), store=store)
+    with pytest.raises(BadInput, match=r"The name .*udcff\.txt is not UTF-8"):
+        core.find_corpus("\udcff.txt", store=store)
+
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(BadInput, match=r"L cannot be read: Permission denied\. Change that"):
+        recordings.find(place)
