@@ -27,6 +27,7 @@ from core.training.batches import PAD, padded
 
 HIDDEN, CORPORA = 160, ("shakespeare", "sotu")
 WARM, ROUNDS, REFERENCES = 5, 60, 8  # steps untimed, timed, and timed of the slow reference
+Forward = Callable[..., tuple[Tensor, Tensor]]  # network, minibatch, keep -> logits, targets
 
 
 def run() -> dict[str, Any]:
@@ -43,21 +44,12 @@ def run() -> dict[str, Any]:
     plain, factorized, reference = (
         Learner(lesson.build().to(device)) for lesson in (*lessons, lessons[1])
     )
-    read = lessons[1].read
-    times: list[list[float]] = [[], [], []]
-    for number, batch in enumerate(batches):
-        ways: list[tuple[Learner, Callable[..., tuple[Tensor, Tensor]]]] = [
-            (plain, lessons[0].read),
-            (factorized, read),
-        ]
-        if number < WARM + REFERENCES:
-            ways.append((reference, _per_segment(lessons[1])))
-        for (learner, forward), taken in zip(ways, times, strict=False):
-            started = time.perf_counter()
-            learner.step(*forward(learner.model, batch, 1.0))
-            if device == "cuda":
-                torch.cuda.synchronize()
-            taken.append(time.perf_counter() - started)
+    ways = [
+        (plain, lessons[0].read),
+        (factorized, lessons[1].read),
+        (reference, _per_segment(lessons[1])),
+    ]
+    times = _timed(ways, batches, device)
     ratios = [
         median(own / base for own, base in zip(taken[WARM:], times[0][WARM:], strict=False))
         for taken in times
@@ -78,6 +70,22 @@ def run() -> dict[str, Any]:
     }
 
 
+def _timed(
+    ways: list[tuple[Learner, Forward]], batches: list[WindowRows], device: str
+) -> list[list[float]]:
+    """Seconds of each step of each way, interleaved; of the last way only the first steps."""
+    times: list[list[float]] = [[] for _ in ways]
+    for number, batch in enumerate(batches):
+        now = ways if number < WARM + REFERENCES else ways[:-1]
+        for (learner, forward), taken in zip(now, times, strict=False):
+            started = time.perf_counter()
+            learner.step(*forward(learner.model, batch, 1.0))
+            if device == "cuda":
+                torch.cuda.synchronize()
+            taken.append(time.perf_counter() - started)
+    return times
+
+
 class Learner:
     """A network with its optimizer."""
 
@@ -94,7 +102,7 @@ class Learner:
         self.optimizer.step()
 
 
-def _per_segment(lesson: Mix) -> Callable[..., tuple[Tensor, Tensor]]:
+def _per_segment(lesson: Mix) -> Forward:
     """A `Mix.read` in which the segment before each segment gives its λ."""
 
     def read(model: FactorizedLM, batch: WindowRows, keep: float) -> tuple[Tensor, Tensor]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.cli.output import marginal, print_json, print_table
 from core.cli.work import obtain
 from core.errors import BadInput
+
+if TYPE_CHECKING:
+    from core.paper.studies import Plan
 
 
 def signature(options: argparse.Namespace) -> None:
@@ -18,22 +21,10 @@ def signature(options: argparse.Namespace) -> None:
     started = time.monotonic()
     model = find_model(options.model) if options.model else None
     corpus = find_corpus(options.corpus, options.segment)
-    layers = model.layers if model else options.layers
-    specs = [
-        signature_spec(
-            corpus,
-            options.cell,
-            options.layers,
-            options.hidden,
-            layer,
-            options.state,
-            options.profile,
-            options.decoder,
-            options.seed,
-            model=model,
-        )
-        for layer in range(1, max(layers, 1) + 1)
-    ]
+    network = options.cell, options.layers, options.hidden
+    how = options.state, options.profile, options.decoder, options.seed
+    layers = range(1, max(model.layers if model else options.layers, 1) + 1)
+    specs = [signature_spec(corpus, *network, layer, *how, model=model) for layer in layers]
     others = {other.key: other for spec in specs for other in beside(spec)}
     fresh = obtain([*specs, *others.values()])
     rows = marginal([spec.key for spec in specs]).drop("signature", "model")
@@ -89,12 +80,7 @@ def study(options: argparse.Namespace) -> None:
     recalled = marginal(list(labels)).to_dicts()
     rows = [row | {"signature": labels[row["signature"]]} for row in recalled]
     rows.sort(key=lambda row: list(labels.values()).index(row["signature"]))
-    scored = dict(query("SELECT key, test_perplexity FROM perplexities").iter_rows())
-    perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
-    for model in {spec.model for spec in plan.signatures.values()}:
-        found = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
-        if found["test_perplexity"][0] is not None:
-            perplexities.setdefault(model.title, found["test_perplexity"][0])
+    perplexities = _perplexities(plan)
     recognizers = query(
         "SELECT title AS model, cer, wer, monotone FROM models WHERE kind = 'las' AND trained "
         "AND key IN (SELECT unnest(?))",
@@ -120,6 +106,19 @@ def study(options: argparse.Namespace) -> None:
     print_table(scores.with_columns(pl.col("perplexity").round(3)))
     if len(recognizers):
         print_table(recognizers)
+
+
+def _perplexities(plan: Plan) -> dict[str, float]:
+    """The perplexities of a study by label, and of its other models by title."""
+    from core.library import query
+
+    scored = dict(query("SELECT key, test_perplexity FROM perplexities").iter_rows())
+    perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
+    for model in {spec.model for spec in plan.signatures.values()}:
+        row = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
+        if row["test_perplexity"][0] is not None:
+            perplexities.setdefault(model.title, row["test_perplexity"][0])
+    return perplexities
 
 
 def speech(options: argparse.Namespace) -> None:

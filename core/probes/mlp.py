@@ -212,6 +212,11 @@ def _sweep(
     candidates += run(lags_of, full, *CHECKPOINTS)
     # The short run's decoders stay candidates: at lags that nothing can recall they may be best.
     best = [max((c for c in candidates if c.lag == lag), key=lambda c: c.score) for lag in lags]
+    return _stacked(best, train, width, budget.depth)
+
+
+def _stacked(best: list[Candidate], train: Split, width: int, depth: int) -> Decoders:
+    """The best decoder of each lag as one set."""
     return Decoders(
         mean=train.mean,
         scale=train.scale,
@@ -221,8 +226,8 @@ def _sweep(
         ],
         keeps=tuple(each.keep for each in best),
         width=width,
-        depth=budget.depth,
-        parameters=decoder_parameters(train.dim, train.n_symbols, width, budget.depth),
+        depth=depth,
+        parameters=decoder_parameters(train.dim, train.n_symbols, width, depth),
         dev_recall=tuple(each.recall for each in best),
         dev_bits=tuple(each.bits for each in best),
     )

@@ -13,6 +13,7 @@ import torch
 from core import machine
 from core.corpora import Corpus
 from core.models.factorized import bases, factorized_lm
+from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.rankone import controls
 from core.models.factorized.ruler import LeftOut, Ruler, Text, leave_out
 from core.models.factorized.spec import AtlasSpec
@@ -70,16 +71,7 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         control=control,
         above_control=recall - control,
         own=pl.Series(own).fill_nan(None),
-        **{
-            f"{name}_{place + 1}": values
-            for place, drop in enumerate(drops)
-            for name, values in {
-                "count": model.counts[place, numbers].cpu().numpy(),
-                "lambda": model.means[place, numbers].cpu().numpy().astype(float),
-                "drop": drop.rises,
-                "drop_n": np.full(N_SYMBOLS, drop.n),
-            }.items()
-        },
+        **_by_corpus(model, numbers, drops),
     )
     pairs = named(spec, numbers)
     cells = [_cells(correct, n, pairs, "basis"), _cells(chance, n, pairs, "control")]
@@ -94,6 +86,22 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         "drops": torch.from_numpy(np.stack([drop.rises for drop in drops], 1)),
     }
     return Result(tables, {spec.key: pack(measured, {})})
+
+
+def _by_corpus(
+    model: FactorizedLM, numbers: np.ndarray, drops: list[LeftOut]
+) -> dict[str, np.ndarray]:
+    """The columns that each corpus of the mix has of its own: name_1, name_2."""
+    return {
+        f"{name}_{place + 1}": values
+        for place, drop in enumerate(drops)
+        for name, values in {
+            "count": model.counts[place, numbers].cpu().numpy(),
+            "lambda": model.means[place, numbers].cpu().numpy().astype(float),
+            "drop": drop.rises,
+            "drop_n": np.full(N_SYMBOLS, drop.n),
+        }.items()
+    }
 
 
 def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
@@ -112,11 +120,7 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         progress(0.2 * len(references), f"measuring the {kernel} kernel")
         references[kernel] = ruler.network(model.at(factors)).cpu().numpy()
     progress(0.5, "ordering the bases")
-    place, cluster = bases.order(bases.distances(correct, n))
-    numbers = np.arange(BASES)
-    own = bases.own_recall(bases.symbol_recall(correct, n))
-    ranks = np.diag(bases.percentiles(own))
-    others = (np.nansum(own, 0) - np.nan_to_num(np.diag(own))) / (BASES - 1)
+    order = _order(spec, correct, n)
     progress(0.7, "testing the claims")
     claims = bases.claims(
         correct, chance, references["base"], references["full"], n, uses.cpu().numpy(), spec.seed
@@ -131,18 +135,27 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
             [_entry(spec, ruler, BASES, started, device)], schema_overrides={"first": pl.String}
         ),
         "basis_recall": pl.concat(cells),
-        "basis_order": named(spec, numbers).with_columns(
-            place=place,
-            cluster=cluster,
-            own_others=pl.Series(np.where(np.isnan(ranks), np.nan, others)).fill_nan(None),
-            own_rank=pl.Series(ranks).fill_nan(None),
-        ),
+        "basis_order": order,
         "basis_claims": pl.DataFrame(
             [{"atlas": spec.key, **asdict(claim)} for claim in claims], infer_schema_length=None
         ),
     }
     merged["n"] = ruler.n.cpu()
     return Result(tables, {spec.key: pack(merged, {})})
+
+
+def _order(spec: AtlasSpec, correct: np.ndarray, n: np.ndarray) -> pl.DataFrame:
+    """Rows of `basis_order`: each basis's place and cluster, and its recall of its own bigram."""
+    place, cluster = bases.order(bases.distances(correct, n))
+    own = bases.own_recall(bases.symbol_recall(correct, n))
+    ranks = np.diag(bases.percentiles(own))
+    others = (np.nansum(own, 0) - np.nan_to_num(np.diag(own))) / (BASES - 1)
+    return named(spec, np.arange(BASES)).with_columns(
+        place=place,
+        cluster=cluster,
+        own_others=pl.Series(np.where(np.isnan(ranks), np.nan, others)).fill_nan(None),
+        own_rank=pl.Series(ranks).fill_nan(None),
+    )
 
 
 def _ruler(spec: AtlasSpec, inputs: Inputs, device: str) -> Ruler:

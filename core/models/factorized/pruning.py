@@ -27,13 +27,48 @@ from core.training.checkpoints import Checkpoint, pack, unpack
 def rank_bases(
     spec: PruningSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Ranks the bases by the rule and measures perplexity by how many stay."""
     device = machine.settle()
     started = time.monotonic()
-    trained, budget = spec.atlas.model, spec.atlas.budget
+    trained = spec.atlas.model
     model = factorized_lm.load(trained, inputs[trained.key]).to(device)
     corpora = mix(trained, inputs)
     scores = _scores(spec, model, corpora, unpack(inputs[spec.atlas.key])[0])
     order = np.argsort(-scores, kind="stable")
+    row = {
+        "key": spec.key,
+        "atlas": spec.atlas.key,
+        "model": trained.key,
+        "target": spec.target.content,
+        "rule": spec.rule,
+        "profile": spec.profile,
+        "seed": spec.seed,
+        "spec": spec.model_dump_json(),
+        **where(device),
+    }
+    ranked = named(spec.atlas, order).select(
+        pl.lit(spec.key).alias("pruning"),
+        "first",
+        "second",
+        pl.Series("place", np.arange(1, BASES + 1)),
+        pl.Series("score", scores[order]),
+    )
+    curve = _curve(spec, model, corpora, order, device, progress)
+    row["seconds"] = time.monotonic() - started
+    tables = {"prunings": pl.DataFrame([row]), "pruning_order": ranked, "pruning_curve": curve}
+    return Result(tables, {spec.key: pack({"order": torch.from_numpy(order)}, {})})
+
+
+def _curve(
+    spec: PruningSpec,
+    model: FactorizedLM,
+    corpora: tuple[Corpus, Corpus],
+    order: np.ndarray,
+    device: str,
+    progress: Progress,
+) -> pl.DataFrame:
+    """Rows of `pruning_curve`: perplexity on each corpus by the number of bases left."""
+    trained, budget = spec.atlas.model, spec.atlas.budget
     points = [count for count in budget.curve if count <= BASES]
     curve: list[dict[str, Any]] = []
     for source, corpus in zip(trained.corpora, corpora, strict=True):
@@ -50,31 +85,7 @@ def rank_bases(
                 "n": len(logs),
             }
             curve.append(point)
-    row = {
-        "key": spec.key,
-        "atlas": spec.atlas.key,
-        "model": trained.key,
-        "target": spec.target.content,
-        "rule": spec.rule,
-        "profile": spec.profile,
-        "seed": spec.seed,
-        "seconds": time.monotonic() - started,
-        "spec": spec.model_dump_json(),
-        **where(device),
-    }
-    ranked = named(spec.atlas, order).select(
-        pl.lit(spec.key).alias("pruning"),
-        "first",
-        "second",
-        pl.Series("place", np.arange(1, BASES + 1)),
-        pl.Series("score", scores[order]),
-    )
-    tables = {
-        "prunings": pl.DataFrame([row]),
-        "pruning_order": ranked,
-        "pruning_curve": pl.DataFrame(curve),
-    }
-    return Result(tables, {spec.key: pack({"order": torch.from_numpy(order)}, {})})
+    return pl.DataFrame(curve)
 
 
 def _scores(
