@@ -76,10 +76,7 @@ def study(options: argparse.Namespace) -> None:
     corpora = corpora_of(declared, options.profile, named | {"speech": options.corpus})
     plan = declared.plan(Choices(options.profile, fraction=options.fraction, **corpora))
     obtain(plan.specs)
-    labels = {spec.key: label for label, spec in plan.signatures.items()}
-    recalled = marginal(list(labels)).to_dicts()
-    rows = [row | {"signature": labels[row["signature"]]} for row in recalled]
-    rows.sort(key=lambda row: list(labels.values()).index(row["signature"]))
+    rows = _recalls(plan)
     perplexities = _perplexities(plan)
     recognizers = query(
         "SELECT title AS model, cer, wer, monotone FROM models WHERE kind = 'las' AND trained "
@@ -106,6 +103,14 @@ def study(options: argparse.Namespace) -> None:
     print_table(scores.with_columns(pl.col("perplexity").round(3)))
     if len(recognizers):
         print_table(recognizers)
+
+
+def _recalls(plan: Plan) -> list[dict[str, Any]]:
+    """The recall of a study's signatures by lag, each under its label, in the figure's order."""
+    labels = {spec.key: label for label, spec in plan.signatures.items()}
+    recalled = marginal(list(labels)).to_dicts()
+    rows = [row | {"signature": labels[row["signature"]]} for row in recalled]
+    return sorted(rows, key=lambda row: list(labels.values()).index(row["signature"]))
 
 
 def _perplexities(plan: Plan) -> dict[str, float]:

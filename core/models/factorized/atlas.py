@@ -48,18 +48,11 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     for group in (strong, controls(strong, numbers.tolist())):
         for count in ruler.measure(plain, group):
             counts.append(count)
-            progress(
-                DECODING * len(counts) / 2 / N_SYMBOLS, f"{len(counts)} of {2 * N_SYMBOLS} kernels"
-            )
+            share, of = len(counts) / 2 / N_SYMBOLS, 2 * N_SYMBOLS
+            progress(DECODING * share, f"{len(counts)} of {of} kernels")
     correct, chance = torch.stack(counts).cpu().numpy().reshape(2, N_SYMBOLS, *ruler.n.shape)
     n = ruler.n.cpu().numpy()
-
-    drops: list[LeftOut] = []
-    for corpus in mix(spec.model, inputs):
-        progress(DECODING + 0.1 * len(drops), f"leaving bases out on {corpus.name}")
-        windows = Windows(spec.model, corpus, "dev")
-        rows = windows.sample_rows(spec.budget.left_out, spec.seed)
-        drops.append(leave_out(model, windows, rows, numbers, device))
+    drops = _drops(spec, model, mix(spec.model, inputs), numbers, device, progress)
     own = bases.own_recall(bases.symbol_recall(correct, n))[np.arange(N_SYMBOLS), numbers]
     recall, control = bases.total_recall(correct, n), bases.total_recall(chance, n)
     table = named(spec, numbers).with_columns(
@@ -86,6 +79,24 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         "drops": torch.from_numpy(np.stack([drop.rises for drop in drops], 1)),
     }
     return Result(tables, {spec.key: pack(measured, {})})
+
+
+def _drops(
+    spec: AtlasSpec,
+    model: FactorizedLM,
+    corpora: tuple[Corpus, Corpus],
+    numbers: np.ndarray,
+    device: str,
+    progress: Progress,
+) -> list[LeftOut]:
+    """What leaving each of these bases out costs on dev, by corpus of the mix."""
+    drops: list[LeftOut] = []
+    for corpus in corpora:
+        progress(DECODING + 0.1 * len(drops), f"leaving bases out on {corpus.name}")
+        windows = Windows(spec.model, corpus, "dev")
+        rows = windows.sample_rows(spec.budget.left_out, spec.seed)
+        drops.append(leave_out(model, windows, rows, numbers, device))
+    return drops
 
 
 def _by_corpus(
