@@ -17,23 +17,26 @@ def layer(inputs: int, hidden: int) -> nn.LSTM:
     return nn.LSTM(inputs, hidden)
 
 
-def unroll(layer: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
+def unroll(layer: nn.LSTM, x: Tensor, begin: tuple[Tensor, ...] = ()) -> dict[str, Tensor]:
     """c_t and h_t of every step of one unidirectional layer (paper, equation 1).
 
     `nn.LSTM` returns c only of the last step. Its h of all steps, though, gives every gate by
     one matrix product, and c follows by the scan c_t = f·c_{t-1} + i·g: the same numbers as
     `nn.LSTMCell` step by step, without its price.
 
-    x: [time, batch, inputs] -> {"c", "h"}: [time, batch, hidden].
+    x: [time, batch, inputs] -> {"c", "h"}: [time, batch, hidden]. begin: (h_0, c_0), each
+    [1, batch, hidden]; () is zero.
     """
     import torch
 
     weights = dict(layer.named_parameters())
-    h, _ = layer(x)
+    h, _ = layer(x, begin or None)
     steps, _, hidden = h.shape
     rows = 3 * hidden  # torch stacks i, f, g, o; c needs no output gate
     gates = x @ weights["weight_ih_l0"][:rows].T
     gates[1:] += h[:-1] @ weights["weight_hh_l0"][:rows].T
+    if begin:
+        gates[0] += begin[0][0] @ weights["weight_hh_l0"][:rows].T
     if layer.bias:
         gates += (weights["bias_ih_l0"] + weights["bias_hh_l0"])[:rows]
     c = torch.empty_like(h)
@@ -41,8 +44,8 @@ def unroll(layer: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
         i, f, g = gates[t].chunk(3, 1)
         gates[t, :, : 2 * hidden].sigmoid_()
         torch.mul(i, g.tanh_(), out=c[t])
-        if t:
-            c[t].addcmul_(f, c[t - 1])
+        if t or begin:
+            c[t].addcmul_(f, c[t - 1] if t else begin[1][0])
     return {"c": c, "h": h}
 
 

@@ -11,10 +11,12 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from core.errors import BadInput
 from core.probes.data import StateSource
-from core.probes.intervals import intervals, resampled
+from core.probes.intervals import REPLICATES, intervals, resampled
 
 BATCH = 8192
+MOST_CELLS = 1 << 28  # of counts by segment, and of replicates by cell: 1 to 2 GB
 DRAWS = 200  # bootstrap replicates that are stored, to compare signatures replicate by replicate
 RECALL = {
     **dict.fromkeys(("lag", "symbol"), pl.Int32),
@@ -54,18 +56,49 @@ def best_guess(train: StateSource) -> Tensor:
 
     Returns int64 [lags, symbols]: the best guess of g_{t-δ} for each current symbol g_t.
     """
-    size = train.n_symbols
-    joint = torch.zeros(train.lags, size, size, dtype=torch.int64)
+    size, pairs = train.n_symbols, PairCounts(train.lags, train.n_symbols)
     for chunk in train.chunks():
         targets = torch.from_numpy(chunk.targets)
         current = targets[:, -train.first]
         for column in range(train.lags):
             past = targets[:, column]
-            pair = (current * size + past)[(current >= 0) & (past >= 0)]
-            joint[column] += torch.bincount(pair, minlength=size * size).view(size, size)
-    # A symbol never seen as the current one falls back to the most frequent of that lag.
-    unseen = joint.sum(2, keepdim=True) == 0
-    return (joint + unseen * joint.sum(1, keepdim=True)).argmax(2)
+            both = (current >= 0) & (past >= 0)
+            pairs.add(column, current[both], past[both])
+    guesses = np.zeros((train.lags, size), dtype=np.int64)
+    for column in range(train.lags):
+        now, before, n = pairs.counts(column)
+        # A symbol never seen as the current one falls back to the most frequent of that lag.
+        totals = np.bincount(before, n, minlength=size)
+        guesses[column] = totals.argmax()
+        order = np.lexsort((before, -n, now))
+        seen, first = np.unique(now[order], return_index=True)
+        guesses[column, seen] = before[order][first]
+    return torch.from_numpy(guesses)
+
+
+class PairCounts:
+    """How often pairs of symbols occurred at each lag.
+
+    Only pairs that occur take memory: of V symbols there could be V² at every lag.
+    """
+
+    def __init__(self, lags: int, size: int) -> None:
+        self.size = size
+        self._codes = [np.zeros(0, dtype=np.int64) for _ in range(lags)]
+        self._counts = [np.zeros(0, dtype=np.int64) for _ in range(lags)]
+
+    def add(self, column: int, one: Tensor, other: Tensor) -> None:
+        """Counts these pairs, both int64 [n]."""
+        codes, counts = np.unique((one * self.size + other).numpy(), return_counts=True)
+        merged = np.concatenate([self._codes[column], codes])
+        self._codes[column], place = np.unique(merged, return_inverse=True)
+        both = np.concatenate([self._counts[column], counts])
+        self._counts[column] = np.bincount(place, both).astype(np.int64)
+
+    def counts(self, column: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The pairs of one lag in ascending order: (one, other, how often), int64 each."""
+        one, other = np.divmod(self._codes[column], self.size)
+        return one, other, self._counts[column]
 
 
 @torch.no_grad()
@@ -81,7 +114,7 @@ def evaluate(
     guesses = best_guess(train)
     owners = _Ranks()
     counts: list[tuple[Tensor, Tensor]] = []  # per batch: cell index, hit
-    confusion = torch.zeros(lags, size, size, dtype=torch.int64)
+    confusion = PairCounts(lags, size)
     nats = torch.zeros(lags, size, dtype=torch.float64)
     current_hits = torch.zeros(lags, size, dtype=torch.int64)
     for chunk in test.chunks():
@@ -96,8 +129,7 @@ def evaluate(
             for column in range(lags):
                 valid = (targets[:, column] >= 0).nonzero().squeeze(1)
                 truth, guessed = targets[valid, column], guess[valid, column]
-                pair = torch.bincount(truth * size + guessed, minlength=size * size)
-                confusion[column] += pair.view(size, size)
+                confusion.add(column, truth, guessed)
                 nats[column].index_add_(0, truth, -log_p[valid, column, truth].double())
                 current = targets[valid, -test.first]
                 from_current = guesses[column, current.clamp(min=0)] == truth
@@ -106,6 +138,11 @@ def evaluate(
                 counts.append((cell, guessed == truth))
     cells, hits = (torch.cat(parts) for parts in zip(*counts, strict=True))
     shape = (len(owners), lags, size)
+    if max(math.prod(shape), REPLICATES * lags * size) > MOST_CELLS:
+        raise BadInput(
+            f"{size:,} symbols at {lags} lags of {len(owners):,} segments are more than can be "
+            "counted in memory: give fewer symbols (the rare ones as one), lags or segments."
+        )
     n, correct = _by_cell(cells, shape), _by_cell(cells[hits], shape)
     flat = n.reshape(len(n), -1), correct.reshape(len(n), -1)
     rates = resampled(*flat, seed)
@@ -114,7 +151,7 @@ def evaluate(
     draws = _draws(recall, rates.reshape(-1, lags, size + 1))
     # Up to here lags were columns of targets.
     lag = (pl.col("lag") + test.first).cast(pl.Int32)
-    tables = (recall, draws, _confusion(confusion))
+    tables = (recall, draws, _confusion(confusion, lags))
     return MeasuredSignature(*(table.with_columns(lag) for table in tables))
 
 
@@ -147,15 +184,16 @@ def _recall(
     hits: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
-    confusion: Tensor,
+    confusion: PairCounts,
     nats: Tensor,
     current: Tensor,
 ) -> pl.DataFrame:
     """The recall rows. trials, hits, low, high: [lags, symbols + 1], the last over all symbols."""
     lags, size = nats.shape
-    guessed = confusion.sum(1).numpy()
     rows = []
     for lag in range(lags):
+        _, guess, times = confusion.counts(lag)
+        guessed = np.bincount(guess, times, minlength=size)
         count = trials[lag, :size]
         if not count.any():
             continue
@@ -167,7 +205,7 @@ def _recall(
             in_cell = slice(symbol, symbol + 1) if one else slice(0, size)
             total = trials[lag, symbol]
             expected = (prior * count)[in_cell].sum()
-            guesses = guessed[lag, symbol] if one else total
+            guesses = guessed[symbol] if one else total
             rows.append(
                 (
                     lag,
@@ -196,9 +234,12 @@ def _draws(recall: pl.DataFrame, rates: np.ndarray) -> pl.DataFrame:
     )
 
 
-def _confusion(confusion: Tensor) -> pl.DataFrame:
-    lag, truth, guess = (part.numpy() for part in confusion.nonzero(as_tuple=True))
-    return pl.DataFrame(
-        {"lag": lag, "truth": truth, "guess": guess, "n": confusion.numpy()[lag, truth, guess]},
-        schema={"lag": pl.Int32, "truth": pl.Int32, "guess": pl.Int32, "n": pl.Int64},
-    )
+def _confusion(confusion: PairCounts, lags: int) -> pl.DataFrame:
+    schema = pl.Schema({"lag": pl.Int32, "truth": pl.Int32, "guess": pl.Int32, "n": pl.Int64})
+    frames = [
+        pl.DataFrame(dict(zip(("truth", "guess", "n"), confusion.counts(lag), strict=True)))
+        .select(pl.lit(lag, dtype=pl.Int32).alias("lag"), pl.all())
+        .cast(schema)
+        for lag in range(lags)
+    ]
+    return pl.concat(frames)

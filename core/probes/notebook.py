@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core import machine
-from core.cells import gru, lstm
+from core.cells import lstm
 from core.errors import BadInput
 from core.probes import mlp
 from core.probes.measure import Recaller, evaluate
@@ -52,9 +52,17 @@ def measure(
     """
     if decoder not in ("mlp", "linear"):
         raise BadInput(f"There is no decoder {decoder!r}; choose 'mlp' or 'linear'.")
-    if max_lag < 0:
-        raise BadInput("Choose a max_lag of 0 or more.")
+    for name, number, least in (("max_lag", max_lag, 0), ("epochs", epochs, 1), ("seed", seed, 0)):
+        _whole(name, number, least)
+    if width is not None:
+        _whole("width", width, 1)
+    keeps = _keeps(keeps)
     states, symbols = _arrays(states, symbols)
+    # Ids are of any size; decoders have an output for each symbol that occurs.
+    valid = symbols >= 0
+    ids, codes = np.unique(symbols[valid], return_inverse=True)
+    symbols = np.full(valid.shape, -1, dtype=np.int64)
+    symbols[valid] = codes
     device = machine.settle()
     train, dev, test = _split(states, symbols, max_lag, seed)
     budget = DecoderBudget(
@@ -64,7 +72,7 @@ def measure(
         epochs=epochs,
         batch=512,
         learning_rate=3e-3,
-        keeps=tuple(keeps),
+        keeps=keeps,
         widths=(1.0,),
         depth=1,
     )
@@ -74,7 +82,9 @@ def measure(
     else:
         width = width or max(128, 4 * train.dim)
         decoders = mlp.train(train, dev, width, budget, seed, device)
-    return evaluate(decoders, train, test, seed).recall
+    recall = evaluate(decoders, train, test, seed).recall
+    names = pl.Series("symbol", ids[recall["symbol"].fill_null(0)], dtype=pl.Int64)
+    return recall.with_columns(pl.when(pl.col("symbol").is_not_null()).then(names).alias("symbol"))
 
 
 def probe(
@@ -90,7 +100,8 @@ def probe(
     """The memory signature of every layer of a torch module with one recurrent network inside.
 
     module: called as module(symbols) with int64 [batch, time]; somewhere inside it runs one
-    nn.LSTM, nn.GRU or nn.RNN over the whole segment. segments: sequences of symbols 0 or more, or
+    nn.LSTM, nn.GRU or nn.RNN over the whole segment, from zero or from whatever initial state the
+    module gives it. segments: sequences of symbols 0 or more, or
     an int array [segments, time] padded with -1. state: 'c' or 'h' (None: c_t of an LSTM, else
     h_t). Of a bidirectional network the forward half is probed. batch: segments read at once.
     options: as in `measure`.
@@ -100,6 +111,11 @@ def probe(
     Raises BadInput with one sentence if there is no such network in the module, or the module
     cannot read the segments.
     """
+    if not isinstance(module, nn.Module):
+        raise BadInput(f"Give a torch module, not {type(module).__name__}; see `measure`.")
+    if state not in (None, "c", "h"):
+        raise BadInput(f"There is no state {state!r}; choose 'c' or 'h'.")
+    _whole("batch", batch, 1)
     rnn = _recurrent(module)
     symbols = _padded(segments)
     if state == "c" and not isinstance(rnn, nn.LSTM):
@@ -113,18 +129,53 @@ def probe(
     )
 
 
+def _whole(name: str, number: object, least: int) -> None:
+    """Refuses what is no whole number of at least `least`."""
+    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+    if not whole or int(number) < least:  # type: ignore[call-overload]
+        raise BadInput(f"Give {name} as a whole number of {least} or more, not {number!r}.")
+
+
+def _keeps(keeps: object) -> tuple[float, ...]:
+    """Keep probabilities as they should be."""
+    try:
+        given = tuple(float(keep) for keep in keeps)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        given = ()
+    if not given or not all(0 < keep <= 1 for keep in given):
+        raise BadInput(f"Give keeps as probabilities above 0 and up to 1, not {keeps!r}.")
+    return given
+
+
+def _numpy(name: str, values: Any) -> np.ndarray:
+    """An array of whatever holds numbers; a NumPy memory map stays one."""
+    if isinstance(values, Tensor):
+        if values.layout != torch.strided:
+            raise BadInput(f"Give {name} as a dense tensor, not a sparse one.")
+        values = values.detach().cpu()
+        # NumPy has no bfloat16.
+        values = (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        raise BadInput(f"Give {name} without a mask; padding is -1 in the symbols.")
+    try:
+        return values if isinstance(values, np.ndarray) else np.asarray(values)
+    except ValueError as error:
+        raise BadInput(f"Give {name} as one array; pad segments to one length.") from error
+
+
 def _arrays(states: Any, symbols: Any) -> tuple[np.ndarray, np.ndarray]:
-    states = states.detach().cpu().numpy() if isinstance(states, Tensor) else states
-    symbols = symbols.detach().cpu().numpy() if isinstance(symbols, Tensor) else symbols
-    states = states if isinstance(states, np.ndarray) else np.asarray(states)
-    symbols = np.asarray(symbols)
+    states, symbols = _numpy("states", states), _numpy("symbols", symbols)
     if states.ndim != 3 or symbols.ndim != 2 or states.shape[:2] != symbols.shape:
         raise BadInput(
             "Give states as [segments, time, dim] and symbols as [segments, time]; these are "
             f"{list(states.shape)} and {list(symbols.shape)}."
         )
+    if not states.shape[2]:
+        raise BadInput("The states have no dimension: [segments, time, 0].")
     if not np.issubdtype(symbols.dtype, np.integer):
         raise BadInput(f"Give symbols as integers, not {symbols.dtype}.")
+    if symbols.size and symbols.min() < -1:
+        raise BadInput("Give symbols of 0 or more, and -1 where a segment is padded.")
     if not np.issubdtype(states.dtype, np.floating):
         raise BadInput(f"Give states as floating-point numbers, not {states.dtype}.")
     return states, symbols
@@ -161,16 +212,25 @@ def _recurrent(module: nn.Module) -> nn.RNNBase:
 
 
 def _padded(segments: Any) -> np.ndarray:
-    if isinstance(segments, Tensor):
-        segments = segments.cpu().numpy()
-    if isinstance(segments, np.ndarray) and segments.ndim == 2:
-        return segments.astype(np.int64)
-    rows = [np.asarray(segment, dtype=np.int64) for segment in segments]
-    if not rows or any(row.ndim != 1 or not len(row) for row in rows):
-        raise BadInput("Give segments as non-empty sequences of symbol numbers.")
-    padded = np.full((len(rows), max(map(len, rows))), -1, dtype=np.int64)
-    for row, target in zip(rows, padded, strict=True):
-        target[: len(row)] = row
+    """Symbols as int64 [segments, time], padded with -1."""
+    wrong = BadInput("Give segments as non-empty sequences of symbol numbers, 0 or more.")
+    whole = isinstance(segments, Tensor | np.ndarray) and segments.ndim == 2
+    try:
+        rows = [_numpy("segments", row) for row in ([segments] if whole else segments)]
+    except TypeError:
+        raise wrong from None
+    if not rows or any(not np.issubdtype(row.dtype, np.integer) for row in rows):
+        raise wrong
+    if whole:
+        padded = rows[0].astype(np.int64)
+    elif any(row.ndim != 1 or not len(row) or row.min() < 0 for row in rows):
+        raise wrong
+    else:
+        padded = np.full((len(rows), max(map(len, rows))), -1, dtype=np.int64)
+        for row, target in zip(rows, padded, strict=True):
+            target[: len(row)] = row
+    if not padded.size or padded.min() < -1:
+        raise wrong
     return padded
 
 
@@ -179,56 +239,103 @@ def _states(
     module: nn.Module, rnn: nn.RNNBase, symbols: np.ndarray, state: str, batch: int
 ) -> list[np.ndarray]:
     """The states of every layer, each float32 [segments, time, hidden], with dropout off."""
-    seen: list[Tensor] = []
-    hook = rnn.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    # As many segments as steps would hide a network that takes time first.
+    batch += batch == symbols.shape[1]
+    call = _Call()
+    hook = rnn.register_forward_pre_hook(call.note, with_kwargs=True)
     place = next(module.parameters()).device
     training, collected = module.training, []
     module.eval()
     try:
         for start in range(0, len(symbols), batch):
-            part = torch.from_numpy(symbols[start : start + batch].clip(min=0)).to(place)
-            seen.clear()
+            rows = symbols[start : start + batch].clip(min=0)
+            if len(rows) == symbols.shape[1]:
+                rows = np.concatenate([rows, rows[:1]])  # see above; the last is left out again
+            part = torch.from_numpy(rows).to(place)
+            call.inputs.clear()
             try:
                 module(part)
-            except (RuntimeError, IndexError, TypeError, ValueError) as error:
-                reason = str(error).splitlines()[0]
+            except Exception as error:  # whatever somebody's module raises
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise BadInput(f"The module cannot read int64 [batch, time]: {reason}") from error
-            if len(seen) != 1 or not isinstance(seen[0], Tensor) or seen[0].dim() != 3:
-                raise BadInput(
-                    "The module does not run its recurrent network once over a padded batch; "
-                    "use `measure` with the states you choose."
-                )
-            x = seen[0].transpose(0, 1) if rnn.batch_first else seen[0]
-            if x.shape[:2] != (part.shape[1], part.shape[0]):
-                raise BadInput(
-                    f"The recurrent network reads {list(x.shape[:2])} steps and segments where "
-                    f"the symbols have {[part.shape[1], part.shape[0]]}; check batch_first."
-                )
-            collected.append([h.transpose(0, 1).cpu().numpy() for h in _layers(rnn, x, state)])
+            x, initial = call.read(rnn, part)
+            states = _layers(rnn, x, initial, state)
+            count = min(batch, len(symbols) - start)
+            collected.append([h.transpose(0, 1)[:count].float().cpu().numpy() for h in states])
     finally:
         hook.remove()
         module.train(training)
     return [np.concatenate(parts) for parts in zip(*collected, strict=True)]
 
 
-def _layers(rnn: nn.RNNBase, x: Tensor, state: str) -> list[Tensor]:
-    """One state of the forward half of every layer at every step: [time, batch, hidden] each."""
+class _Call:
+    """What a recurrent network was called with, noted while the module runs."""
+
+    def __init__(self) -> None:
+        self.inputs: list[tuple[Any, Any]] = []
+
+    def note(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        x = given[0] if given else named.get("input")
+        self.inputs.append((x, given[1] if len(given) > 1 else named.get("hx")))
+
+    def read(self, rnn: nn.RNNBase, part: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """What it read, [time, batch, inputs], and its initial states, [layers, batch, hidden].
+
+        No initial states: it began at zero. Raises BadInput where it cannot be followed.
+        """
+        x, initial = self.inputs[0] if len(self.inputs) == 1 else (None, None)
+        if not isinstance(x, Tensor) or x.dim() != 3:
+            raise BadInput(
+                "The module does not run its recurrent network once over a padded batch; "
+                "use `measure` with the states you choose."
+            )
+        x = x.transpose(0, 1) if rnn.batch_first else x
+        if x.shape[:2] != (part.shape[1], part.shape[0]):
+            raise BadInput(
+                f"The recurrent network reads {list(x.shape[:2])} steps and segments where "
+                f"the symbols have {[part.shape[1], part.shape[0]]}; check batch_first."
+            )
+        begin = () if initial is None else initial if isinstance(initial, tuple) else (initial,)
+        if any(not isinstance(h, Tensor) or h.dim() != 3 or len(h[0]) != len(part) for h in begin):
+            raise BadInput(
+                "The initial state of the recurrent network is not [layers, batch, hidden]; "
+                "use `measure` with the states you choose."
+            )
+        return x.float(), tuple(h.float().contiguous() for h in begin)
+
+
+def _layers(rnn: nn.RNNBase, x: Tensor, initial: tuple[Tensor, ...], state: str) -> list[Tensor]:
+    """One state of the forward half of every layer at every step: [time, batch, hidden] each.
+
+    initial: (h,) or, of an LSTM, (h, c), each [layers · directions, batch, hidden]; () is zero.
+    """
     if rnn.proj_size:
         raise BadInput("An LSTM with a projection is not supported; use `measure` with its states.")
-    kind: Any = type(rnn)  # nn.LSTM, nn.GRU or nn.RNN
-    unroll: Any = lstm.unroll if isinstance(rnn, nn.LSTM) else gru.unroll
-    options = {"nonlinearity": rnn.nonlinearity} if isinstance(rnn, nn.RNN) else {}
+    directions = ("", "_reverse")[: 1 + rnn.bidirectional]
     result = []
     for number in range(rnn.num_layers):
         outputs = []
-        for suffix in ("", "_reverse")[: 1 + rnn.bidirectional]:
-            layer = kind(x.shape[2], rnn.hidden_size, bias=rnn.bias, **options).to(x.device)
-            for name in list(dict(layer.named_parameters())):
-                theirs = getattr(rnn, f"{name.removesuffix('0')}{number}{suffix}")
-                setattr(layer, name, nn.Parameter(theirs.detach()))
-            states = unroll(layer, x.flip(0) if suffix else x)
+        for place, suffix in enumerate(directions):
+            layer = _layer(rnn, x.shape[2], f"{number}{suffix}").to(x.device)
+            begin = tuple(h[number * len(directions) + place][None] for h in initial)
+            read = x.flip(0) if suffix else x
+            if isinstance(layer, nn.LSTM):
+                states = lstm.unroll(layer, read, begin)
+            else:
+                states = {"h": layer(read, *begin)[0]}
             outputs.append(states["h"].flip(0) if suffix else states["h"])
             if not suffix:
                 result.append(states[state])
         x = torch.cat(outputs, 2)
     return result
+
+
+def _layer(rnn: nn.RNNBase, inputs: int, place: str) -> nn.RNNBase:
+    """One layer and direction of a network as a network of its own, with the same weights."""
+    kind: Any = type(rnn)  # nn.LSTM, nn.GRU or nn.RNN
+    options = {"nonlinearity": rnn.nonlinearity} if isinstance(rnn, nn.RNN) else {}
+    layer: nn.RNNBase = kind(inputs, rnn.hidden_size, bias=rnn.bias, **options)
+    for name in list(dict(layer.named_parameters())):
+        theirs = getattr(rnn, f"{name.removesuffix('0')}{place}")
+        setattr(layer, name, nn.Parameter(theirs.detach().float()))
+    return layer

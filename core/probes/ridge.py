@@ -165,16 +165,18 @@ def train_linear(
 def _calibration(dev: Split, weights: Tensor, biases: Tensor) -> tuple[Tensor, Tensor]:
     """The floor and power, [lags] each, under which dev has the smallest cross-entropy."""
     lags = len(weights)
+    # The largest of V outputs that sum to one is at least 1/V, and must stay above every floor.
+    scale = min(1.0, 50 / dev.n_symbols)
     nats = torch.zeros(lags, len(FLOORS), len(POWERS), device=dev.device)
     powers = torch.tensor(POWERS, device=dev.device)
     for states, targets in dev.tiles():
         for lag in range(lags):
             outputs = states @ weights[lag] + biases[lag]
             for i, floor in enumerate(FLOORS):
-                logs = outputs.clamp(min=floor).log()
+                logs = outputs.clamp(min=scale * floor).log()
                 nats[lag, i] += _cross_entropy(logs, targets[:, lag], powers)
     best = nats.view(lags, -1).argmin(1)
-    floors = torch.tensor(FLOORS, device=dev.device)
+    floors = scale * torch.tensor(FLOORS, device=dev.device)
     return floors[best // len(POWERS)], powers[best % len(POWERS)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,6 +11,9 @@ import torch
 from torch import nn
 
 import core
+from core.errors import BadInput
+from core.probes import notebook
+from core.probes.measure import PairCounts
 
 SYMBOLS, SEGMENTS, STEPS = 12, 300, 40
 
@@ -175,3 +180,149 @@ def test_probe_says_what_it_cannot_read() -> None:
         core.probe(Tagger(nn.GRU, batch_first=True), skewed_text(), state="c")
     with pytest.raises(core.BadInput, match="cannot read"):
         core.probe(Tagger(nn.GRU, batch_first=True), skewed_text() + SYMBOLS)
+
+
+class Begun(nn.Module):
+    """A network that begins at a learned state, given in one of two ways."""
+
+    def __init__(self, kind: str, named: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embedding, self.named = nn.Embedding(6, 8), named
+        self.rnn = getattr(nn, kind)(8, 12, num_layers=2, batch_first=True)
+        self.begin = nn.Parameter(3 * torch.randn(2, 2, 1, 12))
+
+    def forward(self, symbols: torch.Tensor) -> torch.Tensor:
+        states = tuple(h.expand(-1, len(symbols), -1).contiguous() for h in self.begin)
+        hx = states if isinstance(self.rnn, nn.LSTM) else states[0]
+        x = self.embedding(symbols)
+        return (self.rnn(input=x, hx=hx) if self.named else self.rnn(x, hx))[0]
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_a_network_is_probed_from_the_state_it_begins_at(kind: str, named: bool) -> None:
+    symbols = np.random.default_rng(0).integers(0, 6, (70, 9))
+    module = Begun(kind, named).eval()
+    own = module(torch.from_numpy(symbols)).detach().numpy()
+    states = notebook._states(module, module.rnn, symbols, "h", 64)
+    assert np.allclose(states[-1], own, atol=1e-6)
+    if kind == "LSTM":
+        cells, h = nn.LSTMCell(8, 12), [s[0, 0] for s in module.begin]
+        for name, value in dict(cells.named_parameters()).items():
+            value.data = getattr(module.rnn, f"{name}_l0").data
+        state = tuple(part[None] for part in h)
+        for t in range(9):
+            state = cells(module.embedding(torch.from_numpy(symbols[:1, t])), state)
+        c = notebook._states(module, module.rnn, symbols, "c", 64)[0]
+        assert np.allclose(c[0, -1], state[1][0].detach().numpy(), atol=1e-6)
+
+
+class TimeFirst(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.rnn = nn.Embedding(5, 8), nn.GRU(8, 12)
+
+    def forward(self, symbols: torch.Tensor) -> torch.Tensor:
+        return self.rnn(self.embedding(symbols))[0]
+
+
+@pytest.mark.parametrize("steps", [7, 63, 64, 65, 128])
+def test_a_module_that_takes_time_first_is_refused_at_every_length(steps: int) -> None:
+    symbols = np.random.default_rng(0).integers(0, 5, (128, steps))
+    with pytest.raises(BadInput, match="check batch_first"):
+        core.probe(TimeFirst(), symbols, max_lag=1, decoder="linear")
+
+
+def test_half_precision_states_and_modules_are_read() -> None:
+    text = torch.randint(0, 4, (80, 20), generator=torch.Generator().manual_seed(0))
+    for kind in (torch.bfloat16, torch.float16):
+        states = nn.functional.one_hot(text, 4).to(kind)
+        rows = marginal(core.measure(states, text, 1, decoder="linear"))
+        assert rows[0]["accuracy"] == 1
+    module = Begun("LSTM", named=False).to(torch.bfloat16)
+    assert core.probe(module, text.numpy(), 1, "linear")["layer"].max() == 2
+
+
+def test_ids_may_be_of_any_size_and_memory_goes_by_those_that_occur() -> None:
+    chance = np.random.default_rng(0)
+    few = chance.integers(0, 4, (80, 20))
+    ids = np.array([3, 7, 50_256, 2**40])
+    states = chance.normal(size=(80, 20, 5))
+    plain = core.measure(states, few, 2, decoder="linear")
+    large = core.measure(states, ids[few], 2, decoder="linear")
+    assert large.drop("symbol").equals(plain.drop("symbol"))
+    names = dict(enumerate(ids.tolist()))
+    assert large["symbol"].to_list() == [names.get(s) for s in plain["symbol"]]
+    many = chance.integers(0, 5000, (100, 30))
+    table = core.measure(states[:, :1].repeat(30, 1).repeat(2, 0)[:100], many, 3, decoder="linear")
+    assert table["n"].max() > 0
+    with pytest.raises(BadInput, match="more than can be counted"):
+        core.measure(np.zeros((2000, 120, 1), "f4"), np.arange(240_000).reshape(2000, 120), 3)
+
+
+def test_pairs_are_counted_as_a_dense_table_counts_them() -> None:
+    chance = torch.Generator().manual_seed(0)
+    counts, dense = PairCounts(2, 9), torch.zeros(2, 9, 9, dtype=torch.int64)
+    for _ in range(5):
+        for column in range(2):
+            one, other = torch.randint(0, 9, (2, 40), generator=chance)
+            counts.add(column, one, other)
+            dense[column].index_put_((one, other), torch.ones(40).long(), accumulate=True)
+    for column in range(2):
+        one, other, n = counts.counts(column)
+        assert (dense[column][one, other].numpy() == n).all() and n.sum() == dense[column].sum()
+
+
+STATES, TEXT = np.zeros((80, 20, 3)), np.zeros((80, 20), dtype=int)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"max_lag": value} for value in (2.5, None, "3", -1, True)),
+        *({"keeps": value} for value in ((), (0,), 0.8, (1.5,), "ab", None)),
+        *({name: value} for name in ("seed", "width", "epochs") for value in (-5, 1.5, "x")),
+        *({"width": 0}, {"epochs": 0}, {"decoder": "tree"}),
+        *({"states": value} for value in (STATES[:, :, :0], STATES[0], [[[1.0]], [[1.0], [2.0]]])),
+        *({"states": value} for value in (torch.zeros(80, 20, 3).to_sparse(), np.ma.array(STATES))),
+        *({"symbols": value} for value in (TEXT - 2, TEXT + 0.5, TEXT.astype(str), TEXT[:9])),
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_what_measure_cannot_use_is_refused_in_a_sentence(options: dict[str, Any]) -> None:
+    with pytest.raises(BadInput) as refused:
+        core.measure(**{"states": STATES, "symbols": TEXT} | options)
+    assert str(refused.value).endswith(".") and "\n" not in str(refused.value)
+
+
+class Raises(TimeFirst):
+    def forward(self, symbols: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("no such\nthing")
+
+
+@pytest.mark.parametrize(
+    ("module", "segments", "options"),
+    [
+        (lambda symbols: symbols, TEXT, {}),
+        (Begun("GRU", True), TEXT, {"state": "H"}),
+        (Begun("GRU", True), TEXT, {"state": "c"}),
+        (Begun("GRU", True), TEXT, {"batch": 0}),
+        (Begun("GRU", True), TEXT + 0.7, {}),
+        (Begun("GRU", True), np.full((80, 20), np.nan), {}),
+        (Begun("GRU", True), TEXT - 3, {}),
+        (Begun("GRU", True), ["some", "words"], {}),
+        (Begun("GRU", True), "words", {}),
+        (Begun("GRU", True), 5, {}),
+        (Begun("GRU", True), [[0, 1], [-4]], {}),
+        (Begun("GRU", True), TEXT + 99, {}),
+        (Raises(), TEXT, {}),
+        (nn.Linear(2, 2), TEXT, {}),
+    ],
+)
+def test_what_probe_cannot_use_is_refused_in_a_sentence(
+    module: Any, segments: Any, options: dict[str, Any]
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        core.probe(module, segments, max_lag=1, decoder="linear", **options)
+    assert "\n" not in str(refused.value)
