@@ -28,16 +28,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from core.store.database import (
-    STORAGE,
-    VERSION,
-    copy_database,
-    is_damage,
-    plain,
-    readable,
-    upgrade,
-    version,
-)
+from core.schema import VERSION
+from core.store.database import STORAGE, copy_database, is_damage, plain, readable, upgrade, version
 from core.store.files import Busy, StoreError, exclusive, readable_os
 
 log = logging.getLogger(__name__)
