@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,12 @@ AS_IT_IS = (keeping.restore, server.app)
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code. Errors of the user's end as one sentence."""
     parser = _parser()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character
+            stream.reconfigure(errors="replace")
+    for argument in sys.argv[1:] if arguments is None else arguments:
+        if not argument.isascii() and any("\ud800" <= letter <= "\udfff" for letter in argument):
+            parser.error(f"{argument.encode('ascii', 'replace').decode()} is no text: rename it")
     options, others = parser.parse_known_args(arguments)
     if options.run is server.app:
         options.streamlit = others
@@ -47,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        print(f"{error.filename or 'The system'}: {error.strerror}.", file=sys.stderr)
+        return 2
     return 0
 
 

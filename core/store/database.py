@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 
 from core.schema import SCHEMA, VERSION
-from core.store.files import StoreError, full, is_full
+from core.store.files import StoreError, is_full, readable_os
 
 # Published files keep to a storage format that DuckDB shells since 1.2 can open.
 STORAGE = "v1.2.0"
@@ -34,8 +34,6 @@ def is_damage(error: duckdb.Error) -> bool:
 
 def readable(error: duckdb.Error) -> Exception:
     """The error to raise for `error`: a StoreError where a person can put it right."""
-    if is_full(error):
-        return full()
     if "Could not set lock" in str(error):
         return StoreError(
             "Another program holds the live signature database open: close it there and open "
@@ -46,7 +44,7 @@ def readable(error: duckdb.Error) -> Exception:
             "The signature database was written by a newer DuckDB: install the version that "
             "requirements.txt names."
         )
-    return error
+    return readable_os(error)
 
 
 def copy_database(

@@ -285,6 +285,10 @@ class Tables:
             self._publish_if_possible(wait=True)
         return not self.query(f"SELECT 1 FROM {table} WHERE key = ?", [key]).is_empty()
 
+    def any(self) -> bool:
+        """Whether anything is published that can be read."""
+        return self._newest() is not None
+
     def newest(self) -> Path:
         """The file of the newest published generation; it is never written to again."""
         self._catch_up()
