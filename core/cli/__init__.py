@@ -33,18 +33,20 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character
             stream.reconfigure(errors="replace")
     for argument in sys.argv[1:] if arguments is None else arguments:
-        if not argument.isascii() and any("\ud800" <= letter <= "\udfff" for letter in argument):
-            parser.error(f"{argument.encode('ascii', 'replace').decode()} is no text: rename it")
+        if any("\ud800" <= letter <= "\udfff" for letter in argument):
+            readable = argument.encode("ascii", "replace").decode()
+            print(f"{readable} is no text in this locale: name it otherwise.", file=sys.stderr)
+            return 2
     options, others = parser.parse_known_args(arguments)
     if options.run is server.app:
         options.streamlit = others
     elif others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
-        from core.paper.shipped import settle
+        from core.paper import shipped
 
         if options.run not in AS_IT_IS:
-            settle()
+            shipped.update()
         options.run(options)
     except BadInput as error:
         print(error, file=sys.stderr)

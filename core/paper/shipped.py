@@ -33,7 +33,7 @@ from core.signatures.spec import SignatureSpec
 from core.spec import VERSIONS, Spec
 from core.store import Store
 from core.store.files import StoreError, readable_os
-from core.store.tables import KEYED, OWNED
+from core.store.rows import KEYED, OWNED
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ def _packages() -> dict[str, str]:
 # Reading
 
 
-def settle(store: Store | None = None) -> int:
+def update(store: Store | None = None) -> int:
     """Brings the tables to this version of the program; returns how many results were filled in.
 
     Shipped results that are not there are filled in; those that an earlier version of some stage
@@ -158,7 +158,7 @@ def settle(store: Store | None = None) -> int:
     """
     store = store or Store()
     try:
-        return _settle(store)
+        return _update(store)
     except StoreError as error:
         # Whoever may not write, or has no room to, still reads what there is.
         if not store.tables.any():
@@ -167,7 +167,7 @@ def settle(store: Store | None = None) -> int:
         return 0
 
 
-def _settle(store: Store) -> int:
+def _update(store: Store) -> int:
     place = folder()
     manifests = sorted(place.glob("*/manifest.json")) if place else []
     filled = sum(_fill(store, manifest) for manifest in manifests)
