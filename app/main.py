@@ -39,7 +39,7 @@ from core.paper import shipped  # noqa: E402
 @asynccontextmanager
 async def life(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the jobs for as long as the server runs: one runner, however many people look."""
-    shipped.settle()
+    shipped.update()
     runner = jobs.Runner()
     runner.start()
     runner.calibrate()

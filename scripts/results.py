@@ -91,7 +91,7 @@ PAGES: dict[str, Callable[[str, Store], str]] = {"claims.md": claims, "figures.m
 def shipped_store(root: Path) -> Store:
     """A store at `root` that has the shipped results and nothing else."""
     store = Store(root)
-    shipped.settle(store)
+    shipped.update(store)
     return store
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,16 +29,24 @@ AS_IT_IS = (keeping.restore, server.app)
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code. Errors of the user's end as one sentence."""
     parser = _parser()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character
+            stream.reconfigure(errors="replace")
+    for argument in sys.argv[1:] if arguments is None else arguments:
+        if any("\ud800" <= letter <= "\udfff" for letter in argument):
+            readable = argument.encode("ascii", "replace").decode()
+            print(f"{readable} is no text in this locale: name it otherwise.", file=sys.stderr)
+            return 2
     options, others = parser.parse_known_args(arguments)
     if options.run is server.app:
         options.streamlit = others
     elif others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
-        from core.paper.shipped import settle
+        from core.paper import shipped
 
         if options.run not in AS_IT_IS:
-            settle()
+            shipped.update()
         options.run(options)
     except BadInput as error:
         print(error, file=sys.stderr)
@@ -47,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        print(f"{error.filename or 'The system'}: {error.strerror}.", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -81,10 +81,11 @@ def _opened(file: str, mode: str) -> Iterator[IO[bytes]]:
         yield sys.stdin.buffer if mode == "rb" else sys.stdout.buffer
         return
     try:
-        with open(file, mode) as opened:
-            yield opened
+        opened = open(file, mode)  # noqa: SIM115  (what fails later is not the opening)
     except OSError as error:
         raise BadInput(f"{file}: {error.strerror}.") from error
+    with opened:
+        yield opened
 
 
 def bench(options: argparse.Namespace) -> None:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, default=str))
+    print(json.dumps(_finite(value), default=str, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """The value with its numbers that JSON has not, as words: "nan", "inf", "-inf"."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(rows: Any) -> None:
     """A table as wide as it is: broken by a terminal it reads better than broken cell by cell."""
     import polars as pl
 
+    # A control character would be a command to the terminal.
+    printable = pl.selectors.string().str.replace_all(r"[\p{Cc}--\n\t]", "\ufffd")
     with pl.Config(
         tbl_rows=-1,
         tbl_cols=-1,
@@ -22,7 +34,7 @@ def print_table(rows: Any) -> None:
         tbl_hide_dataframe_shape=True,
         tbl_hide_column_data_types=True,
     ):
-        print(rows)
+        print(rows.with_columns(printable))
 
 
 def marginal(keys: list[str]) -> Any:

@@ -1,22 +1,22 @@
 -- The paper's statements, claim by claim: what is measured for each, and the verdict.
 -- docs/claims.md says the same in words. Everything here is a view, so it is always current.
 
--- What the studies compute at each profile (core.profiles and core.paper.studies, held equal by a test):
--- the sizes of the size sweep, layers and units of the deep network, units of the others.
+--- What the networks of the studies measure at each profile.
+--- profile: Profile.
+--- sizes: Hidden sizes of the size sweep, smallest first.
+--- layers: Layers of the deep network.
+--- deep: Units of each of them.
+--- hidden: Units of the networks of retraining and of the one against the n-gram.
+--- factorized: Units of the factorized network.
 CREATE OR REPLACE VIEW profile_shapes AS
-SELECT * FROM (VALUES
-    ('smoke', [16, 32], 2, 16, 16, 16),
-    ('laptop', [40, 80, 160, 320], 4, 160, 160, 160),
-    ('paper', [80, 160, 320, 640], 4, 320, 160, 160)
-) AS shapes(profile, sizes, layers, deep, hidden, factorized);
-COMMENT ON VIEW profile_shapes IS 'What the networks of the studies measure at each profile.';
-COMMENT ON COLUMN profile_shapes.profile IS 'Profile.';
-COMMENT ON COLUMN profile_shapes.sizes IS 'Hidden sizes of the size sweep, smallest first.';
-COMMENT ON COLUMN profile_shapes.layers IS 'Layers of the deep network.';
-COMMENT ON COLUMN profile_shapes.deep IS 'Units of each of them.';
-COMMENT ON COLUMN profile_shapes.hidden IS 'Units of the networks of retraining and of the one against the n-gram.';
-COMMENT ON COLUMN profile_shapes.factorized IS 'Units of the factorized network.';
+SELECT * FROM (VALUES {profiles}) AS shapes(profile, sizes, layers, deep, hidden, factorized);
 
+--- What the paper says, statement by statement.
+--- claim: Number of the claim, C1 to C15.
+--- statement: The claim in one sentence.
+--- paper: The paper's number, or its word where it gives none.
+--- study: Study that it rests on.
+--- corpora: Corpora that decide it, the paper's own first, then what stands in for them.
 CREATE OR REPLACE VIEW claim_statements AS
 SELECT * FROM (VALUES
     ('C1', 'Recall falls with lag.', 'a continuous decline', 'signature', ['shakespeare']),
@@ -35,16 +35,16 @@ SELECT * FROM (VALUES
     ('C14', 'The last encoder layer of a speech recognizer recalls more than the first, and even the first recalls graphemes above its floors.', 'much stronger recall', 'las', ['wsj-speech', 'synthetic-speech']),
     ('C15', 'The speller of a speech recognizer recalls more than its encoder.', 'much stronger', 'las', ['wsj-speech', 'synthetic-speech'])
 ) AS statements(claim, statement, paper, study, corpora);
-COMMENT ON VIEW claim_statements IS 'What the paper says, statement by statement.';
-COMMENT ON COLUMN claim_statements.claim IS 'Number of the claim, C1 to C15.';
-COMMENT ON COLUMN claim_statements.statement IS 'The claim in one sentence.';
-COMMENT ON COLUMN claim_statements.paper IS 'The paper''s number, or its word where it gives none.';
-COMMENT ON COLUMN claim_statements.study IS 'Study that it rests on.';
-COMMENT ON COLUMN claim_statements.corpora IS 'Corpora that decide it, the paper''s own first, then what stands in for them.';
 
 -- The rules. A part holds when the whole interval of its number is on the side of the threshold
 -- that is named, and fails when the whole interval is on the other. A part without a threshold is
 -- told beside and not judged.
+--- What is measured for each claim, and the threshold that decides.
+--- claim: Number of the claim.
+--- part: Number of the part; the first is the claim's own number.
+--- statistic: What is measured.
+--- side: Side of the threshold on which it holds: above or below.
+--- threshold: The threshold; NULL for a part that is told beside and not judged.
 CREATE OR REPLACE VIEW claim_parts AS
 SELECT * FROM (VALUES
     ('C1', 1, 'largest change of recall from one lag to the next', 'below', 0.0),
@@ -88,16 +88,28 @@ SELECT * FROM (VALUES
     ('C14', 2, 'recall of the first encoder layer less its highest floor, mean over lags', 'above', 0.0),
     ('C15', 1, 'recall of the attention query less that of the last encoder layer, mean over lags from 2', 'above', 0.0)
 ) AS parts(claim, part, statistic, side, threshold);
-COMMENT ON VIEW claim_parts IS 'What is measured for each claim, and the threshold that decides.';
-COMMENT ON COLUMN claim_parts.claim IS 'Number of the claim.';
-COMMENT ON COLUMN claim_parts.part IS 'Number of the part; the first is the claim''s own number.';
-COMMENT ON COLUMN claim_parts.statistic IS 'What is measured.';
-COMMENT ON COLUMN claim_parts.side IS 'Side of the threshold on which it holds: above or below.';
-COMMENT ON COLUMN claim_parts.threshold IS 'The threshold; NULL for a part that is told beside and not judged.';
 
 -- Which signatures a claim may rest on: trained networks and n-grams of a profile, read by decoders
 -- of that profile, the state that the paper reads, by the present version of every stage. Where two
 -- are alike in all that is named here, the newer one.
+--- The signatures of language models that claims may rest on.
+--- key: Key of the signature.
+--- model: Key of the model.
+--- kind: Kind of model.
+--- cell: Recurrent cell.
+--- layers: Number of stacked recurrent layers.
+--- hidden: Units per layer.
+--- ngram_order: Order of an n-gram.
+--- test_perplexity: Test perplexity of the model on its own corpus.
+--- parent: Key of the model it started from.
+--- learned: Key of the corpus the model was trained on.
+--- corpus: Key of the corpus it was measured on.
+--- corpus_name: Name of the corpus it was measured on.
+--- parent_corpus: Name of the corpus of the model it started from.
+--- layer: Recurrent layer read.
+--- depth: Hidden layers of the decoders.
+--- profile: Profile of model and decoders.
+--- seed: Seed of model and decoders.
 CREATE OR REPLACE VIEW claim_signatures AS
 SELECT
     s.key, s.model, m.kind, m.cell, m.layers, m.hidden, m.ngram_order, m.test_perplexity,
@@ -110,7 +122,7 @@ JOIN corpora measured ON measured.key = s.corpus
 LEFT JOIN models source ON source.key = m.parent
 LEFT JOIN corpora from_corpus ON from_corpus.key = source.corpus
 WHERE s.decoder = 'mlp' AND m.trained AND m.profile = s.profile
-  AND s.state = if(m.kind = 'ngram', 'context', k.state)
+  AND s.state = CASE WHEN m.kind = 'ngram' THEN 'context' ELSE k.state END
   AND (m.spec->>'$.fraction')::DOUBLE = CASE WHEN m.parent IS NULL THEN 1 ELSE 0.05 END
   AND s.key NOT IN (SELECT key FROM earlier)
 QUALIFY row_number() OVER (
@@ -118,27 +130,17 @@ QUALIFY row_number() OVER (
         s.corpus, s.layer, s.depth, s.profile, s.seed
     ORDER BY s.created DESC
 ) = 1;
-COMMENT ON VIEW claim_signatures IS 'The signatures of language models that claims may rest on.';
-COMMENT ON COLUMN claim_signatures.key IS 'Key of the signature.';
-COMMENT ON COLUMN claim_signatures.model IS 'Key of the model.';
-COMMENT ON COLUMN claim_signatures.kind IS 'Kind of model.';
-COMMENT ON COLUMN claim_signatures.cell IS 'Recurrent cell.';
-COMMENT ON COLUMN claim_signatures.layers IS 'Number of stacked recurrent layers.';
-COMMENT ON COLUMN claim_signatures.hidden IS 'Units per layer.';
-COMMENT ON COLUMN claim_signatures.ngram_order IS 'Order of an n-gram.';
-COMMENT ON COLUMN claim_signatures.test_perplexity IS 'Test perplexity of the model on its own corpus.';
-COMMENT ON COLUMN claim_signatures.parent IS 'Key of the model it started from.';
-COMMENT ON COLUMN claim_signatures.learned IS 'Key of the corpus the model was trained on.';
-COMMENT ON COLUMN claim_signatures.corpus IS 'Key of the corpus it was measured on.';
-COMMENT ON COLUMN claim_signatures.corpus_name IS 'Name of the corpus it was measured on.';
-COMMENT ON COLUMN claim_signatures.parent_corpus IS 'Name of the corpus of the model it started from.';
-COMMENT ON COLUMN claim_signatures.layer IS 'Recurrent layer read.';
-COMMENT ON COLUMN claim_signatures.depth IS 'Hidden layers of the decoders.';
-COMMENT ON COLUMN claim_signatures.profile IS 'Profile of model and decoders.';
-COMMENT ON COLUMN claim_signatures.seed IS 'Seed of model and decoders.';
 
 -- Every number of every claim, by seed. Replicate 0 is the measurement; the others are the same
 -- number of each bootstrap replicate, in which all signatures of a seed are resampled alike.
+--- The number of every part of every claim, by seed and bootstrap replicate.
+--- claim: Number of the claim.
+--- part: Number of the part.
+--- profile: Profile.
+--- corpora: Corpus, or source and target.
+--- seed: Seed.
+--- replicate: Bootstrap replicate; 0 is the measurement itself.
+--- value: The number.
 CREATE OR REPLACE VIEW claim_values AS
 WITH marginal AS (
     SELECT s.*, r.lag,
@@ -449,18 +451,23 @@ UNION ALL
 SELECT 'C15', 1, profile, corpora, seed, replicate,
        avg(accuracy) FILTER (part = 'query') - avg(accuracy) FILTER (part = 'last')
 FROM heard WHERE lag >= 2 GROUP BY ALL;
-COMMENT ON VIEW claim_values IS 'The number of every part of every claim, by seed and bootstrap replicate.';
-COMMENT ON COLUMN claim_values.claim IS 'Number of the claim.';
-COMMENT ON COLUMN claim_values.part IS 'Number of the part.';
-COMMENT ON COLUMN claim_values.profile IS 'Profile.';
-COMMENT ON COLUMN claim_values.corpora IS 'Corpus, or source and target.';
-COMMENT ON COLUMN claim_values.seed IS 'Seed.';
-COMMENT ON COLUMN claim_values.replicate IS 'Bootstrap replicate; 0 is the measurement itself.';
-COMMENT ON COLUMN claim_values.value IS 'The number.';
 
 -- Several seeds: their mean with the t interval. One seed: the basic bootstrap interval, the
 -- replicates mirrored at the measurement, because a largest, smallest or absolute number is moved
 -- by noise, in a replicate once more than in the measurement. No interval leaves its number out.
+--- Every part of every claim that has been measured, for each profile and corpus.
+--- claim: Number of the claim.
+--- part: Number of the part.
+--- profile: Profile.
+--- corpora: Corpus, or source and target.
+--- statistic: What is measured.
+--- ours: The number, the mean of the seeds.
+--- low: Lower end of its 95 % interval; NULL if one seed has no replicates.
+--- high: Upper end of its 95 % interval.
+--- seeds: Seeds it is the mean of.
+--- side: Side of the threshold on which it holds.
+--- threshold: The threshold.
+--- verdict: holds, fails or undecided; NULL for what is told beside.
 CREATE OR REPLACE VIEW claim_checks AS
 WITH per_seed AS (
     SELECT claim, part, profile, corpora, seed,
@@ -517,22 +524,24 @@ SELECT
         ELSE 'undecided'
     END AS verdict
 FROM bounded b JOIN claim_parts p ON p.claim = b.claim AND p.part = b.part;
-COMMENT ON VIEW claim_checks IS 'Every part of every claim that has been measured, for each profile and corpus.';
-COMMENT ON COLUMN claim_checks.claim IS 'Number of the claim.';
-COMMENT ON COLUMN claim_checks.part IS 'Number of the part.';
-COMMENT ON COLUMN claim_checks.profile IS 'Profile.';
-COMMENT ON COLUMN claim_checks.corpora IS 'Corpus, or source and target.';
-COMMENT ON COLUMN claim_checks.statistic IS 'What is measured.';
-COMMENT ON COLUMN claim_checks.ours IS 'The number, the mean of the seeds.';
-COMMENT ON COLUMN claim_checks.low IS 'Lower end of its 95 % interval; NULL if one seed has no replicates.';
-COMMENT ON COLUMN claim_checks.high IS 'Upper end of its 95 % interval.';
-COMMENT ON COLUMN claim_checks.seeds IS 'Seeds it is the mean of.';
-COMMENT ON COLUMN claim_checks.side IS 'Side of the threshold on which it holds.';
-COMMENT ON COLUMN claim_checks.threshold IS 'The threshold.';
-COMMENT ON COLUMN claim_checks.verdict IS 'holds, fails or undecided; NULL for what is told beside.';
 
 -- A claim holds when all of its judged parts do, and fails when one of them fails. The paper's own
 -- corpora come first, then the stand-in; other corpora have checks, but no part in a verdict.
+--- The paper's claims as each profile shows them.
+--- claim: Number of the claim.
+--- statement: The claim in one sentence.
+--- paper: The paper's number, or its word where it gives none.
+--- statistic: What is measured: the first part of the claim.
+--- ours: Its number here, the mean of the seeds; NULL where it is not computed.
+--- low: Lower end of its 95 % interval, over seeds or, of one seed, by bootstrap over segments.
+--- high: Upper end of that interval.
+--- profile: The one profile that the row is of.
+--- corpora: Corpus, or source and target.
+--- stand_in: What stands in for which of the paper's corpora.
+--- seeds: Seeds behind it.
+--- verdict: holds, fails or undecided; see docs/claims.md.
+--- note: What is missing, if anything.
+--- study: Study that it rests on.
 CREATE OR REPLACE VIEW claims_by_profile AS
 WITH checks AS (SELECT * FROM claim_checks), chosen AS (
     SELECT c.claim, c.profile, c.corpora
@@ -581,40 +590,12 @@ FROM claim_statements s
 JOIN judged j ON j.claim = s.claim
 JOIN claim_parts p ON p.claim = s.claim AND p.part = 1
 ORDER BY substr(s.claim, 2)::INTEGER, j.profile;
-COMMENT ON VIEW claims_by_profile IS 'The paper''s claims as each profile shows them.';
-COMMENT ON COLUMN claims_by_profile.claim IS 'Number of the claim.';
-COMMENT ON COLUMN claims_by_profile.statement IS 'The claim in one sentence.';
-COMMENT ON COLUMN claims_by_profile.paper IS 'The paper''s number, or its word where it gives none.';
-COMMENT ON COLUMN claims_by_profile.statistic IS 'What is measured: the first part of the claim.';
-COMMENT ON COLUMN claims_by_profile.ours IS 'Its number here, the mean of the seeds; NULL where it is not computed.';
-COMMENT ON COLUMN claims_by_profile.low IS 'Lower end of its 95 % interval, over seeds or, of one seed, by bootstrap over segments.';
-COMMENT ON COLUMN claims_by_profile.high IS 'Upper end of that interval.';
-COMMENT ON COLUMN claims_by_profile.profile IS 'The one profile that the row is of.';
-COMMENT ON COLUMN claims_by_profile.corpora IS 'Corpus, or source and target.';
-COMMENT ON COLUMN claims_by_profile.stand_in IS 'What stands in for which of the paper''s corpora.';
-COMMENT ON COLUMN claims_by_profile.seeds IS 'Seeds behind it.';
-COMMENT ON COLUMN claims_by_profile.verdict IS 'holds, fails or undecided; see docs/claims.md.';
-COMMENT ON COLUMN claims_by_profile.note IS 'What is missing, if anything.';
-COMMENT ON COLUMN claims_by_profile.study IS 'Study that it rests on.';
 
+--- The paper's claims, one row each: by profile paper where it is computed, else laptop. No row mixes profiles.
+--- *: claims_by_profile
 CREATE OR REPLACE VIEW claims AS
 SELECT * REPLACE (CASE WHEN corpora IS NOT NULL THEN profile END AS profile)
 FROM claims_by_profile
 WHERE profile <> 'smoke'
 QUALIFY row_number() OVER (PARTITION BY claim ORDER BY corpora IS NULL, profile DESC) = 1
 ORDER BY substr(claim, 2)::INTEGER;
-COMMENT ON VIEW claims IS 'The paper''s claims, one row each: by profile paper where it is computed, else laptop. No row mixes profiles.';
-COMMENT ON COLUMN claims.claim IS 'Number of the claim.';
-COMMENT ON COLUMN claims.statement IS 'The claim in one sentence.';
-COMMENT ON COLUMN claims.paper IS 'The paper''s number, or its word where it gives none.';
-COMMENT ON COLUMN claims.statistic IS 'What is measured: the first part of the claim.';
-COMMENT ON COLUMN claims.ours IS 'Its number here, the mean of the seeds; NULL where it is not computed.';
-COMMENT ON COLUMN claims.low IS 'Lower end of its 95 % interval, over seeds or, of one seed, by bootstrap over segments.';
-COMMENT ON COLUMN claims.high IS 'Upper end of that interval.';
-COMMENT ON COLUMN claims.profile IS 'The one profile that the row is of.';
-COMMENT ON COLUMN claims.corpora IS 'Corpus, or source and target.';
-COMMENT ON COLUMN claims.stand_in IS 'What stands in for which of the paper''s corpora.';
-COMMENT ON COLUMN claims.seeds IS 'Seeds behind it.';
-COMMENT ON COLUMN claims.verdict IS 'holds, fails or undecided; see docs/claims.md.';
-COMMENT ON COLUMN claims.note IS 'What is missing, if anything.';
-COMMENT ON COLUMN claims.study IS 'Study that it rests on.';

@@ -32,7 +32,8 @@ from core.registry import SPECS
 from core.signatures.spec import SignatureSpec
 from core.spec import VERSIONS, Spec
 from core.store import Store
-from core.store.tables import KEYED, OWNED
+from core.store.files import StoreError, readable_os
+from core.store.rows import KEYED, OWNED
 
 log = logging.getLogger(__name__)
 
@@ -149,13 +150,24 @@ def _packages() -> dict[str, str]:
 # Reading
 
 
-def settle(store: Store | None = None) -> int:
+def update(store: Store | None = None) -> int:
     """Brings the tables to this version of the program; returns how many results were filled in.
 
     Shipped results that are not there are filled in; those that an earlier version of some stage
     has made, shipped or not, are listed in the table `earlier`. Quick where nothing is new.
     """
     store = store or Store()
+    try:
+        return _update(store)
+    except StoreError as error:
+        # Whoever may not write, or has no room to, still reads what there is.
+        if not store.tables.any():
+            raise
+        log.warning("the tables are not brought to this version: %s", error)
+        return 0
+
+
+def _update(store: Store) -> int:
     place = folder()
     manifests = sorted(place.glob("*/manifest.json")) if place else []
     filled = sum(_fill(store, manifest) for manifest in manifests)
@@ -163,13 +175,16 @@ def settle(store: Store | None = None) -> int:
     versions = json.dumps(VERSIONS, sort_keys=True)
     if filled or not marker.exists() or marker.read_text() != versions:
         store.take_in({"earlier": pl.DataFrame({"key": _earlier(store)}, {"key": pl.String})})
-        marker.write_text(versions)
+        try:
+            marker.write_text(versions)
+        except OSError as error:
+            raise readable_os(error) from error
     return filled
 
 
 def _fill(store: Store, path: Path) -> int:
     try:
-        manifest = json.loads(path.read_text())
+        manifest = json.loads(path.read_text(encoding="utf-8"))
         missing = set(manifest["keys"]) - _present(store)
         if not missing:
             return 0

@@ -1,19 +1,21 @@
-"""The store: the only module that touches the cache folder.
+"""The store: results on disk, below one cache folder.
 
 - artifacts/: bytes under keys, such as weights and corpora (core.store.artifacts)
 - live/ and published/: the result tables, as written and as read (core.store.tables)
 - signatures.duckdb: a copy of the newest tables, for SQL shells and notebooks
-- jobs/: the folder of core.jobs
+- jobs/: made here, used by core.jobs alone
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import places
+from core.store.files import readable_os, usable
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,13 +27,15 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Everything kept on disk under one folder. Safe for many threads and processes.
+    """Everything on disk under one folder. Safe for many threads and processes.
 
-    Parts open on first use, so that making a Store and importing this module cost nothing.
+    Parts open on first use, so that making a Store and importing this module cost nothing. A user
+    who may only read the folder reads the tables. Raises StoreError where not even that is allowed.
     """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = (root or places.cache()).absolute()
+        usable(self.root)
         self._artifacts: Artifacts | None = None
         self._tables: Tables | None = None
         self._guard = threading.Lock()
@@ -60,7 +64,10 @@ class Store:
     def jobs(self) -> Path:
         """The folder of job states, logs and checkpoints."""
         folder = self.root / "jobs"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise readable_os(error) from error
         return folder
 
     def take_in(
@@ -70,7 +77,7 @@ class Store:
         publish: bool = True,
         replace: bool = False,
     ) -> None:
-        """Keep one result: its artifacts first, then all its rows in one transaction.
+        """Store one result: its artifacts first, then all its rows in one transaction.
 
         Taking the same result in twice changes nothing, so a caller that was killed repeats it.
         replace: rows and bytes that are there under the same keys give way to the new ones.
@@ -102,8 +109,7 @@ class Store:
     def missing(self, spec: Spec, again: bool = False) -> list[Spec]:
         """The steps of a spec that a job for it has to compute, in their order.
 
-        again: the spec itself is to be computed though its result is there.
-
+        again: the spec itself is to be computed even if it has a result.
 
         They are those without rows, and those whose rows are here but whose bytes are not, as of
         results that came with the program, where another of them is computed from these bytes.
@@ -128,17 +134,18 @@ class Store:
             "(SELECT count(*) FROM models WHERE trained) AS models, "
             "(SELECT count(*) FROM signatures) AS signatures"
         ).row(0, named=True)
-        files = self.jobs.rglob("*")
         sizes = {
-            "artifacts": self.artifacts.size(),
+            "artifacts": _size(self.root / "artifacts"),
             "tables": self.tables.size(),
-            "jobs": sum(_size(path) for path in files),
+            "jobs": _size(self.root / "jobs"),
         }
         return {"place": str(self.root), "bytes": sizes, **counts}
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except FileNotFoundError:
-        return 0
+def _size(folder: Path) -> int:
+    """Bytes of the files below a folder; they may come and go meanwhile."""
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size if path.is_file() else 0
+    return size

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import diskcache
 from diskcache.core import MODE_BINARY, MODE_RAW, UNKNOWN
 
-from core.store.files import full, is_full, readable_os
+from core.store.files import readable_os
 
 log = logging.getLogger(__name__)
 
@@ -188,10 +188,9 @@ class Artifacts:
 
     def _put_right(self, error: Exception, again: bool) -> None:
         """Move a broken index aside so that work can be tried again; raise anything else."""
-        if isinstance(error, OSError):
-            raise readable_os(error) from error
-        if is_full(error):
-            raise full() from error
+        understood = readable_os(error)
+        if isinstance(error, OSError) or understood is not error:
+            raise understood from error
         broken = not isinstance(error, sqlite3.Error) or any(
             words in str(error) for words in ("malformed", "not a database", "no such", "no column")
         )

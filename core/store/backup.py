@@ -16,15 +16,19 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO
 
+import duckdb
+
 from core.errors import BadInput
 from core.store import Store
+from core.store.database import version
+from core.store.files import readable_os
 
 ROOMS = ("published", "artifacts", "jobs")
 _UNUSED = (".lock", ".new", "alive")  # of jobs: they mean something only where they are
 
 
 def save(store: Store, out: IO[bytes]) -> int:
-    """Writes a tar archive of all that is kept to `out`; returns how many files it has."""
+    """Writes a tar archive of the whole cache to `out`; returns how many files it has."""
     store.tables.publish()
     with tarfile.open(fileobj=out, mode="w|") as archive, tempfile.TemporaryDirectory() as folder:
         names = []
@@ -68,20 +72,51 @@ def load(store: Store, source: IO[bytes]) -> None:
         raise BadInput(
             f"The cache folder {store.root} is not empty: name an empty one with MEMSIG_CACHE."
         )
-    store.root.mkdir(parents=True, exist_ok=True)
+    new = store.root / "restore.part"
     try:
-        with tarfile.open(fileobj=source, mode="r|") as archive:
-            for entry in archive:
-                parts = Path(entry.name).parts
-                content = archive.extractfile(entry) if entry.isfile() else None
-                if content is None or parts[0] not in ROOMS or ".." in parts:
-                    raise BadInput(f"This is no backup of a cache folder: it holds {entry.name!r}.")
-                path = store.root.joinpath(*parts)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("xb") as file:
-                    shutil.copyfileobj(content, file)
+        new.mkdir(parents=True)
+        _unpack(source, new)
+        _check(new)
+        for room in sorted(path.name for path in new.iterdir()):
+            (new / room).rename(store.root / room)
     except (tarfile.TarError, EOFError) as error:
-        raise BadInput(
-            "The archive is damaged or is no backup: empty the cache folder and give another."
-        ) from error
+        raise BadInput("The archive is damaged or is no backup: give another.") from error
+    except OSError as error:
+        raise readable_os(error) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
     store.tables.publish()
+
+
+def _unpack(source: IO[bytes], folder: Path) -> None:
+    """The files of an archive into an empty folder; BadInput for what no backup holds."""
+    with tarfile.open(fileobj=source, mode="r|") as archive:
+        for entry in archive:
+            parts = Path(entry.name).parts
+            content = archive.extractfile(entry) if entry.isfile() else None
+            path = folder.joinpath(*parts)
+            if (
+                content is None
+                or parts[:1] not in [(room,) for room in ROOMS]
+                or ".." in parts
+                or path.exists()
+            ):
+                raise BadInput(f"This is no backup of a cache folder: it holds {entry.name!r}.")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                shutil.copyfileobj(content, file)
+
+
+def _check(folder: Path) -> None:
+    """Raises BadInput unless the tables and the index of artifacts of an unpacked backup open."""
+    generations = sorted(folder.glob("published/*.duckdb"))
+    index = folder / "artifacts" / "cache.db"
+    try:
+        with duckdb.connect(str(generations[-1]), read_only=True) as database:
+            has_tables = version(database) is not None
+        with closing(sqlite3.connect(index)) as artifacts:
+            artifacts.execute("SELECT count(*) FROM Cache").fetchone()
+    except (IndexError, duckdb.Error, sqlite3.Error) as error:
+        raise BadInput("The archive holds no tables of signatures that can be opened.") from error
+    if not has_tables:
+        raise BadInput("The archive holds a database, but not one of signatures.")

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from core.cells import CELLS
-from core.store.files import StoreError, full, is_full
-
-_CELLS = ", ".join(
-    f"('{cell.name}', '{cell.label}', {place}, '{cell.states[0]}')"
-    for place, cell in enumerate(CELLS.values(), start=1)
-)
-SCHEMA = "".join(
-    (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
-    for name in ("store/schema.sql", "paper/claims.sql")
-).replace("{cells}", _CELLS)
-VERSION = hashlib.sha256(SCHEMA.encode()).hexdigest()[:16]
+from core.schema import SCHEMA, VERSION
+from core.store.files import StoreError, is_full, readable_os
 
 # Published files keep to a storage format that DuckDB shells since 1.2 can open.
 STORAGE = "v1.2.0"
@@ -45,8 +34,6 @@ def is_damage(error: duckdb.Error) -> bool:
 
 def readable(error: duckdb.Error) -> Exception:
     """The error to raise for `error`: a StoreError where a person can put it right."""
-    if is_full(error):
-        return full()
     if "Could not set lock" in str(error):
         return StoreError(
             "Another program holds the live signature database open: close it there and open "
@@ -57,7 +44,7 @@ def readable(error: duckdb.Error) -> Exception:
             "The signature database was written by a newer DuckDB: install the version that "
             "requirements.txt names."
         )
-    return error
+    return readable_os(error)
 
 
 def copy_database(
@@ -94,7 +81,7 @@ def _columns(database: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
 
 
 def upgrade(database: duckdb.DuckDBPyConnection) -> None:
-    """Bring a database to schema.sql: new tables and columns are added, rows are kept."""
+    """Bring a database to this schema: new tables and columns are added, rows are kept."""
     with duckdb.connect(":memory:") as wanted:
         wanted.execute(SCHEMA)
         columns = _columns(wanted)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,8 @@ from pathlib import Path
 from core.errors import BadInput
 
 _FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DENIED_NUMBERS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_DENIED_WORDS = ("Permission denied", "Read-only file", "readonly database", "unable to open")
 _FULL_WORDS = ("disk is full", "No space left", "File too large", "Disk quota exceeded")
 
 
@@ -32,16 +36,35 @@ def full() -> StoreError:
     )
 
 
-def readable_os(error: OSError) -> Exception:
-    """The error to raise for `error`: a StoreError where a person can put it right."""
+def readable_os(error: Exception) -> Exception:
+    """The error to raise for an error of files, SQLite or DuckDB: a StoreError where a person can
+    put it right."""
     if is_full(error):
         return full()
-    if isinstance(error, (PermissionError, NotADirectoryError, FileExistsError)):
+    numbered = isinstance(error, OSError) and error.errno in _DENIED_NUMBERS
+    if numbered or any(words in str(error) for words in _DENIED_WORDS):
         return StoreError(
             "The cache folder cannot be written to: give it another place with MEMSIG_CACHE, or "
             "the right to write to this one."
         )
+    if isinstance(error, sqlite3.OperationalError) and "disk I/O" in str(error):
+        return StoreError("The disk of the cache folder fails: look whether it is full or broken.")
     return error
+
+
+def usable(root: Path) -> None:
+    """Raises StoreError where nothing can be read from the cache folder `root`, with the reason."""
+    if "?" in str(root):
+        raise StoreError(
+            f"The cache folder {root} has a question mark in its path, which DuckDB cannot open: "
+            "give it another place with MEMSIG_CACHE."
+        )
+    for folder in (root, *(root / name for name in ("live", "published", "artifacts", "jobs"))):
+        if os.path.exists(folder) and not os.access(folder, os.R_OK | os.X_OK):
+            raise StoreError(
+                f"The folder {folder} may not be read by this user: give the cache another place "
+                "with MEMSIG_CACHE, or the right to read this one."
+            )
 
 
 class Busy(Exception):

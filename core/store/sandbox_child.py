@@ -12,8 +12,10 @@ import json
 import os
 import re
 import resource
+import runpy
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -25,9 +27,26 @@ READ_ONLY = "Only one SELECT, EXPLAIN, DESCRIBE or SHOW can be run here; rewrite
 NO_FILES = "Files and settings of the server cannot be reached here; ask about the tables."
 UNSHOWN = "The result cannot be shown as a table; cast its columns to VARCHAR."
 PIVOT = "PIVOT has to name its values here: PIVOT … ON column IN (value, …)."
-# What polars cannot take from Arrow is sent as text.
-_FOREIGN = re.compile(r"\b(INTERVAL|UUID|BIT|MAP|UNION|VARIANT|GEOMETRY|TIME WITH|TIMETZ|BIGNUM)")
-_NESTED_DATE = re.compile(r"(?=.*[\[(])(?=.*\b(DATE|TIMESTAMP))", re.DOTALL)
+# Types, and those inside nested ones, that polars takes from Arrow as they are, with every value
+# they have. Any other is sent as text.
+_SIMPLE = {
+    *("boolean", "tinyint", "smallint", "integer", "bigint"),
+    *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "varchar"),
+}
+_TOP = _SIMPLE | {
+    *(
+        "decimal",
+        "hugeint",
+        "blob",
+        "date",
+        '"null"',
+        "timestamp",
+        "timestamp_s",
+        "timestamp_ms",
+        "timestamp_ns",
+        "timestamp with time zone",
+    )
+}
 
 
 class Refused(Exception):
@@ -35,7 +54,9 @@ class Refused(Exception):
 
 
 def limit(seconds: float) -> None:
-    """Bound the time and the files of this process from here on."""
+    """Bound the time and the files of this process from here on, and offer it to the kernel."""
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as first:
+        first.write("900")  # the first to end when memory runs out (Linux)
     for kind, most in (
         (resource.RLIMIT_CPU, int(seconds * 2) + 3),
         (resource.RLIMIT_FSIZE, 0),
@@ -83,18 +104,36 @@ def one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Stateme
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         raise Refused(READ_ONLY if not statements else "Run one statement at a time.")
-    statement = statements[0]
-    kind = statement.type
+    kind = kind_of(statements[0])
     if kind == duckdb.StatementType.EXPLAIN:
-        # EXPLAIN ANALYZE runs what it explains.
-        inner = re.sub(r"(?is)^\s*explain\s+(analyze\s+)?(\([^)]*\)\s*)?", "", statement.query)
-        explained = connection.extract_statements(inner)
-        kind = explained[0].type if len(explained) == 1 else kind
+        kind = explained(connection, statements[0].query)
     if kind == duckdb.StatementType.MULTI:
         raise Refused(PIVOT)
     if kind != duckdb.StatementType.SELECT:
         raise Refused(READ_ONLY)
-    return statement
+    return statements[0]
+
+
+def kind_of(statement: duckdb.Statement) -> duckdb.StatementType | None:
+    """What a statement does; None for kinds that the Python package has no name for."""
+    try:
+        return statement.type
+    except ValueError:
+        return None
+
+
+def explained(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.StatementType | None:
+    """What an EXPLAIN explains, as EXPLAIN ANALYZE runs it too; None if that cannot be seen."""
+    inner = re.sub(r"(?i)^\s*explain\s+(analyze\s+)?", "", sql)
+    # A bracket that comes first holds either options or the query itself.
+    for text in (inner, inner.partition(")")[2]):
+        try:
+            statements = connection.extract_statements(text)
+        except duckdb.Error:
+            continue
+        if len(statements) == 1:
+            return kind_of(statements[0])
+    return None
 
 
 def readable(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> Any:
@@ -103,8 +142,7 @@ def readable(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement)
     names = unique(relation.columns)
     if len(names) > MAX_COLUMNS:
         raise Refused(f"The result has more than {MAX_COLUMNS:,} columns; select fewer.")
-    kinds = [str(kind).upper() for kind in relation.types]
-    as_text = [bool(_FOREIGN.search(kind) or _NESTED_DATE.match(kind)) for kind in kinds]
+    as_text = [not shown(kind) for kind in relation.types]
     if any(as_text):
         inner = statement.query.strip().rstrip(";")
         places = [f"c{i}" for i in range(len(names))]
@@ -113,6 +151,14 @@ def readable(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement)
             f"SELECT {', '.join(picked)} FROM (\n{inner}\n) AS q({', '.join(places)})"
         )
     return relation, names
+
+
+def shown(kind: Any, types: set[str] = _TOP) -> bool:
+    """Whether polars takes a column of that DuckDB type as it is."""
+    if kind.id in ("list", "array", "struct"):
+        inner = [child for _, child in kind.children if not isinstance(child, int)]
+        return bool(inner) and all(shown(child, _SIMPLE) for child in inner)
+    return kind.id in types
 
 
 def unique(names: list[str]) -> list[str]:
@@ -134,14 +180,8 @@ def rows_of(relation: Any, names: list[str], rows: int, most: int) -> tuple[byte
 
     sink = io.BytesIO()
     reader = relation.to_arrow_reader(min(BATCH, rows + 1))
-    schema = pa.schema(
-        [
-            pa.field(
-                name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-            )
-            for field, name in zip(reader.schema, names, strict=True)
-        ]
-    )
+    fields = zip(names, reader.schema.types, strict=True)
+    schema = pa.schema([pa.field(name, kind) for name, kind in fields])
     left, size, truncated = rows, 0, False
     with pyarrow.ipc.new_stream(sink, schema) as stream:
         for batch in reader:
@@ -153,19 +193,10 @@ def rows_of(relation: Any, names: list[str], rows: int, most: int) -> tuple[byte
                 raise Refused(
                     f"The result is larger than {most // 2**20} MB; select fewer rows or columns."
                 )
-            columns = [decoded(column) for column in batch.columns]
-            stream.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+            stream.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
             if truncated:
                 break
     return sink.getvalue(), truncated
-
-
-def decoded(column: Any) -> Any:
-    """A column with its dictionary, if it has one, resolved."""
-    import pyarrow as pa
-
-    # DuckDB leaves any key where a value is missing, and polars refuses one that names nothing.
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def plain(message: str, too_much: str) -> str:
@@ -192,12 +223,12 @@ def main() -> None:
     body = b""
     try:
         connection = connect(request["folder"], memory_mb)
+        import pyarrow.ipc  # noqa: F401  (nothing can be loaded behind the wall)
+
         limit(request["seconds"])
         limit_memory(memory_mb)
+        runpy.run_path(os.path.join(os.path.dirname(__file__), "seccomp.py"))["wall"]()
         statement = one_query(connection, request["sql"])
-        import pyarrow.ipc  # noqa: F401  (slow to start, so only for what is to be run)
-
-        limit_memory(memory_mb)
         relation, names = readable(connection, statement)
         body, truncated = rows_of(relation, names, request["rows"], request["bytes"])
         header = {"truncated": truncated}

@@ -28,37 +28,13 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from core.store.database import (
-    STORAGE,
-    VERSION,
-    copy_database,
-    is_damage,
-    plain,
-    readable,
-    upgrade,
-    version,
-)
+from core.schema import VERSION
+from core.store.database import STORAGE, copy_database, is_damage, plain, readable, upgrade, version
 from core.store.files import Busy, StoreError, exclusive, readable_os
+from core.store.rows import KEYED, OWNED, REPLACED, WHOLE, insert
+from core.store.rows import replace as replace_rows
 
 log = logging.getLogger(__name__)
-
-KEYED = ("corpora", "models", "signatures", "perplexities", "atlases", "prunings", "shipped")
-# Rows without a key of their own belong to the columns named here and come in all together.
-OWNED = {
-    "training_curve": ("model",),
-    "predictions": ("model", "corpus"),
-    "recall": ("signature",),
-    "draws": ("signature",),
-    "confusion": ("signature",),
-    "bases": ("atlas", "first"),
-    "basis_recall": ("atlas", "kernel", "first"),
-    "basis_order": ("atlas",),
-    "basis_claims": ("atlas",),
-    "pruning_order": ("pruning",),
-    "pruning_curve": ("pruning",),
-}
-REPLACED = ("jobs",)
-WHOLE = ("earlier",)  # the rows taken in are all that there are from then on
 
 GENERATIONS_KEPT = 3
 CATCH_UP_SECONDS = 1.0  # rows unpublished for longer were left by a killed or waiting process
@@ -104,7 +80,7 @@ class Tables:
             live.begin()
             for table, frame in tables.items():
                 live.register("incoming", frame.to_arrow())
-                live.execute(_replace(table) if replace else _insert(table))
+                live.execute(replace_rows(table) if replace else insert(table))
                 live.unregister("incoming")
             live.commit()
             if publish:
@@ -286,12 +262,16 @@ class Tables:
         return self._cursor()[1]
 
     def has(self, table: str, key: str) -> bool:
-        """Whether `table` (corpora, models or signatures) has the row `key`, published or not."""
+        """Whether `table`, one whose rows have keys, has the row `key`, published or not."""
         if table not in KEYED:
             raise ValueError(f"no such keyed table: {table}")
         if self._unpublished.exists():
             self._publish_if_possible(wait=True)
         return not self.query(f"SELECT 1 FROM {table} WHERE key = ?", [key]).is_empty()
+
+    def any(self) -> bool:
+        """Whether anything is published that can be read."""
+        return self._newest() is not None
 
     def newest(self) -> Path:
         """The file of the newest published generation; it is never written to again."""
@@ -411,36 +391,3 @@ def _opened(path: Path) -> duckdb.DuckDBPyConnection | None:
     if not current:
         connection.close()
     return connection if current else None
-
-
-def _insert(table: str) -> str:
-    """The statement that adds the registered rows `incoming` to `table`."""
-    if table in KEYED:
-        return f"INSERT OR IGNORE INTO {table} BY NAME SELECT * FROM incoming"
-    if table in REPLACED:
-        return f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
-    if table in WHOLE:
-        return f"DELETE FROM {table}; INSERT INTO {table} BY NAME SELECT * FROM incoming"
-    return (
-        f"INSERT INTO {table} BY NAME SELECT * FROM incoming "
-        f"WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {_same_owner(table)})"
-    )
-
-
-def _replace(table: str) -> str:
-    """The statement by which the registered rows `incoming` replace older ones in `table`."""
-    if table in KEYED:
-        return (
-            "DELETE FROM shipped WHERE key IN (SELECT key FROM incoming); "
-            f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
-        )
-    if table not in OWNED:
-        return _insert(table)
-    return (
-        f"DELETE FROM {table} old WHERE EXISTS (SELECT 1 FROM incoming "
-        f"WHERE {_same_owner(table)}); INSERT INTO {table} BY NAME SELECT * FROM incoming"
-    )
-
-
-def _same_owner(table: str) -> str:
-    return " AND ".join(f"old.{own} IS NOT DISTINCT FROM incoming.{own}" for own in OWNED[table])

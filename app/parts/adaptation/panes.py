@@ -15,7 +15,6 @@ from core.paper.studies import STUDIES, Choices, Plan
 from core.profiles import find
 
 HIDDEN = (40, 80, 160, 320, 640)
-PAPERS = 160  # the studies' own default, except at the smallest profile
 PAPER = "The paper, Shakespeare to WSJ: source 6.791, retrained 4.110, target 3.443."
 AGAINST = {"decoded": "5-gram", "exact": "5-gram, exact"}
 
@@ -280,7 +279,7 @@ def _sample(asked: Choices) -> None:
 
 
 def _hidden(profile: str) -> int:
-    usual = PAPERS if profile != "smoke" else find(profile).sizes[0]
+    usual = find(profile).hidden
     return choices.select(
         "units",
         "Hidden",

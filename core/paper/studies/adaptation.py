@@ -7,14 +7,14 @@ from core.paper.studies.study import Choices, Plan, Study, chosen
 from core.profiles import find
 from core.signatures.spec import signature_of
 
-CELL, HIDDEN, ORDER = "lstm", 160, 5
+CELL, ORDER = "lstm", 5
 
 
 def plan(choices: Choices) -> Plan:
     """The source, the retrained and the target model, all measured on the target corpus."""
     source, target = chosen(choices.source), chosen(choices.target)
     profile, fraction, seed = choices.profile, choices.fraction, choices.seeds[0]
-    hidden = choices.hidden or (HIDDEN if profile != "smoke" else find(profile).sizes[0])
+    hidden = choices.hidden or find(profile).hidden
     there = signature_spec(target, CELL, 1, hidden, profile=profile, seed=seed)
     out_of_domain = signature_spec(source, CELL, 1, hidden, profile=profile, seed=seed).model
     retrained = there.model.model_copy(

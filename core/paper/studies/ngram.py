@@ -7,13 +7,13 @@ from core.paper.studies.study import Choices, Plan, Study, chosen
 from core.profiles import find
 from core.signatures.spec import signature_of
 
-CELL, HIDDEN, ORDER = "gru", 160, 5
+CELL, ORDER = "gru", 5
 
 
 def plan(choices: Choices) -> Plan:
     """The network's signature, the n-gram's by the same decoders and exactly, and their mixture."""
     corpus, profile = chosen(choices.corpus), choices.profile
-    hidden = choices.hidden or (HIDDEN if profile != "smoke" else find(profile).sizes[0])
+    hidden = choices.hidden or find(profile).hidden
     network = signature_spec(corpus, CELL, 1, hidden, profile=profile, seed=choices.seeds[0])
     gram = ngram_spec(corpus, ORDER, profile)
     decoded = signature_of(gram, corpus, profile, seed=choices.seeds[0], hidden=hidden)

@@ -94,10 +94,10 @@ def test_seeds_and_sharing() -> None:
 def test_shipped_results_fill_an_empty_start(
     computed: Store, release: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert shipped.settle(store) == 0  # switched off
+    assert shipped.update(store) == 0  # switched off
     monkeypatch.setenv("MEMSIG_REFERENCE", str(release))
-    assert shipped.settle(store) > 0
-    assert shipped.settle(store) == 0  # once
+    assert shipped.update(store) > 0
+    assert shipped.update(store) == 0  # once
     spec = wanted()["GRU"]
     assert shipped.among([spec.key], store) == {spec.key}
     assert store.query("FROM earlier").is_empty()
@@ -119,7 +119,7 @@ def test_a_shipped_result_is_a_table_hit_and_an_artifact_miss(
     release: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEMSIG_REFERENCE", str(release))
-    shipped.settle(store)
+    shipped.update(store)
     spec = wanted()["GRU"]
     assert store.missing(spec) == []
     assert store.missing(spec.model) == [spec.model]  # whoever asks for it wants its weights
@@ -132,7 +132,7 @@ def test_computed_again_it_is_the_same(
 ) -> None:
     """From scratch, in a cache that has nothing but the shipped rows and the text."""
     monkeypatch.setenv("MEMSIG_REFERENCE", str(release))
-    shipped.settle(store)
+    shipped.update(store)
     add_corpus(text, "tiny", store=store)
     part = next(p for p in reproduce.parts("smoke", ["signature"]) if p.label == "GRU")
     shipped.forget([part.spec], store)
@@ -153,11 +153,11 @@ def test_an_earlier_version_is_told_apart(
     monkeypatch.setenv("MEMSIG_REFERENCE", str(release))
     with monkeypatch.context() as patch:
         patch.setitem(STAGES, "mlp", 99)
-        shipped.settle(store)
+        shipped.update(store)
         assert wanted()["GRU"].key != key
         earlier = set(store.query("FROM earlier")["key"])
         assert key in earlier and wanted()["GRU"].model.key not in earlier
-    shipped.settle(store)
+    shipped.update(store)
     assert store.query("FROM earlier").is_empty()
 
 
@@ -170,7 +170,7 @@ def test_a_damaged_shipment_is_left_out(
     for manifest in ("{", "[]", (release / "smoke" / "manifest.json").read_text()):
         (broken / "manifest.json").write_text(manifest)
         (broken / "signatures.parquet").write_bytes(b"not a table")
-        assert shipped.settle(store) == 0
+        assert shipped.update(store) == 0
     assert store.query("FROM signatures").is_empty()
 
 

@@ -7,6 +7,7 @@ import tarfile
 import threading
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -81,3 +82,50 @@ def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
             backup.load(Store(tmp_path / str(number)), archive)
     with pytest.raises(BadInput, match="damaged"):
         backup.load(Store(tmp_path / "noise"), io.BytesIO(b"noise" * 500))
+
+
+def test_a_backup_that_cannot_be_opened_leaves_nothing_behind(
+    store: Store, tmp_path: Path, text: bytes
+) -> None:
+    add_corpus(text, "words", store=store)
+    whole = io.BytesIO()
+    backup.save(store, whole)
+    whole.seek(0)
+    with tarfile.open(fileobj=whole) as tar:
+        members = {entry.name: tar.extractfile(entry).read() for entry in tar}
+    [generation] = [name for name in members if name.startswith("published/")]
+    other = tmp_path / "other.duckdb"
+    with duckdb.connect(str(other)) as database:
+        database.execute("CREATE TABLE t (a INTEGER)")
+    for changed in (
+        {generation: b"garbage" * 1000},
+        {generation: members[generation][:5000]},
+        {generation: other.read_bytes()},
+        {generation: None},
+        {"artifacts/cache.db": b"garbage" * 1000},
+    ):
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            for name, content in (members | changed).items():
+                if content is not None:
+                    entry = tarfile.TarInfo(name)
+                    entry.size = len(content)
+                    tar.addfile(entry, io.BytesIO(content))
+        archive.seek(0)
+        target = Store(tmp_path / "target")
+        with pytest.raises(BadInput, match="archive holds"):
+            backup.load(target, archive)
+        assert [*target.root.iterdir()] == []
+    whole.seek(0)
+    backup.load(target, whole)
+    assert target.status()["corpora"] == 1
+
+
+def test_a_name_twice_in_an_archive_is_refused(tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for _ in range(2):
+            tar.addfile(tarfile.TarInfo("jobs/a"), io.BytesIO())
+    archive.seek(0)
+    with pytest.raises(BadInput, match="it holds 'jobs/a'"):
+        backup.load(Store(tmp_path / "cache"), archive)

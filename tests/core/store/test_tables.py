@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -15,8 +14,6 @@ import pytest
 from core.store import Store
 from core.store.database import STORAGE, copy_database
 from core.store.tables import GENERATIONS_KEPT
-
-REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -241,55 +238,6 @@ def test_distances_are_compared_replicate_by_replicate(store: Store) -> None:
     assert noisy["low"] == 0.0 and noisy["high"] > 0.15
     assert noisy["by_chance"] == pytest.approx(0.3, abs=0.01)
     assert store.query(sql, ["nobody"])["distance"].to_list() == [None]
-
-
-# Documentation
-
-
-def documented() -> dict[str, dict[str, tuple[str, str]]]:
-    """Columns by table in docs/tables.md, each with its type and meaning."""
-    tables: dict[str, dict[str, tuple[str, str]]] = {}
-    text = (REPOSITORY / "docs" / "tables.md").read_text()
-    for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
-        name, *lines = section.split("\n")
-        rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
-        tables[name] = {column: (kind, meaning) for column, kind, meaning in rows}
-        assert all(len(meaning) > 3 for _, meaning in tables[name].values()), name
-    return tables
-
-
-def test_the_documentation_and_the_database_agree(store: Store) -> None:
-    in_database: dict[str, dict[str, tuple[str, str]]] = {}
-    for table, column, kind, comment in store.query(
-        "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() "
-        "WHERE NOT internal ORDER BY table_name, column_index"
-    ).rows():
-        in_database.setdefault(table, {})[column] = (kind, comment)
-    macros = store.query(
-        "SELECT function_name, len(parameters) AS n FROM duckdb_functions() "
-        "WHERE function_type = 'table_macro' AND NOT internal"
-    ).rows()
-    documents = documented()
-    assert set(documents) == set(in_database) | {name for name, _ in macros}
-    for table, columns in in_database.items():
-        assert list(documents[table].items()) == list(columns.items()), table
-    for name, parameters in macros:
-        arguments = ", ".join(["''"] * parameters)
-        described = store.query(f"DESCRIBE FROM {name}({arguments})")
-        kinds = [(column, kind) for column, (kind, _) in documents[name].items()]
-        assert kinds == described.select("column_name", "column_type").rows(), name
-
-
-def test_tables_and_macros_explain_themselves(store: Store) -> None:
-    text = (REPOSITORY / "docs" / "tables.md").read_text()
-    comments = store.query(
-        "SELECT comment FROM duckdb_tables() UNION ALL "
-        "SELECT comment FROM duckdb_views() WHERE NOT internal UNION ALL "
-        "SELECT comment FROM duckdb_functions() "
-        "WHERE function_type = 'table_macro' AND NOT internal"
-    )["comment"].to_list()
-    assert len(comments) == len(documented())
-    assert all(comment and comment in text for comment in comments)
 
 
 def test_copies_take_names_with_quotes(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""To whom the rows of each table belong, and the SQL by which new rows come in."""
+
+from __future__ import annotations
+
+KEYED = ("corpora", "models", "signatures", "perplexities", "atlases", "prunings", "shipped")
+# Rows without a key of their own belong to the columns named here and come in all together.
+OWNED = {
+    "training_curve": ("model",),
+    "predictions": ("model", "corpus"),
+    "recall": ("signature",),
+    "draws": ("signature",),
+    "confusion": ("signature",),
+    "bases": ("atlas", "first"),
+    "basis_recall": ("atlas", "kernel", "first"),
+    "basis_order": ("atlas",),
+    "basis_claims": ("atlas",),
+    "pruning_order": ("pruning",),
+    "pruning_curve": ("pruning",),
+}
+REPLACED = ("jobs",)
+WHOLE = ("earlier",)  # the rows taken in are all that there are from then on
+
+
+def insert(table: str) -> str:
+    """The statement that adds the rows of `incoming` to `table`."""
+    if table in KEYED:
+        return f"INSERT OR IGNORE INTO {table} BY NAME SELECT * FROM incoming"
+    if table in REPLACED:
+        return f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
+    if table in WHOLE:
+        return f"DELETE FROM {table}; INSERT INTO {table} BY NAME SELECT * FROM incoming"
+    return (
+        f"INSERT INTO {table} BY NAME SELECT * FROM incoming "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {_same_owner(table)})"
+    )
+
+
+def replace(table: str) -> str:
+    """The statement by which the rows of `incoming` replace older ones in `table`."""
+    if table in KEYED:
+        return (
+            "DELETE FROM shipped WHERE key IN (SELECT key FROM incoming); "
+            f"INSERT OR REPLACE INTO {table} BY NAME SELECT * FROM incoming"
+        )
+    if table not in OWNED:
+        return insert(table)
+    return (
+        f"DELETE FROM {table} old WHERE EXISTS (SELECT 1 FROM incoming "
+        f"WHERE {_same_owner(table)}); INSERT INTO {table} BY NAME SELECT * FROM incoming"
+    )
+
+
+def _same_owner(table: str) -> str:
+    return " AND ".join(f"old.{own} IS NOT DISTINCT FROM incoming.{own}" for own in OWNED[table])
