@@ -31,6 +31,7 @@ SCIENCE = (
 # a C library); a bench that measures the memory of a process of its own; `memsig app`, which
 # becomes the server; and `ps`, where there is no /proc to ask whether a worker is still itself.
 STARTERS = {
+    "core/child.py",
     "core/jobs/runner.py",
     "core/jobs/queue.py",
     "core/store/sandbox.py",
