@@ -43,6 +43,7 @@ def cache() -> Iterator[Path]:
     folder.chmod(0o755)
     store = Store(folder / "cache")
     store.take_in({"corpora": pl.DataFrame({"key": ["k"], "name": ["c"]})}, {"k": b"x"})
+    assert store.jobs.is_dir()
     yield store.root
     for path in (folder, *folder.rglob("*")):
         if path.is_dir():
@@ -102,8 +103,8 @@ def test_files_alone_that_may_not_be_read(cache: Path) -> None:
 
 
 def test_a_path_that_duckdb_cannot_open_is_refused(tmp_path: Path) -> None:
-    for name in ("#", "%20", "*", "[x]", "'", " ", "ä", ":"):
-        assert Store(tmp_path / f"a{name}b").query("SELECT 1 AS a")["a"].to_list() == [1]
+    store = Store(tmp_path / "# %20 *[x]' ä:")
+    assert store.query("SELECT 1 AS a")["a"].to_list() == [1]
     with pytest.raises(StoreError, match="question mark"):
         Store(tmp_path / "a?b" / "cache")
 
