@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import os
 import sqlite3
 import time
@@ -59,11 +60,14 @@ def usable(root: Path) -> None:
             f"The cache folder {root} has a question mark in its path, which DuckDB cannot open: "
             "give it another place with MEMSIG_CACHE."
         )
-    for folder in (root, *(root / name for name in ("live", "published", "artifacts", "jobs"))):
-        if os.path.exists(folder) and not os.access(folder, os.R_OK | os.X_OK):
+    rooms = [f"{root}/{name}" for name in ("live", "published", "artifacts", "jobs")]
+    generations = glob.glob(f"{glob.escape(str(root))}/published/*.duckdb")
+    for path in (str(root), *rooms, *generations):
+        wanted = os.R_OK | os.X_OK if os.path.isdir(path) else os.R_OK
+        if not os.access(path, wanted) and os.path.exists(path):
             raise StoreError(
-                f"The folder {folder} may not be read by this user: give the cache another place "
-                "with MEMSIG_CACHE, or the right to read this one."
+                f"{path} may not be read by this user: give the cache another place with "
+                "MEMSIG_CACHE, or the right to read this one."
             )
 
 

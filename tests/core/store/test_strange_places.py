@@ -89,7 +89,7 @@ def test_a_cache_that_may_not_be_read_is_named(cache: Path, room: str) -> None:
     for command in (["sql", "SELECT 1"], ["status"]):
         done = reader(cache, "-m", "core", *command)
         assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
-        assert f"The folder {cache / room} may not be read by this user" in done.stderr
+        assert f"{cache / room} may not be read by this user" in done.stderr
 
 
 def test_files_alone_that_may_not_be_read(cache: Path) -> None:
