@@ -311,6 +311,7 @@ def test_what_is_read_as_another_symbol_is_said(model: Theirs) -> None:
     assert notes(model, symbols=capitals).startswith("It has capitals only")
     spec, same = (reader.read(*files(model, **f), "n").spec for f in ({}, {"symbols": capitals}))
     assert spec.key == same.key
+    assert not {"digits", "encoder"} & set(spec.identity())  # keys are as before these existed
 
 
 @pytest.mark.parametrize(("symbol", "other", "lacks"), [(" ", "▁", "space"), ("q", "Q", "q")])
