@@ -160,6 +160,14 @@ def add_model(
     return network.spec
 
 
+def model_notes(spec: ImportedSpec, store: Store | None = None) -> list[str]:
+    """How an added model reads our text where that is not plain, a sentence each."""
+    from core.models.imported import reader
+
+    frozen = (store or Store()).artifacts.get(spec.key)
+    return reader.notes(frozen) if frozen else []
+
+
 def find_model(name: str, store: Store | None = None) -> ImportedSpec:
     """The added model of that name, or whose key begins so; the newest where there are several.
 
@@ -251,6 +259,9 @@ def ngram_spec(
 
 def perplexity_spec(profile: str, corpus: CorpusSpec, *members: LanguageModelSpec) -> MixtureSpec:
     """The perplexity of one model, or of several interpolated, by the profile's budget."""
+    encoder = next((member for member in members if not member.predicts), None)
+    if encoder is not None:
+        raise BadInput(f"{encoder.title} predicts no symbols, so it has no perplexity.")
     evaluate = profiles.find(profile).training.evaluate
     return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)
 
@@ -259,7 +270,7 @@ def beside(spec: SignatureSpec) -> list[Spec]:
     """What a signature is shown with: the untrained network's and, where training did not measure
     them here, the model's perplexity and forward accuracy on the text."""
     floor: list[Spec] = [spec.floor] if spec.floor else []
-    if spec.model.scored_apart and spec.floor:
+    if spec.model.scored_apart and spec.model.predicts and spec.floor:
         return [*floor, perplexity_spec(spec.profile, spec.corpus, spec.model)]
     return floor
 

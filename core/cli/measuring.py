@@ -28,11 +28,12 @@ def signature(options: argparse.Namespace) -> None:
     others = {other.key: other for spec in specs for other in beside(spec)}
     fresh = obtain([*specs, *others.values()])
     rows = marginal([spec.key for spec in specs]).drop("signature", "model")
-    (perplexity,) = query(
+    perplexities = query(
         "SELECT test_perplexity FROM models WHERE key = $model AND test_perplexity IS NOT NULL "
         "UNION ALL SELECT test_perplexity FROM perplexities WHERE key IN (SELECT unnest($beside))",
         {"model": specs[0].model.key, "beside": list(others)},
     )["test_perplexity"]
+    perplexity = perplexities[0] if len(perplexities) else None  # an encoder has none
     if options.json:
         print_json(
             {
@@ -47,19 +48,21 @@ def signature(options: argparse.Namespace) -> None:
         return
     if (kept := letters_kept(corpus)) is not None and kept < 1:
         print(f"{kept:.1%} of the letters of {corpus.name} are in the alphabet or spelled in it.")
-    print(f"{specs[0].model.title}, profile {options.profile}: test perplexity {perplexity:.3f}")
+    predicts = "predicts nothing" if perplexity is None else f"test perplexity {perplexity:.3f}"
+    print(f"{specs[0].model.title}, profile {options.profile}: {predicts}")
     print_table(rows)
 
 
 def import_model(options: argparse.Namespace) -> None:
-    from core.library import add_model
+    from core.library import add_model, model_notes
 
     config = options.config or options.file.with_suffix(".json")
     spec = add_model(_read(options.file), _read(config), options.name or options.file.stem)
+    notes = model_notes(spec)
     if options.json:
-        print_json({"key": spec.key, "title": spec.title})
+        print_json({"key": spec.key, "title": spec.title, "notes": notes})
         return
-    print(f"{spec.title} is added.")
+    print(f"{spec.title} is added.", *notes, sep="\n")
     print(f"Its signature: python -m core signature shakespeare --model {spec.key[:12]}")
 
 

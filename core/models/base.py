@@ -47,6 +47,11 @@ class LanguageModelSpec(Spec):
         """Numbers of one state."""
         return self.hidden
 
+    @property
+    def predicts(self) -> bool:
+        """Whether it predicts symbols; an encoder only has states."""
+        return True
+
     def untrained(self) -> LanguageModelSpec | None:
         """The same network at its initial weights; None where nothing has been trained."""
         return None

@@ -231,6 +231,10 @@ def _padded(segments: Any) -> np.ndarray:
             target[: len(row)] = row
     if not padded.size or padded.min() < -1:
         raise wrong
+    if ((padded[:, :-1] < 0) & (padded[:, 1:] >= 0)).any():
+        raise BadInput(
+            "Pad segments with -1 at their end only: the module reads all that comes before."
+        )
     return padded
 
 

@@ -17,7 +17,7 @@ from app.shell import export, people, pickers, queries
 from app.shell.errors import explained
 from core.cells import label, names
 from core.errors import BadInput
-from core.library import delete_model, perplexity_spec
+from core.library import delete_model, model_notes, perplexity_spec
 from core.models.base import LanguageModelSpec
 from core.models.imported.spec import ImportedSpec
 from core.registry import known
@@ -54,7 +54,7 @@ def draw() -> None:
         _curve(model)
     with right:
         spec = known(model["spec"])
-        if isinstance(spec, LanguageModelSpec):
+        if isinstance(spec, LanguageModelSpec) and spec.predicts:
             _perplexity(spec)
 
 
@@ -87,7 +87,7 @@ def _added(weights: UploadedFile | None, description: UploadedFile | None, name:
         return False
     people.note(added.key, f"model {added.title}", "added")
     said = f"{added.title} is ready; choose it as the model on the Signature page."
-    st.session_state["model-said"] = said
+    st.session_state["model-said"] = " ".join([said, *model_notes(added)])
     return True
 
 

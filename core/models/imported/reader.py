@@ -13,14 +13,16 @@ from torch import Tensor
 
 from core.cells import FactorizableName
 from core.errors import BadInput
-from core.models.imported.spec import ImportedSpec
+from core.models.imported.spec import MAX_SYMBOLS, ImportedSpec
 from core.models.imported.state_dict import Weights, weights
 from core.models.language.char_lm import CharLM
-from core.text import BOS, SYMBOLS
+from core.text import BOS, N_SYMBOLS, SYMBOLS
 from core.training.checkpoints import pack, unpack
 
 MAX_DESCRIPTION = 100_000  # bytes
-MAX_SYMBOLS = 256 - len(SYMBOLS)  # what a network predicts is kept in one byte
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # before the JSON of some Windows programs
+DIGITS = "0123456789"
+HASH = SYMBOLS.index("#")
 
 
 class Description(BaseModel):
@@ -28,18 +30,37 @@ class Description(BaseModel):
 
     symbols: what each number that the network reads and predicts stands for, in order: single
     characters, `<s>`, `</s>`, `<unk>`. embedding, projection: the names of these two weights,
-    where the names and shapes in the file leave it open.
+    where the names and shapes in the file leave it open; projection null: the network is an
+    encoder, which predicts nothing.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     cell: FactorizableName  # the layout of whose weights is known
     layers: int = Field(ge=1, le=16)
-    symbols: list[Annotated[str, Field(min_length=1, max_length=20)]] = Field(
-        min_length=2, max_length=MAX_SYMBOLS
-    )
+    symbols: list[Annotated[str, Field(min_length=1, max_length=20)]] = Field(min_length=2)
     embedding: str | None = Field(default=None, max_length=200)
     projection: str | None = Field(default=None, max_length=200)
+
+    @property
+    def predicts(self) -> bool:
+        return "projection" not in self.model_fields_set or self.projection is not None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How our symbols become theirs.
+
+    read, predicted: the number of theirs that each of ours is read and predicted as; None: never
+    predicted. digits: the numbers of the digits that together are our #, or none.
+    unknown: those of ours that are read as their `<unk>`. folded: letters are read as capitals.
+    """
+
+    read: list[int]
+    predicted: list[int | None]
+    digits: list[int]
+    unknown: list[str]
+    folded: bool
 
 
 @dataclass(frozen=True)
@@ -51,31 +72,76 @@ class Network:
     parameters: int
 
 
+class ImportedLM(CharLM):
+    """A CharLM over our symbols and theirs, the last `digits` of which together are #."""
+
+    def __init__(self, spec: ImportedSpec) -> None:
+        super().__init__(spec.cell, spec.layers, spec.hidden, spec.embedding, spec.outputs)
+        self.digits = spec.digits
+
+    def forward(self, read: Tensor, keep: float = 1.0) -> Tensor:
+        logits = super().forward(read, keep)
+        if self.digits:
+            logits, digits = logits[..., : -self.digits], logits[..., -self.digits :]
+            logits[..., HASH] = digits.logsumexp(-1)
+        return logits
+
+
 def read(data: bytes, description: bytes, name: str) -> Network:
     """The network in a safetensors file, by the JSON that describes it.
 
     The file is a torch state dict with an embedding, one nn.LSTM or nn.GRU (or a list of one-layer
-    ones) and a projection, under any names and behind any prefix, and nothing else.
+    ones) and a projection, under any names and behind any prefix, and nothing else. Without the
+    embedding it reads one-hot symbols; an encoder has no projection.
     Raises BadInput with a sentence for everything that is not so.
     """
     if not name.strip():
         raise BadInput("The model has no name: give it one.")
     said = describe(description)
-    places = _places(said.symbols)
+    reading = _reading(said.symbols)
     theirs = weights(
-        data, said.cell, said.layers, len(said.symbols), said.embedding, said.projection
+        data,
+        said.cell,
+        said.layers,
+        len(said.symbols),
+        said.embedding,
+        said.projection,
+        said.predicts,
     )
-    ours = _ours(theirs, *places)
+    ours = _ours(theirs, reading)
     spec = ImportedSpec(
         name=name.strip(),
         weights=_digest(ours),
         cell=said.cell,
         layers=said.layers,
-        hidden=theirs.projection.shape[1],
+        hidden=theirs.layers[0]["weight_hh"].shape[1],
         embedding=theirs.embedding.shape[1],
         outputs=len(ours["projection.bias"]),
+        digits=len(reading.digits) if said.predicts else 0,
+        encoder=not said.predicts,
     )
-    return Network(spec, pack(ours, {"symbols": said.symbols}), theirs.parameters)
+    facts = {"symbols": said.symbols, "notes": _notes(reading, said)}
+    return Network(spec, pack(ours, facts), theirs.parameters)
+
+
+def notes(frozen: bytes) -> list[str]:
+    """What a person should know of a network from the bytes that `read` gave, a sentence each."""
+    return list(unpack(frozen)[1].get("notes", []))
+
+
+def _notes(reading: Reading, said: Description) -> list[str]:
+    """How the network reads our text where that is not plain."""
+    notes = []
+    if reading.folded:
+        notes.append("It has capitals only, so letters are read as these.")
+    if reading.digits:
+        digit = said.symbols[reading.read[HASH]]
+        notes.append(f"Every digit is read as {digit}; # is predicted when any digit is.")
+    if reading.unknown:
+        notes.append(f"These are read as its <unk>: {' '.join(reading.unknown)}")
+    if not said.predicts:
+        notes.append("It has no projection, so it has no perplexity and no forward accuracy.")
+    return notes
 
 
 def describe(data: bytes) -> Description:
@@ -83,7 +149,7 @@ def describe(data: bytes) -> Description:
     if len(data) > MAX_DESCRIPTION:
         raise BadInput("The description has more than 100 kB: give the small JSON of the model.")
     try:
-        said = Description.model_validate_json(data)
+        said = Description.model_validate_json(data.removeprefix(BYTE_ORDER_MARK))
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"][:2]))
@@ -93,6 +159,11 @@ def describe(data: bytes) -> Description:
             f"The description cannot be used ({what[:200]}): give JSON such as "
             '{"cell": "lstm", "layers": 2, "symbols": ["a", "b", "<s>", "</s>"]}.'
         ) from problem
+    if len(said.symbols) > MAX_SYMBOLS:
+        raise BadInput(
+            f"The description has {len(said.symbols):,} symbols and {MAX_SYMBOLS} is the limit: "
+            "what can be added is a model of characters or bytes, not of words."
+        )
     doubled = next((s for s in said.symbols if said.symbols.count(s) > 1), None)
     if doubled is not None:
         raise BadInput(f"The description has the symbol {doubled!r} twice: give each once.")
@@ -103,7 +174,7 @@ def build(spec: ImportedSpec) -> CharLM:
     """The network of a spec at random weights, as torch draws them."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return CharLM(spec.cell, spec.layers, spec.hidden, spec.embedding, spec.outputs)
+        return ImportedLM(spec)
 
 
 def load(spec: ImportedSpec, frozen: bytes) -> CharLM:
@@ -113,24 +184,14 @@ def load(spec: ImportedSpec, frozen: bytes) -> CharLM:
     return model.eval().requires_grad_(False)
 
 
-def _ours(theirs: Weights, read: list[int], predicted: list[int | None]) -> dict[str, Tensor]:
+def _ours(theirs: Weights, reading: Reading) -> dict[str, Tensor]:
     """The weights of a CharLM over our symbols; those that only they have are predicted behind."""
-    others = [place for place in range(len(theirs.embedding)) if place not in predicted]
-    rows, biases = [], []
-    for place in [*predicted, *others]:
-        if place is None:
-            rows.append(torch.zeros_like(theirs.projection[0]))
-            biases.append(-math.inf)
-        else:
-            rows.append(theirs.projection[place])
-            bias = 0.0 if theirs.bias is None else float(theirs.bias[place])
-            # Symbols that are one to the network share its probability.
-            biases.append(bias - math.log(max(1, predicted.count(place))))
-    ours = {
-        "embedding.weight": theirs.embedding[read],
-        "projection.weight": torch.stack(rows),
-        "projection.bias": torch.tensor(biases),
-    }
+    ours = {"embedding.weight": theirs.embedding[reading.read]}
+    if theirs.projection is None:
+        ours["projection.weight"] = torch.zeros(N_SYMBOLS, theirs.layers[0]["weight_hh"].shape[1])
+        ours["projection.bias"] = torch.zeros(N_SYMBOLS)
+    else:
+        ours |= _predictions(theirs.projection, theirs.bias, reading)
     for number, layer in enumerate(theirs.layers):
         for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
             given = layer.get(part)
@@ -139,35 +200,63 @@ def _ours(theirs: Weights, read: list[int], predicted: list[int | None]) -> dict
     return ours
 
 
-def _places(symbols: list[str]) -> tuple[list[int], list[int | None]]:
+def _predictions(projection: Tensor, bias: Tensor | None, reading: Reading) -> dict[str, Tensor]:
+    """The projection onto our symbols, then onto those that only they have, digits last."""
+    predicted, digits = reading.predicted, reading.digits
+    others = [n for n in range(len(projection)) if n not in predicted and n not in digits]
+    rows, biases = [], []
+    for place in [*predicted, *others, *digits]:
+        if place is None:
+            rows.append(torch.zeros_like(projection[0]))
+            biases.append(-math.inf)
+        else:
+            rows.append(projection[place])
+            own = 0.0 if bias is None else float(bias[place])
+            # Symbols that are one to the network share its probability.
+            biases.append(own - math.log(max(1, predicted.count(place))))
+    return {"projection.weight": torch.stack(rows), "projection.bias": torch.tensor(biases)}
+
+
+def _reading(symbols: list[str]) -> Reading:
     """As which of their symbols each of ours is read, and as which it is predicted.
 
-    A character they lack is their `<unk>`. A line break frames segments where `<s>` and `</s>` are
-    missing, and one of these may do for both. None: a symbol that is never predicted.
+    Capitals stand for letters where there are no small ones, the digits for #. A mark that they
+    lack is their `<unk>`. A line break frames segments where `<s>` and `</s>` are missing, and one
+    of these may do for both.
     Raises BadInput where their symbols cannot stand for our text.
     """
     known = {symbol: place for place, symbol in enumerate(symbols)}
+    letters = SYMBOLS[:26]
+    folded = not any(letter in known for letter in letters)
+    if folded := folded and any(letter.upper() in known for letter in letters):
+        known |= {x: known[x.upper()] for x in letters if x.upper() in known}
+    digits = [known[digit] for digit in DIGITS if digit in known] if "#" not in known else []
     unknown = known.get("<unk>")
-    missing = [symbol for symbol in SYMBOLS[:BOS] if symbol not in known]
-    if missing and unknown is None:
-        listed = " ".join("space" if symbol == " " else symbol for symbol in missing)
+    missing = [s for s in SYMBOLS[:BOS] if s not in known and not (s == "#" and digits)]
+    needed = [symbol for symbol in missing if symbol in letters or symbol == " "]
+    if missing and (unknown is None or needed):
+        listed = " ".join("space" if s == " " else s for s in (needed or missing))
+        why = "which most text consists of" if needed else "and there is no <unk> to read them as"
         raise BadInput(
-            f"The symbols lack {listed} and there is no <unk> to read them as: name what the "
-            "network has for them (text is in lower case, and # is any digit)."
+            f"The symbols lack {listed} {why}: write these in the description in place of what "
+            "the network has for them (text is in lower case, # is any digit)."
         )
     start = next((known[symbol] for symbol in ("<s>", "\n", "</s>") if symbol in known), None)
     end = next((known[symbol] for symbol in ("</s>", "\n", "<s>") if symbol in known), None)
     if start is None or end is None:
         raise BadInput(
-            "The symbols lack <s> and </s>, which begin and end a segment: name those that the "
-            "network has for them, or its line break."
+            "The symbols lack <s> and </s>, which begin and end a segment: write these in the "
+            "description in place of what the network has for them, or its line break."
         )
-    characters = [known.get(symbol, unknown or 0) for symbol in SYMBOLS[:BOS]]
+    read = [known.get(symbol, unknown or 0) for symbol in SYMBOLS[:BOS]]
+    predicted: list[int | None] = [*read]
+    if digits:
+        read[HASH], predicted[HASH] = digits[0], None
     # A <s> that also ends segments counts as </s>, and an <unk> that stands for characters as
     # these: neither occurs in normalized text.
     first = known.get("<s>") if known.get("<s>") != end else None
     rest = [first, end, None if missing else unknown]
-    return [*characters, start, end, unknown or 0], [*characters, *rest]
+    return Reading([*read, start, end, unknown or 0], [*predicted, *rest], digits, missing, folded)
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

@@ -8,6 +8,10 @@ from pydantic import Field
 
 from core.cells import FactorizableName, label
 from core.models.base import LanguageModelSpec
+from core.spec import added
+from core.text import N_SYMBOLS
+
+MAX_SYMBOLS = 512  # that the network reads and predicts
 
 
 class ImportedSpec(LanguageModelSpec):
@@ -16,6 +20,8 @@ class ImportedSpec(LanguageModelSpec):
     The weights are stored in the order of our symbols, so their hash speaks of that order too.
     weights: None for a network of the same shape at random weights, the untrained floor.
     embedding: units of the symbols' embedding; outputs: its predicted symbols, ours first.
+    digits: how many of the last outputs are single digits, which together are our #.
+    encoder: it has no projection, so it predicts nothing.
     """
 
     kind: Literal["imported"] = "imported"
@@ -25,7 +31,9 @@ class ImportedSpec(LanguageModelSpec):
     layers: int = Field(ge=1, le=16)
     hidden: int = Field(ge=1, le=4096)
     embedding: int = Field(ge=1, le=4096)
-    outputs: int = Field(ge=1, le=256)
+    outputs: int = Field(ge=1, le=N_SYMBOLS + MAX_SYMBOLS)
+    digits: int = added(0, ge=0, le=10)
+    encoder: bool = added(False)
     scored_apart: ClassVar[bool] = True
 
     @property
@@ -36,6 +44,10 @@ class ImportedSpec(LanguageModelSpec):
     def title(self) -> str:
         untrained = "" if self.trained else "untrained "
         return f"{untrained}{self.name} ({label(self.cell)} [{self.layers},{self.hidden}])"
+
+    @property
+    def predicts(self) -> bool:
+        return not self.encoder
 
     @property
     def trained(self) -> bool:

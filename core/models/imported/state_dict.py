@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from core.cells import CELLS, label
@@ -36,13 +37,14 @@ Layer = dict[str, Tensor]  # weight_ih, weight_hh, and bias_ih, bias_hh where th
 class Weights:
     """The weights of a character language model, float32, shapes checked.
 
-    embedding: [symbols, units]; layers: gates × hidden rows each; projection: [symbols, hidden];
-    bias: [symbols], None where the projection has none. parameters: how many numbers there are.
+    embedding: [symbols, units], the identity where the network reads one-hot symbols; layers:
+    gates × hidden rows each; projection: [symbols, hidden], None for an encoder; bias: [symbols],
+    None where the projection has none. parameters: how many numbers there are.
     """
 
     embedding: Tensor
     layers: list[Layer]
-    projection: Tensor
+    projection: Tensor | None
     bias: Tensor | None
     parameters: int
 
@@ -54,18 +56,19 @@ def weights(
     symbols: int,
     embedding: str | None = None,
     projection: str | None = None,
+    predicts: bool = True,
 ) -> Weights:
     """The weights in the bytes of a safetensors file.
 
     cell: one that factorizes. symbols: how many the network reads and predicts. embedding,
-    projection: the names of these two where the file leaves it open.
+    projection: the names of these two where the file leaves it open. predicts: whether there is a
+    projection.
     Raises BadInput with a sentence for everything that does not fit.
     """
     tensors = _tensors(data)
     names = _layers(tensors, layers)
-    inputs, outputs = _ends(tensors, names, embedding, projection)
-    offset = f"{outputs.removesuffix('weight')}bias"
-    bias = offset if outputs.endswith("weight") and offset in tensors else None
+    inputs, outputs = _ends(tensors, names, symbols, embedding, projection, predicts)
+    bias = _bias(tensors, inputs, outputs)
     used = {inputs, outputs, bias, *(name for layer in names for name in layer.values())}
     _refuse(
         f"The file also holds {name}, which is no part of an embedding, {label(cell)} and "
@@ -73,11 +76,15 @@ def weights(
         for name in tensors
         if name not in used
     )
-    hidden, units = tensors[names[0]["weight_hh"]].shape[1], tensors[inputs].shape[1]
+    hidden, units = (tensors[names[0][part]].shape[1] for part in ("weight_hh", "weight_ih"))
+    units = units if inputs is None else tensors[inputs].shape[1]
     if max(hidden, units) > MAX_UNITS:
         raise BadInput(f"The network has more than {MAX_UNITS} units in a layer: give a smaller.")
-    wanted = {inputs: ([symbols, units], "one row for each symbol of the description")}
-    wanted[outputs] = ([symbols, hidden], "symbols of the description × hidden units")
+    wanted = {}
+    if inputs:
+        wanted[inputs] = ([symbols, units], "one row for each symbol of the description")
+    if outputs:
+        wanted[outputs] = ([symbols, hidden], "symbols of the description × hidden units")
     if bias:
         wanted[bias] = ([symbols], "one for each symbol of the description")
     gates = CELLS[cell].gates
@@ -94,9 +101,9 @@ def weights(
         if list(tensors[name].shape) != shape
     )
     return Weights(
-        tensors[inputs],
+        tensors[inputs] if inputs else torch.eye(symbols),
         [{part: tensors[name] for part, name in layer.items()} for layer in names],
-        tensors[outputs],
+        tensors[outputs] if outputs else None,
         tensors[bias] if bias else None,
         sum(tensor.numel() for tensor in tensors.values()),
     )
@@ -190,10 +197,15 @@ def _layers(tensors: dict[str, Tensor], layers: int) -> list[dict[str, str]]:
 def _ends(
     tensors: dict[str, Tensor],
     layers: list[dict[str, str]],
+    symbols: int,
     embedding: str | None,
     projection: str | None,
-) -> tuple[str, str]:
-    """The names of the embedding and of the projection, which may be one and the same if named."""
+    predicts: bool,
+) -> tuple[str | None, str | None]:
+    """The names of the embedding and of the projection, which may be one and the same if named.
+
+    No embedding: the network reads one-hot symbols. No projection: it predicts nothing.
+    """
     tables = [
         name for name in tensors if tensors[name].dim() == 2 and not _RECURRENT.fullmatch(name)
     ]
@@ -205,18 +217,60 @@ def _ends(
     )
     units = tensors[layers[0]["weight_ih"]].shape[1]
     hidden = tensors[layers[0]["weight_hh"]].shape[1]
+    one_hot = embedding is None and units == symbols and len(tables) == int(predicts)
     free = [name for name in tables if name not in (embedding, projection)]
-    embedding = embedding or _pick(tensors, free, units, _EMBEDS, _PROJECTS)
-    free = [name for name in free if name != embedding]
-    projection = projection or _pick(tensors, free, hidden, _PROJECTS, _EMBEDS)
-    for what, name in (("embedding", embedding), ("projection", projection)):
-        if name is None:
-            raise BadInput(
-                f"Which weight is the {what} cannot be told from names and shapes: say it in the "
-                f'description, as in "{what}": "{tables[0] if tables else "name"}" (one weight may '
-                "be both)."
-            )
-    return str(embedding), str(projection)
+    if embedding is None and not one_hot:
+        embedding = _pick(tensors, free, units, _EMBEDS, _PROJECTS)
+        free = [name for name in free if name != embedding]
+    if projection is None and predicts:
+        projection = _pick(tensors, free, hidden, _PROJECTS, _EMBEDS)
+    if (embedding is None and not one_hot) or (projection is None and predicts):
+        raise BadInput(_open_ends(tensors, tables, symbols, units, hidden))
+    return embedding, projection
+
+
+def _open_ends(
+    tensors: dict[str, Tensor], tables: list[str], symbols: int, units: int, hidden: int
+) -> str:
+    """What to write where it is open which weights are the embedding and the projection."""
+    fits = {
+        what: [name for name in tables if list(tensors[name].shape) == [symbols, columns]]
+        for what, columns in (("embedding", units), ("projection", hidden))
+    }
+    if not all(fits.values()):
+        what, columns = next(
+            (what, columns)
+            for what, columns in (("embedding", units), ("projection", hidden))
+            if not fits[what]
+        )
+        shapes = ", ".join(f"{name} {list(tensors[name].shape)}" for name in tables[:6])
+        other = (
+            f"a network that reads one-hot symbols has {symbols} columns in weight_ih_l0, not "
+            f"{units}"
+            if what == "embedding"
+            else 'an encoder without one says "projection": null in its description'
+        )
+        return (
+            f"No weight can be the {what}, which is [{symbols}, {columns}] ({shapes or 'none'} "
+            f"is there): add it to the file; {other}."
+        )
+    first, last = fits["embedding"][0], fits["projection"][-1]
+    return (
+        "Which weight is the embedding and which the projection cannot be told from names and "
+        f'shapes: say it in the description, as in "embedding": "{first}", "projection": "{last}" '
+        '(one weight may be both; "projection": null where there is none).'
+    )
+
+
+def _bias(tensors: dict[str, Tensor], inputs: str | None, outputs: str | None) -> str | None:
+    """The name of the projection's bias: beside it or, of a shared weight, the only one."""
+    if outputs is None:
+        return None
+    own = f"{outputs.removesuffix('weight')}bias"
+    if outputs.endswith("weight") and own in tensors:
+        return own
+    others = [name for name in tensors if name.endswith("bias") and not _RECURRENT.fullmatch(name)]
+    return others[0] if inputs == outputs and len(others) == 1 else None
 
 
 def _pick(

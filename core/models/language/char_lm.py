@@ -109,7 +109,8 @@ def score_batches(
         there = (predict != PAD).numpy()
         place = (starts[rows] + np.arange(len(read))[:, None])[there]
         logs[place] = log_p.gather(2, predict.clamp(min=0)[:, :, None])[:, :, 0].numpy()[there]
-        first[place] = log_p.argmax(2).numpy()[there]
+        # Imported networks may predict more symbols than a byte has numbers for; theirs are last.
+        first[place] = log_p.argmax(2).clamp(max=255).numpy()[there]
     return logs, first
 
 

@@ -326,3 +326,10 @@ def test_what_probe_cannot_use_is_refused_in_a_sentence(
     with pytest.raises(BadInput) as refused:
         core.probe(module, segments, max_lag=1, decoder="linear", **options)
     assert "\n" not in str(refused.value)
+
+
+def test_probe_refuses_padding_that_the_network_would_read_before_a_symbol() -> None:
+    padded = skewed_text()
+    padded[3, 0] = -1
+    with pytest.raises(core.BadInput, match="at their end only"):
+        core.probe(Tagger(nn.GRU, batch_first=True), padded)

@@ -22,6 +22,7 @@ from core.library import (
     beside,
     corpus,
     find_model,
+    model_notes,
     perplexity_spec,
     signature_spec,
 )
@@ -298,6 +299,117 @@ def test_an_added_model_is_measured_like_any_other(
     assert (
         mixed.needs()[1] == spec.key and mixed.key != perplexity_spec("smoke", words.spec, spec).key
     )
+
+
+def notes(model: Theirs, **facts: object) -> str:
+    return " ".join(reader.notes(reader.read(*files(model, **facts), "theirs").weights))
+
+
+def test_what_is_read_as_another_symbol_is_said(model: Theirs) -> None:
+    assert notes(model) == "These are read as its <unk>: '"
+    capitals = [symbol.upper() if len(symbol) == 1 else symbol for symbol in elsewhere.SYMBOLS]
+    assert notes(model, symbols=capitals).startswith("It has capitals only")
+    spec, same = (reader.read(*files(model, **f), "n").spec for f in ({}, {"symbols": capitals}))
+    assert spec.key == same.key
+    assert not {"digits", "encoder"} & set(spec.identity())  # keys are as before these existed
+
+
+@pytest.mark.parametrize(("symbol", "other", "lacks"), [(" ", "▁", "space"), ("q", "Q", "q")])
+def test_a_network_that_lacks_what_text_consists_of_is_refused(
+    model: Theirs, symbol: str, other: str, lacks: str
+) -> None:
+    symbols = [other if theirs == symbol else theirs for theirs in elsewhere.SYMBOLS]
+    with pytest.raises(BadInput, match=rf"lack {lacks} which most text consists of: write"):
+        reader.read(*files(model, symbols=symbols), "theirs")
+
+
+def test_digits_are_read_as_one_of_them_and_predicted_together(model: Theirs) -> None:
+    renamed = {"#": "7", "!": "3", "?": "#?"}
+    symbols = [renamed.get(symbol, symbol) for symbol in elsewhere.SYMBOLS]
+    ours, digit = network(model, symbols=symbols), SYMBOLS.index("#")
+    torch.testing.assert_close(ours.embedding.weight[digit], model.encoder.weight[NUMBER["!"]])
+    log_p = ours(torch.tensor([[31], [0]])).log_softmax(2)[-1, 0]
+    theirs = model(torch.tensor([[NUMBER["<s>"], NUMBER["a"]]])).log_softmax(2)[0, -1]
+    both = theirs[[NUMBER["#"], NUMBER["!"]]].logsumexp(0)
+    torch.testing.assert_close(log_p[digit], both)
+    torch.testing.assert_close(log_p[0], theirs[NUMBER["a"]])
+    assert "read as 3; # is predicted when any digit is" in notes(model, symbols=symbols)
+
+
+def test_a_network_without_an_embedding_reads_one_hot_symbols(model: Theirs) -> None:
+    torch.manual_seed(0)
+    one_hot = Theirs(embedding=len(elsewhere.SYMBOLS))
+    with torch.no_grad():
+        one_hot.encoder.weight.copy_(torch.eye(len(elsewhere.SYMBOLS)))
+    data, said = files(one_hot)
+    bare = reader.read(changed(data, encoder__weight=None), said, "theirs")
+    assert bare.spec.key == reader.read(data, said, "theirs").spec.key
+    assert bare.parameters == sum(w.numel() for n, w in load(data).items() if "encoder" not in n)
+    with pytest.raises(BadInput, match=r"No weight can be the embedding, which is \[35, 12\]"):
+        reader.read(changed(files(model)[0], encoder__weight=None), said, "theirs")
+
+
+def test_an_encoder_has_states_and_no_perplexity(
+    store: Store, model: Theirs, words: Corpus
+) -> None:
+    data, said = files(model)
+    data = changed(data, decoder__weight=None, decoder__bias=None)
+    with pytest.raises(BadInput, match='"projection": null'):
+        reader.read(data, said, "theirs")
+    encoder = json.dumps(json.loads(said) | {"projection": None}).encode()
+    spec = add_model(data, encoder, "encoder", store)
+    assert not spec.predicts and "no perplexity" in " ".join(model_notes(spec, store))
+    signature = signature_spec(words.spec, layer=2, profile="smoke", decoder="linear", model=spec)
+    assert beside(signature) == [signature.floor]
+    with pytest.raises(BadInput, match="no perplexity"):
+        perplexity_spec("smoke", words.spec, spec)
+    ours, whole = reader.load(spec, store.artifacts.get(spec.key) or b""), network(model)
+    read = torch.tensor([[31], [0], [5]])
+    torch.testing.assert_close(ours.states(read, 2)["c"], whole.states(read, 2)["c"])
+
+
+@pytest.mark.parametrize("count", [256, 275, 512, 513])
+def test_models_of_bytes_are_read(count: int, words: Corpus) -> None:
+    symbols = [*elsewhere.SYMBOLS, *(f"<{n}>" for n in range(count - len(elsewhere.SYMBOLS)))]
+    torch.manual_seed(0)
+    large = Theirs(embedding=4, hidden=6, layers=1)
+    large.encoder, large.decoder = nn.Embedding(count, 4), nn.Linear(6, count)
+    if count > 512:
+        with pytest.raises(BadInput, match="513 symbols and 512 is the limit"):
+            network(large, symbols=symbols)
+        return
+    with torch.no_grad():
+        large.decoder.bias[-1] = 99  # always the last is put first
+    _, first = char_lm.score(network(large, symbols=symbols), words.test.take(np.arange(3)), "cpu")
+    assert (first >= len(SYMBOLS)).all()
+
+
+def test_a_byte_order_mark_is_no_part_of_a_description(model: Theirs) -> None:
+    data, said = files(model)
+    assert reader.read(data, b"\xef\xbb\xbf" + said, "theirs").spec.layers == 2
+
+
+@pytest.mark.parametrize("lost", ["encoder", "decoder"])
+def test_a_shared_weight_is_found_under_either_name(lost: str) -> None:
+    torch.manual_seed(0)
+    tied = Theirs(embedding=24)
+    tied.decoder.weight = tied.encoder.weight
+    data, said = files_of(tied)
+    left = "decoder" if lost == "encoder" else "encoder"
+    named = {"embedding": f"{left}.weight", "projection": f"{left}.weight"}
+    found = reader.read(
+        changed(data, **{f"{lost}__weight": None}),
+        json.dumps(json.loads(said) | named).encode(),
+        "theirs",
+    )
+    assert found.spec.key == reader.read(data, said, "theirs").spec.key
+
+
+def files_of(tied: Theirs) -> tuple[bytes, bytes]:
+    """As `files`, each weight by itself: safetensors refuses shared memory."""
+    weights = {name: value.clone() for name, value in tied.state_dict().items()}
+    said = {"cell": "lstm", "layers": 2, "symbols": elsewhere.SYMBOLS}
+    return save(weights), json.dumps(said).encode()
 
 
 def test_weights_that_are_gone_are_said_to_be(store: Store, model: Theirs) -> None:
