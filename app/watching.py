@@ -1,214 +1,396 @@
-"""From a spec to its results: start what is missing, show how far it is, say when it is there."""
+"""One strip for what is missing, of one spec or of many: what is asked for, how far it is, when it
+is there. Nothing starts here by itself but the one job that a person's choice has just asked for.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Literal
 
 import streamlit as st
 
 from app import pace
 from app.shell import people, queries, tray, words
 from app.shell.errors import explained
-from app.shell.people import ask_first
 from core import jobs
-from core.cells import label
+from core.jobs.estimate import START_SECONDS, step_seconds
 from core.library import beside
 from core.paper import shipped
+from core.paper.studies import Plan
 from core.signatures.spec import SignatureSpec
 from core.spec import Spec
+from core.store import Store
 
 # How long a result may take from the end of its job to the published tables.
 TAKING_IN = timedelta(seconds=15)
+State = Literal["done", "running", "waiting", "arriving", "missing", "failed", "cancelled"]
 
 
 @dataclass(frozen=True)
-class Results:
-    """What of a spec is in the tables; missing: what it is shown with and is not there yet."""
+class Watched:
+    """What a strip is about.
 
-    preview: bool
-    trained: bool
-    missing: tuple[str, ...]
+    specs: whose results it awaits; name: of the strip, "" for the page's own; also: what else the
+    page draws as soon as it is there; label: of the button that starts the work; head: its first
+    word on one result; about: said before what is missing; facts: says how all of it was made.
+    """
 
+    specs: Sequence[Spec]
+    name: str = ""
+    also: Sequence[Spec] = ()
+    label: str = ""
+    head: str = ""
+    about: str = ""
+    facts: Callable[[], str] = str
 
-def results(spec: SignatureSpec) -> Results:
-    """What is there now."""
-    preview, trained, others = spec.preview().key, spec.key, [other.key for other in beside(spec)]
-    sql = queries.fill(queries.THERE, keys=[preview, trained, *others])
-    present = set(queries.table(sql)["key"])
-    missing = tuple(key for key in others if key not in present)
-    return Results(preview in present, trained in present, missing)
-
-
-def watch(spec: SignatureSpec) -> Results:
-    """Start the job where it is missing and allowed; draw its progress; give what is there."""
-    before = results(spec)
-    if before.trained and not before.missing:
-        _there(spec)
-    else:
-        st.fragment(_progress, run_every=pace.every(1))(spec, before)
-    return before
+    def key(self, button: str) -> str:
+        """The key of a button."""
+        return f"{button}-{self.name}" if self.name else button
 
 
-def _progress(spec: SignatureSpec, before: Results) -> None:
-    """The strip while something is missing; the page is run again only when a result arrived."""
-    with explained():
-        if results(spec) != before:
-            st.rerun(scope="app")
-        if before.trained:
-            _beside(spec, before)
-            return
-        job = jobs.find(spec.key)
-        if job is None or (job.status == "done" and lost(job)):
-            _begin(spec)
-        elif job.live or job.status == "done":
-            _going(job, before)
-        else:
-            _ended(job)
+@dataclass(frozen=True)
+class Look:
+    """What there is of the watched now.
+
+    there: keys of results; missing: specs without one; unasked: those of them that no job computes
+    or has tried to; live, arriving, ended: jobs that run or wait, that are done but for the tables,
+    and that failed or were cancelled.
+    """
+
+    there: frozenset[str]
+    missing: list[Spec]
+    unasked: list[Spec]
+    live: list[jobs.Job]
+    arriving: list[jobs.Job]
+    ended: list[jobs.Job]
+
+    @property
+    def state(self) -> State:
+        if self.live:
+            running = any(job.status == "running" for job in self.live)
+            return "running" if running else "waiting"
+        if not self.missing:
+            return "done"
+        if self.arriving:
+            return "arriving"
+        if self.unasked:
+            return "missing"
+        return "failed" if any(job.status == "failed" for job in self.ended) else "cancelled"
+
+    @property
+    def share(self) -> float:
+        """How much of the missing is computed, 0 to 1."""
+        awaited = {spec.key for spec in self.missing} | {job.key for job in self.live}
+        parts = [job.fraction for job in [*self.live, *self.arriving]]
+        return sum(parts) / max(1, len(awaited))
 
 
-def _there(spec: SignatureSpec) -> None:
-    """All is there; what came with the program can be computed here."""
-    if not shipped.among([spec.key]):
-        caption(spec.key)
-        return
-    told, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
-    with told:
-        caption(spec.key)
-    with button.container(horizontal=True, horizontal_alignment="right"):
-        recompute([spec])
-
-
-def recompute(specs: Sequence[Spec], key: str = "recompute") -> None:
-    """A button that computes shipped results here."""
-    st.button(
-        "Recompute",
-        key=key,
-        on_click=_anew,
-        args=(specs,),
-        disabled=not people.member(),
-        help="Computes on this machine, from the start, what came with the program",
+def look(watched: Watched) -> Look:
+    """What there is now."""
+    there = present([*watched.specs, *watched.also])
+    keys = {spec.key for spec in watched.specs}
+    found = {job.key: job for job in people.listing() if job.key in keys}
+    missing = [spec for spec in watched.specs if spec.key not in there]
+    of_missing = {spec.key: found[spec.key] for spec in missing if spec.key in found}
+    return Look(
+        there,
+        missing,
+        [s for s in missing if s.key not in of_missing or lost(of_missing[s.key])],
+        [job for job in found.values() if job.live],
+        [job for job in of_missing.values() if job.status == "done" and not lost(job)],
+        [job for job in of_missing.values() if job.status in ("failed", "cancelled")],
     )
 
 
-def _anew(specs: Sequence[Spec]) -> None:
-    if people.room():  # else what is shown stays, and the refusal is said
-        shipped.forget(specs)
-    people.start(*specs)
-
-
-def _begin(spec: SignatureSpec) -> None:
-    estimate = sum(map(jobs.estimate, [spec, *beside(spec)]))
-    if estimate <= ask_first() and people.room():
-        people.start(spec)
-        say("Asked for", f"about {words.seconds(estimate)}")
-        return
-    told, button = st.columns([5, 2], vertical_alignment="center")
-    with told:
-        say("Not computed yet", f"about {words.seconds(estimate)} on this machine")
-    with button.container(horizontal=True, horizontal_alignment="right"):
-        st.button(
-            "Compute",
-            key="begin",
-            type="primary",
-            shortcut="Shift+S",
-            on_click=people.start,
-            args=(spec,),
-            disabled=not people.member(),
-        )
-
-
-def _going(job: jobs.Job, before: Results) -> None:
-    told, buttons = st.columns([6, 1], vertical_alignment="center", wrap=False)
-    with told:
-        if job.status == "queued":
-            ahead = [other.key for other in jobs.listing() if other.live].index(job.key)
-            usual = f"{ahead} ahead · about {words.seconds(job.estimate)}"
-            say("Waiting", job.obstacle or usual, 0.0)
-        elif job.status == "interrupted":
-            say("Interrupted", job.obstacle or "it goes on by itself where it was", job.fraction)
-        elif job.status == "done":
-            say("Taking the result in", "", 1.0)
-        else:
-            left = "" if job.eta is None else f" · {words.seconds(job.eta)} left"
-            shown = "Linear preview shown, decoders training" if before.preview else "Computing"
-            step = f"step {job.step} of {job.steps} · {job.stage}: {job.message}"
-            say(shown, f"{step} · {job.fraction:.0%}{left}", job.fraction)
-    with buttons.container(horizontal=True, horizontal_alignment="right", gap=None):
-        tray.log(job, "strip")
-        if job.live:
-            tray.cancel(job, "strip")
-
-
-def _beside(spec: SignatureSpec, before: Results) -> None:
-    """The signature is there and drawn; what it is shown with is still missing in part."""
-    other = next(other for other in beside(spec) if other.key in before.missing)
-    what = "untrained floor" if isinstance(other, SignatureSpec) else "perplexity"
-    job = jobs.find(other.key)
-    if job is None and jobs.estimate(other) <= ask_first() and people.room():
-        people.start(other)
-        job = jobs.find(other.key)
-    if job is None:
-        caption(spec.key, f"{what}: not asked for")
-        return
-    told, buttons = st.columns([6, 1], vertical_alignment="center", wrap=False)
-    with told:
-        percent = f"{job.fraction:.0%}" if job.live else job.status
-        caption(spec.key, f"{what}: {percent}")
-    with buttons.container(horizontal=True, horizontal_alignment="right", gap=None):
-        tray.log(job, "strip")
-        (tray.cancel if job.live else tray.again)(job, "strip")
-
-
-def _ended(job: jobs.Job) -> None:
-    told, buttons = st.columns([5, 2], vertical_alignment="center")
-    with told:
-        say(job.status.capitalize(), job.reason or "", bad=job.status == "failed")
-    with buttons.container(horizontal=True, horizontal_alignment="right"):
-        tray.log(job, "strip")
-        st.button(
-            "Try again",
-            key="again",
-            type="primary",
-            shortcut="Shift+S",
-            on_click=people.start,
-            args=(job.spec,),
-            disabled=not people.member(),
-        )
+def present(specs: Iterable[Spec]) -> frozenset[str]:
+    """The keys of those of them whose results are in the tables."""
+    keys = sorted({spec.key for spec in specs})
+    return frozenset(queries.table(queries.fill(queries.THERE, keys=keys or [""]))["key"])
 
 
 def lost(job: jobs.Job) -> bool:
     """A job that ended well, but whose result is not in the tables (any more)."""
     now = datetime.now(UTC).replace(tzinfo=None)
-    return job.ended is not None and now - job.ended > TAKING_IN
+    ended = job.status == "done" and job.ended is not None
+    return ended and now - job.ended > TAKING_IN  # type: ignore[operator]
 
 
-def caption(key: str, more: str = "") -> None:
-    """One line that says what the pictures show and how they were made."""
+def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str]:
+    """The strip of one signature; the keys of what is there of it and of what it is shown with.
+
+    changed: a person's choice has just asked for it: it starts where it takes no longer than the
+    limit of the settings.
+    """
+    others = beside(spec)
+    there = present([spec, *others])
+    shown = (spec, spec.preview(), *others)
+    if spec.key not in there:
+        watched = Watched([spec], also=shown)
+    elif missing := [other for other in others if other.key not in there]:
+        watched = Watched(
+            missing,
+            "beside",
+            shown,
+            label="Compute floors",
+            head="Signature",
+            about=caption(spec.key),
+        )
+    else:
+        watched = Watched([spec], also=shown, facts=partial(caption, spec.key))
+    wanted = changed and spec.key not in there and look(watched).state == "missing"
+    if wanted and jobs.estimate(spec) <= people.ask_first() and people.room():
+        people.start(spec)
+    with st.container(key="strip"):
+        return watch(watched)
+
+
+def watch_plan(name: str, plan: Plan) -> frozenset[str]:
+    """The strip of a study; the keys that are there."""
+    with st.container(key="strip"):
+        return watch(Watched(plan.specs, facts=partial(_facts, plan.specs)))
+
+
+def offer(name: str, specs: Sequence[Spec], label: str) -> frozenset[str]:
+    """The same for something else on a study's page, computed by a button `label`."""
+    with st.container(key=f"strip-{name}"):
+        return watch(Watched(specs, name, label=label, facts=partial(_facts, specs)))
+
+
+def watch(watched: Watched) -> frozenset[str]:
+    """Draw the strip; the keys of the results that are there."""
+    now = look(watched)
+    if now.state == "done":
+        _done(watched)
+    else:
+        st.fragment(_progress, run_every=pace.every(1))(watched, now, _costs(now.missing))
+    return now.there
+
+
+def _progress(watched: Watched, before: Look, costs: dict[str, float]) -> None:
+    """The strip while something is missing; the page is run again only when a result arrived."""
+    with explained():
+        now = look(watched)
+        if now.there != before.there or (now.state == "done") != (before.state == "done"):
+            st.rerun(scope="app")
+        text, buttons = st.columns([5, 2], vertical_alignment="center", wrap=False)
+        with text:
+            _line(watched, now, costs)
+        with buttons.container(
+            horizontal=True, horizontal_alignment="right", gap="xxsmall", wrap=False
+        ):
+            _buttons(watched, now)
+
+
+def _line(watched: Watched, now: Look, costs: dict[str, float]) -> None:
+    """The strip's text: a head, what happens, how long it takes."""
+    count = len(watched.specs)
+    head = f"{count - len(now.missing)} of {count}" if count > 1 else _head(watched, now)
+    left = f"about {words.seconds(_left(now, costs))}"
+    text = {
+        "running": lambda: f"{_doing(now)} · {left} left",
+        "waiting": lambda: f"{_why_waiting(now)} · {left}",
+        "arriving": lambda: "taking the result in",
+        "missing": lambda: f"not computed yet: {len(now.unasked)} · {left} on this machine",
+    }.get(now.state, lambda: "")()
+    unasked = f"{len(now.unasked)} not asked for" if now.unasked and now.state != "missing" else ""
+    parts = [watched.about, text, unasked, _endings(now.ended)]
+    share = (count - len(now.missing) + now.share * len(now.missing)) / count
+    if not now.missing:  # computed once more
+        share = now.share
+    bar = share if count > 1 or now.live or now.arriving else None
+    say(head, " · ".join(part for part in parts if part), bar, now.state == "failed")
+
+
+def _head(watched: Watched, now: Look) -> str:
+    """The first word on one result."""
+    if watched.head:
+        return watched.head
+    preview = any(spec.key in now.there for spec in watched.also)
+    if now.state == "running" and now.missing and preview:
+        return "Linear preview shown, decoders training"
+    return {
+        "running": "Computing" if now.missing else "Computing again",
+        "waiting": "Waiting",
+        "arriving": "Done",
+        "missing": "Not computed yet",
+    }.get(now.state, now.state.capitalize())
+
+
+def _doing(now: Look) -> str:
+    """What the running job does."""
+    job = next(job for job in now.live if job.status == "running")
+    if not job.stage:
+        return f"starting {job.title}"
+    return f"step {job.step} of {job.steps} · {job.stage}: {job.message} · {job.fraction:.0%}"
+
+
+def _why_waiting(now: Look) -> str:
+    """Why none of the live jobs runs."""
+    if obstacle := next((job.obstacle for job in now.live if job.obstacle), ""):
+        return obstacle
+    if any(job.status == "interrupted" for job in now.live):
+        return "interrupted, goes on by itself where it was"
+    mine = {job.key for job in now.live}
+    order = [job.key in mine for job in people.listing() if job.live]
+    ahead = order.index(True) if True in order else 0
+    return f"{ahead} ahead" if ahead else "starting"
+
+
+def _endings(ended: list[jobs.Job]) -> str:
+    """How many failed or were cancelled, and why the first of each did."""
+    parts = []
+    for status in ("failed", "cancelled"):
+        jobs_ = [job for job in ended if job.status == status]
+        if jobs_:
+            parts.append(f"{len(jobs_)} {people.outcome(jobs_[0])}")
+    return " · ".join(parts)
+
+
+def _buttons(watched: Watched, now: Look) -> None:
+    """The log of what runs or failed, an end for what is live, a start for what is not."""
+    logged = next((job for job in [*now.live, *now.ended] if job.status != "queued"), None)
+    if logged:
+        tray.log(logged, watched.key("strip"))
+    if len(now.live) == 1:
+        tray.cancel(now.live[0], watched.key("strip"))
+    elif now.live:
+        st.button(
+            "Cancel all",
+            key=watched.key("cancel-all"),
+            on_click=people.cancel,
+            args=[job.key for job in now.live],
+            disabled=not people.member(),
+            help="End every job that this figure waits for; what is computed stays",
+        )
+    wanted = now.unasked or [job.spec for job in now.ended]
+    if wanted and not now.arriving:
+        compute = watched.label or (f"Compute {len(wanted)}" if len(watched.specs) > 1 else "")
+        st.button(
+            (compute or "Compute") if now.unasked else "Try again",
+            key=watched.key("begin"),
+            type="primary",
+            shortcut=None if watched.name else "Shift+S",
+            on_click=people.start,
+            args=wanted,
+            disabled=not people.member(),
+        )
+
+
+def _done(watched: Watched) -> None:
+    """All is there; what came with the program can be computed here."""
+    count = len(watched.specs)
+    head = f"{count} of {count}"
+    from_release = shipped.among(spec.key for spec in watched.specs)
+    if count == 1:
+        head = "Shipped signature" if from_release else "Signature"
+    text, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
+    with text:
+        say(head, watched.facts())
+    if from_release:
+        with button.container(horizontal=True, horizontal_alignment="right"):
+            specs = [spec for spec in watched.specs if spec.key in from_release]
+            recompute(specs, watched.key("recompute"))
+
+
+def recompute(specs: Sequence[Spec], key: str = "recompute") -> None:
+    """A button that computes results once more, after a dialog on what that costs."""
+    if st.button(
+        "Recompute",
+        key=key,
+        disabled=not people.member(),
+        help="Computes on this machine what came with the program",
+    ):
+        _ask(specs, key)
+
+
+@st.dialog("Compute again?")
+def _ask(specs: Sequence[Spec], key: str) -> None:
+    """What computing again costs and leaves; it starts on a second click."""
+    store = Store()
+    cost = sum(jobs.estimate(spec, store, again=True) for spec in specs)
+    results = "1 result" if len(specs) == 1 else f"{len(specs)} results"
+    st.markdown(
+        f"{results}, about {words.seconds(cost)} on this machine. What is there stays until the "
+        "new numbers are complete and take its place, for everybody who uses this database."
+    )
+    room = people.room()
+    if room < len(specs):
+        st.caption(f"You may ask for {room} more now.")
+    if st.button(
+        "Compute again",
+        key=f"{key}-surely",
+        type="primary",
+        on_click=people.start,
+        args=specs,
+        kwargs={"again": True},
+        disabled=not room,
+    ):
+        st.rerun()
+
+
+def _facts(specs: Sequence[Spec]) -> str:
+    """How long a study took in all, where, and how much of it came with the program."""
+    keys = list({step.key for spec in specs for step in spec.steps()})
+    row = queries.table(queries.fill(queries.TOOK, keys=keys)).row(0, named=True)
+    from_release = len(shipped.among(spec.key for spec in specs))
+    computed = f"computed, {from_release} of them shipped" if from_release else "computed"
+    machines = row["machines"] or "no machine"
+    return f"{computed} · {words.seconds(row['seconds'])} of work in all, on {machines}"
+
+
+def caption(key: str) -> str:
+    """What the pictures of a signature show and how they were made, in one line."""
     row = queries.table(queries.fill(queries.CAPTION, key=key)).row(0, named=True)
     keeps = sorted({f"{keep:g}" for keep in row["keeps"] or [] if keep is not None})
-    imported = row["kind"] == "imported"
-    shape = f"{label(row['cell'])} [{row['layers']},{row['hidden']}]"
     perplexity = row["test_perplexity"]
-    facts = [
-        f"{row['model'] if imported else shape} on {row['corpus']}, "
-        f"layer {row['layer']} ({row['state']})",
-        *([] if perplexity is None else [f"test perplexity {perplexity:.3f}"]),
-        f"profile {row['profile']}, seed {row['seed']}",
-        f"{words.number(row['test_states'])} test states",
-        f"decoders {row['width']} wide, keep {'/'.join(keeps)}",
-        f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
-        f"{row['device']}, {row['machine']}",
-    ]
-    head = "Shipped signature" if row["shipped"] else "Signature"
-    say(head, " · ".join([*facts, more] if more else facts))
+    learned = row["model"].endswith(f" on {row['corpus']}")
+    return " · ".join(
+        [
+            f"{row['model']}{'' if learned else ' on ' + row['corpus']}, "
+            f"layer {row['layer']} ({row['state']})",
+            *([] if perplexity is None else [f"test perplexity {perplexity:.3f}"]),
+            f"profile {row['profile']}, seed {row['seed']}",
+            f"{words.number(row['test_states'])} test states",
+            *([f"decoders {row['width']} wide, keep {'/'.join(keeps)}"] if row["width"] else []),
+            f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
+            f"{row['device']}, {row['machine']}",
+        ]
+    )
+
+
+def _costs(specs: Iterable[Spec]) -> dict[str, float]:
+    """Seconds of every step that is missing; one that several jobs need counts once."""
+    store = Store()
+    steps = {step.key: step for spec in specs for step in store.missing(spec)}
+    return {key: step_seconds(step, store) for key, step in steps.items()}
+
+
+def _left(now: Look, costs: dict[str, float]) -> float:
+    """Seconds for all that is missing: what the running job says of itself, estimates else."""
+    again = [job for job in now.live if job.again]
+    jobs_ = [job for job in now.live if not job.again]
+    wanted = [*now.unasked, *(job.spec for job in jobs_)]
+    steps = {step.key for spec in wanted for step in spec.steps()} & costs.keys()
+    left = START_SECONDS * len(wanted)
+    left += sum(job.estimate if job.eta is None else job.eta for job in again)
+    running = next((job for job in jobs_ if job.status == "running"), None)
+    if running and running.eta is not None:
+        steps -= {step.key for step in running.spec.steps()}
+        left += running.eta - START_SECONDS
+    # A shipped row says nothing of the weights that are wanted.
+    sql = queries.fill(queries.THERE, keys=sorted(steps) or [""])
+    done = frozenset(queries.table(sql)["key"]) - shipped.among(steps)
+    return max(0.0, left + sum(costs[key] for key in steps - done))
 
 
 def say(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:
+    """The strip's line of text, with a bar where there is a fraction."""
     bar = "" if fraction is None else f"<i><u style='width:{100 * fraction:.1f}%'></u></i>"
     tone = " failed" if bad else ""
-    said = html.escape(text)
-    spoken = f"<span title='{said}'><b>{html.escape(head)}</b> {said}</span>"
-    st.html(f"<div class='job strip{tone}'>{spoken}{bar}</div>")
+    escaped = html.escape(text)
+    line = f"<span title='{escaped}'><b>{html.escape(head)}</b> {escaped}</span>"
+    st.html(f"<div class='job strip{tone}'>{line}{bar}</div>")

@@ -29,6 +29,8 @@ from core.signatures.spec import Decoder, SignatureSpec, State, signature_of
 from core.spec import VERSIONS, CorpusSpec, Spec
 from core.store import Store
 
+NAME_MOST = 80  # characters of a corpus's or a model's name
+
 
 def find_corpus(name: str, segment: str | None = None, store: Store | None = None) -> CorpusSpec:
     """The spec of a corpus, which is built and stored if it is not there yet.
@@ -65,7 +67,7 @@ def add_corpus(
     data: bytes, name: str, segment: str = "line", store: Store | None = None
 ) -> CorpusSpec:
     """Stores a user's UTF-8 text as a corpus. Raises BadInput if it cannot be one."""
-    return _keep(corpora.read_apart(data, name, segment), store or Store())
+    return _keep(corpora.read_apart(data, _checked_name(name), segment), store or Store())
 
 
 def find_speech(
@@ -154,7 +156,7 @@ def add_model(
     from core.models.imported import reader
     from core.models.imported.step import taken
 
-    network = reader.read(data, description, name)
+    network = reader.read(data, description, _checked_name(name))
     result = taken(network)
     (store or Store()).take_in(result.tables, result.artifacts)
     return network.spec
@@ -273,6 +275,13 @@ def beside(spec: SignatureSpec) -> list[Spec]:
     if spec.model.scored_apart and spec.model.predicts and spec.floor:
         return [*floor, perplexity_spec(spec.profile, spec.corpus, spec.model)]
     return floor
+
+
+def _checked_name(name: str) -> str:
+    """The name as it is; BadInput for one that would not stay in its line."""
+    if len(name) > NAME_MOST or not name.isprintable():
+        raise BadInput(f"A name has at most {NAME_MOST} characters, and no control characters.")
+    return name
 
 
 def query(sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:

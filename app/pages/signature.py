@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from app import watching
 from app.parts.signature import panes
 from app.shell import pickers
 
-spec = pickers.signature_toolbar()
-with st.container(key="strip"):
-    there = watching.watch(spec)
-panes.draw(spec, there)
+selected = pickers.signature_toolbar()
+there = watching.watch_signature(selected.spec, selected.changed)
+if selected.opened:
+    panes.opened_by_key()
+panes.draw(selected.spec, there)

@@ -15,6 +15,7 @@ import streamlit as st
 
 T = TypeVar("T")
 KEPT, WRITTEN, BEFORE = "choices.kept", "choices.written", "choices.before"
+CHANGED = "choices.changed"
 LATE = 3.0  # seconds for which a browser may still send an address that has been rewritten
 
 
@@ -173,10 +174,28 @@ def _show(key: str, current: object) -> None:
 
 def whole(low: int, high: int) -> Callable[[str], int | None]:
     """A reader of whole numbers from low to high."""
-    return lambda text: int(text) if text.isdecimal() and low <= int(text) <= high else None
+
+    def parse(text: str) -> int | None:
+        # Python refuses to read numbers of thousands of digits.
+        readable = text.isdecimal() and len(text) <= len(str(high))
+        return int(text) if readable and low <= int(text) <= high else None
+
+    return parse
+
+
+def changed() -> str | None:
+    """The choice whose widget a person changed to cause this run of the page, if any."""
+    name: str | None = st.session_state.get(CHANGED)
+    return name
+
+
+def forget_change() -> None:
+    """Called at the end of every run of a page: what follows is not for the same change."""
+    st.session_state.pop(CHANGED, None)
 
 
 def _took(name: str, parse: Callable[[str], Any]) -> None:
+    st.session_state[CHANGED] = name
     picked = parse(str(st.session_state[f"choice-{name}"]))
     if picked is not None:
         _memory(KEPT)[name] = picked

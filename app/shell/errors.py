@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from app.shell import words
 from core.errors import BadInput
 
 LOG = logging.getLogger("memory-signatures")
@@ -16,7 +17,7 @@ LOG = logging.getLogger("memory-signatures")
 def explain(error: Exception) -> bool:
     """Say an error in one sentence on the page; True, as streamlit's error handler wants it."""
     if isinstance(error, BadInput):
-        st.warning(str(error))
+        st.warning(words.plain(str(error)))
     else:
         LOG.error("A page failed", exc_info=error)
         st.error(

@@ -1,7 +1,8 @@
-"""What leaves a picture: its SQL, its table as CSV or Parquet, and the chart with a save button."""
+"""The frame of a picture: title, SQL, chart with a save button, its table as CSV or Parquet."""
 
 from __future__ import annotations
 
+import html
 import io
 from collections.abc import Callable
 
@@ -39,6 +40,11 @@ def chart(figure: go.Figure, key: str, name: str, alt: str) -> None:
     st.plotly_chart(
         figure, key=key, theme=None, config=figures.toolbar(name, picture_format()), alt=alt
     )
+
+
+def empty(height: int, text: str = "Not computed yet") -> None:
+    """What stands where a picture will be, as high as it."""
+    st.html(f"<div class='empty' style='height:{height}px'>{html.escape(text)}</div>")
 
 
 def downloads(table: pl.DataFrame, name: str) -> None:

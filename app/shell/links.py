@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from core.paper.studies import STUDIES
 
+HOME = "pages/overview.py"  # of a study that has no page of its own
 PAGES = {
     "signature": ("pages/signature.py", {"cell": "gru", "layers": "1", "hidden": "80"}),
     "size": ("pages/sweeps.py", {"sweep": "Kernel size"}),
@@ -26,7 +27,7 @@ def figure(
 
     corpora: the names of the study's corpora, in the order in which the study declares them.
     """
-    page, params = PAGES[study]
+    page, params = PAGES.get(study, (HOME, {}))
     called = CALLED.get(study, {})
     names = [called.get(choice, choice) for choice in STUDIES[study].corpora]
     chosen = dict(zip(names, corpora, strict=True))

@@ -8,12 +8,15 @@ from threading import Lock
 import streamlit as st
 
 from app import access
+from app.shell import words
 from core import jobs
 from core.errors import BadInput
 from core.spec import Spec
+from core.store import default_root
 
 ASK_FIRST_MINUTES = 10
 ADDING = "Adding is for members; ask whoever runs this app."
+PAGE_KEYS = "1234567890"  # of the first ten pages
 _asking = Lock()  # two tabs of one person count one after the other
 
 
@@ -43,13 +46,27 @@ def room() -> int:
     return max(0, queued - sum(job.live and job.who == mine for job in jobs.listing()))
 
 
-def start(*specs: Spec) -> None:
-    """Ask for these, or for the first of them that this person may; refuse if that is none."""
+def listing() -> list[jobs.Job]:
+    """All jobs as they were half a second ago at most: one look for every open page."""
+    return _listing(str(default_root()))
+
+
+@st.cache_resource(ttl=0.5, show_spinner=False)
+def _listing(root: str) -> list[jobs.Job]:
+    return jobs.listing()
+
+
+def start(*specs: Spec, again: bool = False) -> None:
+    """Ask for these, or for the first of them that this person may; refuse if that is none.
+
+    again: computes results that are there once more; they stay until the new ones replace them.
+    """
     _refuse_viewers("Starting jobs")
     with _asking:
         free = room()
         for spec in specs[:free]:
-            jobs.request(spec, who())
+            jobs.request(spec, who(), again=again)
+    _listing.clear()
     if not free:
         raise BadInput(
             f"You have {access.settings().queued} jobs waiting or running, which is the most for "
@@ -57,10 +74,18 @@ def start(*specs: Spec) -> None:
         )
 
 
-def cancel(key: str) -> None:
-    """End a job."""
+def cancel(*keys: str) -> None:
+    """End these jobs."""
     _refuse_viewers("Cancelling jobs")
-    jobs.cancel(key, who())
+    jobs.cancel(keys, who())
+    _listing.clear()
+
+
+def outcome(job: jobs.Job) -> str:
+    """How an ended job ended, with the reason."""
+    if job.status == "cancelled":
+        return "cancelled by you" if job.reason == f"cancelled by {who()}" else job.reason or ""
+    return f"{job.status} · {job.reason}" if job.reason and job.status != "done" else job.status
 
 
 def note(key: str, title: str, outcome: str) -> None:
@@ -85,7 +110,7 @@ def picture_format() -> str:
 
 def settings(pages: list[str]) -> None:
     """The settings popover of the rail; its values last for the session."""
-    keys = ", ".join(f"`{number % 10}` {page}" for number, page in enumerate(pages, start=1))
+    keys = ", ".join(f"`{key}` {page}" for key, page in zip(PAGE_KEYS, pages, strict=False))
     with st.popover("Settings", icon=":material/tune:", width="stretch"):
         st.number_input(
             "Ask before work longer than (minutes)",
@@ -95,7 +120,7 @@ def settings(pages: list[str]) -> None:
             5,
             key="settings.ask_first",
             persist_state="session",
-            help="Shorter work starts by itself as soon as a page needs it.",
+            help="Shorter work starts by itself when a choice on the Signature page asks for it.",
         )
         st.segmented_control(
             "Save pictures as",
@@ -111,7 +136,7 @@ def settings(pages: list[str]) -> None:
             "`Ctrl` + `Enter`: run the query"
         )
         if access.settings().login:
-            st.markdown(f"**Login**  \n{who()}, {role()}")
+            st.markdown(f"**Login**  \n{words.plain(who())}, {role()}")
             st.button("Log out", icon=":material/logout:", on_click=st.logout)
         else:
             st.markdown(f"**Login**  \n{access.openness()}")

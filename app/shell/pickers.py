@@ -1,19 +1,23 @@
-"""The toolbar of the Signature page: from choices to a spec, and from a spec to an address."""
+"""Choices that several pages have, and the toolbar of the Signature page, which gives a spec."""
 
 from __future__ import annotations
 
 import os
+import re
+from dataclasses import dataclass
 
 import streamlit as st
 
 import core
-from app.shell import choices, queries
+from app.shell import choices, queries, words
+from core import jobs
 from core.cells import CELLS, label
 from core.corpora import NAMES, source
 from core.library import added_models
 from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.profiles import PROFILES
+from core.registry import known as known_spec
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec
 
@@ -21,6 +25,9 @@ HIDDEN = (40, 80, 160, 320, 640)
 LAYERS = (1, 2, 3, 4)
 MEANING = {"h": "h, output", "c": "c, cell"}
 HERE = "here"
+SIGNATURE_CHOICES = ("corpus", "model", "cell", "layers", "hidden", "state", "layer", "profile")
+KEY = re.compile("[0-9a-f]{64}")
+OPENED = "signature.opened"  # its key, and that of what the choices describe meanwhile
 
 
 def default_profile() -> str:
@@ -54,7 +61,7 @@ def corpus_choice(name: str, label: str, default: str, width: int = 170) -> str:
 
 def read(corpus: str) -> CorpusSpec:
     """The spec of a chosen corpus; one that nobody has needed yet is read from its package."""
-    with st.spinner(f"Reading the corpus {corpora().get(corpus, corpus)} …"):
+    with st.spinner(words.plain(f"Reading the corpus {corpora().get(corpus, corpus)} …")):
         return core.find_corpus(corpus)
 
 
@@ -70,7 +77,77 @@ def profile_choice() -> str:
     )
 
 
-def signature_toolbar() -> SignatureSpec:
+@dataclass(frozen=True)
+class Selected:
+    """The signature that its page shows.
+
+    changed: whether a person has just changed a choice that leads to it; opened: whether it is one
+    that the choices do not describe, opened by its key.
+    """
+
+    spec: SignatureSpec
+    changed: bool = False
+    opened: bool = False
+
+
+def signature_toolbar() -> Selected:
+    """Draw the choices in one row; what they describe, or what was opened by its key.
+
+    A key in the address (`?signature=KEY`) sets the choices to those of its signature, and holds
+    until one of them is changed: a retrained network or another seed has no choice of its own.
+    """
+    opened = _opened()
+    known, before = st.session_state.get(OPENED, ("", ""))
+    if opened and known != opened.key:
+        _show(opened)
+    described = _described()
+    if opened and known != opened.key:
+        before = described.key
+        st.session_state[OPENED] = (opened.key, before)
+    if opened and described.key == before != opened.key:
+        return Selected(opened, opened=True)
+    choices.keep("signature", "")
+    return Selected(described, choices.changed() in SIGNATURE_CHOICES)
+
+
+def _opened() -> SignatureSpec | None:
+    """The signature whose key is in the address, computed or asked for."""
+    asked = st.query_params.get("signature")
+    if asked is None:  # the key does not outlast a visit to the page
+        choices.keep("signature", "")
+        st.session_state.pop(OPENED, None)
+        return None
+    key = choices.value("signature", "", lambda text: text if KEY.fullmatch(text) else None)
+    spec = _signature(key) if key else None
+    if key == asked and spec is None:
+        st.warning("That signature is not in this database.")
+    return spec
+
+
+def _signature(key: str) -> SignatureSpec | None:
+    rows = queries.table(queries.fill(queries.SPEC, key=key))
+    job = jobs.find(key)
+    spec = known_spec(rows["spec"][0]) if rows.height else job.spec if job else None
+    return spec if isinstance(spec, SignatureSpec) else None
+
+
+def _show(spec: SignatureSpec) -> None:
+    """Set the choices to those nearest to a signature."""
+    corpus, model = spec.corpus, spec.model
+    values: dict[str, object] = {
+        "corpus": corpus.content if corpus.content in corpora() else corpus.name,
+        "model": model.key[:12] if isinstance(model, ImportedSpec) else HERE,
+        "layer": spec.layer,
+        "state": spec.state,
+        "profile": spec.profile,
+    }
+    if isinstance(model, ModelSpec):
+        values |= {"cell": model.cell, "layers": model.layers, "hidden": model.hidden}
+    for name, value in values.items():
+        choices.keep(name, value)
+
+
+def _described() -> SignatureSpec:
     """Draw the choices in one row and give the spec that they describe."""
     with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
         corpus = corpus_choice("corpus", "Corpus", "shakespeare")
@@ -141,26 +218,3 @@ def _shape() -> tuple[str, int, int]:
         help="Units of each layer; type any number up to 4096.",
     )
     return cell, layers, hidden
-
-
-def address(spec: SignatureSpec, listed: dict[str, str]) -> dict[str, str] | None:
-    """The URL's parameters of the Signature page that shows this signature; listed: `corpora()`.
-
-    None for what that page does not show: n-grams and retrained networks.
-    """
-    model, corpus = spec.model, spec.corpus
-    if isinstance(model, ImportedSpec) and model.trained:
-        network: dict[str, object] = {"model": model.key[:12]}
-    elif isinstance(model, ModelSpec) and not model.init_from and model.fraction == 1:
-        network = {"cell": model.cell, "layers": model.layers, "hidden": model.hidden}
-        network |= {"model": HERE}
-    else:
-        return None
-    values = {
-        "corpus": corpus.content if corpus.content in listed else corpus.name,
-        **network,
-        "state": spec.state,
-        "layer": spec.layer,
-        "profile": spec.profile,
-    }
-    return {name: str(value) for name, value in values.items()}

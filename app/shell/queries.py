@@ -25,10 +25,12 @@ SIGNATURE = f"""{MODEL}
         || CASE WHEN s.decoder = 'linear' THEN ', linear preview' ELSE '' END
         || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
 
-# The model's perplexity where `s` is measured: of its training, else as scored on that text.
-PERPLEXITY = """coalesce(m.test_perplexity, (
+# The model's perplexity on the corpus that `s` was measured on: as scored on that text, else as its
+# training measured it, if that was on the same corpus.
+PERPLEXITY = """coalesce((
         SELECT any_value(p.test_perplexity) FROM perplexities p
-        WHERE p.members = [m.key] AND p.corpus = s.corpus AND p.profile = s.profile))"""
+        WHERE p.members = [m.key] AND p.corpus = s.corpus AND p.profile = s.profile),
+        CASE WHEN m.corpus = s.corpus THEN m.test_perplexity END)"""
 
 NAMED = """
 FROM signatures s
@@ -92,7 +94,7 @@ CAPTION = f"""
 SELECT s.key, s.layer, s.state, s.decoder, s.width, s.keeps, s.profile, s.seed, s.test_states,
        s.seconds, s.device, s.threads, s.machine, s.created, m.seconds AS model_seconds,
        m.cell, m.layers, m.hidden, m.parameters, m.dev_perplexity, {PERPLEXITY} AS test_perplexity,
-       {MODEL} AS model, m.kind, c.name AS corpus, c.segments, c.segment,
+       {MODEL} AS model, c.name AS corpus, c.segments, c.segment,
        s.key IN (SELECT key FROM shipped) AS shipped
 FROM signatures s
 JOIN models m ON m.key = s.model
@@ -186,6 +188,9 @@ FROM jobs
 ORDER BY asked DESC
 LIMIT 500"""
 
+
+# The spec of a signature.
+SPEC = "SELECT spec FROM signatures WHERE key = {key}"
 
 # Which of these are there, of any kind.
 THERE = """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell import people, pins, status
+from app.shell import choices, people, pins, status
 from app.shell.errors import explained
 from app.shell.tray import tray
 
@@ -53,13 +53,16 @@ def run() -> None:
         _keys(pages)
     with st.bottom:
         status.line()
-    with explained():
-        page.run()
+    try:
+        with explained():
+            page.run()
+    finally:
+        choices.forget_change()
 
 
 def _keys(pages: list[st.Page]) -> None:
-    """The keys 1, 2, … 9, 0 open the pages; the buttons that carry them are out of sight."""
+    """The keys 1, 2, … 9, 0 open the first ten pages by buttons that are out of sight."""
     with st.container(key="keys"):
-        for number, page in enumerate(pages, start=1):
-            if st.button(page.title, key=f"page-{number}", shortcut=str(number % 10)):
+        for key, page in zip(people.PAGE_KEYS, pages, strict=False):
+            if st.button(page.title, key=f"page-{key}", shortcut=key):
                 st.switch_page(page)

@@ -21,7 +21,7 @@ def line() -> None:
 
 def _facts() -> None:
     with explained():
-        listed = jobs.listing()
+        listed = people.listing()
         running = sum(job.status == "running" for job in listed)
         waiting = sum(job.status == "queued" for job in listed)
         profile = choices.kept("profile", default_profile())

@@ -9,12 +9,10 @@ import streamlit as st
 from app import pace
 from app.shell import people, words
 from app.shell.errors import explained
-from app.shell.pickers import address, corpora
 from core import jobs
 from core.signatures.spec import SignatureSpec
 
-RECENT = 8  # ended jobs that the tray still lists
-SIGNATURE = "pages/signature.py"
+LIVE, ENDED = 12, 8  # jobs that the tray lists
 
 
 def tray() -> None:
@@ -24,29 +22,30 @@ def tray() -> None:
 
 def _jobs() -> None:
     with explained():
-        listed = jobs.listing()
-        going = [job for job in listed if job.live]
-        ended = [job for job in listed if not job.live][:RECENT]
-        running = sum(job.status == "running" for job in going)
+        listed = people.listing()
+        live = [job for job in listed if job.live]
+        ended = [job for job in listed if not job.live][:ENDED]
+        running = sum(job.status == "running" for job in live)
         st.html(
             f"<div class='tray-head'><b>Jobs</b><span>{running} running, "
-            f"{len(going) - running} waiting</span></div>"
+            f"{len(live) - running} waiting</span></div>"
         )
         with st.container(height=400, key="tray", gap=None):
             if not listed:
                 st.caption("Nothing has been asked for yet.")
-            known = corpora() if listed else {}
-            for job in going + ended:
-                _entry(job, known)
+            for job in live[:LIVE]:
+                _entry(job)
+            if len(live) > LIVE:
+                st.caption(f"… and {len(live) - LIVE:,} more")
+            for job in ended:
+                _entry(job)
 
 
-def _entry(job: jobs.Job, known: dict[str, str]) -> None:
+def _entry(job: jobs.Job) -> None:
     with st.container(key=f"job-{job.key[:12]}", gap=None):
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xxsmall"):
-            signature = isinstance(job.spec, SignatureSpec)
-            if signature and (where := address(job.spec, known)):
-                label = job.title.removeprefix("signature: ")
-                st.page_link(SIGNATURE, label=label, query_params=where, width="stretch")
+            if isinstance(job.spec, SignatureSpec):
+                open_link(job.key, words.plain(job.title.removeprefix("signature: ")))
             else:
                 title = html.escape(job.title)
                 st.html(f"<div class='job title' title='{title}'><span>{title}</span></div>")
@@ -56,6 +55,18 @@ def _entry(job: jobs.Job, known: dict[str, str]) -> None:
             elif job.status != "done":
                 again(job, "tray")
         st.html(f"<div class='job {job.status}'>{_line(job)}{_bar(job)}</div>")
+
+
+def open_link(key: str, label: str = "", icon: str | None = None) -> None:
+    """A link to the Signature page that shows this very signature. label: Markdown."""
+    st.page_link(
+        "pages/signature.py",
+        label=label,
+        icon=icon,
+        query_params={"signature": key},
+        help="Open" if icon and not label else None,
+        width="content" if icon else "stretch",
+    )
 
 
 def cancel(job: jobs.Job, place: str) -> None:
@@ -82,6 +93,7 @@ def again(job: jobs.Job, place: str) -> None:
         help="Try again",
         on_click=people.start,
         args=(job.spec,),
+        kwargs={"again": job.again},
         disabled=not people.member(),
     )
 
@@ -96,21 +108,20 @@ def log(job: jobs.Job, place: str) -> None:
 
 @st.dialog("Log", width="large")
 def _show_log(job: jobs.Job) -> None:
-    st.caption(job.title)
+    st.caption(words.plain(job.title))
     st.code(jobs.log(job.key) or "Nothing has been logged yet.", language=None, height=420)
 
 
 def _line(job: jobs.Job) -> str:
     if job.status == "running":
         left = "" if job.eta is None else f", {words.seconds(job.eta)} left"
-        said = f"{job.fraction:.0%}{left}" + (f" · {job.message}" if job.message else "")
+        line = f"{job.fraction:.0%}{left}" + (f" · {job.message}" if job.message else "")
     elif job.live:
         state = "waiting" if job.status == "queued" else "interrupted, goes on by itself"
-        said = f"{state} · {job.obstacle or f'about {words.seconds(job.estimate)}'}"
+        line = f"{state} · {job.obstacle or f'about {words.seconds(job.estimate)}'}"
     else:
-        said = job.status + (f" · {job.reason}" if job.reason and job.status != "done" else "")
-        said = f"{said} · {words.clock(job.ended)}"
-    text = html.escape(f"{said} · {job.who}")
+        line = f"{people.outcome(job)} · {words.clock(job.ended)}"
+    text = html.escape(f"{line} · {job.who}")
     return f"<span title='{text}'>{text}</span>"
 
 

@@ -1,11 +1,20 @@
-"""Numbers and times as people read them."""
+"""Numbers, times and foreign text as people read them."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import streamlit as st
+
+_MARKS = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|$:~]")
+
+
+def plain(text: str) -> str:
+    """Text that is not ours, for a label, an alert or a caption: what Markdown gives a meaning to
+    (links, pictures, icons, formulas) is shown as it stands."""
+    return _MARKS.sub(r"\\\g<0>", text)
 
 
 def seconds(value: float | None) -> str:

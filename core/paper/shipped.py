@@ -239,10 +239,3 @@ def among(keys: Iterable[str], store: Store | None = None) -> frozenset[str]:
     """Which of these results came with the program."""
     sql = "SELECT key FROM shipped WHERE key IN (SELECT unnest(?))"
     return frozenset((store or Store()).query(sql, [[*keys]])["key"])
-
-
-def forget(specs: Iterable[Spec], store: Store | None = None) -> None:
-    """Removes the shipped results that specs consist of, so that asking for them computes all."""
-    store = store or Store()
-    if keys := among({step.key for spec in specs for step in spec.steps()}, store):
-        store.tables.remove(sorted(keys))

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import study
+from app import watching
+from app.parts import study
 from app.pictures import comparisons, figures, studies
 from app.shell import choices, export, people, pickers, queries, words
 from core.paper.studies import STUDIES, Choices, Plan
@@ -53,7 +54,7 @@ def ngram_toolbar() -> Choices:
 def retraining(asked: Choices) -> None:
     """Fig. 4: three signatures, their differences, perplexities, distances, changed symbols."""
     plan = STUDIES["adaptation"].plan(asked)
-    there = study.watch_plan("adaptation", plan)
+    there = watching.watch_plan("adaptation", plan)
     study.note(asked)
     keys = {label: spec.key for label, spec in plan.signatures.items()}
     source, target = (spec.name if spec else "" for spec in (asked.source, asked.target))
@@ -86,7 +87,7 @@ def retraining(asked: Choices) -> None:
 def ngram(asked: Choices) -> None:
     """Fig. 5: the difference, the curves, the signatures, perplexities."""
     plan = STUDIES["ngram"].plan(asked)
-    there = study.watch_plan("ngram", plan)
+    there = watching.watch_plan("ngram", plan)
     study.note(asked, "The paper: a 1-layer GRU and a 5-gram.")
     left, right = st.columns([16, 9], gap="medium")
     with left:
@@ -124,7 +125,7 @@ def _side(
         for label, key, sql in zip(plan.signatures, keys, sqls, strict=True)
     ]
     if not any(table.height for _, table in tables):
-        study.empty(comparisons.SIDE[3])
+        export.empty(comparisons.SIDE[3])
         return
     scale = {"scale": studies.GREEN} if green else {}
     figure = comparisons.side_by_side(tables, export.colors(), **scale)
@@ -150,7 +151,7 @@ def _difference(
     key = f"difference-{pair}"
     export.heading(title, key, sql, **more)
     if not table.height:
-        study.empty(340)
+        export.empty(340)
         st.html("<div class='note'>&nbsp;</div>")
         return
     figure = comparisons.difference(table, pair, reach, export.colors())
@@ -220,7 +221,7 @@ def _distances(asked: Choices, plan: Plan) -> None:
         figure = studies.apart(whole, export.colors())
         export.chart(figure, "apart", _name(asked, "distances"), "Distances against gaps")
     else:
-        study.empty(studies.SMALL)
+        export.empty(studies.SMALL)
     chance = table["by_chance"].max()
     noise = f" Noise alone would put two {chance:.3f} apart." if chance is not None else ""
     st.html(
@@ -240,7 +241,7 @@ def _changed(asked: Choices, keys: dict[str, str]) -> None:
         name = _name(asked, "changed")
         export.chart(figure, "changed", name, "Change of recall by symbol, mean over lags")
     else:
-        study.empty(studies.CHECK)
+        export.empty(studies.CHECK)
     st.html(
         "<div class='note'>Symbols with at least 50 test positions at every lag. Gray: the "
         "95 % interval holds zero. The paper names weaker memory of "

@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import study
 from app.parts.overview import tile_queries
 from app.shell import choices, export, links, queries
 from app.shell.pickers import default_profile
@@ -101,7 +100,7 @@ def _parts(claims: pl.DataFrame) -> None:
     table = queries.kept(sql)
     export.heading("Every part", "parts", sql)
     if not table.height:
-        study.empty(120)
+        export.empty(120)
         return
     st.dataframe(
         table,

@@ -10,10 +10,11 @@ import polars as pl
 import streamlit as st
 
 from app.pictures import comparisons, figures
-from app.shell import choices, export, people, pickers, pins, queries
+from app.shell import choices, export, people, pins, queries, tray
 from app.shell.errors import explained
 from core.cells import label as label_of
-from core.registry import SPECS
+from core.registry import known
+from core.signatures.spec import SignatureSpec
 
 ANY = "any"
 MOST = 60  # signatures in the matrix of a whole profile
@@ -55,10 +56,9 @@ def cards() -> list[Row]:
         these = "One pinned signature is" if lost == 1 else f"{lost} pinned signatures are"
         st.warning(f"{these} not in this database; compute it here, or unpin it in the rail.")
     if rows:
-        listed = pickers.corpora()
         for number, column in enumerate(st.columns(len(rows), gap="small")):
             with column.container(key=f"card-{number}", border=True, gap=None):
-                _card(number, rows[number], listed)
+                _card(number, rows[number])
     if said := mixed(rows):
         st.warning(said)
     return rows
@@ -87,7 +87,7 @@ def nothing() -> None:
     empty = not queries.table(queries.CATALOG).height
     choose = "Choose two to four signatures above, or press Pin on the page where you see one."
     said = NONE_YET if empty else choose
-    st.html(f"<div class='empty' style='height:{comparisons.SIDE[2]}px'>{said}</div>")
+    export.empty(comparisons.SIDE[2], said)
 
 
 def draw(rows: list[Row]) -> None:
@@ -118,7 +118,7 @@ def draw(rows: list[Row]) -> None:
         _numbers(rows)
 
 
-def _card(number: int, row: Row, listed: dict[str, str]) -> None:
+def _card(number: int, row: Row) -> None:
     with st.container(
         horizontal=True,
         key=f"card-head-{number}",
@@ -138,15 +138,8 @@ def _card(number: int, row: Row, listed: dict[str, str]) -> None:
                 on_click=pins.forward,
                 args=(row["key"],),
             )
-        spec = SPECS.validate_json(row["spec"])
-        if where := pickers.address(spec, listed):
-            st.page_link(
-                "pages/signature.py",
-                label="",
-                icon=":material/open_in_new:",
-                help="Open",
-                query_params=where,
-            )
+        if isinstance(known(row["spec"]), SignatureSpec):
+            tray.open_link(row["key"], icon=":material/open_in_new:")
         st.button(
             "",
             icon=":material/close:",
@@ -168,7 +161,7 @@ def _card(number: int, row: Row, listed: dict[str, str]) -> None:
 def _difference(rows: list[Row]) -> None:
     if len(rows) < 2:
         st.html("<div class='pane-title'>Difference</div>")
-        st.html("<div class='empty' style='height:340px'>Pin another to see the difference.</div>")
+        export.empty(340, "Pin another to see the difference.")
         return
     first, second = pair = _pair(len(rows))
     at = comparisons.LETTERS.index
@@ -187,7 +180,7 @@ def _difference(rows: list[Row]) -> None:
         f"Difference {first} − {second}", "difference", sql, buttons=lambda: _pairs(len(rows), pair)
     )
     if not table.height:
-        st.html("<div class='empty' style='height:340px'>They have no cell in common.</div>")
+        export.empty(340, "They have no cell in common.")
         return
     figure = comparisons.difference(table, pair, comparisons.reach(largest), export.colors())
     _zooming(figure, "difference", _name([a, b], "difference"), f"{a['name']} less {b['name']}")
@@ -282,7 +275,7 @@ def _distances(rows: list[Row]) -> None:
     )
     export.heading("Distances", "distances", sql.strip(), buttons=lambda: _among(options))
     if pinned and len(rows) < 2:
-        st.html("<div class='empty' style='height:260px'>Pin another to see how far it is.</div>")
+        export.empty(260, "Pin another to see how far it is.")
         return
     letters = {row["key"]: letter for letter, row in zip(comparisons.LETTERS, rows, strict=False)}
     names, matrix = square(queries.table(sql), letters)

@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import study
+from app import watching
+from app.parts import study
 from app.parts.factorized import queries as sqls
 from app.parts.factorized.toolbar import Asked, pick, picked, read
 from app.pictures import comparisons, kernel_curves, kernels
@@ -145,7 +146,7 @@ def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
     if measured:
         st.html(f"<div class='note'>{SCALE}</div>")
     else:
-        study.offer("basis", specs, "Compute" if decoders == "linear" else "Train decoders")
+        watching.offer("basis", specs, "Compute" if decoders == "linear" else "Train decoders")
 
 
 def _beside(
@@ -193,7 +194,7 @@ def _difference(
         figure = comparisons.difference(found, "AB", end, export.colors())
         export.chart(figure, "less", f"{name}-difference", f"{titles[0]} less {titles[1]}")
     else:
-        study.empty(BESIDE - ONE, f"{titles[0]} less {titles[1]}: not computed yet")
+        export.empty(BESIDE - ONE, f"{titles[0]} less {titles[1]}: not computed yet")
 
 
 def _facts(atlas: AtlasSpec, basis: Bigram) -> str:

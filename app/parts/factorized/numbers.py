@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import study
+from app import watching
+from app.parts import study
 from app.parts.factorized import queries as sqls
 from app.parts.factorized.toolbar import Asked
 from app.pictures import kernel_curves
@@ -19,14 +20,14 @@ from core.paper.studies import Plan
 def numbers(asked: Asked) -> None:
     """The claims, how fast each kind of kernel forgets, ranks, perplexities."""
     plan = Plan({}, asked.plan.perplexities, {"atlas": asked.atlas})
-    study.watch_plan("factorized-numbers", plan)
+    watching.watch_plan("factorized-numbers", plan)
     sql = queries.fill(sqls.CLAIMS, atlas=asked.atlas.key)
     table = queries.table(sql)
     export.heading("What the paper says of the bases, as numbers", "claims", sql)
     if table.height:
         st.html(_claims(table))
     else:
-        study.empty(160, "Known when all bases are measured")
+        export.empty(160, "Known when all bases are measured")
     left, right = st.columns(2, gap="medium")
     with left:
         sql = queries.fill(sqls.TOGETHER, atlas=asked.atlas.key)
@@ -43,7 +44,7 @@ def numbers(asked: Asked) -> None:
             figure = kernel_curves.forgetting(shown, kernel_curves.CURVES, export.colors())
             export.chart(figure, "together", asked.name("together"), "Marginal recall by lag")
         else:
-            study.empty(kernel_curves.CURVES)
+            export.empty(kernel_curves.CURVES)
         st.html("<div class='note'>Of bases and random kernels the mean, and 90 % of them.</div>")
     with right:
         sql = queries.fill(sqls.BASES, atlas=asked.atlas.key)
@@ -53,7 +54,7 @@ def numbers(asked: Asked) -> None:
             figure = kernel_curves.ranks(table, export.colors())
             export.chart(figure, "ranks", asked.name("ranks"), "Ranks in recall of own symbols")
         else:
-            study.empty(kernel_curves.CURVES)
+            export.empty(kernel_curves.CURVES)
     study.perplexities(plan, "Test perplexity on each corpus", asked.name("scored"))
     st.html(
         "<div class='note'>Plain: the same network without bases, trained on the same minibatches. "

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import polars as pl
 import streamlit as st
 
-from app import pace, study
+from app import pace, watching
 from app.parts.factorized import basis
 from app.parts.factorized import queries as sqls
 from app.parts.factorized.toolbar import Asked, pick, picked
@@ -27,7 +27,7 @@ ANY = "any"
 def atlas(asked: Asked) -> None:
     """The map beside the picked basis; frequency against recall, the table, the clusters."""
     opening = Plan(asked.plan.signatures, others={"atlas": asked.atlas})
-    there = study.watch_plan("factorized", opening)
+    there = watching.watch_plan("factorized", opening)
     whole = asked.atlas.key in there
     left, right = st.columns([11, 14], gap="medium")
     map_news, scatter_news = (None, None) if whole else (pace.every(2), pace.every(10))
@@ -99,7 +99,7 @@ def _frequency(asked: Asked) -> None:
     correlation = "" if math.isnan(rank) else f", rank correlation {rank:.2f}"
     export.heading(f"Training frequency against recall{correlation}", "frequency", sql)
     if not table.height:
-        study.empty(kernels.SCATTER)
+        export.empty(kernels.SCATTER)
         return
     figure = kernels.frequency(table, export.colors(), picked())
     st.plotly_chart(
@@ -207,7 +207,7 @@ def _likeness(asked: Asked) -> None:
     table = queries.table(sql)
     export.heading("All bases by likeness of their signatures: mean recall", "likeness", sql)
     if not table.height:
-        study.empty(kernels.LIKENESS, "Known when all bases are measured")
+        export.empty(kernels.LIKENESS, "Known when all bases are measured")
         return
     export.chart(
         kernels.likeness(table, export.colors()),

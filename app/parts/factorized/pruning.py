@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from app import study
+from app import watching
 from app.parts.factorized import queries as sqls
 from app.parts.factorized.panes import WHOLE
 from app.parts.factorized.toolbar import Asked
@@ -41,7 +41,7 @@ def pruning(asked: Asked) -> None:
         if isinstance(spec, PruningSpec) and spec.rule == "random"
     }
     others = chance if rule == "random" else {rule: chosen, **chance}
-    study.watch_plan("pruning", Plan({}, others=others))
+    watching.watch_plan("pruning", Plan({}, others=others))
     st.fragment(_kept, key="kernel-pruning")(asked, chosen)
 
 
@@ -64,7 +64,7 @@ def _curves(asked: Asked, chosen: PruningSpec, keep: int) -> None:
     target = html.escape(chosen.target.name)
     export.heading(f"Perplexity when pruned for {target} by {chosen.rule}", "curves", sql)
     if not table.height:
-        study.empty(kernel_curves.PRUNING)
+        export.empty(kernel_curves.PRUNING)
         return
     corpora = [corpus.name for corpus in asked.corpora]
     figure = kernel_curves.pruned(table, corpora, chosen.rule, keep, export.colors())
@@ -91,7 +91,7 @@ def _map(asked: Asked, chosen: PruningSpec, keep: int) -> None:
     table = queries.table(sql)
     export.heading(f"The {keep:,} that are kept", "left", sql)
     if not table.height:
-        study.empty(kernel_curves.PRUNING)
+        export.empty(kernel_curves.PRUNING)
         return
     figure = kernel_curves.left(table, keep, export.colors())
     export.chart(figure, "left", asked.name("kept", keep, chosen.rule), "Which bases are kept")
@@ -101,7 +101,7 @@ def _map(asked: Asked, chosen: PruningSpec, keep: int) -> None:
 def _save(chosen: PruningSpec, keep: int) -> None:
     """The pruned model as a model like any other, and its signature."""
     saved = PrunedSpec(pruning=chosen, keep=keep)
-    if saved.key not in study.offer("pruned", [saved], "Save as a model"):
+    if saved.key not in watching.offer("pruned", [saved], "Save as a model"):
         return
     st.page_link(
         "pages/library.py",
@@ -110,5 +110,5 @@ def _save(chosen: PruningSpec, keep: int) -> None:
         query_params={"part": "Models"},
     )
     signature = pruned_signature(saved)
-    if signature.key in study.offer("pruned-signature", [signature], "Compute its signature"):
+    if signature.key in watching.offer("pruned-signature", [signature], "Compute its signature"):
         pins.button(signature.key, "pruned")

@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app import study
+from app import watching
+from app.parts import study
 from app.parts.las.queries import CURVES, DIFFERENCE, MATRIX, RECOGNIZER, SPEECH
 from app.pictures import comparisons, figures, speech
 from app.shell import choices, export, people, pickers, queries, words
@@ -122,7 +123,7 @@ def toolbar() -> Asked:
 
 def watch(asked: Asked) -> frozenset[str]:
     """Ask for what is missing where allowed, draw the strip and the recognizer's own line."""
-    there = study.watch_plan("las", asked.plan)
+    there = watching.watch_plan("las", asked.plan)
     st.html(f"<div class='note'>{_recognizer(asked.model)}</div>")
     return there
 
@@ -131,7 +132,7 @@ def layers(asked: Asked, there: frozenset[str]) -> None:
     """Fig. 7, a difference, curves of all layers, forward halves, alignments, numbers."""
     if refusal := listening.refusal(asked.model):
         st.html("<div class='pane-title'>Recall by lag and symbol</div>")
-        study.empty(speech.SIGNATURES, refusal)
+        export.empty(speech.SIGNATURES, refusal)
         return
     _figure(asked, there)
     left, right = st.columns(2, gap="medium")
@@ -162,7 +163,7 @@ def _figure(asked: Asked, there: frozenset[str]) -> None:
         buttons=lambda: study.compare(keys, there, "Compare"),
     )
     if not any(table.height for table in tables):
-        study.empty(speech.SIGNATURES, "Not computed yet; the linear preview comes first")
+        export.empty(speech.SIGNATURES, "Not computed yet; the linear preview comes first")
     else:
         titles = [
             f"{layer}{_how(spec, table)}"
@@ -200,7 +201,7 @@ def _difference(asked: Asked) -> None:
     table = queries.table(sql)
     export.heading(f"Difference A − B: {first} − {second}", "difference", sql)
     if not table.height:
-        study.empty(speech.CURVES)
+        export.empty(speech.CURVES)
         st.html("<div class='note'>&nbsp;</div>")
         return
     reach = comparisons.reach(table["difference"].abs().max())
@@ -246,7 +247,7 @@ def _all_layers(asked: Asked, there: frozenset[str]) -> None:
         figure = speech.curves(drawn, floors, _lags(asked), colors, speech.TALL)
         export.chart(figure, "curves", asked.name("las-curves"), "Marginal recall by lag")
     else:
-        study.empty(speech.TALL)
+        export.empty(speech.TALL)
     st.html(
         "<div class='note'>Thin: floors. Untrained: the same network at its initial weights. "
         "Log-mel window: no network, the sound around the moment. Hover for milliseconds.</div>"
@@ -293,7 +294,7 @@ def _compared(asked: Asked, title: str, key: str, drawn: list[tuple[str, str, st
         if specs[label].key in tables
     ]
     if not found:
-        study.empty(speech.SMALL)
+        export.empty(speech.SMALL)
         return
     floors = speech.floors(found[0].table, export.colors())
     figure = speech.curves(found, floors, _lags(asked), export.colors(), speech.SMALL)

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 import streamlit as st
 
-from app import study, watching
+from app import watching
 from app.parts.las.panes import Asked, named
 from app.pictures import figures, speech
-from app.shell import choices, export, people
+from app.shell import choices, export, people, words
 from app.shell.errors import explained
 from core import listening, machine
 from core.corpora.speech import audio
@@ -77,11 +77,11 @@ def draw(asked: Asked, _: frozenset[str]) -> None:
         trained = artifacts.has(model.key) and artifacts.has(model.corpus.part("test"))
         sound = ways[way](model.corpus) if trained else None
     if not trained and Store().has_result(model):
-        study.empty(EMPTY, LOST)
+        export.empty(EMPTY, LOST)
         listened = (builders.las_signature(model, layer) for layer in asked.layers)
         watching.recompute([model, *listened], "recompute-recognizer")
     elif not trained:
-        study.empty(EMPTY, WAITING)
+        export.empty(EMPTY, WAITING)
     elif sound is not None:
         kept = [
             layer
@@ -137,7 +137,7 @@ def _own(corpus: SpeechSpec) -> Sound | None:
     try:
         samples = audio.read_upload(data, file.name)
     except BadInput as refusal:
-        st.warning(str(refusal), width=600)
+        st.warning(words.plain(str(refusal)), width=600)
         return None
     name = hashlib.sha256(data).hexdigest()
     frames = log_mel(samples, corpus.mels).astype(np.float32)
@@ -288,9 +288,9 @@ def _recalled(asked: Asked, found: Inspection, said: list[str], step: int) -> No
     rows = found.recalled.filter(pl.col("step") == step)
     height = speech.remembered_height(len(asked.layers))
     if refusal := listening.refusal(asked.model):
-        study.empty(height, refusal)
+        export.empty(height, refusal)
     elif not rows.height:
-        study.empty(height, "No decoder of this recognizer is here yet" if said else SILENT)
+        export.empty(height, "No decoder of this recognizer is here yet" if said else SILENT)
     else:
         present = [layer for layer in asked.layers if layer in rows["part"]]
         figure = speech.remembered(rows, present, export.colors())

@@ -13,7 +13,7 @@ import core
 from app import access, pace
 from app.parts.library.panes import chosen_row
 from app.pictures import figures, speech
-from app.shell import export, people, pickers, queries
+from app.shell import export, people, pickers, queries, words
 from app.shell.errors import explained
 from core.cells import label, names
 from core.errors import BadInput
@@ -72,7 +72,7 @@ def _upload() -> None:
         if st.form_submit_button("Add", type="primary") and _added(weights, description, name):
             st.rerun()
     if said := st.session_state.pop("model-said", None):
-        st.success(said)
+        st.success(words.plain(said))
 
 
 def _added(weights: UploadedFile | None, description: UploadedFile | None, name: str) -> bool:
@@ -83,7 +83,7 @@ def _added(weights: UploadedFile | None, description: UploadedFile | None, name:
         name = name.strip() or Path(weights.name).stem
         added = core.add_model(weights.getvalue(), description.getvalue(), name)
     except BadInput as refusal:
-        st.warning(str(refusal))
+        st.warning(words.plain(str(refusal)))
         return False
     people.note(added.key, f"model {added.title}", "added")
     said = f"{added.title} is ready; choose it as the model on the Signature page."
@@ -118,7 +118,7 @@ def _curve(model: dict[str, Any]) -> None:
 
 @st.dialog("Delete this model?")
 def _confirm(spec: ImportedSpec) -> None:
-    st.markdown(f"{spec.title}, its signatures and its perplexities")
+    st.markdown(f"{words.plain(spec.title)}, its signatures and its perplexities")
     if st.button("Delete", key="surely", type="primary", on_click=_delete, args=(spec,)):
         st.rerun()
 

@@ -13,11 +13,12 @@ from streamlit.typing import UploadedFile
 import core
 from app import access
 from app.pictures import figures
-from app.shell import export, people, pickers, pins, queries, words
+from app.shell import export, people, pins, queries, tray, words
 from core.corpora import NAMES
 from core.errors import BadInput
 from core.library import letters_kept
-from core.registry import SPECS
+from core.registry import known
+from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec
 from core.store import Store
 
@@ -77,7 +78,7 @@ def _upload() -> None:
         if st.form_submit_button("Add", type="primary") and _added(file, name, segment):
             st.rerun()
     if said := st.session_state.pop("upload-said", None):
-        st.success(said)
+        st.success(words.plain(said))
 
 
 def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
@@ -87,7 +88,7 @@ def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
     try:
         added = core.add_corpus(file.getvalue(), name.strip() or Path(file.name).stem, segment)
     except BadInput as refusal:
-        st.warning(str(refusal))
+        st.warning(words.plain(str(refusal)))
         return False
     people.note(added.key, f"text {added.name}", "added")
     kept = letters_kept(added)
@@ -133,18 +134,13 @@ def signatures() -> None:
     if row is None:
         st.caption("Choose a row to open it.")
         return
-    spec = SPECS.validate_json(table["spec"][row])
+    spec = known(table["spec"][row])
+    title = words.plain(spec.title if spec else table["signature"][row])
     with st.container(horizontal=True, vertical_alignment="center"):
-        if where := pickers.address(spec, pickers.corpora()):
-            st.page_link(
-                "pages/signature.py",
-                label=f"Open {spec.title}",
-                icon=":material/open_in_new:",
-                query_params=where,
-                width="content",
-            )
+        if isinstance(spec, SignatureSpec):
+            tray.open_link(table["key"][row], f"Open {title}", ":material/open_in_new:")
         else:
-            st.markdown(spec.title)
+            st.markdown(title)
         pins.button(table["key"][row], "library")
 
 

@@ -1,7 +1,9 @@
-"""The seven figures as tiles: their queries, their looks, how far they are computed."""
+"""The figures as tiles: their queries, their looks, how far they are computed."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +49,12 @@ TILES = (
 )
 
 
+def tiles_of(studies: Iterable[str]) -> list[Tile]:
+    """A tile of every study; one that has no picture of its own yet goes by its name."""
+    known = {tile.study: tile for tile in TILES}
+    return [known.get(name, Tile(name, name, "", figures.PURPLE)) for name in studies]
+
+
 @dataclass(frozen=True)
 class State:
     """How far a study is at a profile. seconds: estimated for what is missing."""
@@ -60,15 +68,17 @@ class State:
 def gallery(profile: str) -> None:
     """The tiles, pictures first: what is computed and what the claims say follows."""
     slots = []
-    columns = [column for _ in range(2) for column in st.columns(ACROSS, gap="medium")]
-    for column, tile in zip(columns, TILES, strict=False):
+    listed = tiles_of(STUDIES)
+    rows = math.ceil((len(listed) + 1) / ACROSS)
+    columns = [column for _ in range(rows) for column in st.columns(ACROSS, gap="medium")]
+    for column, tile in zip(columns, listed, strict=False):
         with column.container(border=True, key=f"tile-{tile.study}", gap="xxsmall"):
             slots.append(_picture(tile, profile))
-    last = columns[len(TILES)].container(border=True, key="tile-claims", gap="xxsmall")
+    last = columns[len(listed)].container(border=True, key="tile-claims", gap="xxsmall")
     claims = queries.kept(queries.fill(tile_queries.CLAIMS_OF, profile=profile))
     with last:
         _verdicts(claims)
-    for slot, tile in zip(slots, TILES, strict=True):
+    for slot, tile in zip(slots, listed, strict=True):
         _told(slot, claims.filter(pl.col("study") == tile.study), state(tile.study, profile))
 
 
@@ -80,8 +90,9 @@ def _picture(tile: Tile, profile: str) -> Any:
     page, params = links.figure(tile.study, corpora, profile)
     st.page_link(page, label=title, query_params=params)
     first, last = corpora[0], corpora[-1]
-    table = queries.table(queries.fill(tile.sql, profile=profile, first=first, last=last))
-    if table.height:
+    sql = queries.fill(tile.sql, profile=profile, first=first, last=last)
+    table = queries.table(sql) if sql else None
+    if table is not None and table.height:
         figure = tiles.thumbnail(table, tile.scale, tile.ends, export.colors())
         st.plotly_chart(
             figure,
@@ -91,7 +102,7 @@ def _picture(tile: Tile, profile: str) -> Any:
             alt=f"{study.figures} of the paper, as computed here, in small",
         )
     else:
-        st.html(f"<div class='empty' style='height:{tiles.HEIGHT}px'>Not computed yet</div>")
+        export.empty(tiles.HEIGHT)
     return st.empty()
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 import core
-from app import study, watching
-from app.parts.overview.gallery import TILES, state
+from app import watching
+from app.parts.overview.gallery import state
 from app.parts.signature import panes
 from app.pictures import figures
 from app.shell import export, links, pickers, queries, words
@@ -72,18 +72,17 @@ def _spec(profile: str) -> SignatureSpec:
 
 
 def _live(spec: SignatureSpec) -> None:
-    """The signature as its own page draws it; where it is missing, its job starts here."""
+    """The signature as its own page draws it."""
     page, params = links.figure("signature", [spec.corpus.name], spec.profile)
-    with st.container(key="strip"):
-        there = watching.watch(spec)
-    if not (there.trained or there.preview):
-        study.empty(figures.HEIGHT, panes.COMING)
+    there = watching.watch_signature(spec)
+    if not there & {spec.key, spec.preview().key}:
+        export.empty(figures.HEIGHT, panes.COMING)
         return
-    shown = spec if there.trained else spec.preview()
+    shown = spec if spec.key in there else spec.preview()
     sql = queries.fill(queries.MATRIX, key=shown.key)
     ahead = queries.fill(queries.FORWARD, key=shown.key)
     said = html.escape(spec.model.title)
-    kind = "" if there.trained else ", linear preview"
+    kind = "" if spec.key in there else ", linear preview"
 
     def link() -> None:
         st.page_link(page, label="Open", icon=":material/open_in_new:", query_params=params)
@@ -95,7 +94,7 @@ def _live(spec: SignatureSpec) -> None:
 
 def machine_facts(slot: Any, profile: str) -> None:
     """What is computed, what is missing, where it would run and how long that takes."""
-    states = [state(tile.study, profile) for tile in TILES]
+    states = [state(study, profile) for study in STUDIES]
     done, total = sum(s.done for s in states), sum(s.total for s in states)
     rest = sum(s.seconds for s in states)
     facts = {
@@ -109,5 +108,5 @@ def machine_facts(slot: Any, profile: str) -> None:
     )
     slot.html(f"<table class='facts'>{rows}</table>")
     if done < total:
-        slot.caption("A page computes what it misses when it is opened; everything at once:")
+        slot.caption("Every page has a button for what it misses; everything at once:")
         slot.code(f".venv/bin/python -m core reproduce --profile {profile}", language="sh")

@@ -9,10 +9,8 @@ from collections.abc import Callable
 import polars as pl
 import streamlit as st
 
-from app import study
 from app.pictures import figures
 from app.shell import choices, export, people, pins, queries
-from app.watching import Results
 from core.probes.intervals import rank_correlation
 from core.signatures.spec import SignatureSpec
 
@@ -22,14 +20,22 @@ COMING = "First the network is trained, then come the linear preview and the tra
 STEPS = {"Left": (0, -1), "Right": (0, 1), "Up": (-1, 0), "Down": (1, 0)}
 
 
-def draw(spec: SignatureSpec, there: Results) -> None:
+def draw(spec: SignatureSpec, there: frozenset[str]) -> None:
     """Draw the best signature there is: trained, else the preview, else empty panes."""
-    if not (there.trained or there.preview):
+    if not there & {spec.key, spec.preview().key}:
         _placeholder()
         return
-    shown = spec if there.trained else spec.preview()
+    shown = spec if spec.key in there else spec.preview()
     _upper(spec, shown, there)
     _lower(shown)
+
+
+def opened_by_key() -> None:
+    """Said where the choices above the signature are not the whole of it."""
+    st.html(
+        "<div class='note'>Opened by its key: the choices above are the nearest to it, and "
+        "changing one leaves it.</div>"
+    )
 
 
 def _placeholder() -> None:
@@ -38,11 +44,11 @@ def _placeholder() -> None:
     for column, title, said in panes:
         with column:
             st.html(f"<div class='pane-title'>{title}</div>")
-            study.empty(EMPTY_PANE - 30, said)
+            export.empty(EMPTY_PANE - 30, said)
 
 
 @st.fragment
-def _upper(spec: SignatureSpec, shown: SignatureSpec, there: Results) -> None:
+def _upper(spec: SignatureSpec, shown: SignatureSpec, there: frozenset[str]) -> None:
     """Heatmap left; marginal curve and confusion row right. A click redraws only this part."""
     left, right = st.columns([16, 9], gap="medium")
     name = _name(shown)
@@ -50,7 +56,7 @@ def _upper(spec: SignatureSpec, shown: SignatureSpec, there: Results) -> None:
     ahead = queries.fill(queries.FORWARD, key=shown.key)
     matrix, colors = queries.table(sql), export.colors()
     with left:
-        label = "Recall by lag and symbol" + ("" if there.trained else ", linear preview")
+        label = "Recall by lag and symbol" + ("" if spec.key in there else ", linear preview")
         export.heading(
             label, "matrix", sql, ahead, buttons=lambda: pins.button(shown.key, "matrix")
         )
@@ -75,10 +81,10 @@ def _upper(spec: SignatureSpec, shown: SignatureSpec, there: Results) -> None:
         _confusion(shown, matrix, name)
 
 
-def _marginal(spec: SignatureSpec, there: Results, name: str) -> None:
+def _marginal(spec: SignatureSpec, there: frozenset[str], name: str) -> None:
     trained = queries.fill(queries.MARGINAL, key=spec.key)
     preview = queries.fill(queries.MARGINAL, key=spec.preview().key)
-    run = [trained] * there.trained + [preview] * there.preview
+    run = [trained] * (spec.key in there) + [preview] * (spec.preview().key in there)
     export.heading("Marginal recall", "marginal", *run)
     figure = figures.marginal(queries.table(trained), queries.table(preview), export.colors())
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
@@ -177,12 +183,11 @@ def _lower(shown: SignatureSpec) -> None:
 
 
 def _name(spec: SignatureSpec) -> str:
-    model = spec.model
     kind = "preview" if spec.decoder == "linear" else "signature"
     return figures.file_name(
         kind,
         spec.corpus.name,
-        f"{model.cell}-{model.layers}-{model.hidden}",
+        *(getattr(spec.model, part, "") for part in ("kind", "cell", "layers", "hidden")),
         f"layer{spec.layer}-{spec.state}",
         spec.profile,
     )

@@ -90,10 +90,10 @@ def result() -> None:
     answer = st.session_state.get("sql.answer")
     if answer is None:
         said = "Run a query, or choose an example: its rows appear here."
-        st.html(f"<div class='empty' style='height:{SHOWN}px'>{said}</div>")
+        export.empty(SHOWN, said)
         return
     if answer.refusal:
-        st.warning(answer.refusal)
+        st.warning(words.plain(answer.refusal))
         return
     frame = answer.frame
     with st.container(horizontal=True, key="sql-head", vertical_alignment="center", gap="small"):
@@ -111,7 +111,7 @@ def result() -> None:
             f"There are more rows: only the first {frame.height:,} are shown and downloaded."
         )
     if not frame.height:
-        st.html(f"<div class='empty' style='height:{SHOWN}px'>No row answers this query.</div>")
+        export.empty(SHOWN, "No row answers this query.")
     elif mark == "table" or not _chart(frame, mark):
         st.dataframe(frame, height=SHOWN, hide_index=True, key="sql-table")
     export.downloads(frame, "query")
@@ -207,7 +207,7 @@ def _past() -> None:
     for number, (sql, said, asked) in enumerate(_history()):
         line = " ".join(sql.split())
         st.button(
-            line if len(line) <= 70 else line[:69] + "…",
+            words.plain(line if len(line) <= 70 else line[:69] + "…"),
             key=f"past-{number}",
             type="tertiary",
             on_click=_load,

@@ -8,7 +8,8 @@ import polars as pl
 import polars.selectors as cs
 import streamlit as st
 
-from app import study
+from app import watching
+from app.parts import study
 from app.pictures import figures, studies
 from app.shell import choices, export, pickers, queries
 from core.cells import CELLS, label
@@ -57,7 +58,7 @@ def toolbar(deep: bool) -> Choices:
         usual,
         sizes,
         width=170,
-        help=f"Up to {SIZES_MOST} numbers up to 4096; a changed one computes only what is new.",
+        help=f"Up to {SIZES_MOST} numbers up to 4096; what is computed stays.",
     )
     seeds = choices.select(
         "seeds",
@@ -79,7 +80,7 @@ def _named(cells: str) -> str:
 def size(asked: Choices) -> None:
     """Fig. 2: matrix, curves, perplexity and bits against size, numbers."""
     plan = STUDIES["size"].plan(asked)
-    there = study.watch_plan("size", plan)
+    there = watching.watch_plan("size", plan)
     listed = asked.sizes or find(asked.profile).sizes
     study.note(asked, "The paper: [1,80] to [1,640]." if listed != find("paper").sizes else "")
     _recall(asked, plan, there, [({"hidden": h}, f"[1,{h}]") for h in listed], "size")
@@ -99,7 +100,7 @@ def size(asked: Choices) -> None:
                 name = _name(asked, f"size-{column}")
                 export.chart(figure, column, name, f"{title} against hidden size")
             else:
-                study.empty(studies.SMALL)
+                export.empty(studies.SMALL)
     _numbers(
         table.drop("layer", "decoder_depth"),
         len(asked.cells) * len(listed),
@@ -111,7 +112,7 @@ def size(asked: Choices) -> None:
 def depth(asked: Choices) -> None:
     """Fig. 3: matrix and curves by layer, the check with deeper decoders, numbers."""
     plan = STUDIES["depth"].plan(asked)
-    there = study.watch_plan("depth", plan)
+    there = watching.watch_plan("depth", plan)
     layers, hidden = find(asked.profile).deep
     paper = (layers, asked.hidden or hidden) == find("paper").deep
     study.note(asked, "" if paper else "The paper: [4,320].")
@@ -126,7 +127,7 @@ def depth(asked: Choices) -> None:
             figure = studies.deeper(table, asked.cells, _lags(asked), export.colors())
             export.chart(figure, "deeper", _name(asked, "deeper"), "Gain of deeper decoders by lag")
         else:
-            study.empty(studies.CHECK)
+            export.empty(studies.CHECK)
         st.html(
             "<div class='note'>In points, at the two layers furthest from the input. Both decoders "
             "are resampled alike, position by position, for the interval of the gain.</div>"
