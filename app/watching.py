@@ -311,7 +311,8 @@ def recompute(specs: Sequence[Spec], key: str = "recompute") -> None:
 def _ask(specs: Sequence[Spec], key: str) -> None:
     """What computing again costs and leaves; it starts on a second click."""
     store = Store()
-    cost = sum(jobs.estimate(spec, store, again=True) for spec in specs)
+    steps = {step.key: step for spec in specs for step in store.missing(spec, again=True)}
+    cost = START_SECONDS * len(specs) + sum(step_seconds(step, store) for step in steps.values())
     results = "1 result" if len(specs) == 1 else f"{len(specs)} results"
     st.markdown(
         f"{results}, about {words.seconds(cost)} on this machine. What is there stays until the "

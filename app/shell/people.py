@@ -9,10 +9,9 @@ import streamlit as st
 
 from app import access
 from app.shell import words
-from core import jobs
+from core import jobs, places
 from core.errors import BadInput
 from core.spec import Spec
-from core.store import default_root
 
 ASK_FIRST_MINUTES = 10
 ADDING = "Adding is for members; ask whoever runs this app."
@@ -48,7 +47,7 @@ def room() -> int:
 
 def listing() -> list[jobs.Job]:
     """All jobs as they were half a second ago at most: one look for every open page."""
-    return _listing(str(default_root()))
+    return _listing(str(places.cache()))
 
 
 @st.cache_resource(ttl=0.5, show_spinner=False)

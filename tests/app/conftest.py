@@ -8,6 +8,8 @@ import pytest
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import app_test
 
+from app.shell import people
+from core import jobs
 from core.signatures.spec import SignatureSpec
 from tests.app.prepared import several
 
@@ -27,6 +29,8 @@ class Registered(PagesManager):
 def shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PagesManager, "uses_pages_directory", False)
     monkeypatch.setattr(app_test, "PagesManager", Registered)
+    # A listing half a second old would hide what a test has just done beside the pages.
+    monkeypatch.setattr(people, "listing", jobs.listing)
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,8 @@ def test_a_member_may_have_so_many_jobs(
     spec: SignatureSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     for hidden in ("16", "17"):
-        opened("ada@lab.org", corpus=spec.corpus.content, hidden=hidden)
+        page = opened("ada@lab.org", corpus=spec.corpus.content, hidden=hidden)
+        page.button(key="begin").click().run()
     assert [job.who for job in jobs.listing()] == ["ada@lab.org"] * 2
     full = opened("ada@lab.org", corpus=spec.corpus.content, hidden="18")
     assert len(jobs.listing()) == 2 and "Not computed yet" in said(full)
@@ -97,15 +98,13 @@ def test_a_member_may_have_so_many_jobs(
     # On the page the server's own handler says it (app/main.py), which is not there here.
     assert "You have 2 jobs waiting or running" in caplog.text
     jobs.cancel(jobs.listing()[0].key, "ada@lab.org")
-    full.run()
+    full.button(key="begin").click().run()
     assert len([job for job in jobs.listing() if job.live]) == 2
 
 
-def test_a_study_asks_for_as_much_as_there_is_room_for(
-    spec: SignatureSpec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.study.SETTLE", 0)
+def test_a_study_asks_for_as_much_as_there_is_room_for(spec: SignatureSpec) -> None:
     study = opened("ada@lab.org", SWEEPS, corpus=spec.corpus.content)
+    study.button(key="begin").click().run()
     assert not study.exception and not study.error
     assert len(jobs.listing()) == 2 and "not asked for" in said(study)
 

@@ -50,10 +50,9 @@ def done(full: Path, monkeypatch: pytest.MonkeyPatch) -> AtlasSpec:
 
 @pytest.fixture
 def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AtlasSpec:
-    """A store with the first two rows of the map; nothing may start by itself."""
+    """A store with the first two rows of the map."""
     monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
     monkeypatch.setenv("MEMSIG_PROFILE", "smoke")
-    monkeypatch.setattr("app.study.ask_first", lambda: 0.0)
     atlas = invented.atlas_of(corpora())
     invented.fill(tmp_path, atlas, rows=2)
     return atlas
@@ -109,7 +108,7 @@ def test_a_basis_is_searched_by_its_bigram(
     done: AtlasSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The search is in a fragment, and AppTest runs one without the navigation that links need.
-    monkeypatch.setattr("app.study.compare", lambda *_: None)
+    monkeypatch.setattr("app.parts.study.compare", lambda *_: None)
     app = opened()
     app.text_input(key="basis-search").input("␣t").run()
     assert not app.exception and app.query_params["basis"] == " t"

@@ -49,6 +49,7 @@ def test_added_measured_and_compared_with_one_of_ours(
 
     model = core.find_model("from afar")
     page = signature(corpus=corpus.content, model=model.key[:12])
+    page.button(key="begin").click().run()
     [job] = jobs.listing()
     assert isinstance(job.spec, SignatureSpec) and job.spec.model == model
     assert {box.key for box in page.selectbox} >= {"choice-model", "choice-layer", "choice-state"}

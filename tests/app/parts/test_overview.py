@@ -73,10 +73,10 @@ def test_the_overview_draws_what_is_there(everything: Store) -> None:
         assert core.query(sql).height
 
 
-def test_an_empty_start_begins_with_the_first_signature(
-    corpora: tuple[CorpusSpec, CorpusSpec],
-) -> None:
+def test_an_empty_start_offers_the_first_signature(corpora: tuple[CorpusSpec, CorpusSpec]) -> None:
     app = opened("pages/overview.py")
+    assert jobs.listing() == []
+    app.button(key="begin").click().run()
     (job,) = jobs.listing()
     assert job.title == "signature: GRU [1,80] on shakespeare, layer 1 (h)"
     assert said(app).count("Not computed yet") == 7
@@ -111,5 +111,9 @@ def test_shipped_results_say_so_and_are_computed_on_a_click(
     app = opened("pages/sweeps.py", corpus=corpus.content)
     assert "4 of 4" in said(app) and "4 of them shipped" in said(app)
     app.button(key="recompute").click().run()
+    assert jobs.listing() == [] and "What is there stays" in said(app)
+    app.button(key="recompute-surely").click().run()
     assert not app.exception and {job.key for job in jobs.listing()} == {s.key for s in specs}
-    assert store.query("FROM shipped").is_empty() and store.query("FROM recall").is_empty()
+    assert all(job.again for job in jobs.listing())
+    assert store.query("FROM shipped").height == len(keys)  # until the new rows come in
+    assert not store.query("FROM recall").is_empty()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
-from app import study
+from app import watching
 from app.parts.sweeps import panes
 from app.pictures import figures, studies
 from core import jobs
@@ -124,22 +123,23 @@ def test_several_seeds_are_averaged_and_their_range_shown(half: dict[str, Plan])
     assert app.dataframe[0].value["seeds"].to_list() == [2, 2]
 
 
-def test_only_what_is_missing_is_asked_for(half: dict[str, Plan]) -> None:
+def test_only_what_is_missing_is_asked_for_and_by_a_click(half: dict[str, Plan]) -> None:
     app = opened(SWEEPS)
+    app.run()
+    assert not asked()
+    app.button(key="begin").click().run()
     missing = {spec.key for spec in half["size"].specs if spec.model.hidden == 32}
     assert asked() == missing and len(missing) == 2
-    assert "2 of 4" in said(app) and "for the rest" in said(app)
+    assert "2 of 4" in said(app) and "about" in said(app)
     assert charts(app) == 5
 
 
-def test_editing_one_size_asks_for_one_signature(
-    half: dict[str, Plan], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(study, "SETTLE", 0.0)
+def test_editing_one_size_asks_for_one_signature(half: dict[str, Plan]) -> None:
     app = opened(SWEEPS, cells="gru")
-    before = asked()
     app.text_input(key="choice-sizes").input("16, 33").run()
-    [new] = asked() - before
+    assert not asked()
+    app.button(key="begin").click().run()
+    [new] = asked()
     job = jobs.find(new)
     assert job and job.spec.model.hidden == 33 and job.spec.model.cell == "gru"
     assert app.query_params["sizes"] == "16 33"
@@ -148,15 +148,15 @@ def test_editing_one_size_asks_for_one_signature(
 
 
 def test_two_sessions_start_each_job_once(half: dict[str, Plan]) -> None:
-    first, second = opened(SWEEPS), opened(SWEEPS)
-    first.run()
-    second.run()
+    for session in (opened(SWEEPS), opened(SWEEPS)):
+        if session.button(key="begin"):
+            session.button(key="begin").click().run()
     listed = jobs.listing()
     assert len(listed) == 2 and all(job.attempt == 1 for job in listed)
 
 
-def test_the_limit_is_on_the_sum(half: dict[str, Plan], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study, "step_seconds", lambda *_: 110.0)  # two jobs of three such steps
+def test_the_estimate_is_of_the_sum(half: dict[str, Plan], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "step_seconds", lambda *_: 110.0)  # two jobs of three such steps
     app = opened(SWEEPS)
     assert not asked()
     assert "not computed yet: 2" in said(app) and "11 min" in said(app)
@@ -167,7 +167,7 @@ def test_the_limit_is_on_the_sum(half: dict[str, Plan], monkeypatch: pytest.Monk
 def test_a_shared_network_is_estimated_once(
     half: dict[str, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study, "step_seconds", lambda *_: 100.0)
+    monkeypatch.setattr(watching, "step_seconds", lambda *_: 100.0)
     app = opened(SWEEPS, sweep="Depth", cells="gru")
     # One network, four signatures and their previews; not four networks.
     assert "15 min" in said(app) and not asked()
@@ -175,24 +175,18 @@ def test_a_shared_network_is_estimated_once(
 
 def test_cancel_all_ends_all_and_nothing_starts_again_by_itself(half: dict[str, Plan]) -> None:
     app = opened(SWEEPS)
-    app.run()
+    app.button(key="begin").click().run()
     app.button(key="cancel-all").click().run()
-    deadline = time.monotonic() + 20
-    while any(job.live for job in jobs.listing()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    app.run()
     assert [job.status for job in jobs.listing()] == ["cancelled"] * 2
-    assert "2 cancelled" in said(app)
+    assert "2 cancelled by you" in said(app)
     app.button(key="begin").click().run()
     assert all(job.live for job in jobs.listing())
 
 
-def test_a_slider_that_moves_on_asks_for_nothing(
-    done: dict[str, Plan], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(study, "SETTLE", 60.0)
+def test_a_slider_asks_for_nothing(done: dict[str, Plan]) -> None:
     app = opened(ADAPTATION)
     app.slider(key="choice-fraction").set_value(20).run()
+    assert not asked() and "not computed yet" in said(app)
     app.slider(key="choice-fraction").set_value(5).run()
     assert not asked()
     assert app.query_params["fraction"] == "5"
