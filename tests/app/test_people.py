@@ -29,7 +29,7 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SignatureSpec:
 def opened(email: str, page: str = "pages/signature.py", **address: str) -> AppTest:
     """A page of the app as somebody who has logged in sees it."""
     app = AppTest.from_file(str(MAIN), default_timeout=60).switch_page(page)
-    app.user = {"email": email, "is_logged_in": True}
+    app.user = {"email": email, "is_logged_in": True, "email_verified": True}
     app.query_params.update(address)
     return app.run()
 
@@ -76,7 +76,7 @@ def test_a_button_that_is_pressed_all_the_same_does_nothing(spec: SignatureSpec)
     jobs.request(spec.preview(), "ada@lab.org")
     text = core.signature_spec(spec.corpus, cell="lstm", profile="smoke").model_dump_json()
     app = AppTest.from_function(script, kwargs={"key": spec.preview().key, "text": text})
-    app.user = {"email": "vi@lab.org", "is_logged_in": True}
+    app.user = {"email": "vi@lab.org", "is_logged_in": True, "email_verified": True}
     refusals = [warning.value for warning in app.run().warning]
     assert refusals == [
         "Starting jobs is for members; ask whoever runs this app.",
