@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 
 import polars as pl
@@ -31,9 +32,14 @@ def opened(**address: object) -> AppTest:
     return page.run()
 
 
+def shown(markdown: str) -> str:
+    """Text as a browser shows it: what `words.plain` has escaped stands as it was."""
+    return re.sub(r"\\([^\w\s])", r"\1", markdown)
+
+
 def said(page: AppTest) -> str:
     parts = [*page.html, *page.caption, *page.markdown, *page.warning, *page.error, *page.success]
-    return "\n".join(str(part.value) for part in parts)
+    return shown("\n".join(str(part.value) for part in parts))
 
 
 def charts(page: AppTest) -> int:

@@ -165,7 +165,7 @@ def test_a_pruned_model_is_saved_like_any_other(
     done: AtlasSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr("core.jobs.request", lambda spec, who: asked.append(spec))
+    monkeypatch.setattr("core.jobs.request", lambda spec, who, **_: asked.append(spec))
     app = opened(factorized="Pruning", keep=100, rule="norm")
     app.button(key="begin-pruned").click().run()
     saved = PrunedSpec(pruning=pruning_spec(done, done.model.corpora[1], "norm"), keep=100)

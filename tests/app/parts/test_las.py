@@ -21,7 +21,7 @@ from core.models.las.inspection import Edit
 from core.paper.studies import Plan
 from tests.app.prepared import RATES, computed
 from tests.app.spoken import SAID, plan, spoken
-from tests.app.test_pages import MAIN, charts, said
+from tests.app.test_pages import MAIN, charts, said, shown
 
 CORPUS = listening.speech("synthetic-speech", "smoke")
 UTTERANCE = {"las": "Utterance"}
@@ -206,7 +206,7 @@ def test_a_recording_that_cannot_be_used_gets_one_sentence(
     app.file_uploader(key="own-file").upload("a.wav", data, "audio/wav").run()
     assert not app.exception and not app.error
     [warning] = app.warning
-    assert why in warning.value and "a.wav" in warning.value and charts(app) == 0
+    assert why in shown(warning.value) and "a.wav" in shown(warning.value) and charts(app) == 0
 
 
 def test_other_pages_take_the_signatures_of_layers(done: Plan) -> None:

@@ -16,7 +16,7 @@ from app.shell.export import flat
 from core.signatures.spec import SignatureSpec
 from core.store.sandbox import run_sql
 from tests.app.parts.test_compare import opened, pins
-from tests.app.test_pages import charts, said
+from tests.app.test_pages import charts, said, shown
 
 SQL = "pages/sql.py"
 
@@ -37,7 +37,7 @@ def test_a_query_is_run_shown_remembered_and_in_the_url(specs: list[SignatureSpe
     assert page.dataframe[0].value.shape == (7, 2)
     assert page.query_params["sql"] == sql
     assert "7 rows" in said(page)
-    assert page.button(key="past-0").label == sql
+    assert shown(page.button(key="past-0").label) == sql
     page.query_params.clear()
     page.switch_page("pages/library.py").run()
     page.query_params.clear()
