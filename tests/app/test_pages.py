@@ -34,7 +34,7 @@ def opened(**address: object) -> AppTest:
 
 def shown(markdown: str) -> str:
     """Text as a browser shows it: what `words.plain` has escaped stands as it was."""
-    return re.sub(r"\\([^\w\s])", r"\1", markdown)
+    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", markdown)
 
 
 def said(page: AppTest) -> str:
