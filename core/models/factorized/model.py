@@ -38,7 +38,7 @@ class FactorizedModel:
     ) -> StatesBySplit:
         """λ stays at its mean over the train split of the corpus measured on."""
         factors = Windows(self.spec, corpus, "train").mean
-        network = self.network.to("cpu").at(torch.from_numpy(factors))
+        network = self.network.at(torch.from_numpy(factors).to(self.device))
         return RecurrentModel(network, self.device).states(corpus, texts, selection)
 
 
