@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import BadInput
-from core.spec import Frozen
+from core.spec import Frozen, added
 
 # The paper sweeps keep probabilities from 0.5 to 1 in steps of 0.1 (section 4).
 KEEPS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -41,6 +41,9 @@ class DecoderBudget(Frozen):
     keeps: keep probabilities swept, chosen on dev per decoder.
     widths: multiples of the paper's kernel rule that are swept, chosen on dev.
     depth: hidden layers.
+    rounds, steps: rounds of training, at most, and minibatches of the first one; each is twice as
+    long as the one before (core.probes.rounds). No rounds: one run of `epochs` passes, as the
+    first release trained them.
     """
 
     states: int | None
@@ -52,6 +55,8 @@ class DecoderBudget(Frozen):
     keeps: tuple[float, ...]
     widths: tuple[float, ...]
     depth: int
+    rounds: int = added(0)
+    steps: int = added(0)
 
 
 class AtlasBudget(Frozen):

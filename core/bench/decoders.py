@@ -146,7 +146,7 @@ class Loop:
 def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, Any]:
     """Bank and loop on the same minibatches in turns, with the machine's peak in between."""
     fit = Split(splits[0], device)
-    held_out = Split(splits[2], device, (fit.mean, fit.scale))
+    held_out = Split(splits[2], device, fit.inputs)
     bank = Bank(STATE, N_SYMBOLS, HIDDEN, 1, {KEEP: list(range(1, LAGS + 1))}, BATCH, 0, device)
     loop = Loop(bank, device)
     large = [torch.randn(2048, 2048, device=device) for _ in range(3)]

@@ -83,6 +83,7 @@ class Bank:
     """Decoders of one width that train together: one for each lag of each keep probability.
 
     members: keep probability → the lags decoded with it; decoders are numbered in that order.
+    hidden: the hidden layers to begin with (None: new ones by the seed, as the readout always is).
     Widths are padded to a multiple of 16 with units whose weights are zero and stay zero.
     """
 
@@ -96,10 +97,14 @@ class Bank:
         batch: int,
         seed: int,
         device: torch.device,
+        hidden: Layers | None = None,
     ) -> None:
         self.members = [(keep, lag) for keep, lags in members.items() for lag in lags]
         self.batch = batch
-        initial = _initial(dim, [width] * depth, n_symbols, [lag for _, lag in self.members], seed)
+        lags = [lag for _, lag in self.members]
+        initial = _initial(dim, [width] * depth, n_symbols, lags, seed)
+        if hidden:
+            initial[:-1] = [(weight.clone(), bias.clone()) for weight, bias in hidden]
         self.layers = [(weight.to(device), bias.to(device)) for weight, bias in initial]
         self.gradients = [(torch.zeros_like(w), torch.zeros_like(b)) for w, b in self.layers]
         for values, gradients in zip(self.layers, self.gradients, strict=True):

@@ -22,7 +22,8 @@ RECALL = {
     **dict.fromkeys(("lag", "symbol"), pl.Int32),
     **dict.fromkeys(("n", "correct"), pl.Int64),
     **dict.fromkeys(
-        ("accuracy", "low", "high", "bits", "majority", "current", "precision"), pl.Float64
+        ("accuracy", "low", "high", "bits", "majority", "current", "precision", "rising"),
+        pl.Float64,
     ),
 }
 
@@ -39,7 +40,8 @@ class Recaller(Protocol):
 class MeasuredSignature:
     """A measured signature. Symbols are indices; the row with symbol null is over all symbols.
 
-    recall: lag, symbol, n, correct, accuracy, low, high, bits, majority, current, precision.
+    recall: lag, symbol, n, correct, accuracy, low, high, bits, majority, current, precision,
+    rising (what the last doubling of the decoders' training added to accuracy, or null).
     draws: lag, symbol, accuracies: the recall of each cell in the first DRAWS bootstrap replicates.
     Signatures measured on the same segments with the same seed have the same resampled segments,
     so that their differences are those of paired measurements.
@@ -103,12 +105,17 @@ class PairCounts:
 
 @torch.no_grad()
 def evaluate(
-    decoders: Recaller, train: StateSource, test: StateSource, seed: int = 0
+    decoders: Recaller,
+    train: StateSource,
+    test: StateSource,
+    seed: int = 0,
+    before: Recaller | None = None,
 ) -> MeasuredSignature:
     """Measures decoders once on held-out states (paper, section 4; docs/method.md).
 
-    train: only its symbols count, for the current-symbol floor. The majority floor is the most
-    frequent held-out symbol of each lag. Intervals: bootstrap over segments.
+    before: the same decoders after half of their training, where there are any. train: only its
+    symbols count, for the current-symbol floor. The majority floor is the most frequent held-out
+    symbol of each lag. Intervals: bootstrap over segments.
     """
     size, lags = test.n_symbols, test.lags
     guesses = best_guess(train)
@@ -117,6 +124,7 @@ def evaluate(
     confusion = PairCounts(lags, size)
     nats = torch.zeros(lags, size, dtype=torch.float64)
     current_hits = torch.zeros(lags, size, dtype=torch.int64)
+    before_hits = torch.zeros(lags, size, dtype=torch.int64)
     for chunk in test.chunks():
         segments = owners.of(chunk.segments)
         all_targets = torch.from_numpy(chunk.targets)
@@ -126,6 +134,7 @@ def evaluate(
             targets = all_targets[part]
             log_p = logits.log_softmax(2)
             guess = logits.argmax(2)
+            guess_before = before.logits(chunk.states[part]).argmax(2).cpu() if before else guess
             for column in range(lags):
                 valid = (targets[:, column] >= 0).nonzero().squeeze(1)
                 truth, guessed = targets[valid, column], guess[valid, column]
@@ -134,6 +143,8 @@ def evaluate(
                 current = targets[valid, -test.first]
                 from_current = guesses[column, current.clamp(min=0)] == truth
                 current_hits[column].index_add_(0, truth, (from_current & (current >= 0)).long())
+                hit_before = guess_before[valid, column] == truth
+                before_hits[column].index_add_(0, truth, hit_before.long())
                 cell = (segments[part][valid] * lags + column) * size + truth
                 counts.append((cell, guessed == truth))
     cells, hits = (torch.cat(parts) for parts in zip(*counts, strict=True))
@@ -144,6 +155,7 @@ def evaluate(
     rates = resampled(*flat, seed)
     low, high = (end.reshape(lags, size + 1) for end in intervals(rates, *flat))
     recall = _recall(n.sum(0), correct.sum(0), low, high, confusion, nats, current_hits)
+    recall = _with_rise(recall, before_hits if before else None)
     draws = _draws(recall, rates.reshape(-1, lags, size + 1))
     # Up to here lags were columns of targets.
     lag = (pl.col("lag") + test.first).cast(pl.Int32)
@@ -224,9 +236,22 @@ def _recall(
                     (float(symbol == most) if one else share[most]),
                     current[lag, in_cell].sum().item() / total,
                     hits[lag, symbol] / guesses if guesses else None,
+                    None,
                 )
             )
     return pl.DataFrame(rows, orient="row", schema=RECALL)
+
+
+def _with_rise(recall: pl.DataFrame, before: Tensor | None) -> pl.DataFrame:
+    """The recall rows with `rising`. before: int64 [lags, symbols], hits of half the training."""
+    if before is None:
+        return recall
+    lags = recall["lag"].to_numpy()
+    whole = recall["symbol"].is_null().to_numpy()
+    symbols = recall["symbol"].fill_null(0).to_numpy()
+    hits = np.where(whole, before.sum(1).numpy()[lags], before.numpy()[lags, symbols])
+    rising = (recall["correct"] - pl.Series(hits)) / recall["n"]
+    return recall.with_columns(rising.alias("rising"))
 
 
 def _draws(recall: pl.DataFrame, rates: np.ndarray) -> pl.DataFrame:

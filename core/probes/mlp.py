@@ -155,7 +155,7 @@ def train(
     The same seed and number of threads give the same decoders.
     """
     fit = Split(train, torch.device(device))
-    check = Split(dev, fit.device, (fit.mean, fit.scale))
+    check = Split(dev, fit.device, fit.inputs)
     widths = sorted({max(1, round(width * multiple)) for multiple in budget.widths})
     swept: list[Decoders] = []
 
@@ -218,8 +218,8 @@ def _sweep(
 def _stacked(best: list[Candidate], train: Split, width: int, depth: int) -> Decoders:
     """The best decoder of each lag as one set."""
     return Decoders(
-        mean=train.mean,
-        scale=train.scale,
+        mean=train.inputs.mean,
+        scale=train.inputs.scale,
         layers=[
             (torch.stack([w for w, _ in layer]), torch.stack([b for _, b in layer]))
             for layer in zip(*(each.layers for each in best), strict=True)

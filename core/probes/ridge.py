@@ -81,7 +81,7 @@ def one_hot_targets(targets: Tensor, n_symbols: int, dtype: torch.dtype) -> Tens
 
 def _moments(split: Split, progress: Progress | None) -> _Moments:
     lags, n_symbols = split.lags, split.n_symbols
-    dim = len(split.mean) + 1
+    dim = split.dim + 1
     double, where = torch.float64, split.device
     shared = torch.zeros(dim, dim, dtype=double, device=where)
     gram = torch.zeros(lags, dim, dim, dtype=double, device=where)
@@ -134,7 +134,7 @@ def train_linear(
     progress: called with (fraction done, what is being done).
     """
     fit = Split(train, torch.device(device))
-    check = Split(dev, fit.device, (fit.mean, fit.scale))
+    check = Split(dev, fit.device, fit.inputs)
     moments = _moments(fit, progress)
     solved = [solve(moments.gram[lag], moments.cross[lag], RIDGES) for lag in range(train.lags)]
     weights = torch.stack([w for w, _ in solved]).float()
@@ -152,8 +152,8 @@ def train_linear(
     if progress:
         progress(1.0, "linear preview: done")
     return LinearDecoders(
-        mean=fit.mean,
-        scale=fit.scale,
+        mean=fit.inputs.mean,
+        scale=fit.inputs.scale,
         weights=weights,
         biases=biases,
         floors=floors,

@@ -11,10 +11,11 @@ from core.corpora import Corpus
 from core.models.base import StateSelection
 from core.models.las.spec import LasSignatureSpec
 from core.models.ngram.exact import ExactDecoders
-from core.probes import mlp
+from core.probes import mlp, rounds
 from core.probes.measure import evaluate
 from core.probes.mlp import Decoders, width_for
 from core.probes.ridge import LinearDecoders, train_linear
+from core.probes.rounds import Training
 from core.probes.states import StatesBySplit
 from core.registry import load_model
 from core.signatures.spec import SignatureSpec
@@ -59,14 +60,19 @@ def measured(
     """
     budget, train, dev, test = spec.budget, states.train, states.dev, states.test
     bank: AnyDecoders
+    training: Training | None = None
     if spec.decoder == "linear":
         bank = train_linear(train, dev, device, progress)
     elif spec.decoder == "exact":
         bank = ExactDecoders.fit(train)
+    elif budget.rounds:
+        training = rounds.train(train, dev, width, budget, spec.seed, device, progress)
+        bank = training.decoders
     else:
         bank = mlp.train(train, dev, width, budget, spec.seed, device, progress)
     progress(1.0, "measuring on the test split")
-    found = evaluate(bank, train, test, spec.seed)
+    before = training.before if training else None
+    found = evaluate(bank, train, test, spec.seed, before)
     row = {
         "key": spec.key,
         "model": spec.model.key,
@@ -90,7 +96,8 @@ def measured(
         **where(device),
     }
     missing = {"untrained": pl.String, "layer": pl.Int32, "state": pl.String}
-    return bank, {
+    tables = {} if training is None else {"decoder_rounds": _of(spec, training.rounds)}
+    return bank, tables | {
         "signatures": pl.DataFrame([row], schema_overrides=missing),
         "recall": _named(spec, found.recall, "symbol"),
         "draws": _named(spec, found.draws, "symbol"),
@@ -98,10 +105,14 @@ def measured(
     }
 
 
+def _of(spec: Spec, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with the signature that they belong to."""
+    return rows.with_columns(pl.lit(spec.key).alias("signature"))
+
+
 def _named(spec: Spec, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """The rows of one signature with symbols instead of their indices."""
     symbols = dict(enumerate(SYMBOLS))
-    return rows.with_columns(
-        pl.lit(spec.key).alias("signature"),
-        *(pl.col(c).replace_strict(symbols, return_dtype=pl.String) for c in columns),
+    return _of(spec, rows).with_columns(
+        *(pl.col(c).replace_strict(symbols, return_dtype=pl.String) for c in columns)
     )

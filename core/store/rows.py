@@ -8,6 +8,7 @@ OWNED = {
     "training_curve": ("model",),
     "predictions": ("model", "corpus"),
     "recall": ("signature",),
+    "decoder_rounds": ("signature",),
     "draws": ("signature",),
     "confusion": ("signature",),
     "bases": ("atlas", "first"),

@@ -134,7 +134,19 @@ CREATE TABLE IF NOT EXISTS recall (
     majority DOUBLE, --- Floor: recall of always guessing the most frequent symbol.
     "current" DOUBLE, --- Floor: recall of the best guess from the current symbol alone.
     precision DOUBLE, --- Share of the positions decoded as this symbol that were right.
-    ms DOUBLE --- Mean time from the symbol to the state, in milliseconds of speech; NULL for text.
+    ms DOUBLE, --- Mean time from the symbol to the state, in milliseconds of speech; NULL for text.
+    rising DOUBLE --- What the last doubling of the decoders' training added to accuracy; NULL where they were trained once.
+);
+
+--- How recall on dev rose while decoders were trained, a row for each decoder and round.
+CREATE TABLE IF NOT EXISTS decoder_rounds (
+    signature VARCHAR NOT NULL, --- Key of the signature.
+    lag INTEGER NOT NULL, --- Steps back that the decoder looks.
+    keep DOUBLE, --- Its keep probability.
+    width INTEGER, --- Its hidden units.
+    steps INTEGER, --- Minibatches that it had been trained on.
+    recall DOUBLE, --- Recall on dev.
+    bits DOUBLE --- Cross-entropy on dev, in bits.
 );
 
 --- Recall in bootstrap replicates; place i of two signatures tested on the same segments is the same replicate.

@@ -16,3 +16,8 @@ def one_cycle(done: float, peak: float) -> float:
     if done < WARM:
         return peak * (0.04 + 0.96 * done / WARM)
     return peak * 0.5 * (1 + math.cos(math.pi * (done - WARM) / (1 - WARM)))
+
+
+def linear_decay(done: float, peak: float) -> float:
+    """A rate that rises to its peak in the first tenth of the run, then falls to zero in a line."""
+    return peak * (done / 0.1 if done < 0.1 else (1 - done) / 0.9)
