@@ -138,11 +138,7 @@ def evaluate(
                 counts.append((cell, guessed == truth))
     cells, hits = (torch.cat(parts) for parts in zip(*counts, strict=True))
     shape = (len(owners), lags, size)
-    if max(math.prod(shape), REPLICATES * lags * size) > MOST_CELLS:
-        raise BadInput(
-            f"{size:,} symbols at {lags} lags of {len(owners):,} segments are more than can be "
-            "counted in memory: give fewer symbols (the rare ones as one), lags or segments."
-        )
+    check_countable(*shape)
     n, correct = _by_cell(cells, shape), _by_cell(cells[hits], shape)
     flat = n.reshape(len(n), -1), correct.reshape(len(n), -1)
     rates = resampled(*flat, seed)
@@ -153,6 +149,15 @@ def evaluate(
     lag = (pl.col("lag") + test.first).cast(pl.Int32)
     tables = (recall, draws, _confusion(confusion, lags))
     return MeasuredSignature(*(table.with_columns(lag) for table in tables))
+
+
+def check_countable(segments: int, lags: int, size: int) -> None:
+    """Raises BadInput where test segments, lags and symbols are too many to count in memory."""
+    if max(segments, REPLICATES) * lags * size > MOST_CELLS:
+        raise BadInput(
+            f"{size:,} symbols at {lags} lags of {segments:,} segments are more than can be "
+            "counted in memory: give fewer symbols (the rare ones as one), lags or segments."
+        )
 
 
 def _by_cell(cells: Tensor, shape: tuple[int, int, int]) -> np.ndarray:

@@ -14,7 +14,7 @@ from core import machine
 from core.cells import lstm
 from core.errors import BadInput
 from core.probes import mlp
-from core.probes.measure import Recaller, evaluate
+from core.probes.measure import Recaller, check_countable, evaluate
 from core.probes.ridge import train_linear
 from core.probes.states import ArrayStates
 from core.profiles import DecoderBudget
@@ -65,6 +65,7 @@ def measure(
     symbols[valid] = codes
     device = machine.settle()
     train, dev, test = _split(states, symbols, max_lag, seed)
+    check_countable(len(test.rows), test.lags, test.n_symbols)  # before hours of training
     budget = DecoderBudget(
         states=None,
         dev_states=None,
