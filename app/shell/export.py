@@ -5,18 +5,19 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Callable
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app.pictures import figures
+from app.pictures import look
 from app.shell.people import picture_format
 
 
-def colors() -> figures.Look:
-    """The look of the theme that this browser shows."""
-    return figures.look(st.context.theme.type)
+def colors() -> look.Theme:
+    """The theme that this browser shows."""
+    return look.theme(st.context.theme.type)
 
 
 def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | None = None) -> None:
@@ -35,10 +36,31 @@ def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | N
                 st.code(sql, language="sql")
 
 
-def chart(figure: go.Figure, key: str, name: str, alt: str) -> None:
-    """A picture without clicks, saved by its toolbar under `name`."""
+def chart(
+    figure: go.Figure,
+    key: str,
+    name: str,
+    alt: str,
+    *,
+    zooms: bool = False,
+    clicked: Callable[[], None] | None = None,
+) -> None:
+    """A picture, saved by its toolbar under `name`.
+
+    zooms: dragging over a part of it shows that closer, and a button shows all again; without,
+    nothing can be dragged. clicked: called after a click on a point, which is then selected.
+    """
+    figure.update_xaxes(fixedrange=not zooms)
+    figure.update_yaxes(fixedrange=not zooms)
+    figure.update_layout(dragmode="zoom" if zooms else False)
+    selects: dict[str, Any] = {"on_select": clicked, "selection_mode": "points"}
     st.plotly_chart(
-        figure, key=key, theme=None, config=figures.toolbar(name, picture_format()), alt=alt
+        figure,
+        key=key,
+        theme=None,
+        config=look.toolbar(name, picture_format(), zooms),
+        alt=alt,
+        **(selects if clicked else {}),
     )
 
 

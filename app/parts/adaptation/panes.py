@@ -10,8 +10,8 @@ import streamlit as st
 
 from app import watching
 from app.parts import study
-from app.pictures import comparisons, figures, studies
-from app.shell import choices, export, people, pickers, queries, words
+from app.pictures import changes, curves, heatmaps, look
+from app.shell import choices, export, pickers, queries, words
 from core.paper.studies import STUDIES, Choices, Plan
 from core.profiles import find
 
@@ -98,7 +98,7 @@ def ngram(asked: Choices) -> None:
             for label, spec in plan.signatures.items()
         }
         export.heading("Marginal recall", "curves", *sqls.values())
-        figure = comparisons.curves(
+        figure = curves.lettered(
             [(label, queries.table(sql)) for label, sql in sqls.items()], export.colors()
         )
         export.chart(figure, "curves", _name(asked, "marginal"), "Marginal recall by lag of each")
@@ -125,11 +125,11 @@ def _side(
         for label, key, sql in zip(plan.signatures, keys, sqls, strict=True)
     ]
     if not any(table.height for _, table in tables):
-        export.empty(comparisons.SIDE[3])
+        export.empty(heatmaps.SIDE[3])
         return
-    scale = {"scale": studies.GREEN} if green else {}
-    figure = comparisons.side_by_side(tables, export.colors(), **scale)
-    _zooming(figure, "side", name, "Recall by lag and symbol, side by side")
+    scale = look.GREEN if green else look.PURPLE
+    figure = heatmaps.lettered(tables, export.colors(), scale=scale)
+    export.chart(figure, "side", name, "Recall by lag and symbol, side by side", zooms=True)
 
 
 def _differences(asked: Choices, keys: dict[str, str]) -> None:
@@ -154,16 +154,10 @@ def _difference(
         export.empty(340)
         st.html("<div class='note'>&nbsp;</div>")
         return
-    figure = comparisons.difference(table, pair, reach, export.colors())
-    _zooming(figure, key, name, title)
+    figure = heatmaps.difference(table, pair, reach, export.colors())
+    export.chart(figure, key, name, title, zooms=True)
     first, second = title.split(" − ")
-    sure = table.filter(pl.col("significant"))
-    more_cells = sure.filter(pl.col("difference") > 0).height
-    st.html(
-        f"<div class='note'><b class='more'>Red</b>: {first} remembers more ({more_cells} cells). "
-        f"<b class='less'>Blue</b>: {second} does ({sure.height - more_cells}). "
-        f"Gray: the intervals overlap ({table.height - sure.height}).</div>"
-    )
+    st.html(f"<div class='note'>{heatmaps.difference_note(table, first, second)}</div>")
 
 
 def _against(asked: Choices, plan: Plan) -> None:
@@ -218,10 +212,10 @@ def _distances(asked: Choices, plan: Plan) -> None:
     export.heading("Distance against perplexity gap", "apart", sql)
     whole = table.drop_nulls("gap")
     if whole.height:
-        figure = studies.apart(whole, export.colors())
+        figure = changes.distances(whole, export.colors())
         export.chart(figure, "apart", _name(asked, "distances"), "Distances against gaps")
     else:
-        export.empty(studies.SMALL)
+        export.empty(changes.DISTANCES)
     chance = table["by_chance"].max()
     noise = f" Noise alone would put two {chance:.3f} apart." if chance is not None else ""
     st.html(
@@ -237,11 +231,11 @@ def _changed(asked: Choices, keys: dict[str, str]) -> None:
     table = queries.table(sql)
     export.heading("Symbols whose memory changed most, from source to retrained", "changed", sql)
     if table.height:
-        figure = studies.changes(table, export.colors())
+        figure = changes.changes(table, export.colors())
         name = _name(asked, "changed")
         export.chart(figure, "changed", name, "Change of recall by symbol, mean over lags")
     else:
-        export.empty(studies.CHECK)
+        export.empty(changes.CHANGES)
     st.html(
         "<div class='note'>Symbols with at least 50 test positions at every lag. Gray: the "
         "95 % interval holds zero. The paper names weaker memory of "
@@ -295,20 +289,10 @@ def _hidden(profile: str) -> int:
 def _reach(*tables: pl.DataFrame) -> float:
     """One scale for several differences: the eye may go from one to the next."""
     largest = [table["difference"].abs().max() or 0.0 for table in tables if table.height]
-    return comparisons.reach(max(largest, default=0.0))
-
-
-def _zooming(figure: Any, key: str, name: str, alt: str) -> None:
-    st.plotly_chart(
-        figure,
-        key=key,
-        theme=None,
-        alt=alt,
-        config=figures.toolbar(name, people.picture_format(), zooms=True),
-    )
+    return look.scale_end(max(largest, default=0.0))
 
 
 def _name(asked: Choices, what: str) -> str:
     corpora = [spec.name for spec in (asked.source, asked.target, asked.corpus) if spec]
     share = [f"{100 * asked.fraction:g}"] if asked.source else []
-    return figures.file_name(what, *corpora, *share, asked.hidden, asked.profile)
+    return look.file_name(what, *corpora, *share, asked.hidden, asked.profile)

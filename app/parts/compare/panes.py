@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app.pictures import comparisons, figures
-from app.shell import choices, export, people, pins, queries, tray
+from app.pictures import curves, heatmaps, look
+from app.shell import choices, export, pins, queries, tray
 from app.shell.errors import explained
 from core.cells import label as label_of
 from core.registry import known
@@ -71,7 +71,7 @@ def mixed(rows: list[Row]) -> str:
         if len({row[column] for row in rows}) > 1:
             each = ", ".join(
                 f"{letter} {row[column]}"
-                for letter, row in zip(comparisons.LETTERS, rows, strict=False)
+                for letter, row in zip(heatmaps.LETTERS, rows, strict=False)
             )
             parts.append(f"{what} ({each})")
     if not parts:
@@ -87,7 +87,7 @@ def nothing() -> None:
     empty = not queries.table(queries.CATALOG).height
     choose = "Choose two to four signatures above, or press Pin on the page where you see one."
     said = NONE_YET if empty else choose
-    export.empty(comparisons.SIDE[2], said)
+    export.empty(heatmaps.SIDE[2], said)
 
 
 def draw(rows: list[Row]) -> None:
@@ -96,12 +96,9 @@ def draw(rows: list[Row]) -> None:
     matrices = [queries.fill(queries.MATRIX, key=key) for key in keys]
     export.heading("Recall by lag and symbol", "side", *matrices)
     tables = [(row["name"], queries.table(sql)) for row, sql in zip(rows, matrices, strict=True)]
-    _zooming(
-        comparisons.side_by_side(tables, export.colors()),
-        "side",
-        _name(rows, "side"),
-        "Recall by lag and symbol, side by side",
-    )
+    figure = heatmaps.lettered(tables, export.colors())
+    title = "Recall by lag and symbol, side by side"
+    export.chart(figure, "side", _name(rows, "side"), title, zooms=True)
     st.html(
         "<div class='note'>White 0 %, dark purple 100 %; a dot marks recall not above its floors. "
         "Drag over cells to see them closer, in all at once; double-click to see all again.</div>"
@@ -134,7 +131,7 @@ def _card(number: int, row: Row) -> None:
                 icon=":material/keyboard_arrow_left:",
                 key=f"forward-{number}",
                 type="tertiary",
-                help=f"Change places with {comparisons.LETTERS[number - 1]}",
+                help=f"Change places with {heatmaps.LETTERS[number - 1]}",
                 on_click=pins.forward,
                 args=(row["key"],),
             )
@@ -164,7 +161,7 @@ def _difference(rows: list[Row]) -> None:
         export.empty(340, "Pin another to see the difference.")
         return
     first, second = pair = _pair(len(rows))
-    at = comparisons.LETTERS.index
+    at = heatmaps.LETTERS.index
     ends = {
         both: queries.table(
             queries.fill(queries.DIFFERENCE, a=rows[both[0]]["key"], b=rows[both[1]]["key"])
@@ -182,38 +179,32 @@ def _difference(rows: list[Row]) -> None:
     if not table.height:
         export.empty(340, "They have no cell in common.")
         return
-    figure = comparisons.difference(table, pair, comparisons.reach(largest), export.colors())
-    _zooming(figure, "difference", _name([a, b], "difference"), f"{a['name']} less {b['name']}")
+    figure = heatmaps.difference(table, pair, look.scale_end(largest), export.colors())
+    name, alt = _name([a, b], "difference"), f"{a['name']} less {b['name']}"
+    export.chart(figure, "difference", name, alt, zooms=True)
     st.html(f"<div class='note'>{_verdict(table, first, second)}</div>")
 
 
 def _verdict(table: pl.DataFrame, first: str, second: str) -> str:
     """Who remembers more, in one sentence, as HTML."""
     sure = table.filter(pl.col("significant"))
-    more = sure.filter(pl.col("difference") > 0).height
-    said = (
-        f"<b class='more'>Red</b>: {first} remembers more ({more} cells). "
-        f"<b class='less'>Blue</b>: {second} does ({sure.height - more}). "
-        f"Gray: the intervals overlap ({table.height - sure.height})."
-    )
+    said = heatmaps.difference_note(table, first, second)
     if sure.height:
         top = sure.sort(pl.col("difference").abs(), descending=True).row(0, named=True)
-        symbol = html.escape(figures.shown(top["symbol"]))
-        said += (
-            f" Largest: <b>{symbol}</b>, {top['lag']} ago, {comparisons.points(top['difference'])}."
-        )
+        symbol = html.escape(look.printable(top["symbol"]))
+        said += f" Largest: <b>{symbol}</b>, {top['lag']} ago, {look.points(top['difference'])}."
     return said
 
 
 def _pair(count: int) -> str:
     """The chosen pair, first − second."""
-    letters = comparisons.LETTERS[:count]
+    letters = heatmaps.LETTERS[:count]
     pair = choices.value(
         "pair",
         "AB",
         lambda text: (
             text
-            if len(text) == 2 and set(text) <= set(comparisons.LETTERS) and text[0] != text[1]
+            if len(text) == 2 and set(text) <= set(heatmaps.LETTERS) and text[0] != text[1]
             else None
         ),
     )
@@ -230,7 +221,7 @@ def _pairs(count: int, pair: str) -> None:
         gap="xxsmall",
         vertical_alignment="center",
     ):
-        every = ["".join(both) for both in combinations(comparisons.LETTERS[:count], 2)]
+        every = ["".join(both) for both in combinations(heatmaps.LETTERS[:count], 2)]
         if count > 2:
             options = [pair if set(both) == set(pair) else both for both in every]
             choices.switch(
@@ -256,10 +247,10 @@ def _pairs(count: int, pair: str) -> None:
 
 
 def _curves(rows: list[Row]) -> None:
-    curves = [queries.fill(queries.MARGINAL, key=row["key"]) for row in rows]
-    export.heading("Marginal recall", "curves", *curves)
-    tables = [(row["name"], queries.table(sql)) for row, sql in zip(rows, curves, strict=True)]
-    figure = comparisons.curves(tables, export.colors())
+    sqls = [queries.fill(queries.MARGINAL, key=row["key"]) for row in rows]
+    export.heading("Marginal recall", "curves", *sqls)
+    tables = [(row["name"], queries.table(sql)) for row, sql in zip(rows, sqls, strict=True)]
+    figure = curves.lettered(tables, export.colors())
     export.chart(figure, "curves", _name(rows, "marginal"), "Marginal recall by lag of each")
 
 
@@ -277,11 +268,11 @@ def _distances(rows: list[Row]) -> None:
     if pinned and len(rows) < 2:
         export.empty(260, "Pin another to see how far it is.")
         return
-    letters = {row["key"]: letter for letter, row in zip(comparisons.LETTERS, rows, strict=False)}
+    letters = {row["key"]: letter for letter, row in zip(heatmaps.LETTERS, rows, strict=False)}
     names, matrix = square(queries.table(sql), letters)
-    figure = comparisons.distances(names, matrix, export.colors())
+    figure = heatmaps.distances(names, matrix, export.colors())
     said = "pinned" if pinned else f"profile {among}"
-    export.chart(figure, "distances", figures.file_name("distances", said), f"Distances, {said}")
+    export.chart(figure, "distances", look.file_name("distances", said), f"Distances, {said}")
     cut = "" if pinned or profiles[among] <= MOST else f" The newest {MOST} of {profiles[among]}."
     st.html(
         "<div class='note'>Mean absolute difference of the cells, weighted by their counts; "
@@ -312,7 +303,7 @@ def square(
     found = {(a, b): value for a, b, value in table.select("a", "b", "distance").iter_rows()}
     keys = sorted(names, key=lambda key: (letters.get(key, "~"), names[key], key))
     matrix = [[found.get((one, other)) for other in keys] for one in keys]
-    order = comparisons.clustered(matrix)
+    order = heatmaps.clustered(matrix)
     marks = {key: letters.get(key, str(number)) for number, key in enumerate(keys, start=1)}
     named = [f"{marks[keys[place]]} {names[keys[place]]}" for place in order]
     return named, [[matrix[one][other] for other in order] for one in order]
@@ -321,7 +312,7 @@ def square(
 def _numbers(rows: list[Row]) -> None:
     sql = queries.fill(queries.PINNED, pins=[row["key"][: pins.DIGITS] for row in rows])
     export.heading("Numbers", "pinned-numbers", sql)
-    letters = pl.Series("pin", list(comparisons.LETTERS[: len(rows)]))
+    letters = pl.Series("pin", list(heatmaps.LETTERS[: len(rows)]))
     table = pl.DataFrame(rows, infer_schema_length=None).drop("pin", "spec", "cell")
     first = ("perplexity", "bits", "parameters", "test_states")
     table = table.select(letters, *first, pl.exclude(*first, "key"), "key")
@@ -332,17 +323,6 @@ def _numbers(rows: list[Row]) -> None:
     export.downloads(table, _name(rows, "compared"))
 
 
-def _zooming(figure: Any, key: str, name: str, alt: str) -> None:
-    """A picture that can be looked at closer by dragging over a part of it."""
-    st.plotly_chart(
-        figure,
-        key=key,
-        theme=None,
-        alt=alt,
-        config=figures.toolbar(name, people.picture_format(), zooms=True),
-    )
-
-
 def _add() -> None:
     if key := st.session_state["add"]:
         pins.pin(key)
@@ -350,4 +330,4 @@ def _add() -> None:
 
 
 def _name(rows: list[Row], what: str) -> str:
-    return figures.file_name(what, *(row["key"][:6] for row in rows))
+    return look.file_name(what, *(row["key"][:6] for row in rows))

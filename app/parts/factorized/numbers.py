@@ -12,7 +12,7 @@ from app import watching
 from app.parts import study
 from app.parts.factorized import queries as sqls
 from app.parts.factorized.toolbar import Asked
-from app.pictures import kernel_curves
+from app.pictures import bases, curves
 from app.shell import export, queries
 from core.paper.studies import Plan
 
@@ -41,20 +41,20 @@ def numbers(asked: Asked) -> None:
         }
         shown = [(said, table.filter(pl.col("kernel") == k)) for k, said in lines.items()]
         if table.height:
-            figure = kernel_curves.forgetting(shown, kernel_curves.CURVES, export.colors())
+            figure = curves.kernels(shown, curves.KERNELS, export.colors())
             export.chart(figure, "together", asked.name("together"), "Marginal recall by lag")
         else:
-            export.empty(kernel_curves.CURVES)
+            export.empty(curves.KERNELS)
         st.html("<div class='note'>Of bases and random kernels the mean, and 90 % of them.</div>")
     with right:
         sql = queries.fill(sqls.BASES, atlas=asked.atlas.key)
         table = queries.table(sql).drop_nulls("own_rank")
         export.heading("Does a basis recall its own symbols better than others do?", "ranks", sql)
         if table.height:
-            figure = kernel_curves.ranks(table, export.colors())
+            figure = bases.ranks(table, export.colors())
             export.chart(figure, "ranks", asked.name("ranks"), "Ranks in recall of own symbols")
         else:
-            export.empty(kernel_curves.CURVES)
+            export.empty(bases.RANKS)
     study.perplexities(plan, "Test perplexity on each corpus", asked.name("scored"))
     st.html(
         "<div class='note'>Plain: the same network without bases, trained on the same minibatches. "

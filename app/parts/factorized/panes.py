@@ -12,8 +12,8 @@ from app import pace, watching
 from app.parts.factorized import basis
 from app.parts.factorized import queries as sqls
 from app.parts.factorized.toolbar import Asked, pick, picked
-from app.pictures import figures, kernels
-from app.shell import choices, export, people, queries
+from app.pictures import bases
+from app.shell import choices, export, queries
 from core.paper.studies import Plan
 from core.probes.intervals import rank_correlation
 from core.text import SYMBOLS
@@ -46,7 +46,7 @@ def atlas(asked: Asked) -> None:
 def _map(asked: Asked) -> None:
     sql = queries.fill(sqls.BASES, atlas=asked.atlas.key)
     table, names = queries.table(sql), [corpus.name for corpus in asked.corpora]
-    titles = {color.column: color.title.format(*names) for color in kernels.COLORS}
+    titles = {color.column: color.title.format(*names) for color in bases.COLORS}
 
     def color_choice() -> str:
         return choices.select(
@@ -63,16 +63,14 @@ def _map(asked: Asked) -> None:
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="xsmall"):
         column = color_choice()
         export.heading(title, "map", sql)
-    color = next(color for color in kernels.COLORS if color.column == column)
-    figure = kernels.atlas(table, color, titles[column], export.colors(), picked())
-    st.plotly_chart(
+    color = next(color for color in bases.COLORS if color.column == column)
+    figure = bases.atlas(table, color, titles[column], export.colors(), picked())
+    export.chart(
         figure,
-        key="kernel-map",
-        theme=None,
-        selection_mode="points",
-        on_select=_clicked("kernel-map", "kernel-basis", "kernel-scatter"),
-        alt="All bases of the kernel, first symbol of their bigram by second",
-        config=figures.toolbar(asked.name("bases", column), people.picture_format()),
+        "kernel-map",
+        asked.name("bases", column),
+        "All bases of the kernel, first symbol of their bigram by second",
+        clicked=_clicked("kernel-map", "kernel-basis", "kernel-scatter"),
     )
     st.html(
         "<div class='note'>Click a basis for its signature. ^ and $ are a segment's start and end, "
@@ -99,17 +97,15 @@ def _frequency(asked: Asked) -> None:
     correlation = "" if math.isnan(rank) else f", rank correlation {rank:.2f}"
     export.heading(f"Training frequency against recall{correlation}", "frequency", sql)
     if not table.height:
-        export.empty(kernels.SCATTER)
+        export.empty(bases.FREQUENCY)
         return
-    figure = kernels.frequency(table, export.colors(), picked())
-    st.plotly_chart(
+    figure = bases.frequency(table, export.colors(), picked())
+    export.chart(
         figure,
-        key="kernel-scatter",
-        theme=None,
-        selection_mode="points",
-        on_select=_clicked("kernel-scatter", "kernel-basis", "kernel-map"),
-        alt="Recall of every basis against how often its bigram occurs",
-        config=figures.toolbar(asked.name("frequency"), people.picture_format()),
+        "kernel-scatter",
+        asked.name("frequency"),
+        "Recall of every basis against how often its bigram occurs",
+        clicked=_clicked("kernel-scatter", "kernel-basis", "kernel-map"),
     )
     st.html(
         "<div class='note'>A basis whose bigram never occurs is hardly trained: what it recalls "
@@ -130,7 +126,7 @@ def _table(asked: Asked) -> None:
             [ANY, *SYMBOLS],
             ANY,
             width=130,
-            say=lambda s: s if s == ANY else kernels.mark(s),
+            say=lambda s: s if s == ANY else bases.short(s),
         )
         least = choices.select(
             "seen", "Seen at least", SEEN, 0, width=130, say=lambda n: f"{n:,} times"
@@ -188,7 +184,7 @@ def _table(asked: Asked) -> None:
 
 def _marked(table: pl.DataFrame) -> list[tuple[str, str]]:
     pairs = table.select("first", "second").iter_rows()
-    return [(kernels.mark(first), kernels.mark(second)) for first, second in pairs]
+    return [(bases.short(first), bases.short(second)) for first, second in pairs]
 
 
 def _rows(table: pl.DataFrame) -> Callable[[], None]:
@@ -207,19 +203,20 @@ def _likeness(asked: Asked) -> None:
     table = queries.table(sql)
     export.heading("All bases by likeness of their signatures: mean recall", "likeness", sql)
     if not table.height:
-        export.empty(kernels.LIKENESS, "Known when all bases are measured")
+        export.empty(bases.LIKENESS, "Known when all bases are measured")
         return
     export.chart(
-        kernels.likeness(table, export.colors()),
+        bases.likeness(table, export.colors()),
         "likeness",
         asked.name("likeness"),
         "Mean recall of every symbol by every basis, alike bases beside each other",
+        zooms=True,
     )
     sql = queries.fill(sqls.CLUSTERS, atlas=asked.atlas.key)
     table = queries.table(sql)
     export.heading("Clusters", "clusters", sql)
     listed = {
-        name: [" ".join(kernels.spelled(part) for part in parts) for parts in table[name]]
+        name: [" ".join(bases.short(part) for part in parts) for parts in table[name]]
         for name in ("recalls_most", "most_frequent")
     }
     number = st.column_config.NumberColumn

@@ -10,7 +10,7 @@ from app import watching
 from app.parts.factorized import queries as sqls
 from app.parts.factorized.panes import WHOLE
 from app.parts.factorized.toolbar import Asked
-from app.pictures import kernel_curves
+from app.pictures import pruning as pictures
 from app.shell import choices, export, pins, queries
 from core.models.factorized.builders import pruned_signature, pruning_spec
 from core.models.factorized.spec import RULES, PrunedSpec, PruningSpec
@@ -64,10 +64,10 @@ def _curves(asked: Asked, chosen: PruningSpec, keep: int) -> None:
     target = html.escape(chosen.target.name)
     export.heading(f"Perplexity when pruned for {target} by {chosen.rule}", "curves", sql)
     if not table.height:
-        export.empty(kernel_curves.PRUNING)
+        export.empty(pictures.HEIGHT)
         return
     corpora = [corpus.name for corpus in asked.corpora]
-    figure = kernel_curves.pruned(table, corpora, chosen.rule, keep, export.colors())
+    figure = pictures.perplexities(table, corpora, chosen.rule, keep, export.colors())
     name = asked.name("pruning", chosen.target.name)
     export.chart(figure, "pruned", name, "Perplexity against the number of bases kept")
     st.html(
@@ -91,9 +91,9 @@ def _map(asked: Asked, chosen: PruningSpec, keep: int) -> None:
     table = queries.table(sql)
     export.heading(f"The {keep:,} that are kept", "left", sql)
     if not table.height:
-        export.empty(kernel_curves.PRUNING)
+        export.empty(pictures.HEIGHT)
         return
-    figure = kernel_curves.left(table, keep, export.colors())
+    figure = pictures.kept(table, keep, export.colors())
     export.chart(figure, "left", asked.name("kept", keep, chosen.rule), "Which bases are kept")
     _save(chosen, keep)
 

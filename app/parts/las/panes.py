@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import os
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 import streamlit as st
@@ -13,8 +12,8 @@ import streamlit as st
 from app import watching
 from app.parts import study
 from app.parts.las.queries import CURVES, DIFFERENCE, MATRIX, RECOGNIZER, SPEECH
-from app.pictures import comparisons, figures, speech
-from app.shell import choices, export, people, pickers, queries, words
+from app.pictures import curves, heatmaps, look
+from app.shell import choices, export, pickers, queries, words
 from app.shell.errors import explained
 from core import listening
 from core.corpora import wsj
@@ -27,6 +26,8 @@ from core.paper.studies import STUDIES, Choices, Plan
 SUFFIX: dict[Alignment, str] = {"attention": "", "ctc": ", by CTC", "words": ", by word times"}
 SAID: dict[Alignment, str] = {"attention": "attention", "ctc": "CTC", "words": "word times"}
 FORWARD = ", forward half"
+FLOORS = ("majority", "current")  # those that need no network
+SIGNATURES, DIFFERENCE_HEIGHT = 410, 360  # pixels
 NAMED = "synthetic speech"  # what eSpeak's voices are called wherever they are shown
 
 
@@ -62,7 +63,7 @@ class Asked:
     def name(self, what: str) -> str:
         """The file name of a picture."""
         model = self.model
-        return figures.file_name(
+        return look.file_name(
             what,
             model.corpus.name,
             f"las-{model.layers}-{model.units}",
@@ -132,7 +133,7 @@ def layers(asked: Asked, there: frozenset[str]) -> None:
     """Fig. 7, a difference, curves of all layers, forward halves, alignments, numbers."""
     if refusal := listening.refusal(asked.model):
         st.html("<div class='pane-title'>Recall by lag and symbol</div>")
-        export.empty(speech.SIGNATURES, refusal)
+        export.empty(SIGNATURES, refusal)
         return
     _figure(asked, there)
     left, right = st.columns(2, gap="medium")
@@ -163,14 +164,16 @@ def _figure(asked: Asked, there: frozenset[str]) -> None:
         buttons=lambda: study.compare(keys, there, "Compare"),
     )
     if not any(table.height for table in tables):
-        export.empty(speech.SIGNATURES, "Not computed yet; the linear preview comes first")
+        export.empty(SIGNATURES, "Not computed yet; the linear preview comes first")
     else:
         titles = [
             f"{layer}{_how(spec, table)}"
             for (layer, spec), table in zip(shown.items(), tables, strict=True)
         ]
-        figure = speech.signatures(list(zip(titles, tables, strict=True)), export.colors())
-        _zooming(figure, "side", asked.name("las"), "Recall by lag and symbol of three layers")
+        pairs = list(zip(titles, tables, strict=True))
+        figure = heatmaps.lettered(pairs, export.colors(), SIGNATURES, unit="graphemes")
+        alt = "Recall by lag and symbol of three layers"
+        export.chart(figure, "side", asked.name("las"), alt, zooms=True)
     st.html(
         "<div class='note'>White 0 %, dark purple 100 %; a dot marks recall not above its floors. "
         "Above the line: the grapheme heard now, and those still to come. The encoder is "
@@ -201,20 +204,16 @@ def _difference(asked: Asked) -> None:
     table = queries.table(sql)
     export.heading(f"Difference A − B: {first} − {second}", "difference", sql)
     if not table.height:
-        export.empty(speech.CURVES)
+        export.empty(DIFFERENCE_HEIGHT)
         st.html("<div class='note'>&nbsp;</div>")
         return
-    reach = comparisons.reach(table["difference"].abs().max())
-    figure = speech.difference(table, reach, export.colors())
-    name = asked.name(f"{first}-less-{second}")
-    _zooming(figure, "difference", name, f"{first} less {second}")
-    sure = table.filter(pl.col("significant"))
-    more = sure.filter(pl.col("difference") > 0).height
-    st.html(
-        f"<div class='note'><b class='more'>Red</b>: {first} remembers more ({more} cells). "
-        f"<b class='less'>Blue</b>: {second} does ({sure.height - more}). "
-        f"Gray: the intervals overlap ({table.height - sure.height}).</div>"
+    end = look.scale_end(table["difference"].abs().max())
+    figure = heatmaps.difference(
+        table, "AB", end, export.colors(), DIFFERENCE_HEIGHT, unit="graphemes"
     )
+    name = asked.name(f"{first}-less-{second}")
+    export.chart(figure, "difference", name, f"{first} less {second}", zooms=True)
+    st.html(f"<div class='note'>{heatmaps.difference_note(table, first, second)}</div>")
 
 
 def _all_layers(asked: Asked, there: frozenset[str]) -> None:
@@ -227,27 +226,27 @@ def _all_layers(asked: Asked, there: frozenset[str]) -> None:
     sql = queries.fill(CURVES, keys=[*keys, *coming])
     tables = _by_key(sql)
     colors = export.colors()
-    looks = speech.layer_colors(asked.layers, colors)
+    styles = curves.layer_styles(asked.layers, colors)
     drawn, floors = [], []
     for layer, spec in specs.items():
-        color, mark = looks[layer]
+        color, mark = styles[layer]
         if spec.key in tables:
-            drawn.append(speech.Curve(layer, tables[spec.key], color, mark))
+            drawn.append(curves.Curve(layer, tables[spec.key], color, mark))
         elif (preview := spec.preview().key) in tables:
             name = f"{layer}, linear preview"
-            drawn.append(speech.Curve(name, tables[preview], color, mark, "dash"))
+            drawn.append(curves.Curve(name, tables[preview], color, mark, "dash"))
         if bare[layer].key in tables:
             name = f"{layer}, untrained"
-            floors.append(speech.Curve(name, tables[bare[layer].key], color, dash="dot"))
+            floors.append(curves.Curve(name, tables[bare[layer].key], color, dash="dot", thin=True))
     if sound.key in tables:
-        floors.append(speech.Curve("log-mel window", tables[sound.key], colors.faint, dash="solid"))
+        floors.append(curves.Curve("log-mel window", tables[sound.key], colors.faint, thin=True))
     export.heading("Marginal recall of every layer, over its floors", "curves", sql)
     if drawn:
-        floors += speech.floors(drawn[0].table, colors)
-        figure = speech.curves(drawn, floors, _lags(asked), colors, speech.TALL)
+        floors += curves.floors(drawn[0].table, colors, FLOORS)
+        figure = curves.layers([*drawn, *floors], _lags(asked), curves.LAYERS, colors)
         export.chart(figure, "curves", asked.name("las-curves"), "Marginal recall by lag")
     else:
-        export.empty(speech.TALL)
+        export.empty(curves.LAYERS)
     st.html(
         "<div class='note'>Thin: floors. Untrained: the same network at its initial weights. "
         "Log-mel window: no network, the sound around the moment. Hover for milliseconds.</div>"
@@ -286,18 +285,18 @@ def _compared(asked: Asked, title: str, key: str, drawn: list[tuple[str, str, st
     """Curves of some signatures: label, the layer whose color it has, and its dash."""
     specs = {label: asked.signatures[label] for label, *_ in drawn}
     sql = queries.fill(CURVES, keys=[spec.key for spec in specs.values()])
-    tables, looks = _by_key(sql), speech.layer_colors(asked.layers, export.colors())
+    tables, styles = _by_key(sql), curves.layer_styles(asked.layers, export.colors())
     export.heading(title, key, sql)
     found = [
-        speech.Curve(label, tables[specs[label].key], *looks[layer], dash)
+        curves.Curve(label, tables[specs[label].key], *styles[layer], dash)
         for label, layer, dash in drawn
         if specs[label].key in tables
     ]
     if not found:
-        export.empty(speech.SMALL)
+        export.empty(curves.LAYER_DETAIL)
         return
-    floors = speech.floors(found[0].table, export.colors())
-    figure = speech.curves(found, floors, _lags(asked), export.colors(), speech.SMALL)
+    found += curves.floors(found[0].table, export.colors(), FLOORS)
+    figure = curves.layers(found, _lags(asked), curves.LAYER_DETAIL, export.colors())
     export.chart(figure, key, asked.name(key), title)
 
 
@@ -366,13 +365,3 @@ def _corpora() -> dict[str, str]:
 def _read(corpus: str, profile: str) -> SpeechSpec:
     """The spec of a corpus; a folder's listing is read at most every ten minutes."""
     return listening.speech(corpus, profile)
-
-
-def _zooming(figure: Any, key: str, name: str, alt: str) -> None:
-    st.plotly_chart(
-        figure,
-        key=key,
-        theme=None,
-        alt=alt,
-        config=figures.toolbar(name, people.picture_format(), zooms=True),
-    )

@@ -16,8 +16,8 @@ import streamlit as st
 
 from app import watching
 from app.parts.las.panes import Asked, named
-from app.pictures import figures, speech
-from app.shell import choices, export, people, words
+from app.pictures import look, speech
+from app.shell import choices, export, words
 from app.shell.errors import explained
 from core import listening, machine
 from core.corpora.speech import audio
@@ -206,14 +206,12 @@ def _picture(asked: Asked, sound: Sound, found: Inspection, said: list[str], ste
         export.colors(),
     )
     key = f"attention-{sound.name[-12:].replace('/', '-')}"
-    st.plotly_chart(
+    export.chart(
         figure,
-        key=key,
-        theme=None,
-        on_select=_clicked(key),
-        selection_mode="points",
-        alt="Spectrogram of the utterance, and below it where attention was at each grapheme",
-        config=figures.toolbar(asked.name("attention"), people.picture_format()),
+        key,
+        asked.name("attention"),
+        "Spectrogram of the utterance, and below it where attention was at each grapheme",
+        clicked=_clicked(key),
     )
     st.html(
         "<div class='note'>Each row is a grapheme as it is spelled, white no attention, dark "
@@ -262,16 +260,16 @@ def _marked(edit: Edit) -> str:
 
 
 def _column(above: str | None, below: str, kind: str) -> str:
-    said = "" if above is None else f"<i>{html.escape(figures.shown(above))}</i>"
+    said = "" if above is None else f"<i>{html.escape(look.printable(above))}</i>"
     mark = f" class='{kind}' title='{KINDS[kind]}'" if kind in KINDS else ""
-    return f"<span{mark}>{said}<b>{html.escape(figures.shown(below))}</b></span>"
+    return f"<span{mark}>{said}<b>{html.escape(look.printable(below))}</b></span>"
 
 
 def _recalled(asked: Asked, found: Inspection, said: list[str], step: int) -> None:
     """What every layer names around the chosen grapheme."""
     last = len(said) - 1
     with st.container(horizontal=True, key="head-recalled", vertical_alignment="center"):
-        at = html.escape(figures.shown(said[step])) if said else NOTHING
+        at = html.escape(look.printable(said[step])) if said else NOTHING
         title = f"Recalled at <b>{at}</b>, grapheme {step + 1} of {last + 1}"
         st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
         with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):

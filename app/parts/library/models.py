@@ -12,7 +12,7 @@ from streamlit.typing import UploadedFile
 import core
 from app import access, pace
 from app.parts.library.panes import chosen_row
-from app.pictures import figures, speech
+from app.pictures import curves, look
 from app.shell import export, people, pickers, queries, words
 from app.shell.errors import explained
 from core.cells import label, names
@@ -108,11 +108,12 @@ def _curve(model: dict[str, Any]) -> None:
         ):
             _confirm(ImportedSpec.model_validate_json(model["spec"]))
         return
-    name = figures.file_name("training", title, model["profile"])
+    name = look.file_name("training", title, model["profile"])
     if curve["dev_cer"].null_count() == curve.height:
-        figure, what = figures.training(curve, export.colors()), "Perplexity while training"
+        figure, what = curves.training(curve, export.colors()), "Perplexity while training"
     else:
-        figure, what = speech.learning(curve, export.colors()), "Character error rate in training"
+        figure = curves.recognizer_training(curve, export.colors())
+        what = "Character error rate in training"
     export.chart(figure, "curve", name, what)
 
 

@@ -11,7 +11,7 @@ import core
 from app import watching
 from app.parts.overview.gallery import state
 from app.parts.signature import panes
-from app.pictures import figures
+from app.pictures import heatmaps
 from app.shell import export, links, pickers, queries, words
 from core import machine
 from core.paper.reproduce import recorded
@@ -76,7 +76,7 @@ def _live(spec: SignatureSpec) -> None:
     page, params = links.figure("signature", [spec.corpus.name], spec.profile)
     there = watching.watch_signature(spec)
     if not there & {spec.key, spec.preview().key}:
-        export.empty(figures.HEIGHT, panes.COMING)
+        export.empty(heatmaps.HEIGHT, panes.COMING)
         return
     shown = spec if spec.key in there else spec.preview()
     sql = queries.fill(queries.MATRIX, key=shown.key)
@@ -88,7 +88,7 @@ def _live(spec: SignatureSpec) -> None:
         st.page_link(page, label="Open", icon=":material/open_in_new:", query_params=params)
 
     export.heading(f"{said}{kind}", "live", sql, ahead, buttons=link)
-    figure = figures.signature(queries.table(sql), queries.table(ahead), export.colors(), (0, ""))
+    figure = heatmaps.signature(queries.table(sql), queries.table(ahead), export.colors(), (0, ""))
     export.chart(figure, "live", "signature", "Recall of every symbol at every lag")
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 import polars as pl
 import streamlit as st
 
-from app.pictures import figures
-from app.shell import choices, export, people, pins, queries
+from app.pictures import curves, heatmaps, look, symbols
+from app.shell import choices, export, pins, queries
 from core.probes.intervals import rank_correlation
 from core.signatures.spec import SignatureSpec
 
 # The height of the first row of panes in pixels, kept while results are missing.
-EMPTY_PANE = figures.HEIGHT + 48
+EMPTY_PANE = heatmaps.HEIGHT + 48
 COMING = "First the network is trained, then come the linear preview and the trained decoders."
 STEPS = {"Left": (0, -1), "Right": (0, 1), "Up": (-1, 0), "Down": (1, 0)}
 
@@ -60,16 +60,14 @@ def _upper(spec: SignatureSpec, shown: SignatureSpec, there: frozenset[str]) -> 
         export.heading(
             label, "matrix", sql, ahead, buttons=lambda: pins.button(shown.key, "matrix")
         )
-        figure = figures.signature(matrix, queries.table(ahead), colors, _cell(matrix))
-        st.plotly_chart(
+        figure = heatmaps.signature(matrix, queries.table(ahead), colors, _cell(matrix))
+        export.chart(
             figure,
-            key=f"signature-{shown.key[:12]}",
-            theme=None,
-            on_select=_clicked(shown),
-            selection_mode="points",
-            alt="Recall of every symbol at every lag, and below it the "
+            f"signature-{shown.key[:12]}",
+            name,
+            "Recall of every symbol at every lag, and below it the "
             "accuracy of predicting it as the next symbol",
-            config=figures.toolbar(name, people.picture_format()),
+            clicked=_clicked(shown),
         )
         st.html(
             "<div class='note'>White 0 %, dark purple 100 %. A dot marks recall not above its "
@@ -86,7 +84,7 @@ def _marginal(spec: SignatureSpec, there: frozenset[str], name: str) -> None:
     preview = queries.fill(queries.MARGINAL, key=spec.preview().key)
     run = [trained] * (spec.key in there) + [preview] * (spec.preview().key in there)
     export.heading("Marginal recall", "marginal", *run)
-    figure = figures.marginal(queries.table(trained), queries.table(preview), export.colors())
+    figure = curves.marginal(queries.table(trained), queries.table(preview), export.colors())
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
 
 
@@ -94,7 +92,7 @@ def _confusion(shown: SignatureSpec, matrix: pl.DataFrame, name: str) -> None:
     lag, symbol = _cell(matrix)
     sql = queries.fill(queries.CONFUSION, key=shown.key, lag=lag, symbol=symbol)
     row = queries.table(sql)
-    said = html.escape(figures.shown(symbol))
+    said = html.escape(look.printable(symbol))
     export.heading(
         f"Answers where <b>{said}</b> was read {lag} ago",
         "confusion",
@@ -102,7 +100,7 @@ def _confusion(shown: SignatureSpec, matrix: pl.DataFrame, name: str) -> None:
         buttons=lambda: _steps(matrix, lag, symbol),
     )
     if row.height:
-        figure = figures.confusion(row, export.colors())
+        figure = symbols.confusion(row, export.colors())
         export.chart(
             figure,
             "confusion",
@@ -141,7 +139,7 @@ def _cell(matrix: pl.DataFrame) -> tuple[int, str]:
 
 def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
     """Four buttons, and their keys, that step to the neighbouring cell."""
-    seen = figures.in_order(matrix.filter(pl.col("n") > 0).select("symbol").unique())
+    seen = look.in_order(matrix.filter(pl.col("n") > 0).select("symbol").unique())
     symbols, last = seen["symbol"].to_list(), max(matrix["lag"].to_list())
     place = symbols.index(symbol) if symbol in symbols else 0
     with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):
@@ -169,10 +167,11 @@ def _lower(shown: SignatureSpec) -> None:
         correlation = "" if math.isnan(rank) else f", rank correlation {rank:.2f}"
         export.heading(f"Memory against prediction, symbol by symbol{correlation}", "scatter", sql)
         export.chart(
-            figures.memory_against_prediction(table, export.colors()),
+            symbols.memory_against_prediction(table, export.colors()),
             "scatter",
             f"{name}-scatter",
             "Mean recall of each symbol against its forward accuracy",
+            zooms=True,
         )
     with right:
         sql = queries.fill(queries.NUMBERS, key=shown.key)
@@ -184,7 +183,7 @@ def _lower(shown: SignatureSpec) -> None:
 
 def _name(spec: SignatureSpec) -> str:
     kind = "preview" if spec.decoder == "linear" else "signature"
-    return figures.file_name(
+    return look.file_name(
         kind,
         spec.corpus.name,
         *(getattr(spec.model, part, "") for part in ("kind", "cell", "layers", "hidden")),

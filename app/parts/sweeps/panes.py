@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import watching
 from app.parts import study
-from app.pictures import figures, studies
+from app.pictures import look, sweeps
 from app.shell import choices, export, pickers, queries
 from core.cells import CELLS, label
 from core.paper.studies import STUDIES, Choices, Plan
@@ -96,11 +96,11 @@ def size(asked: Choices) -> None:
         with pane:
             export.heading(title, column, sql)
             if table.height:
-                figure = studies.against_size(table, listed, column, axis, form, export.colors())
+                figure = sweeps.against_size(table, listed, column, axis, form, export.colors())
                 name = _name(asked, f"size-{column}")
                 export.chart(figure, column, name, f"{title} against hidden size")
             else:
-                export.empty(studies.SMALL)
+                export.empty(sweeps.SIZE)
     _numbers(
         table.drop("layer", "decoder_depth"),
         len(asked.cells) * len(listed),
@@ -124,10 +124,10 @@ def depth(asked: Choices) -> None:
         table = queries.table(sql)
         export.heading("What decoders twice as deep recall more", "deeper", sql)
         if table.height:
-            figure = studies.deeper(table, asked.cells, _lags(asked), export.colors())
+            figure = sweeps.deeper(table, asked.cells, _lags(asked), export.colors())
             export.chart(figure, "deeper", _name(asked, "deeper"), "Gain of deeper decoders by lag")
         else:
-            export.empty(studies.CHECK)
+            export.empty(sweeps.DEEPER)
         st.html(
             "<div class='note'>In points, at the two layers furthest from the input. Both decoders "
             "are resampled alike, position by position, for the interval of the gain.</div>"
@@ -138,11 +138,7 @@ def depth(asked: Choices) -> None:
 
 
 def _recall(
-    asked: Choices,
-    plan: Plan,
-    there: frozenset[str],
-    columns: list[tuple[studies.Row, str]],
-    what: str,
+    asked: Choices, plan: Plan, there: frozenset[str], columns: sweeps.Columns, what: str
 ) -> None:
     """The paper's matrix left, its rows as curves right."""
     sql = queries.fill(queries.SWEEP, keys=_keys(plan))
@@ -159,14 +155,14 @@ def _recall(
             sql,
             buttons=lambda: _compare(asked, plan, there),
         )
-        figure = studies.matrices(table, asked.cells, columns, _lags(asked), export.colors())
+        figure = sweeps.matrices(table, asked.cells, columns, _lags(asked), export.colors())
         export.chart(
             figure, f"{what}-matrix", _name(asked, what), f"Marginal recall by lag and {by}"
         )
         st.html("<div class='note'>White 0 %, dark purple 100 %.</div>")
     with right:
         export.heading(f"Recall by lag{spread}", "curves", sql)
-        figure = studies.curves(table, asked.cells, columns, _lags(asked), export.colors())
+        figure = sweeps.recall_curves(table, asked.cells, columns, _lags(asked), export.colors())
         name = _name(asked, f"{what}-curves")
         export.chart(figure, f"{what}-curves", name, f"Marginal recall by lag, a line each {by}")
         band = "from the lowest to the highest seed" if spread else "the 95 % interval"
@@ -215,4 +211,4 @@ def _lags(asked: Choices) -> int:
 
 
 def _name(asked: Choices, what: str) -> str:
-    return figures.file_name(what, asked.corpus.name if asked.corpus else "", asked.profile)
+    return look.file_name(what, asked.corpus.name if asked.corpus else "", asked.profile)
