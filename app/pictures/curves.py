@@ -46,7 +46,7 @@ class Curve:
 
 
 def recall(
-    drawn: Mapping[str, Sequence[Curve]],
+    curves: Mapping[str, Sequence[Curve]],
     lags: tuple[int, int],
     colors: Theme,
     height: int,
@@ -56,17 +56,17 @@ def recall(
 ) -> go.Figure:
     """Recall by lag, on one axis from 0 to 100 % everywhere.
 
-    drawn: the curves of each pane, by its title; one pane needs none. lags: the first and the last.
+    curves: of each pane, by its title; one pane needs none. lags: the first and the last.
     unit: 'graphemes' for speech, whose lags go below 1.
     """
-    figure = panes(list(drawn), colors)
-    for number, curves in enumerate(drawn.values(), start=1):
-        for curve in curves:
+    figure = panes(list(curves), colors)
+    for number, group in enumerate(curves.values(), start=1):
+        for curve in group:
             _add(figure, curve, number)
     first, last = lags
     if first < 1:
         figure.add_vline(x=0.5, line={"color": colors.second, "width": 1.2})
-    dense = len(drawn) > 1 and last > 10
+    dense = len(curves) > 1 and last > 10
     ends = [first - 0.2, last + 0.2]
     figure.update_xaxes(title=f"lag ({unit} ago)", dtick=2 if dense else 1, range=ends)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%", dtick=0.25)
@@ -98,15 +98,15 @@ def marginal(trained: pl.DataFrame, preview: pl.DataFrame, colors: Theme) -> go.
 
     Both tables: lag, accuracy, low, high, majority, current, untrained; either may be empty.
     """
-    drawn = [
+    curves = [
         Curve("trained decoders", trained, colors.accent),
         Curve("linear preview", preview, colors.second),
     ]
-    drawn = [curve for curve in drawn if curve.table.height]
-    drawn += floors(trained if trained.height else preview, colors)
+    curves = [curve for curve in curves if curve.table.height]
+    curves += floors(trained if trained.height else preview, colors)
     # Recall falls with lag: the upper right corner is free.
     corner = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "top"}
-    return recall({"": drawn}, _lags([trained, preview]), colors, 222, corner)
+    return recall({"": curves}, _lags([trained, preview]), colors, 222, corner)
 
 
 def lettered(tables: Sequence[tuple[str, pl.DataFrame]], colors: Theme) -> go.Figure:
@@ -114,7 +114,7 @@ def lettered(tables: Sequence[tuple[str, pl.DataFrame]], colors: Theme) -> go.Fi
 
     tables: what each is called, and lag, accuracy, low, high.
     """
-    drawn = [
+    curves = [
         Curve(f"<b>{letter}</b> {shorten(name, 26)}", table, color, mark)
         for letter, color, mark, (name, table) in zip(
             LETTERS, colors.series, MARKS, tables, strict=False
@@ -122,7 +122,7 @@ def lettered(tables: Sequence[tuple[str, pl.DataFrame]], colors: Theme) -> go.Fi
     ]
     # Recall starts high and falls: the lower left corner is free.
     corner = {"x": 0.01, "xanchor": "left", "y": 0.02, "yanchor": "bottom"}
-    return recall({"": drawn}, _lags([table for _, table in tables]), colors, 340, corner)
+    return recall({"": curves}, _lags([table for _, table in tables]), colors, 340, corner)
 
 
 def kernels(tables: Sequence[tuple[str, pl.DataFrame]], height: int, colors: Theme) -> go.Figure:
@@ -132,16 +132,16 @@ def kernels(tables: Sequence[tuple[str, pl.DataFrame]], height: int, colors: The
     the most frequent symbol's share, where that is drawn under them.
     """
     series = zip(tables, (*colors.series, colors.text), KERNEL_DASHES, strict=False)
-    drawn = [Curve(name, table, color, dash=dash) for (name, table), color, dash in series]
+    curves = [Curve(name, table, color, dash=dash) for (name, table), color, dash in series]
     longest = max((table for _, table in tables), key=lambda table: table.height)
-    drawn += floors(longest, colors)
-    return recall({"": drawn}, _lags([longest]), colors, height, TOP)
+    curves += floors(longest, colors, ["majority"])
+    return recall({"": curves}, _lags([longest]), colors, height, TOP)
 
 
-def layers(drawn: Sequence[Curve], lags: tuple[int, int], height: int, colors: Theme) -> go.Figure:
+def layers(curves: Sequence[Curve], lags: tuple[int, int], height: int, colors: Theme) -> go.Figure:
     """Marginal recall of a recognizer's layers, with thin floors. lags: the first and the last."""
     outside = {"x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top"}
-    return recall({"": drawn}, lags, colors, height, outside, unit="graphemes")
+    return recall({"": curves}, lags, colors, height, outside, unit="graphemes")
 
 
 def layer_styles(layers: Sequence[str], colors: Theme) -> dict[str, tuple[str, str]]:

@@ -260,7 +260,7 @@ def clustered(matrix: Sequence[Sequence[float | None]]) -> list[int]:
 
 
 def _axes(tables: Sequence[pl.DataFrame]) -> tuple[list[str], list[int]]:
-    """The symbols of these cells, in order, and their lags; lag 1 of all where there is none."""
+    """The symbols of these cells, in order, and their lags; all at lag 1 where there is none."""
     cells = pl.concat([table.select("lag", "symbol") for table in tables])
     symbols = in_order(cells.select("symbol").unique())["symbol"].to_list()
     return symbols or list(SYMBOLS[:31]), sorted(cells["lag"].unique().to_list()) or [1]

@@ -41,14 +41,14 @@ def matrices(
     down, across = range(1, lags + 1), range(len(columns))
     for number, cell in enumerate(cells, start=1):
         where = {"row": 1, "col": number}
-        found = {
+        measured = {
             (row["lag"], place): row | {"title": f"<b>{cell_label(cell)} {label}</b>"}
             for place, (values, label) in enumerate(columns)
             for row in _rows(table, {"cell": cell} | values).to_dicts()
         }
-        text = grid(found, down, across, _text)
-        heat(figure, grid(found, down, across, recall), down, text, xgap=2, **where)
-        for place in set(across) - {place for _, place in found}:
+        text = grid(measured, down, across, _text)
+        heat(figure, grid(measured, down, across, recall), down, text, xgap=2, **where)
+        for place in set(across) - {place for _, place in measured}:
             not_yet(figure, place, (lags + 1) / 2, colors, textangle=-90, **where)
     column_axis(figure, [label for _, label in columns], 12 if len(columns) < 5 else 10)
     row_axis(figure, down)
@@ -61,15 +61,15 @@ def recall_curves(
     table: pl.DataFrame, cells: Sequence[str], columns: Columns, lags: int, colors: Theme
 ) -> go.Figure:
     """The rows of `matrices` as curves, and the majority floor under them."""
-    drawn = {}
+    lines = {}
     styles = [*enumerate(shades(len(columns), colors))]
     for cell, title in zip(cells, _titles(cells), strict=True):
         floor = _rows(table, {"cell": cell}).unique("lag").sort("lag")
-        drawn[title] = [
+        lines[title] = [
             curves.Curve(label, _rows(table, {"cell": cell} | values), color, MARKS[n % len(MARKS)])
             for (values, label), (n, color) in zip(columns, styles, strict=True)
         ] + curves.floors(floor, colors, ["majority"])
-    return curves.recall(drawn, (1, lags), colors, RECALL, BELOW)
+    return curves.recall(lines, (1, lags), colors, RECALL, BELOW)
 
 
 def against_size(
