@@ -246,7 +246,6 @@ def test_cells_and_studies_are_listed_in_their_registry_alone(names: set[str]) -
 # Sizes
 
 
-@moving("app/pictures/figures.py is being cut up")
 def test_no_module_is_longer_than_400_lines() -> None:
     assert {name: n for name, n in lengths().items() if n > 400} == {}
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from app.parts import several
-from app.pictures import figures
+from app.pictures import look
 from app.shell import export, pins, queries, words
 from core.corpora import NAMES
 from core.paper.studies import Choices, Plan
@@ -104,7 +103,7 @@ def side_by_side(
     titles: dict[str, str],
     computed: frozenset[str],
     name: str,
-    scale: list[list[Any]] = figures.PURPLE,
+    scale: look.Scale = look.PURPLE,
 ) -> None:
     """The signatures of a plan on one scale; what is not computed yet says so."""
     signatures = [

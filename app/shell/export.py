@@ -12,13 +12,13 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 
-from app.pictures import figures
+from app.pictures import look
 from app.shell.people import picture_format
 
 
-def colors() -> figures.Look:
-    """The look of the theme that this browser shows."""
-    return figures.look(st.context.theme.type)
+def colors() -> look.Theme:
+    """The theme that this browser shows."""
+    return look.theme(st.context.theme.type)
 
 
 def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | None = None) -> None:
@@ -48,9 +48,13 @@ def chart(
 ) -> None:
     """A picture, saved by its toolbar under `name`.
 
-    zooms: dragging over a part shows it closer. on_click: called with the clicked point's
-    `customdata` before the page runs again.
+    zooms: dragging over a part of it shows that closer, and a button shows all again; without,
+    nothing can be dragged. on_click: called with the clicked point's `customdata` before the page
+    runs again.
     """
+    figure.update_xaxes(fixedrange=not zooms)
+    figure.update_yaxes(fixedrange=not zooms)
+    figure.update_layout(dragmode="zoom" if zooms else False)
     more: dict[str, Any] = {}
     if on_click:
         more = {"on_select": partial(_clicked, key, on_click), "selection_mode": "points"}
@@ -58,7 +62,7 @@ def chart(
         figure,
         key=key,
         theme=None,
-        config=figures.toolbar(name, picture_format(), zooms=zooms),
+        config=look.toolbar(name, picture_format(), zooms),
         alt=alt,
         **more,
     )

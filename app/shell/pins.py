@@ -12,11 +12,11 @@ from typing import Any
 
 import streamlit as st
 
-from app.pictures import comparisons
+from app.pictures import heatmaps
 from app.shell import choices, export, queries
 from app.shell.buttons import icon_button
 
-MOST = len(comparisons.LETTERS)
+MOST = len(heatmaps.LETTERS)
 DIGITS = 12
 _PINS = re.compile(rf"[0-9a-f]{{{DIGITS}}}(-[0-9a-f]{{{DIGITS}}}){{0,{MOST - 1}}}")
 FULL = f"{MOST} are pinned, which is the most; unpin one first."
@@ -106,7 +106,7 @@ def badge(number: int) -> str:
     """The letter of a pin on its color, as HTML."""
     look = export.colors()
     style = f"background: {look.series[number]}; color: {look.card}"
-    return f"<b class='badge' style='{style}'>{comparisons.LETTERS[number]}</b>"
+    return f"<b class='badge' style='{style}'>{heatmaps.LETTERS[number]}</b>"
 
 
 def _found(pins: list[str]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.parts import several, study
 from app.parts.adaptation.toolbar import file_name
-from app.pictures import studies
+from app.pictures import changes, look
 from app.shell import export, queries, words
 from core.paper.studies import Choices, Plan
 from core.profiles import find
@@ -87,7 +87,7 @@ def signatures(selected: Choices, plan: Plan, computed: frozenset[str]) -> None:
         titles,
         computed,
         file_name(selected, "retraining"),
-        studies.GREEN,
+        look.GREEN,
     )
     st.html(
         "<div class='note'>The paper's green: the lighter, the higher the recall, dark 0 %, light "
@@ -121,11 +121,11 @@ def changed_symbols(selected: Choices, plan: Plan) -> None:
     table = queries.table(sql)
     export.heading("Symbols whose memory changed most, from source to retrained", "changed", sql)
     if table.height:
-        figure = studies.changes(table, export.colors())
+        figure = changes.changes(table, export.colors())
         name = file_name(selected, "changed")
         export.chart(figure, "changed", name, "Change of recall by symbol, mean over lags")
     else:
-        export.empty(studies.CHECK)
+        export.empty(changes.CHANGES)
     st.html(
         "<div class='note'>Symbols with at least 50 test positions at every lag. Gray: the "
         "95 % interval holds zero. The paper names weaker memory of "
@@ -147,10 +147,10 @@ def distances(selected: Choices, plan: Plan) -> None:
     export.heading("Distance against perplexity gap", "apart", sql)
     whole = table.drop_nulls("gap")
     if whole.height:
-        figure = studies.apart(whole, export.colors())
+        figure = changes.distances(whole, export.colors())
         export.chart(figure, "apart", file_name(selected, "distances"), "Distances against gaps")
     else:
-        export.empty(studies.SMALL)
+        export.empty(changes.DISTANCES)
     chance = table["by_chance"].max()
     noise = f" Noise alone would put two {chance:.3f} apart." if chance is not None else ""
     st.html(

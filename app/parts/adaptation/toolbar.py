@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.parts import study
-from app.pictures import figures
+from app.pictures import look
 from app.shell import choices, pickers
 from core.paper.studies import Choices
 from core.profiles import find
@@ -48,4 +48,4 @@ def file_name(selected: Choices, what: str) -> str:
     """The name under which something of these choices is saved."""
     corpora = [spec.name for spec in (selected.source, selected.target, selected.corpus) if spec]
     share = [f"{100 * selected.fraction:g}"] if selected.source else []
-    return figures.file_name(what, *corpora, *share, selected.hidden, selected.profile)
+    return look.file_name(what, *corpora, *share, selected.hidden, selected.profile)

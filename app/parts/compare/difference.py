@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.parts import several
 from app.parts.compare.pinned import Row, file_name
-from app.pictures import comparisons
+from app.pictures import heatmaps
 from app.shell import choices, export, queries
 from app.shell.buttons import icon_button
 from app.shell.errors import explained
@@ -23,7 +23,7 @@ def of_pair(rows: list[Row]) -> None:
         export.empty(several.DIFFERENCE, "Pin another to see the difference.")
         return
     first, second = pair = _pair(len(rows))
-    a, b = (rows[comparisons.LETTERS.index(letter)] for letter in pair)
+    a, b = (rows[heatmaps.LETTERS.index(letter)] for letter in pair)
     several.difference(
         f"Difference {first} − {second}",
         pair,
@@ -43,11 +43,11 @@ def _sql(a: Row, b: Row) -> str:
 
 def _pair(count: int) -> str:
     """The letters of the selected pair, first − second."""
-    letters = comparisons.LETTERS[:count]
+    letters = heatmaps.LETTERS[:count]
 
     def read(text: str) -> str | None:
         two = len(text) == 2 and text[0] != text[1]
-        return text if two and set(text) <= set(comparisons.LETTERS) else None
+        return text if two and set(text) <= set(heatmaps.LETTERS) else None
 
     pair = choices.value("pair", "AB", read)
     return pair if set(pair) <= set(letters) else "AB"
@@ -63,7 +63,7 @@ def _pairs(count: int, pair: str) -> None:
         gap="xxsmall",
         vertical_alignment="center",
     ):
-        every = ["".join(both) for both in combinations(comparisons.LETTERS[:count], 2)]
+        every = ["".join(both) for both in combinations(heatmaps.LETTERS[:count], 2)]
         if count > 2:
             options = [pair if set(both) == set(pair) else both for both in every]
             choices.switch(

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from app.parts.compare.pinned import Row
-from app.pictures import comparisons, figures
+from app.pictures import heatmaps, look
 from app.shell import choices, export, queries
 from app.shell.errors import explained
 from app.shell.queries import NAMED, SIGNATURE
@@ -57,11 +57,11 @@ def matrix(rows: list[Row]) -> None:
     if pinned and len(rows) < 2:
         export.empty(260, "Pin another to see how far it is.")
         return
-    letters = {row["key"]: letter for letter, row in zip(comparisons.LETTERS, rows, strict=False)}
+    letters = {row["key"]: letter for letter, row in zip(heatmaps.LETTERS, rows, strict=False)}
     names, values = square(queries.table(sql), letters)
-    figure = comparisons.distances(names, values, export.colors())
+    figure = heatmaps.distances(names, values, export.colors())
     which = "pinned" if pinned else f"profile {among}"
-    name = figures.file_name("distances", which)
+    name = look.file_name("distances", which)
     export.chart(figure, "distances", name, f"Distances, {which}")
     cut = "" if pinned or profiles[among] <= MOST else f" The newest {MOST} of {profiles[among]}."
     st.html(
@@ -93,7 +93,7 @@ def square(
     distance = {(a, b): value for a, b, value in table.select("a", "b", "distance").iter_rows()}
     keys = sorted(names, key=lambda key: (letters.get(key, "~"), names[key], key))
     values = [[distance.get((one, other)) for other in keys] for one in keys]
-    order = comparisons.clustered(values)
+    order = heatmaps.clustered(values)
     marks = {key: letters.get(key, str(number)) for number, key in enumerate(keys, start=1)}
     named = [f"{marks[keys[place]]} {names[keys[place]]}" for place in order]
     return named, [[values[one][other] for other in order] for one in order]

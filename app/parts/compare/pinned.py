@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app.pictures import comparisons, figures
+from app.pictures import heatmaps, look
 from app.shell import export, pins, queries, tray
 from app.shell.buttons import icon_button
 from core.registry import known
@@ -46,7 +46,7 @@ def _head(number: int, row: Row) -> None:
         name = html.escape(row["name"])
         st.html(f"<div class='pinned' title='{name}'>{pins.badge(number)} {name}</div>")
         if number:
-            places = f"Change places with {comparisons.LETTERS[number - 1]}"
+            places = f"Change places with {heatmaps.LETTERS[number - 1]}"
             key = f"forward-{number}"
             icon_button("keyboard_arrow_left", key, pins.forward, row["key"], help=places)
         if isinstance(known(row["spec"]), SignatureSpec):
@@ -71,7 +71,7 @@ def measured_differently(rows: list[Row]) -> str:
         if len({row[column] for row in rows}) > 1:
             each = ", ".join(
                 f"{letter} {row[column]}"
-                for letter, row in zip(comparisons.LETTERS, rows, strict=False)
+                for letter, row in zip(heatmaps.LETTERS, rows, strict=False)
             )
             parts.append(f"{what} ({each})")
     if not parts:
@@ -87,14 +87,14 @@ def nothing() -> None:
     text = "Choose two to four signatures above, or press Pin on the page where you see one."
     if not queries.table(SIGNATURES)["signatures"][0]:
         text = "No signature has been computed yet; open the Signature page for the first."
-    export.empty(comparisons.SIDE[2], text)
+    export.empty(heatmaps.SIDE[2], text)
 
 
 def numbers(rows: list[Row]) -> None:
     """All that the tables have of each, but the name, which stands on its card."""
     sql = queries.fill(queries.PINNED, pins=[row["key"][: pins.DIGITS] for row in rows])
     export.heading("Numbers", "pinned-numbers", sql)
-    letters = pl.Series("pin", list(comparisons.LETTERS[: len(rows)]))
+    letters = pl.Series("pin", list(heatmaps.LETTERS[: len(rows)]))
     table = pl.DataFrame(rows, infer_schema_length=None).drop("pin", "spec", "cell")
     first = ("perplexity", "bits", "parameters", "test_states")
     table = table.select(letters, *first, pl.exclude(*first, "key"), "key")
@@ -106,4 +106,4 @@ def numbers(rows: list[Row]) -> None:
 
 def file_name(rows: list[Row], what: str) -> str:
     """The name under which something of these signatures is saved."""
-    return figures.file_name(what, *(row["key"][:6] for row in rows))
+    return look.file_name(what, *(row["key"][:6] for row in rows))

@@ -9,7 +9,7 @@ import streamlit as st
 from app import pace
 from app.parts.factorized.queries import BASES
 from app.parts.factorized.toolbar import SelectedModel, pick, picked
-from app.pictures import kernels
+from app.pictures import bases as pictures
 from app.shell import choices, export, queries
 from core.probes.intervals import rank_correlation
 from core.text import SYMBOLS
@@ -26,7 +26,7 @@ def bases(model: SelectedModel, computed: frozenset[str]) -> None:
 def _bases(model: SelectedModel) -> None:
     sql = queries.fill(BASES, atlas=model.atlas.key)
     table, names = queries.table(sql), [corpus.name for corpus in model.corpora]
-    titles = {color.column: color.title.format(*names) for color in kernels.COLORS}
+    titles = {color.column: color.title.format(*names) for color in pictures.COLORS}
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="xsmall"):
         column = choices.select(
             "color",
@@ -39,9 +39,9 @@ def _bases(model: SelectedModel) -> None:
         )
         title = "All bases" if table.height == WHOLE else f"{table.height:,} of {WHOLE:,} bases"
         export.heading(title, "map", sql)
-    color = next(color for color in kernels.COLORS if color.column == column)
+    color = next(color for color in pictures.COLORS if color.column == column)
     export.chart(
-        kernels.atlas(table, color, titles[column], export.colors(), picked()),
+        pictures.atlas(table, color, titles[column], export.colors(), picked()),
         "kernel-map",
         model.file_name("bases", column),
         "All bases of the kernel, first symbol of their bigram by second",
@@ -67,10 +67,10 @@ def _frequency(model: SelectedModel) -> None:
     correlation = "" if math.isnan(rank) else f", rank correlation {rank:.2f}"
     export.heading(f"Training frequency against recall{correlation}", "frequency", sql)
     if not table.height:
-        export.empty(kernels.SCATTER)
+        export.empty(pictures.FREQUENCY)
         return
     export.chart(
-        kernels.frequency(table, export.colors(), picked()),
+        pictures.frequency(table, export.colors(), picked()),
         "kernel-scatter",
         model.file_name("frequency"),
         "Recall of every basis against how often its bigram occurs",

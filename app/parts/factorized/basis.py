@@ -13,7 +13,8 @@ from app import watching
 from app.parts import several, study
 from app.parts.factorized.queries import BASIS, CELLS, CELLS_OF, FORGETTING
 from app.parts.factorized.toolbar import SelectedModel, pick, picked, read_bigram
-from app.pictures import comparisons, kernel_curves, kernels
+from app.pictures import curves, heatmaps
+from app.pictures.bases import short
 from app.shell import choices, export, queries, words
 from core.models.factorized.builders import NAMED_IN_PAPER, bigram, kernel_signature
 from core.models.factorized.spec import AtlasSpec, Bigram, Part
@@ -121,8 +122,10 @@ def _figure(model: SelectedModel, decoders: str) -> None:
         bigrams = [bigram(name) for name in NAMED_IN_PAPER]
         shown = [_of(atlas, "base"), *(_cells(atlas, basis) for basis in bigrams)]
     export.heading(f"The paper's Fig. 6, {decoders} decoders", "six", *shown)
-    tables = [(name, queries.table(sql)) for name, sql in zip(specs, shown, strict=True)]
-    figure = kernels.panels(tables, 2, BESIDE, export.colors())
+    panes = [
+        heatmaps.Pane(name, queries.table(sql)) for name, sql in zip(specs, shown, strict=True)
+    ]
+    figure = heatmaps.side_by_side(panes, 2, BESIDE, export.colors(), font=8)
     export.chart(figure, "six", model.file_name("fig6", decoders), "W₀ and the bases of Fig. 6")
     st.html(f"<div class='note'>{SCALE}</div>")
 
@@ -168,8 +171,8 @@ def _beside(
     """Two signatures on one scale. specs: theirs, where they are more than rows of the atlas."""
     title = f"{titles[1]} beside {titles[0]}"
     export.heading(title, "basis", *shown, buttons=_compare(specs) if specs else None)
-    pairs = list(zip(titles, tables, strict=True))
-    figure = kernels.panels(pairs, 1, PANELS, export.colors())
+    panes = [heatmaps.Pane(*pair) for pair in zip(titles, tables, strict=True)]
+    figure = heatmaps.side_by_side(panes, 1, PANELS, export.colors())
     export.chart(figure, "basis", name, title)
 
 
@@ -180,7 +183,7 @@ def _forgetting(atlas: AtlasSpec, basis: Bigram, name: str) -> None:
     lines = {part: _title(part, basis) for part in ("full", "base", "basis")}
     lines["control"] = "random control"
     export.heading("Marginal recall, linear decoders", "forgetting", sql)
-    figure = kernel_curves.forgetting(
+    figure = curves.kernels(
         [(label, table.filter(pl.col("kernel") == kernel)) for kernel, label in lines.items()],
         CURVES,
         export.colors(),
@@ -195,12 +198,14 @@ def _difference(
     less = queries.fill(queries.DIFFERENCE, a=specs[0].key, b=specs[1].key)
     title = f"<b>A</b> {titles[0]}, and its difference to <b>B</b> {titles[1]}"
     export.heading(title, "basis", sql, less, buttons=_compare(specs))
-    figure = kernels.panels([(titles[0], table)], 1, ONE, export.colors())
+    pane = heatmaps.Pane(titles[0], table)
+    figure = heatmaps.side_by_side([pane], 1, ONE, export.colors())
     export.chart(figure, "basis", name, titles[0])
     found = queries.table(less)
     if found.height:
-        figure = comparisons.difference(found, "AB", several.reach(less), export.colors())
-        export.chart(figure, "less", f"{name}-difference", f"{titles[0]} less {titles[1]}")
+        figure = heatmaps.difference(found, "AB", several.reach(less), export.colors())
+        alt = f"{titles[0]} less {titles[1]}"
+        export.chart(figure, "less", f"{name}-difference", alt, zooms=True)
     else:
         export.empty(BESIDE - ONE, f"{titles[0]} less {titles[1]}: not computed yet")
 
@@ -235,7 +240,7 @@ def _compare(specs: Sequence[SignatureSpec]) -> Callable[[], None]:
 
 
 def _title(part: Part, basis: Bigram) -> str:
-    name = f"'{kernels.named(*basis)}'"
+    name = f"'{short(''.join(basis))}'"
     titles = {
         "full": "whole kernel",
         "base": "W₀",

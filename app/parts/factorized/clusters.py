@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.parts.factorized.queries import CLUSTERS, LIKENESS
 from app.parts.factorized.toolbar import SelectedModel
-from app.pictures import kernels
+from app.pictures import bases
 from app.shell import export, queries
 
 NUMBER, TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
@@ -26,13 +26,14 @@ def likeness(model: SelectedModel) -> None:
     table = queries.table(sql)
     export.heading("All bases by likeness of their signatures: mean recall", "likeness", sql)
     if not table.height:
-        export.empty(kernels.LIKENESS, "Known when all bases are measured")
+        export.empty(bases.LIKENESS, "Known when all bases are measured")
         return
     export.chart(
-        kernels.likeness(table, export.colors()),
+        bases.likeness(table, export.colors()),
         "likeness",
         model.file_name("likeness"),
         "Mean recall of every symbol by every basis, alike bases beside each other",
+        zooms=True,
     )
     _clusters(model)
 
@@ -42,7 +43,7 @@ def _clusters(model: SelectedModel) -> None:
     table = queries.table(sql)
     export.heading("Clusters", "clusters", sql)
     spelled = {
-        name: [" ".join(kernels.spelled(part) for part in parts) for parts in table[name]]
+        name: [" ".join(bases.short(part) for part in parts) for parts in table[name]]
         for name in ("recalls_most", "most_frequent")
     }
     st.dataframe(

@@ -11,7 +11,7 @@ import streamlit as st
 from app.parts import study
 from app.parts.factorized.queries import BASES, CLAIMS, TOGETHER
 from app.parts.factorized.toolbar import SelectedModel
-from app.pictures import kernel_curves
+from app.pictures import bases, curves
 from app.shell import export, queries
 
 KERNELS = {
@@ -58,10 +58,10 @@ def forgetting(model: SelectedModel) -> None:
     export.heading("Marginal recall, linear decoders", "together", sql)
     if table.height:
         lines = [(label, table.filter(pl.col("kernel") == k)) for k, label in KERNELS.items()]
-        figure = kernel_curves.forgetting(lines, kernel_curves.CURVES, export.colors())
+        figure = curves.kernels(lines, curves.KERNELS, export.colors())
         export.chart(figure, "together", model.file_name("together"), "Marginal recall by lag")
     else:
-        export.empty(kernel_curves.CURVES)
+        export.empty(curves.KERNELS)
     st.html("<div class='note'>Of bases and random kernels the mean, and 90 % of them.</div>")
 
 
@@ -71,10 +71,10 @@ def ranks(model: SelectedModel) -> None:
     table = queries.table(sql).drop_nulls("own_rank")
     export.heading("Does a basis recall its own symbols better than others do?", "ranks", sql)
     if table.height:
-        figure = kernel_curves.ranks(table, export.colors())
+        figure = bases.ranks(table, export.colors())
         export.chart(figure, "ranks", model.file_name("ranks"), "Ranks in recall of own symbols")
     else:
-        export.empty(kernel_curves.CURVES)
+        export.empty(bases.RANKS)
 
 
 def perplexities(model: SelectedModel) -> None:

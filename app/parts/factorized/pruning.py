@@ -10,7 +10,7 @@ from app import watching
 from app.parts.factorized.atlas import WHOLE
 from app.parts.factorized.queries import CURVES, ORDER
 from app.parts.factorized.toolbar import SelectedModel
-from app.pictures import kernel_curves
+from app.pictures import pruning as pictures
 from app.shell import choices, export, pins, queries
 from core.models.factorized.builders import pruned_signature, pruning_spec
 from core.models.factorized.spec import RULES, PrunedSpec, PruningSpec
@@ -65,10 +65,10 @@ def perplexity_curves(model: SelectedModel, order: PruningSpec, keep: int) -> No
     target = html.escape(order.target.name)
     export.heading(f"Perplexity when pruned for {target} by {order.rule}", "curves", sql)
     if not table.height:
-        export.empty(kernel_curves.PRUNING)
+        export.empty(pictures.HEIGHT)
         return
     corpora = [corpus.name for corpus in model.corpora]
-    figure = kernel_curves.pruned(table, corpora, order.rule, keep, export.colors())
+    figure = pictures.perplexities(table, corpora, order.rule, keep, export.colors())
     name = model.file_name("pruning", order.target.name)
     export.chart(figure, "pruned", name, "Perplexity against the number of bases kept")
     st.html(
@@ -92,9 +92,9 @@ def kept_bases(model: SelectedModel, order: PruningSpec, keep: int) -> None:
     table = queries.table(sql)
     export.heading(f"The {keep:,} that are kept", "left", sql)
     if not table.height:
-        export.empty(kernel_curves.PRUNING)
+        export.empty(pictures.HEIGHT)
         return
-    figure = kernel_curves.left(table, keep, export.colors())
+    figure = pictures.kept(table, keep, export.colors())
     name = model.file_name("kept", keep, order.rule)
     export.chart(figure, "left", name, "Which bases are kept")
     _save(PrunedSpec(pruning=order, keep=keep))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.parts.factorized.queries import BASES
 from app.parts.factorized.toolbar import SelectedModel, pick
-from app.pictures import kernels
+from app.pictures.bases import short
 from app.shell import choices, export, queries
 from core.text import SYMBOLS
 
@@ -42,7 +42,7 @@ def bases(model: SelectedModel) -> None:
         "drop_2": f"left out, {second}",
     }
     pairs = table.select("first", "second").iter_rows()
-    bigrams = [kernels.mark(one) + kernels.mark(other) for one, other in pairs]
+    bigrams = [short(one) + short(other) for one, other in pairs]
     st.dataframe(
         table.select(
             pl.Series("bigram", bigrams, dtype=pl.String), *COLUMNS, *of_corpora, "cluster"
@@ -69,7 +69,7 @@ def _filtered(table: pl.DataFrame) -> pl.DataFrame:
             [ANY, *SYMBOLS],
             ANY,
             width=130,
-            format_func=lambda s: s if s == ANY else kernels.mark(s),
+            format_func=lambda s: s if s == ANY else short(s),
         )
         least = choices.select(
             "seen", "Seen at least", SEEN, 0, width=130, format_func=lambda n: f"{n:,} times"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.pictures import figures
+from app.pictures import look
 from app.shell import choices, pickers
 from core.cells import label, names
 from core.errors import BadInput
@@ -33,7 +33,7 @@ class SelectedModel:
     def file_name(self, *what: object) -> str:
         """The name of a file with something of this model."""
         model = self.atlas.model
-        return figures.file_name(*what, *(c.name for c in model.corpora), model.cell, model.profile)
+        return look.file_name(*what, *(c.name for c in model.corpora), model.cell, model.profile)
 
 
 def select_model() -> SelectedModel:

@@ -7,10 +7,11 @@ import streamlit as st
 
 from app.parts.las.layers import FORWARD
 from app.parts.las.toolbar import SUFFIX, SelectedRecognizer
-from app.pictures import speech
+from app.pictures import curves
 from app.shell import export, queries
 from core.models.las.spec import Alignment
 
+FLOORS = ("majority", "current")  # those that need no network
 DASHES: dict[Alignment, str] = {"attention": "solid", "ctc": "dash", "words": "dot"}
 
 CURVES = """
@@ -24,7 +25,7 @@ ORDER BY list_position([{keys}], signature), lag"""
 def all_layers(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None:
     """Marginal recall of every layer over the floors: guesses, untrained layers, the sound."""
     colors, layers = export.colors(), recognizer.layers
-    looks = speech.layer_colors(layers, colors)
+    styles = curves.layer_styles(layers, colors)
     specs = {layer: recognizer.spec(layer) for layer in layers}
     untrained = {layer: recognizer.signatures[f"{layer}, untrained"] for layer in layers}
     sound = recognizer.signatures["log-mel"]
@@ -34,19 +35,21 @@ def all_layers(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
     tables = _by_key(sql)
     drawn, floors = [], []
     for layer, spec in specs.items():
-        color, mark = looks[layer]
+        color, mark = styles[layer]
         if spec.key in tables:
-            drawn.append(speech.Curve(layer, tables[spec.key], color, mark))
+            drawn.append(curves.Curve(layer, tables[spec.key], color, mark))
         elif (preview := spec.preview().key) in tables:
             name = f"{layer}, linear preview"
-            drawn.append(speech.Curve(name, tables[preview], color, mark, "dash"))
+            drawn.append(curves.Curve(name, tables[preview], color, mark, "dash"))
         if (floor := untrained[layer].key) in tables:
-            floors.append(speech.Curve(f"{layer}, untrained", tables[floor], color, dash="dot"))
+            floors.append(
+                curves.Curve(f"{layer}, untrained", tables[floor], color, dash="dot", thin=True)
+            )
     if sound.key in tables:
-        floors.append(speech.Curve("log-mel window", tables[sound.key], colors.faint, dash="solid"))
+        floors.append(curves.Curve("log-mel window", tables[sound.key], colors.faint, thin=True))
     export.heading("Marginal recall of every layer, over its floors", "curves", sql)
     name = recognizer.file_name("las-curves")
-    _chart(recognizer, drawn, floors, "curves", name, "Marginal recall by lag", speech.TALL)
+    _chart(recognizer, drawn, floors, "curves", name, "Marginal recall by lag", curves.LAYERS)
     st.html(
         "<div class='note'>Thin: floors. Untrained: the same network at its initial weights. "
         "Log-mel window: no network, the sound around the moment. Hover for milliseconds.</div>"
@@ -86,20 +89,20 @@ def _compared(
     """Curves of some signatures: label, the layer whose color it has, and its dash."""
     specs = {label: recognizer.signatures[label] for label, *_ in lines}
     sql = queries.fill(CURVES, keys=[spec.key for spec in specs.values()])
-    tables, looks = _by_key(sql), speech.layer_colors(recognizer.layers, export.colors())
+    tables, styles = _by_key(sql), curves.layer_styles(recognizer.layers, export.colors())
     export.heading(title, key, sql)
     drawn = [
-        speech.Curve(label, tables[specs[label].key], *looks[layer], dash)
+        curves.Curve(label, tables[specs[label].key], *styles[layer], dash)
         for label, layer, dash in lines
         if specs[label].key in tables
     ]
-    _chart(recognizer, drawn, [], key, recognizer.file_name(key), title, speech.SMALL)
+    _chart(recognizer, drawn, [], key, recognizer.file_name(key), title, curves.LAYER_DETAIL)
 
 
 def _chart(
     recognizer: SelectedRecognizer,
-    drawn: list[speech.Curve],
-    floors: list[speech.Curve],
+    drawn: list[curves.Curve],
+    floors: list[curves.Curve],
     key: str,
     name: str,
     alt: str,
@@ -110,8 +113,8 @@ def _chart(
         export.empty(height)
         return
     colors, spec = export.colors(), recognizer.spec(recognizer.figure[0])
-    floors = [*floors, *speech.floors(drawn[0].table, colors)]
-    figure = speech.curves(drawn, floors, (spec.min_lag, spec.max_lag), colors, height)
+    lines = [*drawn, *floors, *curves.floors(drawn[0].table, colors, FLOORS)]
+    figure = curves.layers(lines, (spec.min_lag, spec.max_lag), height, colors)
     export.chart(figure, key, name, alt)
 
 

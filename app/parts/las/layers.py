@@ -7,12 +7,13 @@ import streamlit as st
 
 from app.parts import several, study
 from app.parts.las.toolbar import ALIGNMENTS, SelectedRecognizer
-from app.pictures import speech
+from app.pictures import heatmaps
 from app.shell import choices, export, queries
 from app.shell.errors import explained
 from core.models.las.spec import LasSignatureSpec
 
 FORWARD = ", forward half"
+SIGNATURES, DIFFERENCE_HEIGHT = 410, 360  # pixels
 
 # At lag 0 a guess from the current symbol is the answer itself, so it is no floor there.
 MATRIX = """
@@ -33,7 +34,7 @@ ORDER BY d.lag, d.symbol"""
 def refused(reason: str) -> None:
     """What stands where the signatures of this recognizer would mean nothing."""
     st.html("<div class='pane-title'>Recall by lag and symbol</div>")
-    export.empty(speech.SIGNATURES, reason)
+    export.empty(SIGNATURES, reason)
 
 
 def signatures(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None:
@@ -55,11 +56,11 @@ def signatures(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
             (f"{layer}{_how(spec, table)}", table)
             for layer, spec, table in zip(specs, shown, tables, strict=True)
         ]
-        figure = speech.signatures(matrices, export.colors())
+        figure = heatmaps.lettered(matrices, export.colors(), SIGNATURES, unit="graphemes")
         alt = "Recall by lag and symbol of three layers"
         export.chart(figure, "side", recognizer.file_name("las"), alt, zooms=True)
     else:
-        export.empty(speech.SIGNATURES, "Not computed yet; the linear preview comes first")
+        export.empty(SIGNATURES, "Not computed yet; the linear preview comes first")
     st.html(
         "<div class='note'>White 0 %, dark purple 100 %; a dot marks recall not above its floors. "
         "Above the line: the grapheme heard now, and those still to come. The encoder is "
@@ -87,10 +88,13 @@ def difference(recognizer: SelectedRecognizer) -> None:
     table = queries.table(sql)
     export.heading(f"Difference A − B: {first} − {second}", "difference", sql)
     if not table.height:
-        export.empty(speech.CURVES)
+        export.empty(DIFFERENCE_HEIGHT)
         st.html("<div class='note'>&nbsp;</div>")
         return
-    figure = speech.difference(table, several.reach(sql), export.colors())
+    end = several.reach(sql)
+    figure = heatmaps.difference(
+        table, "AB", end, export.colors(), DIFFERENCE_HEIGHT, unit="graphemes"
+    )
     name = recognizer.file_name(f"{first}-less-{second}")
     export.chart(figure, "difference", name, f"{first} less {second}", zooms=True)
-    st.html(f"<div class='note'>{several.difference_note(table, first, second)}</div>")
+    st.html(f"<div class='note'>{heatmaps.difference_note(table, first, second)}</div>")

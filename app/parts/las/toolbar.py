@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 import streamlit as st
 
-from app.pictures import figures
+from app.pictures import look
 from app.shell import choices, pickers, queries, words
 from core import listening
 from core.corpora import wsj
@@ -76,7 +76,7 @@ class SelectedRecognizer:
     def file_name(self, what: str) -> str:
         """The name under which something of this recognizer is saved."""
         model = self.model
-        return figures.file_name(
+        return look.file_name(
             what,
             model.corpus.name,
             f"las-{model.layers}-{model.units}",

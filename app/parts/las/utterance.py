@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.parts.las.sounds import Sound
 from app.parts.las.toolbar import SelectedRecognizer
-from app.pictures import figures, speech
+from app.pictures import look, speech
 from app.shell import choices, export
 from app.shell.buttons import icon_button
 from core import listening, machine
@@ -138,16 +138,16 @@ def _marked(edit: Edit) -> str:
 
 
 def _column(above: str | None, below: str, kind: str) -> str:
-    top = "" if above is None else f"<i>{html.escape(figures.shown(above))}</i>"
+    top = "" if above is None else f"<i>{html.escape(look.printable(above))}</i>"
     mark = f" class='{kind}' title='{KINDS[kind]}'" if kind in KINDS else ""
-    return f"<span{mark}>{top}<b>{html.escape(figures.shown(below))}</b></span>"
+    return f"<span{mark}>{top}<b>{html.escape(look.printable(below))}</b></span>"
 
 
 def recalled(recognizer: SelectedRecognizer, inspection: Inspection, step: int) -> None:
     """What every layer names around the selected grapheme."""
     graphemes = _graphemes(inspection)
     with st.container(horizontal=True, key="head-recalled", vertical_alignment="center"):
-        at = html.escape(figures.shown(graphemes[step])) if graphemes else NOTHING
+        at = html.escape(look.printable(graphemes[step])) if graphemes else NOTHING
         title = f"Recalled at <b>{at}</b>, grapheme {step + 1} of {len(graphemes)}"
         st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
         _steps(step, max(len(graphemes) - 1, 0))

@@ -12,7 +12,7 @@ from streamlit.typing import UploadedFile
 import core
 from app import access
 from app.parts.library.tables import select_row
-from app.pictures import figures
+from app.pictures import look, symbols
 from app.shell import export, people, queries, words
 from core.corpora import NAMES
 from core.errors import BadInput
@@ -97,9 +97,9 @@ def symbols_or_left_out(corpus: dict[str, Any]) -> None:
     st.html(f"<div class='pane-title'>Symbols of {html.escape(corpus['name'])}</div>")
     counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
     export.chart(
-        figures.frequencies(counts.rename({"count": "n"}), export.colors()),
+        symbols.frequencies(counts.rename({"count": "n"}), export.colors()),
         "frequencies",
-        figures.file_name("symbols", corpus["name"]),
+        look.file_name("symbols", corpus["name"]),
         "How often each symbol occurs",
     )
 

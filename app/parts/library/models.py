@@ -12,7 +12,7 @@ from streamlit.typing import UploadedFile
 import core
 from app import access, pace
 from app.parts.library.tables import select_row
-from app.pictures import figures, speech
+from app.pictures import curves, look
 from app.shell import export, people, pickers, queries, words
 from app.shell.errors import explained
 from app.shell.queries import MODEL, STANDING
@@ -117,11 +117,12 @@ def training(model: dict[str, Any]) -> None:
         if model["kind"] == "imported":
             _delete_button(ImportedSpec.model_validate_json(model["spec"]))
         return
-    name = figures.file_name("training", title, model["profile"])
+    name = look.file_name("training", title, model["profile"])
     if curve["dev_cer"].null_count() == curve.height:
-        figure, what = figures.training(curve, export.colors()), "Perplexity while training"
+        figure, what = curves.training(curve, export.colors()), "Perplexity while training"
     else:
-        figure, what = speech.learning(curve, export.colors()), "Character error rate in training"
+        figure = curves.recognizer_training(curve, export.colors())
+        what = "Character error rate in training"
     export.chart(figure, "curve", name, what)
 
 

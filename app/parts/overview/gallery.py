@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.parts.overview import tile_queries
-from app.pictures import comparisons, figures, studies
+from app.pictures import look
 from app.pictures import tiles as pictures
 from app.shell import export, links, queries
 from core.paper.studies import STUDIES
@@ -32,22 +32,20 @@ class Tile:
 
 
 TILES = (
-    Tile("signature", "What one network remembers", tile_queries.TILE_SIGNATURE, figures.PURPLE),
-    Tile("size", "Kernel size", tile_queries.TILE_SIZE, figures.PURPLE),
-    Tile("depth", "Layer by layer", tile_queries.TILE_DEPTH, figures.PURPLE),
-    Tile("adaptation", "Retraining on another text", tile_queries.TILE_ADAPTATION, studies.GREEN),
-    Tile(
-        "ngram", "Network less 5-gram", tile_queries.TILE_NGRAM, comparisons.RED_BLUE, (-1.0, 1.0)
-    ),
-    Tile("factorized", "Factorized kernel", tile_queries.TILE_FACTORIZED, figures.PURPLE),
-    Tile("las", "Listen, attend, spell", tile_queries.TILE_LAS, figures.PURPLE),
+    Tile("signature", "What one network remembers", tile_queries.TILE_SIGNATURE, look.PURPLE),
+    Tile("size", "Kernel size", tile_queries.TILE_SIZE, look.PURPLE),
+    Tile("depth", "Layer by layer", tile_queries.TILE_DEPTH, look.PURPLE),
+    Tile("adaptation", "Retraining on another text", tile_queries.TILE_ADAPTATION, look.GREEN),
+    Tile("ngram", "Network less 5-gram", tile_queries.TILE_NGRAM, look.RED_BLUE, (-1.0, 1.0)),
+    Tile("factorized", "Factorized kernel", tile_queries.TILE_FACTORIZED, look.PURPLE),
+    Tile("las", "Listen, attend, spell", tile_queries.TILE_LAS, look.PURPLE),
 )
 
 
 def tiles_of(studies: Iterable[str]) -> list[Tile]:
     """A tile of every study; one that has no picture of its own yet goes by its name."""
     known = {tile.study: tile for tile in TILES}
-    return [known.get(name, Tile(name, name, "", figures.PURPLE)) for name in studies]
+    return [known.get(name, Tile(name, name, "", look.PURPLE)) for name in studies]
 
 
 def tiles(profile: str) -> dict[str, DeltaGenerator]:

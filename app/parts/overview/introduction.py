@@ -8,7 +8,7 @@ import streamlit as st
 
 import core
 from app import watching
-from app.pictures import figures
+from app.pictures import heatmaps
 from app.shell import export, links, pickers, queries
 from core.paper.reproduce import recorded
 from core.paper.studies import STUDIES
@@ -61,7 +61,7 @@ def live_signature(profile: str) -> None:
     computed = watching.watch_signature(spec)
     shown = spec if spec.key in computed else spec.preview()
     if shown.key not in computed:
-        export.empty(figures.HEIGHT, watching.COMING)
+        export.empty(heatmaps.HEIGHT, watching.COMING)
         return
     sql = queries.fill(queries.MATRIX, key=shown.key)
     ahead = queries.fill(queries.FORWARD, key=shown.key)
@@ -71,7 +71,7 @@ def live_signature(profile: str) -> None:
         st.page_link(page, label="Open", icon=":material/open_in_new:", query_params=params)
 
     export.heading(title, "live", sql, ahead, buttons=link)
-    figure = figures.signature(queries.table(sql), queries.table(ahead), export.colors(), (0, ""))
+    figure = heatmaps.signature(queries.table(sql), queries.table(ahead), export.colors(), (0, ""))
     export.chart(figure, "live", "signature", "Recall of every symbol at every lag")
 
 

@@ -7,7 +7,7 @@ import math
 import streamlit as st
 
 from app.parts.signature.recall import file_name
-from app.pictures import figures
+from app.pictures import symbols
 from app.shell import export, queries
 from core.probes.intervals import rank_correlation
 from core.signatures.spec import SignatureSpec
@@ -41,10 +41,11 @@ def memory_against_prediction(shown: SignatureSpec) -> None:
     correlation = "" if math.isnan(rank) else f", rank correlation {rank:.2f}"
     export.heading(f"Memory against prediction, symbol by symbol{correlation}", "scatter", sql)
     export.chart(
-        figures.memory_against_prediction(table, export.colors()),
+        symbols.memory_against_prediction(table, export.colors()),
         "scatter",
         f"{file_name(shown)}-scatter",
         "Mean recall of each symbol against its forward accuracy",
+        zooms=True,
     )
 
 

@@ -7,12 +7,12 @@ import html
 import polars as pl
 import streamlit as st
 
-from app.pictures import figures
+from app.pictures import curves, heatmaps, look, symbols
 from app.shell import choices, export, pins, queries
 from app.shell.buttons import icon_button
 from core.signatures.spec import SignatureSpec
 
-PLACEHOLDER = figures.HEIGHT + 18  # pixels
+PLACEHOLDER = heatmaps.HEIGHT + 18  # pixels
 STEPS = {"Left": (0, -1), "Right": (0, 1), "Up": (-1, 0), "Down": (1, 0)}
 
 CONFUSION = """
@@ -29,7 +29,9 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     matrix = queries.table(sql)
     title = "Recall by lag and symbol" + (", linear preview" if preview else "")
     export.heading(title, "matrix", sql, ahead, buttons=lambda: pins.button(shown.key, "matrix"))
-    figure = figures.signature(matrix, queries.table(ahead), export.colors(), selected_cell(matrix))
+    figure = heatmaps.signature(
+        matrix, queries.table(ahead), export.colors(), selected_cell(matrix)
+    )
     export.chart(
         figure,
         f"signature-{shown.key[:12]}",
@@ -52,7 +54,7 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
     preview = queries.fill(queries.MARGINAL, key=spec.preview().key)
     drawn = [trained] * (spec.key in computed) + [preview] * (spec.preview().key in computed)
     export.heading("Marginal recall", "marginal", *drawn)
-    figure = figures.marginal(queries.table(trained), queries.table(preview), export.colors())
+    figure = curves.marginal(queries.table(trained), queries.table(preview), export.colors())
     name = file_name(spec if spec.key in computed else spec.preview())
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
 
@@ -62,7 +64,7 @@ def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:
     lag, symbol = selected_cell(matrix)
     sql = queries.fill(CONFUSION, key=shown.key, lag=lag, symbol=symbol)
     row = queries.table(sql)
-    name = html.escape(figures.shown(symbol))
+    name = html.escape(look.printable(symbol))
     export.heading(
         f"Answers where <b>{name}</b> was read {lag} ago",
         "confusion",
@@ -71,7 +73,7 @@ def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:
     )
     if row.height:
         export.chart(
-            figures.confusion(row, export.colors()),
+            symbols.confusion(row, export.colors()),
             "confusion",
             f"{file_name(shown)}-confusion-{lag}-{ord(symbol[0])}",
             f"What the decoder answered where {symbol!r} was read {lag} symbols ago",
@@ -88,10 +90,10 @@ def placeholder(title: str, text: str = "") -> None:
 
 def selected_cell(matrix: pl.DataFrame) -> tuple[int, str]:
     """The lag and symbol whose answers are shown: those last chosen, where this matrix has them."""
-    last, symbols = max(matrix["lag"].to_list()), matrix["symbol"].unique().to_list()
+    last, listed = max(matrix["lag"].to_list()), matrix["symbol"].unique().to_list()
     lag = choices.value("lag", 3, choices.whole(1, 64))
-    symbol = choices.value("symbol", "e", lambda text: text if text in symbols else None)
-    return min(lag, last), symbol if symbol in symbols else "e"
+    symbol = choices.value("symbol", "e", lambda text: text if text in listed else None)
+    return min(lag, last), symbol if symbol in listed else "e"
 
 
 def _select(lag: int, symbol: str) -> None:
@@ -101,12 +103,12 @@ def _select(lag: int, symbol: str) -> None:
 
 def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
     """Four buttons, and their keys, that step to the neighbouring cell."""
-    seen = figures.in_order(matrix.filter(pl.col("n") > 0).select("symbol").unique())
-    symbols, last = seen["symbol"].to_list(), max(matrix["lag"].to_list())
-    place = symbols.index(symbol) if symbol in symbols else 0
+    seen = look.in_order(matrix.filter(pl.col("n") > 0).select("symbol").unique())
+    listed, last = seen["symbol"].to_list(), max(matrix["lag"].to_list())
+    place = listed.index(symbol) if symbol in listed else 0
     with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):
         for arrow, (down, right) in STEPS.items():
-            target = min(max(lag + down, 1), last), symbols[(place + right) % len(symbols)]
+            target = min(max(lag + down, 1), last), listed[(place + right) % len(listed)]
             icon = f"keyboard_arrow_{arrow.lower()}"
             icon_button(icon, f"step-{arrow}", _select, *target, shortcut=f"Shift+{arrow}")
 
@@ -114,7 +116,7 @@ def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
 def file_name(spec: SignatureSpec) -> str:
     """The name under which what is shown of a signature is saved."""
     kind = "preview" if spec.decoder == "linear" else "signature"
-    return figures.file_name(
+    return look.file_name(
         kind,
         spec.corpus.name,
         *(getattr(spec.model, part, "") for part in ("kind", "cell", "layers", "hidden")),

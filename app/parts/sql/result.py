@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from app.parts.sql.history import last_answer
-from app.pictures import figures
+from app.pictures import query
 from app.shell import choices, export, words
 
 SHOWN = 400  # pixels of a result
@@ -62,8 +62,8 @@ def _chart(frame: pl.DataFrame, mark: str) -> bool:
         )
     if frame.height > POINTS:
         st.caption(f"The chart shows the first {POINTS:,} rows.")
-    figure = figures.quick(frame.head(POINTS), x, y, by or None, mark, export.colors())
-    export.chart(figure, "sql-chart", "query", f"{y} against {x}")
+    figure = query.chart(frame.head(POINTS), x, y, by or None, mark, export.colors())
+    export.chart(figure, "sql-chart", "query", f"{y} against {x}", zooms=True)
     return True
 
 
@@ -74,5 +74,5 @@ def guess(frame: pl.DataFrame) -> tuple[str, str, str]:
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
     rest = [name for name in numbers if name != y]
     x = "lag" if "lag" in rest else (rest or texts or [y])[0]
-    groups = [name for name in texts if name != x and 1 < frame[name].n_unique() <= figures.GROUPS]
+    groups = [name for name in texts if name != x and 1 < frame[name].n_unique() <= query.GROUPS]
     return x, y, (groups or [""])[0]

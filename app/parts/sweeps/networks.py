@@ -6,7 +6,7 @@ import polars.selectors as cs
 import streamlit as st
 
 from app.parts.sweeps.toolbar import Sweep
-from app.pictures import studies
+from app.pictures import sweeps
 from app.shell import export, queries
 
 # Of each column that is drawn against size: the axis, the title and the format of a number.
@@ -69,11 +69,11 @@ def against_size(sweep: Sweep, column: str) -> None:
     export.heading(title, column, sql)
     if table.height:
         sizes = sweep.choices.sizes or ()
-        figure = studies.against_size(table, sizes, column, axis, form, export.colors())
+        figure = sweeps.against_size(table, sizes, column, axis, form, export.colors())
         name = sweep.file_name(f"size-{column}")
         export.chart(figure, column, name, f"{title} against hidden size")
     else:
-        export.empty(studies.SMALL)
+        export.empty(sweeps.SIZE)
 
 
 def deeper_decoders(sweep: Sweep) -> None:
@@ -82,11 +82,11 @@ def deeper_decoders(sweep: Sweep) -> None:
     table = queries.table(sql)
     export.heading("What decoders twice as deep recall more", "deeper", sql)
     if table.height:
-        figure = studies.deeper(table, sweep.choices.cells, sweep.lags, export.colors())
+        figure = sweeps.deeper(table, sweep.choices.cells, sweep.lags, export.colors())
         name = sweep.file_name("deeper")
         export.chart(figure, "deeper", name, "Gain of deeper decoders by lag")
     else:
-        export.empty(studies.CHECK)
+        export.empty(sweeps.DEEPER)
     st.html(
         "<div class='note'>In points, at the two layers furthest from the input. Both decoders "
         "are resampled alike, position by position, for the interval of the gain.</div>"

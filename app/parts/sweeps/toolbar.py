@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Literal
 
 from app.parts import study
-from app.pictures import figures, studies
+from app.pictures import look, sweeps
 from app.shell import choices, pickers
 from core.cells import CELLS, label
 from core.paper.studies import STUDIES, Choices, Plan
@@ -28,7 +28,7 @@ class Sweep:
 
     study: Literal["size", "depth"]
     choices: Choices
-    columns: list[tuple[studies.Row, str]]
+    columns: sweeps.Columns
     note: str
 
     @cached_property
@@ -51,7 +51,7 @@ class Sweep:
     def file_name(self, what: str) -> str:
         """The name under which something of this sweep is saved."""
         corpus = self.choices.corpus.name if self.choices.corpus else ""
-        return figures.file_name(what, corpus, self.choices.profile)
+        return look.file_name(what, corpus, self.choices.profile)
 
 
 def sizes() -> Sweep:
