@@ -186,7 +186,7 @@ def finish(
         paper_bgcolor=colors.paper,
         plot_bgcolor=clear,
         font=font,
-        legend={"bgcolor": clear, "tracegroupgap": 0, "font_size": 11} | (legend or {}),
+        legend={"bgcolor": clear, "traceorder": "normal", "font_size": 11} | (legend or {}),
         modebar={"bgcolor": clear, "color": colors.faint, "activecolor": colors.accent},
         hoverlabel={"font": font, "bgcolor": colors.card, "bordercolor": colors.faint},
     )
