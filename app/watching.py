@@ -27,6 +27,9 @@ from core.store import Store
 
 # How long a result may take from the end of its job to the published tables.
 TAKING_IN = timedelta(seconds=15)
+SIGNATURE_COMING = (
+    "First the network is trained, then come the linear preview and the trained decoders."
+)
 State = Literal["done", "running", "waiting", "arriving", "missing", "failed", "cancelled"]
 
 
@@ -53,7 +56,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Look:
+class Status:
     """What there is of the watched now.
 
     there: keys of results; missing: specs without one; unasked: those of them that no job computes
@@ -89,14 +92,14 @@ class Look:
         return sum(parts) / max(1, len(awaited))
 
 
-def look(watched: Watched) -> Look:
+def status_of(watched: Watched) -> Status:
     """What there is now."""
     there = present([*watched.specs, *watched.also])
     keys = {spec.key for spec in watched.specs}
     found = {job.key: job for job in people.listing() if job.key in keys}
     missing = [spec for spec in watched.specs if spec.key not in there]
     of_missing = {spec.key: found[spec.key] for spec in missing if spec.key in found}
-    return Look(
+    return Status(
         there,
         missing,
         [s for s in missing if s.key not in of_missing or lost(of_missing[s.key])],
@@ -141,14 +144,14 @@ def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str
         )
     else:
         watched = Watched([spec], also=shown, facts=partial(caption, spec.key))
-    wanted = changed and spec.key not in there and look(watched).state == "missing"
+    wanted = changed and spec.key not in there and status_of(watched).state == "missing"
     if wanted and jobs.estimate(spec) <= people.ask_first() and people.room():
         people.start(spec)
     with st.container(key="strip"):
         return watch(watched)
 
 
-def watch_plan(name: str, plan: Plan) -> frozenset[str]:
+def watch_plan(plan: Plan) -> frozenset[str]:
     """The strip of a study; the keys that are there."""
     with st.container(key="strip"):
         return watch(Watched(plan.specs, facts=partial(_facts, plan.specs)))
@@ -162,7 +165,7 @@ def offer(name: str, specs: Sequence[Spec], label: str) -> frozenset[str]:
 
 def watch(watched: Watched) -> frozenset[str]:
     """Draw the strip; the keys of the results that are there."""
-    now = look(watched)
+    now = status_of(watched)
     if now.state == "done":
         _done(watched)
     else:
@@ -170,10 +173,10 @@ def watch(watched: Watched) -> frozenset[str]:
     return now.there
 
 
-def _progress(watched: Watched, before: Look, costs: dict[str, float]) -> None:
+def _progress(watched: Watched, before: Status, costs: dict[str, float]) -> None:
     """The strip while something is missing; the page is run again only when a result arrived."""
     with explained():
-        now = look(watched)
+        now = status_of(watched)
         if now.there != before.there or (now.state == "done") != (before.state == "done"):
             st.rerun(scope="app")
         text, buttons = st.columns([5, 2], vertical_alignment="center", wrap=False)
@@ -185,7 +188,7 @@ def _progress(watched: Watched, before: Look, costs: dict[str, float]) -> None:
             _buttons(watched, now)
 
 
-def _line(watched: Watched, now: Look, costs: dict[str, float]) -> None:
+def _line(watched: Watched, now: Status, costs: dict[str, float]) -> None:
     """The strip's text: a head, what happens, how long it takes."""
     count = len(watched.specs)
     head = f"{count - len(now.missing)} of {count}" if count > 1 else _head(watched, now)
@@ -205,7 +208,7 @@ def _line(watched: Watched, now: Look, costs: dict[str, float]) -> None:
     say(head, " · ".join(part for part in parts if part), bar, now.state == "failed")
 
 
-def _head(watched: Watched, now: Look) -> str:
+def _head(watched: Watched, now: Status) -> str:
     """The first word on one result."""
     if watched.head:
         return watched.head
@@ -220,7 +223,7 @@ def _head(watched: Watched, now: Look) -> str:
     }.get(now.state, now.state.capitalize())
 
 
-def _doing(now: Look) -> str:
+def _doing(now: Status) -> str:
     """What the running job does."""
     job = next(job for job in now.live if job.status == "running")
     if not job.stage:
@@ -228,7 +231,7 @@ def _doing(now: Look) -> str:
     return f"step {job.step} of {job.steps} · {job.stage}: {job.message} · {job.fraction:.0%}"
 
 
-def _why_waiting(now: Look) -> str:
+def _why_waiting(now: Status) -> str:
     """Why none of the live jobs runs."""
     if obstacle := next((job.obstacle for job in now.live if job.obstacle), ""):
         return obstacle
@@ -250,7 +253,7 @@ def _endings(ended: list[jobs.Job]) -> str:
     return " · ".join(parts)
 
 
-def _buttons(watched: Watched, now: Look) -> None:
+def _buttons(watched: Watched, now: Status) -> None:
     """The log of what runs or failed, an end for what is live, a start for what is not."""
     logged = next((job for job in [*now.live, *now.ended] if job.status != "queued"), None)
     if logged:
@@ -370,7 +373,7 @@ def _costs(specs: Iterable[Spec]) -> dict[str, float]:
     return {key: step_seconds(step, store) for key, step in steps.items()}
 
 
-def _left(now: Look, costs: dict[str, float]) -> float:
+def _left(now: Status, costs: dict[str, float]) -> float:
     """Seconds for all that is missing: what the running job says of itself, estimates else."""
     again = [job for job in now.live if job.again]
     jobs_ = [job for job in now.live if not job.again]

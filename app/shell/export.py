@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
@@ -35,11 +37,40 @@ def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | N
                 st.code(sql, language="sql")
 
 
-def chart(figure: go.Figure, key: str, name: str, alt: str) -> None:
-    """A picture without clicks, saved by its toolbar under `name`."""
+def chart(
+    figure: go.Figure,
+    key: str,
+    name: str,
+    alt: str,
+    *,
+    zooms: bool = False,
+    on_click: Callable[..., None] | None = None,
+) -> None:
+    """A picture, saved by its toolbar under `name`.
+
+    zooms: dragging over a part shows it closer. on_click: called with the clicked point's
+    `customdata` before the page runs again.
+    """
+    more: dict[str, Any] = {}
+    if on_click:
+        more = {"on_select": partial(_clicked, key, on_click), "selection_mode": "points"}
     st.plotly_chart(
-        figure, key=key, theme=None, config=figures.toolbar(name, picture_format()), alt=alt
+        figure,
+        key=key,
+        theme=None,
+        config=figures.toolbar(name, picture_format(), zooms=zooms),
+        alt=alt,
+        **more,
     )
+
+
+def _clicked(key: str, on_click: Callable[..., None]) -> None:
+    """Pass on what the clicked point stands for. A click on empty ground only unselects."""
+    points = st.session_state[key]["selection"]["points"]
+    data = [point["customdata"] for point in points if point.get("customdata") not in (None, [])]
+    if data:
+        last = data[-1]
+        on_click(*last) if isinstance(last, list) else on_click(last)
 
 
 def empty(height: int, text: str = "Not computed yet") -> None:

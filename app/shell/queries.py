@@ -64,32 +64,6 @@ LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol I
 WHERE r.signature = {key} AND r.symbol IS NULL AND r.lag >= 1
 ORDER BY r.lag"""
 
-CONFUSION = """
-SELECT truth, guess, n
-FROM confusion
-WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
-ORDER BY n DESC"""
-
-SCATTER = """
-WITH memory AS (
-    SELECT symbol, avg(accuracy) AS memory, sum(n) AS n
-    FROM recall
-    WHERE signature = {key} AND symbol IS NOT NULL AND lag >= 1 AND n > 0
-    GROUP BY symbol
-)
-SELECT m.symbol, p.n, m.memory, p.accuracy AS forward
-FROM memory m
-JOIN signatures s ON s.key = {key}
-JOIN predictions p ON p.model = s.model AND p.corpus = s.corpus AND p.symbol = m.symbol
-WHERE p.n > 0
-ORDER BY m.symbol"""
-
-NUMBERS = """
-SELECT *
-FROM recall
-WHERE signature = {key}
-ORDER BY lag, symbol"""
-
 CAPTION = f"""
 SELECT s.key, s.layer, s.state, s.decoder, s.width, s.keeps, s.profile, s.seed, s.test_states,
        s.seconds, s.device, s.threads, s.machine, s.created, m.seconds AS model_seconds,
@@ -188,9 +162,6 @@ FROM jobs
 ORDER BY asked DESC
 LIMIT 500"""
 
-
-# The spec of a signature.
-SPEC = "SELECT spec FROM signatures WHERE key = {key}"
 
 # Which of these are there, of any kind.
 THERE = """

@@ -54,7 +54,7 @@ def ngram_toolbar() -> Choices:
 def retraining(asked: Choices) -> None:
     """Fig. 4: three signatures, their differences, perplexities, distances, changed symbols."""
     plan = STUDIES["adaptation"].plan(asked)
-    there = watching.watch_plan("adaptation", plan)
+    there = watching.watch_plan(plan)
     study.note(asked)
     keys = {label: spec.key for label, spec in plan.signatures.items()}
     source, target = (spec.name if spec else "" for spec in (asked.source, asked.target))
@@ -87,7 +87,7 @@ def retraining(asked: Choices) -> None:
 def ngram(asked: Choices) -> None:
     """Fig. 5: the difference, the curves, the signatures, perplexities."""
     plan = STUDIES["ngram"].plan(asked)
-    there = watching.watch_plan("ngram", plan)
+    there = watching.watch_plan(plan)
     study.note(asked, "The paper: a 1-layer GRU and a 5-gram.")
     left, right = st.columns([16, 9], gap="medium")
     with left:

@@ -20,7 +20,7 @@ from core.paper.studies import Plan
 def numbers(asked: Asked) -> None:
     """The claims, how fast each kind of kernel forgets, ranks, perplexities."""
     plan = Plan({}, asked.plan.perplexities, {"atlas": asked.atlas})
-    watching.watch_plan("factorized-numbers", plan)
+    watching.watch_plan(plan)
     sql = queries.fill(sqls.CLAIMS, atlas=asked.atlas.key)
     table = queries.table(sql)
     export.heading("What the paper says of the bases, as numbers", "claims", sql)

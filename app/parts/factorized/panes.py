@@ -27,7 +27,7 @@ ANY = "any"
 def atlas(asked: Asked) -> None:
     """The map beside the picked basis; frequency against recall, the table, the clusters."""
     opening = Plan(asked.plan.signatures, others={"atlas": asked.atlas})
-    there = watching.watch_plan("factorized", opening)
+    there = watching.watch_plan(opening)
     whole = asked.atlas.key in there
     left, right = st.columns([11, 14], gap="medium")
     map_news, scatter_news = (None, None) if whole else (pace.every(2), pace.every(10))

@@ -41,7 +41,7 @@ def pruning(asked: Asked) -> None:
         if isinstance(spec, PruningSpec) and spec.rule == "random"
     }
     others = chance if rule == "random" else {rule: chosen, **chance}
-    watching.watch_plan("pruning", Plan({}, others=others))
+    watching.watch_plan(Plan({}, others=others))
     st.fragment(_kept, key="kernel-pruning")(asked, chosen)
 
 

@@ -97,7 +97,7 @@ def toolbar() -> Asked:
         "State",
         ("c", "h"),
         "c",
-        say=pickers.MEANING.__getitem__,
+        say=pickers.STATE_NAMES.__getitem__,
         width=110,
         help="Of the LSTM layers; h is computed only when it is asked for.",
     )
@@ -123,7 +123,7 @@ def toolbar() -> Asked:
 
 def watch(asked: Asked) -> frozenset[str]:
     """Ask for what is missing where allowed, draw the strip and the recognizer's own line."""
-    there = watching.watch_plan("las", asked.plan)
+    there = watching.watch_plan(asked.plan)
     st.html(f"<div class='note'>{_recognizer(asked.model)}</div>")
     return there
 

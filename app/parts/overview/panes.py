@@ -10,7 +10,6 @@ import streamlit as st
 import core
 from app import watching
 from app.parts.overview.gallery import state
-from app.parts.signature import panes
 from app.pictures import figures
 from app.shell import export, links, pickers, queries, words
 from core import machine
@@ -76,7 +75,7 @@ def _live(spec: SignatureSpec) -> None:
     page, params = links.figure("signature", [spec.corpus.name], spec.profile)
     there = watching.watch_signature(spec)
     if not there & {spec.key, spec.preview().key}:
-        export.empty(figures.HEIGHT, panes.COMING)
+        export.empty(figures.HEIGHT, watching.SIGNATURE_COMING)
         return
     shown = spec if spec.key in there else spec.preview()
     sql = queries.fill(queries.MATRIX, key=shown.key)

@@ -80,7 +80,7 @@ def _named(cells: str) -> str:
 def size(asked: Choices) -> None:
     """Fig. 2: matrix, curves, perplexity and bits against size, numbers."""
     plan = STUDIES["size"].plan(asked)
-    there = watching.watch_plan("size", plan)
+    there = watching.watch_plan(plan)
     listed = asked.sizes or find(asked.profile).sizes
     study.note(asked, "The paper: [1,80] to [1,640]." if listed != find("paper").sizes else "")
     _recall(asked, plan, there, [({"hidden": h}, f"[1,{h}]") for h in listed], "size")
@@ -112,7 +112,7 @@ def size(asked: Choices) -> None:
 def depth(asked: Choices) -> None:
     """Fig. 3: matrix and curves by layer, the check with deeper decoders, numbers."""
     plan = STUDIES["depth"].plan(asked)
-    there = watching.watch_plan("depth", plan)
+    there = watching.watch_plan(plan)
     layers, hidden = find(asked.profile).deep
     paper = (layers, asked.hidden or hidden) == find("paper").deep
     study.note(asked, "" if paper else "The paper: [4,320].")
