@@ -181,60 +181,6 @@ FROM (
     UNION ALL SELECT seconds, machine FROM prunings WHERE key IN ({keys})
 )"""
 
-# Over several seeds the mean, and from the lowest to the highest seed; of one seed its interval.
-SWEEP = """
-SELECT v.cell, v.hidden, v.layer, s.depth, v.lag, count(*) AS seeds,
-       avg(v.n)::BIGINT AS n, avg(v.accuracy) AS accuracy,
-       CASE WHEN count(*) > 1 THEN min(v.accuracy) ELSE min(v.low) END AS low,
-       CASE WHEN count(*) > 1 THEN max(v.accuracy) ELSE max(v.high) END AS high,
-       avg(v.bits) AS bits, avg(v.majority) AS majority, avg(v."current") AS "current",
-       avg(v.untrained) AS untrained
-FROM marginal_recall v JOIN signatures s ON s.key = v.signature
-WHERE v.signature IN ({keys}) AND v.lag >= 1
-GROUP BY v.cell, v.hidden, v.layer, s.depth, v.lag
-ORDER BY v.cell, v.hidden, v.layer, s.depth, v.lag"""
-
-NETWORKS = """
-WITH each AS (
-    SELECT m.cell, m.layers, m.hidden, s.layer, s.depth, m.parameters, s.width,
-           m.test_perplexity AS perplexity, s.seconds,
-           (SELECT sum(bits) FROM recall
-            WHERE signature = s.key AND symbol IS NULL AND lag >= 1) AS bits
-    FROM signatures s JOIN models m ON m.key = s.model
-    WHERE s.key IN ({keys})
-)
-SELECT cell, layers, hidden, layer, depth AS decoder_depth, count(*) AS seeds,
-       avg(perplexity) AS perplexity, min(perplexity) AS perplexity_low,
-       max(perplexity) AS perplexity_high, avg(bits) AS bits, min(bits) AS bits_low,
-       max(bits) AS bits_high, avg(bits) / hidden AS bits_per_unit,
-       any_value(parameters) AS parameters, any_value(width) AS decoder_width,
-       sum(seconds) AS seconds
-FROM each
-GROUP BY cell, layers, hidden, layer, depth
-ORDER BY cell, layers, hidden, layer, depth"""
-
-# Both decoders are measured at the same positions, so the interval is that of their difference in
-# each bootstrap replicate.
-DEEPER = """
-WITH listed AS (
-    SELECT v.*, s.depth, d.accuracies
-    FROM marginal_recall v
-    JOIN signatures s ON s.key = v.signature
-    LEFT JOIN draws d ON d.signature = v.signature AND d.lag = v.lag AND d.symbol IS NULL
-    WHERE v.signature IN ({keys}) AND v.lag >= 1
-), pairs AS (
-    SELECT p.cell, p.layer, p.lag, p.accuracy AS plain, d.accuracy AS deeper,
-           unnest(d.accuracies) - unnest(p.accuracies) AS drawn
-    FROM listed p
-    JOIN listed d
-      ON d.model = p.model AND d.layer = p.layer AND d.lag = p.lag AND d.depth > p.depth
-)
-SELECT cell, layer, lag, plain, deeper, deeper - plain AS difference,
-       quantile_cont(drawn, 0.025) AS low, quantile_cont(drawn, 0.975) AS high
-FROM pairs
-GROUP BY ALL
-ORDER BY cell, layer, lag"""
-
 SCORED = """
 WITH listed AS (SELECT unnest([{labels}]) AS label, unnest([{keys}]) AS key)
 SELECT l.label, p.test_perplexity, p.dev_perplexity, p.weights, p.test_symbols, p.title AS models

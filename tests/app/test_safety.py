@@ -123,6 +123,9 @@ def test_names_are_short_and_printable(
 def test_an_eighth_study_has_a_tile_and_an_eleventh_page_no_key() -> None:
     eight = [*STUDIES, "an eighth"]
     assert [tile.study for tile in gallery.tiles_of(eight)] == eight
-    assert all(study.address for study in STUDIES.values())
+    files = {file for _, file, _ in PAGES} - {links.HOME}
+    for name, study in STUDIES.items():
+        page, params = links.figure(name, list(study.corpora.values()), "smoke")
+        assert page in files and {"smoke", *study.corpora.values()} <= set(params.values())
     keys = [key for key, _ in zip(people.PAGE_KEYS, [*PAGES, *PAGES], strict=False)]
     assert len(set(keys)) == len(keys) == 10

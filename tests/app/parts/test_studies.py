@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import core
 from app import watching
-from app.parts.sweeps import panes
+from app.parts.sweeps import toolbar
 from app.pictures import figures, studies
 from core import jobs
 from core.paper.studies import STUDIES, Choices, Plan
@@ -215,7 +215,7 @@ def test_odd_addresses_fall_back_to_the_defaults(done: dict[str, Plan]) -> None:
     ],
 )
 def test_sizes_are_read_as_people_type_them(typed: str, read: str | None) -> None:
-    assert panes.sizes(typed) == read
+    assert toolbar.read_sizes(typed) == read
 
 
 def row(cell: str, hidden: int, lag: int, accuracy: float) -> dict[str, object]:
