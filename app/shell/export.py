@@ -78,6 +78,16 @@ def empty(height: int, text: str = "Not computed yet") -> None:
     st.html(f"<div class='empty' style='height:{height}px'>{html.escape(text)}</div>")
 
 
+def facts(values: dict[str, str], height: int | None = None) -> str:
+    """A small table of facts, what each is and its value, as HTML. height: in pixels."""
+    style = f" style='height:{height}px'" if height else ""
+    rows = "".join(
+        f"<tr><td>{html.escape(what)}</td><td>{html.escape(value)}</td></tr>"
+        for what, value in values.items()
+    )
+    return f"<table class='facts'{style}>{rows}</table>"
+
+
 def downloads(table: pl.DataFrame, name: str) -> None:
     """The table as CSV and as Parquet."""
     with st.container(horizontal=True, gap="small"):

@@ -103,11 +103,6 @@ SELECT s.key, {SIGNATURE} AS signature, m.cell, m.layers, m.hidden, s.layer, s.s
 WHERE m.trained IS NOT FALSE
 ORDER BY s.created DESC"""
 
-CATALOG = f"""
-SELECT s.key, {SIGNATURE} AS name, s.profile, measured.name AS corpus,
-       CASE WHEN m.kind = 'las' THEN m.kind ELSE coalesce(m.cell, m.kind) END AS cell{NAMED}
-ORDER BY s.decoder = 'linear', m.trained IS FALSE, s.created DESC"""
-
 # How well one model predicts each text that it was scored on.
 SCORES = """
 SELECT c.name AS corpus, p.profile, p.test_perplexity, p.dev_perplexity, p.test_symbols, p.seconds
@@ -129,32 +124,6 @@ SELECT lag, symbol, a, b, difference, significant, n_a, n_b
 FROM difference({a}, {b})
 WHERE lag >= 1 AND difference IS NOT NULL
 ORDER BY lag, symbol"""
-
-DISTANCES = f"""
-WITH listed AS (
-    SELECT s.key, {SIGNATURE} AS name{NAMED}
-    WHERE s.key IN ({{keys}})
-)
-SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b, d.distance, d.cells
-FROM listed one, listed other, similarity(one.key, other.key) d"""
-
-# The newest of a profile; previews and untrained floors would crowd them out.
-PROFILE_DISTANCES = f"""
-WITH listed AS (
-    SELECT s.key, {SIGNATURE} AS name{NAMED}
-    WHERE s.profile = {{profile}} AND s.decoder <> 'linear' AND m.trained IS NOT FALSE
-    ORDER BY s.created DESC
-    LIMIT {{most}}
-)
-SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b, d.distance, d.cells
-FROM listed one, listed other, similarity(one.key, other.key) d"""
-
-PROFILES = """
-SELECT s.profile, count(*) AS signatures
-FROM signatures s JOIN models m ON m.key = s.model
-WHERE s.decoder <> 'linear' AND m.trained IS NOT FALSE
-GROUP BY s.profile
-ORDER BY s.profile"""
 
 JOBS = """
 SELECT title, who, asked, started, ended, seconds, outcome, reason, attempt, device
@@ -180,68 +149,6 @@ FROM (
     UNION ALL SELECT seconds, machine FROM atlases WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM prunings WHERE key IN ({keys})
 )"""
-
-SCORED = """
-WITH listed AS (SELECT unnest([{labels}]) AS label, unnest([{keys}]) AS key)
-SELECT l.label, p.test_perplexity, p.dev_perplexity, p.weights, p.test_symbols, p.title AS models
-FROM listed l LEFT JOIN perplexities p ON p.key = l.key
-ORDER BY list_position([{labels}], l.label)"""
-
-APART = """
-WITH pairs AS (
-    SELECT unnest([{names}]) AS pair, unnest([{first}]) AS a, unnest([{second}]) AS b,
-           unnest([{score_a}]) AS score_a, unnest([{score_b}]) AS score_b
-)
-SELECT p.pair, d.distance, d.low, d.high, d.by_chance, d.cells,
-       one.test_perplexity AS perplexity_a, other.test_perplexity AS perplexity_b,
-       abs(one.test_perplexity - other.test_perplexity) AS gap
-FROM pairs p
-LEFT JOIN perplexities one ON one.key = p.score_a
-LEFT JOIN perplexities other ON other.key = p.score_b,
-     distance_interval(p.a, p.b) d
-WHERE d.distance IS NOT NULL
-ORDER BY list_position([{names}], p.pair)"""
-
-# half: of the interval of the mean change, by its spread over the bootstrap replicates.
-CHANGED = """
-WITH cells AS (
-    SELECT s.symbol, s.lag, least(s.n, r.n) AS n, s.accuracy AS source,
-           r.accuracy AS retrained, t.accuracy AS target
-    FROM recall s
-    JOIN recall r ON r.signature = {retrained} AND r.lag = s.lag AND r.symbol = s.symbol
-    LEFT JOIN recall t ON t.signature = {target} AND t.lag = s.lag AND t.symbol = s.symbol
-    WHERE s.signature = {source} AND s.lag >= 1 AND s.symbol IS NOT NULL
-), replicates AS (
-    SELECT v.symbol, unnest(w.accuracies) - unnest(v.accuracies) AS change,
-           generate_subscripts(v.accuracies, 1) AS replicate
-    FROM draws v
-    JOIN draws w ON w.signature = {retrained} AND w.lag = v.lag AND w.symbol = v.symbol
-    WHERE v.signature = {source} AND v.lag >= 1 AND v.symbol IS NOT NULL
-), drawn AS (
-    SELECT symbol, replicate, avg(change) AS change FROM replicates GROUP BY symbol, replicate
-), noise AS (
-    SELECT symbol, 1.96 * stddev_samp(change) AS half FROM drawn GROUP BY symbol
-)
-SELECT c.symbol, min(c.n) AS n, avg(c.source) AS source, avg(c.retrained) AS retrained,
-       avg(c.target) AS target, avg(c.retrained - c.source) AS change,
-       avg(c.target - c.source) AS to_target, any_value(x.half) AS half
-FROM cells c JOIN noise x ON x.symbol = c.symbol
-GROUP BY c.symbol
-HAVING min(c.n) >= 50
-ORDER BY change DESC"""
-
-# cap: the most symbols that the profile trains on.
-SAMPLE = """
-WITH drawn AS (
-    SELECT s.name AS source, t.name AS target,
-           least(round({percent} * t.train_symbols / 100), {cap})::BIGINT AS sample,
-           t.train_symbols AS target_symbols, s.train_symbols AS source_symbols
-    FROM corpora s, corpora t
-    WHERE s.key = {source} AND t.key = {target}
-)
-SELECT source, target, sample, sample / target_symbols AS of_target,
-       sample / source_symbols AS of_source, least(source_symbols, {cap}) AS source_trained_on
-FROM drawn"""
 
 
 def fill(template: str, **values: str | int | Sequence[str]) -> str:
