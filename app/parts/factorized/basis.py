@@ -11,8 +11,8 @@ import streamlit as st
 
 from app import watching
 from app.parts import study
-from app.parts.factorized import queries as sqls
-from app.parts.factorized.toolbar import Asked, pick, picked, read
+from app.parts.factorized.queries import BASIS, CELLS, CELLS_OF, FORGETTING
+from app.parts.factorized.toolbar import SelectedModel, pick, picked, read_bigram
 from app.pictures import comparisons, kernel_curves, kernels
 from app.shell import choices, export, queries, words
 from core.models.factorized.builders import NAMED_IN_PAPER, bigram, kernel_signature
@@ -43,18 +43,19 @@ SCALE = (
 )
 
 
-def pane(asked: Asked, there: frozenset[str]) -> None:
+@st.fragment(key="kernel-basis")
+def selected_basis(model: SelectedModel, computed: frozenset[str]) -> None:
     """The choices, one line of facts, the pictures, and what can be computed.
 
-    there: the keys of the study's signatures, the paper's Fig. 6, that have been computed.
+    computed: the keys of the study's signatures, the paper's Fig. 6, that have been computed.
     """
-    atlas, six, basis = asked.atlas, asked.plan.signatures, picked()
+    atlas, six, basis = model.atlas, model.plan.signatures, picked()
     choices.keep("basis", "".join(basis) if basis else "")
     with st.container(horizontal=True, key="basis-choices", gap="small", wrap=False):
         _search(basis)
         _named(basis)
     with st.container(horizontal=True, key="basis-views", gap="small", wrap=False):
-        usual = "trained" if {spec.key for spec in six.values()} <= there else "linear"
+        usual = "trained" if {spec.key for spec in six.values()} <= computed else "linear"
         decoders = choices.switch(
             "decoders", "Decoders", list(DECODERS), usual, label_visibility="collapsed"
         )
@@ -62,9 +63,9 @@ def pane(asked: Asked, there: frozenset[str]) -> None:
     with st.container(key="basis-facts"):
         st.html(f"<div class='note'>{_facts(atlas, basis) if basis else ABOUT}</div>")
     if basis is None:
-        _figure(asked, decoders)
+        _figure(model, decoders)
     else:
-        _basis(asked, basis, view, decoders)
+        _basis(model, basis, view, decoders)
 
 
 def _search(basis: Bigram | None) -> None:
@@ -75,14 +76,14 @@ def _search(basis: Bigram | None) -> None:
         width=110,
         label_visibility="collapsed",
         placeholder="Bigram",
-        on_change=_searched,
+        on_change=_pick_searched,
         icon=":material/search:",
         help="Two symbols, such as `he` or `<s>t`",
     )
 
 
-def _searched() -> None:
-    found = read(st.session_state["basis-search"])
+def _pick_searched() -> None:
+    found = read_bigram(st.session_state["basis-search"])
     pick(bigram(found) if found else picked(), "kernel-basis", "kernel-map", "kernel-scatter")
 
 
@@ -96,11 +97,11 @@ def _named(basis: Bigram | None) -> None:
         options,
         key="basis-named",
         label_visibility="collapsed",
-        on_change=_took_named,
+        on_change=_pick_named,
     )
 
 
-def _took_named() -> None:
+def _pick_named() -> None:
     name = st.session_state["basis-named"]
     found = bigram(name) if name in NAMED_IN_PAPER else None
     pick(found, "kernel-basis", "kernel-map", "kernel-scatter")
@@ -110,10 +111,10 @@ def _view() -> str:
     return choices.switch("view", "View", list(VIEWS), "Alone", label_visibility="collapsed")
 
 
-def _figure(asked: Asked, decoders: str) -> None:
+def _figure(model: SelectedModel, decoders: str) -> None:
     """Fig. 6: W₀ and the bases that the paper names."""
-    atlas = asked.atlas
-    specs = {name: spec for name, spec in asked.plan.signatures.items() if name != "full kernel"}
+    atlas = model.atlas
+    specs = {name: spec for name, spec in model.plan.signatures.items() if name != "full kernel"}
     if decoders == "trained":
         shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs.values()]
     else:
@@ -122,12 +123,12 @@ def _figure(asked: Asked, decoders: str) -> None:
     export.heading(f"The paper's Fig. 6, {decoders} decoders", "six", *shown)
     tables = [(name, queries.table(sql)) for name, sql in zip(specs, shown, strict=True)]
     figure = kernels.panels(tables, 2, BESIDE, export.colors())
-    export.chart(figure, "six", asked.name("fig6", decoders), "W₀ and the bases of Fig. 6")
+    export.chart(figure, "six", model.file_name("fig6", decoders), "W₀ and the bases of Fig. 6")
     st.html(f"<div class='note'>{SCALE}</div>")
 
 
-def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
-    atlas = asked.atlas
+def _basis(model: SelectedModel, basis: Bigram, view: str, decoders: str) -> None:
+    atlas = model.atlas
     parts = VIEWS[view]
     specs = [_spec(atlas, part, basis, DECODERS[decoders]) for part in parts]
     measured = view == "Alone" and decoders == "linear"  # by the atlas
@@ -137,7 +138,7 @@ def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
         shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs]
     titles = [_title(part, basis) for part in parts]
     tables = [queries.table(sql) for sql in shown]
-    name = asked.name("basis", *(SYMBOLS.index(symbol) for symbol in basis), view, decoders)
+    name = model.file_name("basis", *(SYMBOLS.index(symbol) for symbol in basis), view, decoders)
     if view in SUBTRACTED:
         _difference(name, titles, specs, tables[0], shown[0])
     else:
@@ -166,13 +167,13 @@ def _beside(
 
 def _forgetting(atlas: AtlasSpec, basis: Bigram, name: str) -> None:
     """How fast the basis, its control, W₀ and the whole kernel forget."""
-    sql = queries.fill(sqls.FORGETTING, atlas=atlas.key, first=basis[0], second=basis[1])
+    sql = queries.fill(FORGETTING, atlas=atlas.key, first=basis[0], second=basis[1])
     table = queries.table(sql)
     lines = {part: _title(part, basis) for part in ("full", "base", "basis")}
     lines["control"] = "random control"
     export.heading("Marginal recall, linear decoders", "forgetting", sql)
     figure = kernel_curves.forgetting(
-        [(said, table.filter(pl.col("kernel") == kernel)) for kernel, said in lines.items()],
+        [(label, table.filter(pl.col("kernel") == kernel)) for kernel, label in lines.items()],
         CURVES,
         export.colors(),
     )
@@ -199,7 +200,7 @@ def _difference(
 
 def _facts(atlas: AtlasSpec, basis: Bigram) -> str:
     """One line of HTML: how often the bigram was seen, and the basis's numbers."""
-    sql = queries.fill(sqls.BASIS, atlas=atlas.key, first=basis[0], second=basis[1])
+    sql = queries.fill(BASIS, atlas=atlas.key, first=basis[0], second=basis[1])
     rows = queries.table(sql).to_dicts()
     if not rows:
         return "This basis is not measured yet."
@@ -247,8 +248,8 @@ def _title(part: Part, basis: Bigram) -> str:
 
 
 def _cells(atlas: AtlasSpec, basis: Bigram) -> str:
-    return queries.fill(sqls.CELLS, atlas=atlas.key, first=basis[0], second=basis[1])
+    return queries.fill(CELLS, atlas=atlas.key, first=basis[0], second=basis[1])
 
 
 def _of(atlas: AtlasSpec, kernel: str) -> str:
-    return queries.fill(sqls.CELLS_OF, atlas=atlas.key, kernel=kernel)
+    return queries.fill(CELLS_OF, atlas=atlas.key, kernel=kernel)

@@ -19,7 +19,7 @@ FIRST, SECOND = "shakespeare", "sotu"
 
 
 @dataclass(frozen=True)
-class Asked:
+class SelectedModel:
     """What the toolbar says: the study's plan, and the atlas in it."""
 
     plan: Plan
@@ -30,13 +30,13 @@ class Asked:
         """The mix that the model is trained on."""
         return self.atlas.model.corpora
 
-    def name(self, *what: object) -> str:
+    def file_name(self, *what: object) -> str:
         """The name of a file with something of this model."""
         model = self.atlas.model
         return figures.file_name(*what, *(c.name for c in model.corpora), model.cell, model.profile)
 
 
-def toolbar() -> Asked:
+def select_model() -> SelectedModel:
     """The two corpora of the mix, the cell, the profile."""
     first = pickers.corpus_choice("mix1", "Trained on", FIRST, 130)
     second = pickers.corpus_choice("mix2", "and on", SECOND, 130)
@@ -47,10 +47,10 @@ def toolbar() -> Asked:
     plan = STUDIES["factorized"].plan(Choices(profile, cells=(cell,), **mix))
     measured = plan.others["atlas"]
     assert isinstance(measured, AtlasSpec)
-    return Asked(plan, measured)
+    return SelectedModel(plan, measured)
 
 
-def read(text: str) -> str | None:
+def read_bigram(text: str) -> str | None:
     """A bigram as a person types it, in the one way it is kept; None for anything else."""
     try:
         first, second = bigram(text.replace("␣", " "))
@@ -61,7 +61,7 @@ def read(text: str) -> str | None:
 
 def picked() -> Bigram | None:
     """The basis that is shown; None: the paper's figure."""
-    text = choices.value("basis", "", read)
+    text = choices.value("basis", "", read_bigram)
     return bigram(text) if text else None
 
 
