@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import core
 from app.parts.las import utterance
-from app.parts.las.utterance import LOST, WAITING
+from app.parts.las.sounds import LOST, WAITING
 from app.parts.sql import examples
 from app.pictures import figures, speech
 from core import jobs, listening
