@@ -75,40 +75,11 @@ JOIN models m ON m.key = s.model
 JOIN corpora c ON c.key = s.corpus
 WHERE s.key = {{key}}"""
 
-CURVE = """
-SELECT keep, epoch, symbols, train_bits, dev_perplexity, dev_cer, learning_rate, seconds
-FROM training_curve
-WHERE model = {key}
-ORDER BY keep, epoch"""
-
 CORPORA = """
 SELECT key, name, kind, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
        test_symbols AS test, hours, kept, sample, skipped, added
 FROM corpora
 ORDER BY added"""
-
-MODELS = f"""
-SELECT m.key, {MODEL} AS model, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed,
-       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created,
-       {STANDING.format(row="m")}, m.kind, m.spec
-FROM models m LEFT JOIN corpora c ON c.key = m.corpus
-WHERE m.trained IS NOT FALSE
-ORDER BY m.created DESC"""
-
-SIGNATURES = f"""
-SELECT s.key, {SIGNATURE} AS signature, m.cell, m.layers, m.hidden, s.layer, s.state,
-       measured.name AS corpus, s.decoder, s.profile, s.seed,
-       {PERPLEXITY} AS test_perplexity, s.seconds,
-       s.created, {STANDING.format(row="s")}, s.spec{NAMED}
-WHERE m.trained IS NOT FALSE
-ORDER BY s.created DESC"""
-
-# How well one model predicts each text that it was scored on.
-SCORES = """
-SELECT c.name AS corpus, p.profile, p.test_perplexity, p.dev_perplexity, p.test_symbols, p.seconds
-FROM perplexities p LEFT JOIN corpora c ON c.key = p.corpus
-WHERE p.members = [{key}]
-ORDER BY corpus, p.profile"""
 
 # Pins are the first twelve digits of keys.
 PINNED = f"""
@@ -124,13 +95,6 @@ SELECT lag, symbol, a, b, difference, significant, n_a, n_b
 FROM difference({a}, {b})
 WHERE lag >= 1 AND difference IS NOT NULL
 ORDER BY lag, symbol"""
-
-JOBS = """
-SELECT title, who, asked, started, ended, seconds, outcome, reason, attempt, device
-FROM jobs
-ORDER BY asked DESC
-LIMIT 500"""
-
 
 # Which of these are there, of any kind.
 THERE = """
@@ -149,6 +113,9 @@ FROM (
     UNION ALL SELECT seconds, machine FROM atlases WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM prunings WHERE key IN ({keys})
 )"""
+
+# The claims with their verdicts at one profile.
+CLAIMS_OF = "FROM claims_by_profile WHERE profile = {profile}"
 
 
 def fill(template: str, **values: str | int | Sequence[str]) -> str:
@@ -172,11 +139,11 @@ def table(sql: str) -> pl.DataFrame:
     return core.query(sql)
 
 
-def kept(sql: str) -> pl.DataFrame:
+def cached(sql: str) -> pl.DataFrame:
     """The same for a query that takes its time: run once for every state of the tables."""
-    return _kept(sql, str(Store().tables.newest()))
+    return _cached(sql, str(Store().tables.newest()))
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def _kept(sql: str, generation: str) -> pl.DataFrame:
+def _cached(sql: str, generation: str) -> pl.DataFrame:
     return table(sql)
