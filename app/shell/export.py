@@ -90,25 +90,22 @@ def facts(values: dict[str, str], height: int | None = None) -> str:
 
 def downloads(table: pl.DataFrame, name: str) -> None:
     """The table as CSV and as Parquet."""
+    formats = (
+        ("CSV", "text/csv", lambda: flat(table).write_csv()),
+        ("Parquet", "application/octet-stream", lambda: _parquet(table)),
+    )
     with st.container(horizontal=True, gap="small"):
-        st.download_button(
-            "CSV",
-            lambda: flat(table).write_csv(),
-            f"{name}.csv",
-            "text/csv",
-            key=f"csv-{name}",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        st.download_button(
-            "Parquet",
-            lambda: _parquet(table),
-            f"{name}.parquet",
-            "application/octet-stream",
-            key=f"parquet-{name}",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        for label, mime, content in formats:
+            extension = label.lower()
+            st.download_button(
+                label,
+                content,
+                f"{name}.{extension}",
+                mime,
+                key=f"{extension}-{name}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
 
 
 def flat(table: pl.DataFrame) -> pl.DataFrame:

@@ -40,7 +40,7 @@ def corpus_choice(name: str, label: str, default: str, width: int = 170) -> str:
     """The choice of a corpus, as `read` takes it."""
     names = corpora()
     return choices.select(
-        name, label, list(names), default, say=lambda c: names.get(c, c), width=width
+        name, label, list(names), default, format_func=lambda c: names.get(c, c), width=width
     )
 
 
@@ -48,6 +48,25 @@ def read(corpus: str) -> CorpusSpec:
     """The spec of a chosen corpus; one that nobody has needed yet is read from its package."""
     with st.spinner(words.plain(f"Reading the corpus {corpora().get(corpus, corpus)} …")):
         return core.find_corpus(corpus)
+
+
+def hidden_choice(
+    name: str,
+    usual: int,
+    sizes: tuple[int, ...] = (40, 80, 160, 320, 640),
+    width: int = 100,
+    of: str = "each layer",
+) -> int:
+    """The choice of a hidden size, of these or any other."""
+    return choices.select(
+        name,
+        "Hidden",
+        sorted({*sizes, usual}),
+        usual,
+        free=choices.whole(1, 4096),
+        width=width,
+        help=f"Units of {of}; type any number up to 4096.",
+    )
 
 
 def profile_choice() -> str:

@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.pictures import comparisons
 from app.shell import choices, export, queries
+from app.shell.buttons import icon_button
 
 MOST = len(comparisons.LETTERS)
 DIGITS = 12
@@ -98,15 +99,7 @@ def tray() -> None:
                 key=f"pinned-{number}",
             ):
                 st.html(f"<div class='pinned'>{mark} {html.escape(row['name'])}</div>")
-                st.button(
-                    "",
-                    icon=":material/close:",
-                    key=f"unpin-{number}",
-                    type="tertiary",
-                    help="Unpin",
-                    on_click=unpin,
-                    args=(row["pin"],),
-                )
+                icon_button("close", f"unpin-{number}", unpin, row["pin"], help="Unpin")
 
 
 def badge(number: int) -> str:

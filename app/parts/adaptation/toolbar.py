@@ -8,8 +8,6 @@ from app.shell import choices, pickers
 from core.paper.studies import Choices
 from core.profiles import find
 
-HIDDEN = (40, 80, 160, 320, 640)
-
 
 def retraining() -> Choices:
     """Source, target, fraction, profile, hidden size."""
@@ -43,16 +41,7 @@ def ngram() -> Choices:
 
 
 def _hidden(profile: str) -> int:
-    usual = find(profile).hidden
-    return choices.select(
-        "units",
-        "Hidden",
-        sorted({*HIDDEN, usual}),
-        usual,
-        free=choices.whole(1, 4096),
-        width=90,
-        help="Units of the one layer; type any number up to 4096.",
-    )
+    return pickers.hidden_choice("units", find(profile).hidden, width=90, of="the one layer")
 
 
 def file_name(selected: Choices, what: str) -> str:

@@ -36,7 +36,7 @@ def select_profile() -> str:
         profiles,
         BEST,
         width=170,
-        say=lambda name: "paper, else laptop" if name == BEST else name,
+        format_func=lambda name: "paper, else laptop" if name == BEST else name,
         help="No row mixes profiles; smoke is for trying out and means nothing.",
     )
 

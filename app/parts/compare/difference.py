@@ -10,6 +10,7 @@ from app.parts import several
 from app.parts.compare.pinned import Row, file_name
 from app.pictures import comparisons
 from app.shell import choices, export, queries
+from app.shell.buttons import icon_button
 from app.shell.errors import explained
 
 
@@ -75,13 +76,12 @@ def _pairs(count: int, pair: str) -> None:
             )
         else:
             choices.keep("pair", pair)
-        st.button(
-            "",
-            icon=":material/swap_horiz:",
-            key="swap",
-            type="tertiary",
+        icon_button(
+            "swap_horiz",
+            "swap",
+            choices.keep,
+            "pair",
+            pair[::-1],
             help=f"{pair[1]} − {pair[0]}",
-            on_click=choices.keep,
-            args=("pair", pair[::-1]),
             shortcut="Shift+X",
         )

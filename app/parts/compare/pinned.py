@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.pictures import comparisons, figures
 from app.shell import export, pins, queries, tray
+from app.shell.buttons import icon_button
 from core.registry import known
 from core.signatures.spec import SignatureSpec
 
@@ -45,26 +46,12 @@ def _head(number: int, row: Row) -> None:
         name = html.escape(row["name"])
         st.html(f"<div class='pinned' title='{name}'>{pins.badge(number)} {name}</div>")
         if number:
-            st.button(
-                "",
-                icon=":material/keyboard_arrow_left:",
-                key=f"forward-{number}",
-                type="tertiary",
-                help=f"Change places with {comparisons.LETTERS[number - 1]}",
-                on_click=pins.forward,
-                args=(row["key"],),
-            )
+            places = f"Change places with {comparisons.LETTERS[number - 1]}"
+            key = f"forward-{number}"
+            icon_button("keyboard_arrow_left", key, pins.forward, row["key"], help=places)
         if isinstance(known(row["spec"]), SignatureSpec):
             tray.open_link(row["key"], icon=":material/open_in_new:")
-        st.button(
-            "",
-            icon=":material/close:",
-            key=f"card-unpin-{number}",
-            type="tertiary",
-            help="Unpin",
-            on_click=pins.unpin,
-            args=(row["key"],),
-        )
+        icon_button("close", f"card-unpin-{number}", pins.unpin, row["key"], help="Unpin")
 
 
 def _facts(row: Row) -> None:

@@ -22,7 +22,9 @@ def add_signature() -> None:
     table = queries.table(CATALOG)
     for column, label in (("profile", "Profile"), ("corpus", "Corpus"), ("cell", "Model")):
         options = [ANY, *sorted(table[column].drop_nulls().unique())]
-        value = choices.select(f"of-{column}", label, options, ANY, width=125, say=cell_label)
+        value = choices.select(
+            f"of-{column}", label, options, ANY, width=125, format_func=cell_label
+        )
         if value != ANY:
             table = table.filter(pl.col(column) == value)
     taken = pins.pinned()

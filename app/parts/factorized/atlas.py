@@ -33,7 +33,7 @@ def _bases(model: SelectedModel) -> None:
             "Color",
             list(titles),
             "above_control",
-            say=titles.__getitem__,
+            format_func=titles.__getitem__,
             width=250,
             label_visibility="collapsed",
         )

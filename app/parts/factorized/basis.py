@@ -10,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from app import watching
-from app.parts import study
+from app.parts import several, study
 from app.parts.factorized.queries import BASIS, CELLS, CELLS_OF, FORGETTING
 from app.parts.factorized.toolbar import SelectedModel, pick, picked, read_bigram
 from app.pictures import comparisons, kernel_curves, kernels
@@ -130,7 +130,15 @@ def _figure(model: SelectedModel, decoders: str) -> None:
 def _basis(model: SelectedModel, basis: Bigram, view: str, decoders: str) -> None:
     atlas = model.atlas
     parts = VIEWS[view]
-    specs = [_spec(atlas, part, basis, DECODERS[decoders]) for part in parts]
+    specs = [
+        kernel_signature(
+            atlas.model,
+            part,
+            None if part in ("base", "full") else basis,
+            decoder=DECODERS[decoders],
+        )
+        for part in parts
+    ]
     measured = view == "Alone" and decoders == "linear"  # by the atlas
     if measured:
         shown = [_of(atlas, "base"), _cells(atlas, basis)]
@@ -191,8 +199,7 @@ def _difference(
     export.chart(figure, "basis", name, titles[0])
     found = queries.table(less)
     if found.height:
-        end = comparisons.reach(found["difference"].abs().max())
-        figure = comparisons.difference(found, "AB", end, export.colors())
+        figure = comparisons.difference(found, "AB", several.reach(less), export.colors())
         export.chart(figure, "less", f"{name}-difference", f"{titles[0]} less {titles[1]}")
     else:
         export.empty(BESIDE - ONE, f"{titles[0]} less {titles[1]}: not computed yet")
@@ -221,17 +228,10 @@ def _facts(atlas: AtlasSpec, basis: Bigram) -> str:
     return " · ".join(facts)
 
 
-def _spec(
-    atlas: AtlasSpec, part: Part, basis: Bigram | None, decoder: Decoder = "mlp"
-) -> SignatureSpec:
-    of = None if part in ("base", "full") else basis
-    return kernel_signature(atlas.model, part, of, decoder=decoder)
-
-
 def _compare(specs: Sequence[SignatureSpec]) -> Callable[[], None]:
-    keys = [spec.key for spec in specs]
-    there = frozenset(queries.table(queries.fill(queries.THERE, keys=keys))["key"])
-    return lambda: study.compare(keys, there, "Compare")
+    """A link to the Compare page, as `export.heading` takes it."""
+    keys, computed = [spec.key for spec in specs], watching.present(specs)
+    return lambda: study.compare(keys, computed, "Compare")
 
 
 def _title(part: Part, basis: Bigram) -> str:

@@ -31,7 +31,12 @@ def select_order(model: SelectedModel) -> PruningSpec:
     with st.container(horizontal=True, key="pruning-choices", gap="small"):
         target = names[choices.select("toward", "For", list(names), model.corpora[1].name)]
         rule = choices.select(
-            "rule", "Keep by", RULES, "leave-one-out", width=330, say=lambda r: f"{r}: {MEANING[r]}"
+            "rule",
+            "Keep by",
+            RULES,
+            "leave-one-out",
+            width=330,
+            format_func=lambda r: f"{r}: {MEANING[r]}",
         )
     return pruning_spec(model.atlas, target, rule)
 

@@ -69,10 +69,10 @@ def _filtered(table: pl.DataFrame) -> pl.DataFrame:
             [ANY, *SYMBOLS],
             ANY,
             width=130,
-            say=lambda s: s if s == ANY else kernels.mark(s),
+            format_func=lambda s: s if s == ANY else kernels.mark(s),
         )
         least = choices.select(
-            "seen", "Seen at least", SEEN, 0, width=130, say=lambda n: f"{n:,} times"
+            "seen", "Seen at least", SEEN, 0, width=130, format_func=lambda n: f"{n:,} times"
         )
         cluster = choices.select("cluster", "Cluster", clusters, ANY, width=90)
     if symbol != ANY:

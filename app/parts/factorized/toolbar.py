@@ -41,7 +41,7 @@ def select_model() -> SelectedModel:
     first = pickers.corpus_choice("mix1", "Trained on", FIRST, 130)
     second = pickers.corpus_choice("mix2", "and on", SECOND, 130)
     cells = names(factorizes=True)
-    cell = choices.select("recurrence", "Cell", cells, "lstm", say=label, width=90)
+    cell = choices.select("recurrence", "Cell", cells, "lstm", format_func=label, width=90)
     profile = pickers.profile_choice()
     mix = {"source": pickers.read(first), "target": pickers.read(second)}
     plan = STUDIES["factorized"].plan(Choices(profile, cells=(cell,), **mix))

@@ -81,7 +81,7 @@ def _of_test_split(corpus: SpeechSpec) -> Sound:
         range(count),
         0,
         width=560,
-        say=lambda i: f"{i + 1}  {utterances.text(i)}",
+        format_func=lambda i: f"{i + 1}  {utterances.text(i)}",
     )
     return Sound(
         f"{corpus.key}/test/{number}",

@@ -93,7 +93,7 @@ def select_recognizer() -> SelectedRecognizer:
         "Speech",
         list(corpora),
         synthetic.NAME,
-        say=lambda c: corpora.get(c, c),
+        format_func=lambda c: corpora.get(c, c),
         width=150,
         help="python -m core speech FOLDER adds recordings.",
     )
@@ -102,7 +102,7 @@ def select_recognizer() -> SelectedRecognizer:
         "Encoder",
         (4, 8),
         4,
-        say=lambda times: f"{times} frames a step",
+        format_func=lambda times: f"{times} frames a step",
         width=140,
         help="How many frames of 10 ms a step of the last encoder layer covers",
     )
@@ -111,7 +111,7 @@ def select_recognizer() -> SelectedRecognizer:
         "State",
         ("c", "h"),
         "c",
-        say=pickers.STATE_NAMES.__getitem__,
+        format_func=pickers.STATE_NAMES.__getitem__,
         width=110,
         help="Of the LSTM layers; h is computed only when it is asked for.",
     )
@@ -133,7 +133,7 @@ def _alignment(model: LasSpec) -> Alignment:
         "Grapheme heard at",
         options,
         "attention",
-        say=ALIGNMENTS.__getitem__,
+        format_func=ALIGNMENTS.__getitem__,
         width=140,
         help="How a grapheme finds its frame: the peak of attention, CTC's best path, or the "
         "synthesizer's own word times",

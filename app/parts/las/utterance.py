@@ -15,6 +15,7 @@ from app.parts.las.sounds import Sound
 from app.parts.las.toolbar import SelectedRecognizer
 from app.pictures import figures, speech
 from app.shell import choices, export
+from app.shell.buttons import icon_button
 from core import listening, machine
 from core.corpora.speech.utterances import HOP_MS
 from core.models.las import builders
@@ -175,12 +176,11 @@ def _steps(step: int, last: int) -> None:
     """Two buttons, and their keys, that step to the neighbouring grapheme."""
     with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):
         for way, by in STEPS.items():
-            st.button(
-                "",
-                icon=f":material/keyboard_arrow_{way}:",
-                key=f"grapheme-{way}",
-                type="tertiary",
+            icon_button(
+                f"keyboard_arrow_{way}",
+                f"grapheme-{way}",
+                choices.keep,
+                "grapheme",
+                min(max(step + by, 0), last),
                 shortcut=f"Shift+{way.capitalize()}",
-                on_click=choices.keep,
-                args=("grapheme", min(max(step + by, 0), last)),
             )

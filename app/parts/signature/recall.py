@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.pictures import figures
 from app.shell import choices, export, pins, queries
+from app.shell.buttons import icon_button
 from core.signatures.spec import SignatureSpec
 
 PLACEHOLDER = figures.HEIGHT + 18  # pixels
@@ -106,15 +107,8 @@ def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
     with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):
         for arrow, (down, right) in STEPS.items():
             target = min(max(lag + down, 1), last), symbols[(place + right) % len(symbols)]
-            st.button(
-                "",
-                icon=f":material/keyboard_arrow_{arrow.lower()}:",
-                key=f"step-{arrow}",
-                type="tertiary",
-                shortcut=f"Shift+{arrow}",
-                on_click=_select,
-                args=target,
-            )
+            icon = f"keyboard_arrow_{arrow.lower()}"
+            icon_button(icon, f"step-{arrow}", _select, *target, shortcut=f"Shift+{arrow}")
 
 
 def file_name(spec: SignatureSpec) -> str:

@@ -17,7 +17,6 @@ from core.models.language.spec import ModelSpec
 from core.registry import known
 from core.signatures.spec import SignatureSpec
 
-HIDDEN = (40, 80, 160, 320, 640)
 LAYERS = (1, 2, 3, 4)
 HERE = "here"
 CHOICES = ("corpus", "model", "cell", "layers", "hidden", "state", "layer", "profile")
@@ -110,7 +109,7 @@ def _described() -> SignatureSpec:
             "State",
             states,
             states[0],
-            say=lambda s: pickers.STATE_NAMES.get(s, s),
+            format_func=lambda s: pickers.STATE_NAMES.get(s, s),
             width=115,
         )
         layer = choices.select(
@@ -146,7 +145,7 @@ def _model() -> ImportedSpec | None:
         [HERE, *added],
         HERE,
         width=170,
-        say=lambda key: added[key].title if key in added else "trained here",
+        format_func=lambda key: added[key].title if key in added else "trained here",
         help="A network trained here on the corpus, or one that was added on the Library page.",
     )
     return added.get(chosen)
@@ -154,7 +153,7 @@ def _model() -> ImportedSpec | None:
 
 def _shape() -> tuple[str, int, int]:
     """The choices of a network that is trained here: cell, layers, hidden size."""
-    cell = choices.select("cell", "Cell", list(CELLS), "gru", say=label, width=100)
+    cell = choices.select("cell", "Cell", list(CELLS), "gru", format_func=label, width=100)
     layers = choices.select(
         "layers",
         "Layers",
@@ -164,16 +163,7 @@ def _shape() -> tuple[str, int, int]:
         width=90,
         help="How many recurrent layers are stacked; type any number up to 16.",
     )
-    hidden = choices.select(
-        "hidden",
-        "Hidden",
-        HIDDEN,
-        80,
-        free=choices.whole(1, 4096),
-        width=100,
-        help="Units of each layer; type any number up to 4096.",
-    )
-    return cell, layers, hidden
+    return cell, layers, pickers.hidden_choice("hidden", 80)
 
 
 def note_on_opened() -> None:

@@ -57,7 +57,9 @@ def _chart(frame: pl.DataFrame, mark: str) -> bool:
     with st.container(horizontal=True, key="chart-toolbar", gap="small"):
         x = choices.select("x", "Across", plain, x, width=150)
         y = choices.select("y", "Up", numbers, y, width=150)
-        by = choices.select("by", "Color", ["", *plain], by, width=150, say=lambda c: c or "none")
+        by = choices.select(
+            "by", "Color", ["", *plain], by, width=150, format_func=lambda c: c or "none"
+        )
     if frame.height > POINTS:
         st.caption(f"The chart shows the first {POINTS:,} rows.")
     figure = figures.quick(frame.head(POINTS), x, y, by or None, mark, export.colors())

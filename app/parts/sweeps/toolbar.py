@@ -16,7 +16,6 @@ from core.profiles import find
 
 SIZES_MOST = 8
 BOTH, ALL = "-".join(CELLS_OF_PAPER), "-".join(CELLS)
-DEEP = (80, 160, 320, 640)
 
 
 @dataclass(frozen=True)
@@ -87,15 +86,7 @@ def layers() -> Sweep:
     """Fig. 3: the layers of one deep network."""
     selected = _corpus_profile_cells()
     depth, usual = find(selected.profile).deep
-    hidden = choices.select(
-        "deep",
-        "Hidden",
-        sorted({*DEEP, usual}),
-        usual,
-        free=choices.whole(1, 4096),
-        width=100,
-        help="Units of each layer; type any number up to 4096.",
-    )
+    hidden = pickers.hidden_choice("deep", usual, (80, 160, 320, 640))
     return Sweep(
         "depth",
         replace(selected, hidden=hidden),
@@ -109,7 +100,7 @@ def _corpus_profile_cells() -> Choices:
     corpus = pickers.corpus_choice("corpus", "Corpus", study.default_corpus())
     profile = pickers.profile_choice()
     options = list(dict.fromkeys([BOTH, *CELLS, ALL]))
-    cells = choices.select("cells", "Cells", options, BOTH, width=125, say=_cell_names)
+    cells = choices.select("cells", "Cells", options, BOTH, width=125, format_func=_cell_names)
     return Choices(profile, corpus=pickers.read(corpus), cells=tuple(cells.split("-")))
 
 
