@@ -1,5 +1,6 @@
-"""One strip for what is missing, of one spec or of many: what is asked for, how far it is, when it
-is there. Nothing starts here by itself but the one job that a person's choice has just asked for.
+"""The strip above the panes: what is computed of one spec or many, what is missing, how far it is.
+
+Nothing starts here by itself but the one job that a person's choice has just asked for.
 """
 
 from __future__ import annotations
@@ -27,9 +28,7 @@ from core.store import Store
 
 # How long a result may take from the end of its job to the published tables.
 TAKING_IN = timedelta(seconds=15)
-SIGNATURE_COMING = (
-    "First the network is trained, then come the linear preview and the trained decoders."
-)
+COMING = "First the network is trained, then come the linear preview and the trained decoders."
 State = Literal["done", "running", "waiting", "arriving", "missing", "failed", "cancelled"]
 
 
@@ -38,8 +37,9 @@ class Watched:
     """What a strip is about.
 
     specs: whose results it awaits; name: of the strip, "" for the page's own; also: what else the
-    page draws as soon as it is there; label: of the button that starts the work; head: its first
-    word on one result; about: said before what is missing; facts: says how all of it was made.
+    page draws as soon as it is computed; label: of the button that starts the work; head: the
+    strip's first words on one result; about: a text before what is missing; facts: a text on how
+    all of it was computed.
     """
 
     specs: Sequence[Spec]
@@ -57,16 +57,16 @@ class Watched:
 
 @dataclass(frozen=True)
 class Status:
-    """What there is of the watched now.
+    """How far it is now.
 
-    there: keys of results; missing: specs without one; unasked: those of them that no job computes
-    or has tried to; live, arriving, ended: jobs that run or wait, that are done but for the tables,
-    and that failed or were cancelled.
+    computed: keys of results; missing: specs without one; unrequested: those of them that no job
+    computes or has tried to; live, arriving, ended: jobs that run or wait, that are done but for
+    the tables, and that failed or were cancelled.
     """
 
-    there: frozenset[str]
+    computed: frozenset[str]
     missing: list[Spec]
-    unasked: list[Spec]
+    unrequested: list[Spec]
     live: list[jobs.Job]
     arriving: list[jobs.Job]
     ended: list[jobs.Job]
@@ -80,7 +80,7 @@ class Status:
             return "done"
         if self.arriving:
             return "arriving"
-        if self.unasked:
+        if self.unrequested:
             return "missing"
         return "failed" if any(job.status == "failed" for job in self.ended) else "cancelled"
 
@@ -93,23 +93,23 @@ class Status:
 
 
 def status_of(watched: Watched) -> Status:
-    """What there is now."""
-    there = present([*watched.specs, *watched.also])
+    """How far all of it is now."""
+    computed = computed_keys([*watched.specs, *watched.also])
     keys = {spec.key for spec in watched.specs}
-    found = {job.key: job for job in people.listing() if job.key in keys}
-    missing = [spec for spec in watched.specs if spec.key not in there]
-    of_missing = {spec.key: found[spec.key] for spec in missing if spec.key in found}
+    job_of = {job.key: job for job in people.listing() if job.key in keys}
+    missing = [spec for spec in watched.specs if spec.key not in computed]
+    of_missing = {spec.key: job_of[spec.key] for spec in missing if spec.key in job_of}
     return Status(
-        there,
+        computed,
         missing,
         [s for s in missing if s.key not in of_missing or lost(of_missing[s.key])],
-        [job for job in found.values() if job.live],
+        [job for job in job_of.values() if job.live],
         [job for job in of_missing.values() if job.status == "done" and not lost(job)],
         [job for job in of_missing.values() if job.status in ("failed", "cancelled")],
     )
 
 
-def present(specs: Iterable[Spec]) -> frozenset[str]:
+def computed_keys(specs: Iterable[Spec]) -> frozenset[str]:
     """The keys of those of them whose results are in the tables."""
     keys = sorted({spec.key for spec in specs})
     return frozenset(queries.table(queries.fill(queries.THERE, keys=keys or [""]))["key"])
@@ -123,17 +123,17 @@ def lost(job: jobs.Job) -> bool:
 
 
 def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str]:
-    """The strip of one signature; the keys of what is there of it and of what it is shown with.
+    """The strip of one signature; the keys of what is computed of it and of what it is shown with.
 
     changed: a person's choice has just asked for it: it starts where it takes no longer than the
     limit of the settings.
     """
     others = beside(spec)
-    there = present([spec, *others])
+    computed = computed_keys([spec, *others])
     shown = (spec, spec.preview(), *others)
-    if spec.key not in there:
+    if spec.key not in computed:
         watched = Watched([spec], also=shown)
-    elif missing := [other for other in others if other.key not in there]:
+    elif missing := [other for other in others if other.key not in computed]:
         watched = Watched(
             missing,
             "beside",
@@ -144,7 +144,7 @@ def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str
         )
     else:
         watched = Watched([spec], also=shown, facts=partial(caption, spec.key))
-    wanted = changed and spec.key not in there and status_of(watched).state == "missing"
+    wanted = changed and spec.key not in computed and status_of(watched).state == "missing"
     if wanted and jobs.estimate(spec) <= people.ask_first() and people.room():
         people.start(spec)
     with st.container(key="strip"):
@@ -152,7 +152,7 @@ def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str
 
 
 def watch_plan(plan: Plan) -> frozenset[str]:
-    """The strip of a study; the keys that are there."""
+    """The strip of a study; the keys that are computed."""
     with st.container(key="strip"):
         return watch(Watched(plan.specs, facts=partial(_facts, plan.specs)))
 
@@ -164,20 +164,20 @@ def offer(name: str, specs: Sequence[Spec], label: str) -> frozenset[str]:
 
 
 def watch(watched: Watched) -> frozenset[str]:
-    """Draw the strip; the keys of the results that are there."""
+    """Draw the strip; the keys of the results that are computed."""
     now = status_of(watched)
     if now.state == "done":
         _done(watched)
     else:
         st.fragment(_progress, run_every=pace.every(1))(watched, now, _costs(now.missing))
-    return now.there
+    return now.computed
 
 
 def _progress(watched: Watched, before: Status, costs: dict[str, float]) -> None:
     """The strip while something is missing; the page is run again only when a result arrived."""
     with explained():
         now = status_of(watched)
-        if now.there != before.there or (now.state == "done") != (before.state == "done"):
+        if now.computed != before.computed or (now.state == "done") != (before.state == "done"):
             st.rerun(scope="app")
         text, buttons = st.columns([5, 2], vertical_alignment="center", wrap=False)
         with text:
@@ -197,22 +197,22 @@ def _line(watched: Watched, now: Status, costs: dict[str, float]) -> None:
         "running": lambda: f"{_doing(now)} · {left} left",
         "waiting": lambda: f"{_why_waiting(now)} · {left}",
         "arriving": lambda: "taking the result in",
-        "missing": lambda: f"not computed yet: {len(now.unasked)} · {left} on this machine",
+        "missing": lambda: f"not computed yet: {len(now.unrequested)} · {left} on this machine",
     }.get(now.state, lambda: "")()
-    unasked = f"{len(now.unasked)} not asked for" if now.unasked and now.state != "missing" else ""
-    parts = [watched.about, text, unasked, _endings(now.ended)]
+    more = f"{len(now.unrequested)} not asked for" if now.unrequested else ""
+    parts = [watched.about, text, "" if now.state == "missing" else more, _endings(now.ended)]
     share = (count - len(now.missing) + now.share * len(now.missing)) / count
     if not now.missing:  # computed once more
         share = now.share
     bar = share if count > 1 or now.live or now.arriving else None
-    say(head, " · ".join(part for part in parts if part), bar, now.state == "failed")
+    write_line(head, " · ".join(part for part in parts if part), bar, now.state == "failed")
 
 
 def _head(watched: Watched, now: Status) -> str:
     """The first word on one result."""
     if watched.head:
         return watched.head
-    preview = any(spec.key in now.there for spec in watched.also)
+    preview = any(spec.key in now.computed for spec in watched.also)
     if now.state == "running" and now.missing and preview:
         return "Linear preview shown, decoders training"
     return {
@@ -269,11 +269,11 @@ def _buttons(watched: Watched, now: Status) -> None:
             disabled=not people.member(),
             help="End every job that this figure waits for; what is computed stays",
         )
-    wanted = now.unasked or [job.spec for job in now.ended]
+    wanted = now.unrequested or [job.spec for job in now.ended]
     if wanted and not now.arriving:
         compute = watched.label or (f"Compute {len(wanted)}" if len(watched.specs) > 1 else "")
         st.button(
-            (compute or "Compute") if now.unasked else "Try again",
+            (compute or "Compute") if now.unrequested else "Try again",
             key=watched.key("begin"),
             type="primary",
             shortcut=None if watched.name else "Shift+S",
@@ -284,7 +284,7 @@ def _buttons(watched: Watched, now: Status) -> None:
 
 
 def _done(watched: Watched) -> None:
-    """All is there; what came with the program can be computed here."""
+    """All is computed; what came with the program can be computed here."""
     count = len(watched.specs)
     head = f"{count} of {count}"
     from_release = shipped.among(spec.key for spec in watched.specs)
@@ -292,7 +292,7 @@ def _done(watched: Watched) -> None:
         head = "Shipped signature" if from_release else "Signature"
     text, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
     with text:
-        say(head, watched.facts())
+        write_line(head, watched.facts())
     if from_release:
         with button.container(horizontal=True, horizontal_alignment="right"):
             specs = [spec for spec in watched.specs if spec.key in from_release]
@@ -377,7 +377,7 @@ def _left(now: Status, costs: dict[str, float]) -> float:
     """Seconds for all that is missing: what the running job says of itself, estimates else."""
     again = [job for job in now.live if job.again]
     jobs_ = [job for job in now.live if not job.again]
-    wanted = [*now.unasked, *(job.spec for job in jobs_)]
+    wanted = [*now.unrequested, *(job.spec for job in jobs_)]
     steps = {step.key for spec in wanted for step in spec.steps()} & costs.keys()
     left = START_SECONDS * len(wanted)
     left += sum(job.estimate if job.eta is None else job.eta for job in again)
@@ -391,7 +391,7 @@ def _left(now: Status, costs: dict[str, float]) -> float:
     return max(0.0, left + sum(costs[key] for key in steps - done))
 
 
-def say(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:
+def write_line(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:
     """The strip's line of text, with a bar where there is a fraction."""
     bar = "" if fraction is None else f"<i><u style='width:{100 * fraction:.1f}%'></u></i>"
     tone = " failed" if bad else ""

@@ -40,6 +40,6 @@ if shown.key in computed:
 else:
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
-        recall.placeholder("Recall by lag and symbol", watching.SIGNATURE_COMING)
+        recall.placeholder("Recall by lag and symbol", watching.COMING)
     with right:
         recall.placeholder("Marginal recall")

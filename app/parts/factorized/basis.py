@@ -230,7 +230,7 @@ def _facts(atlas: AtlasSpec, basis: Bigram) -> str:
 
 def _compare(specs: Sequence[SignatureSpec]) -> Callable[[], None]:
     """A link to the Compare page, as `export.heading` takes it."""
-    keys, computed = [spec.key for spec in specs], watching.present(specs)
+    keys, computed = [spec.key for spec in specs], watching.computed_keys(specs)
     return lambda: study.compare(keys, computed, "Compare")
 
 

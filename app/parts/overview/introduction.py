@@ -61,7 +61,7 @@ def live_signature(profile: str) -> None:
     computed = watching.watch_signature(spec)
     shown = spec if spec.key in computed else spec.preview()
     if shown.key not in computed:
-        export.empty(figures.HEIGHT, watching.SIGNATURE_COMING)
+        export.empty(figures.HEIGHT, watching.COMING)
         return
     sql = queries.fill(queries.MATRIX, key=shown.key)
     ahead = queries.fill(queries.FORWARD, key=shown.key)

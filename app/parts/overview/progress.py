@@ -68,7 +68,7 @@ def _progress_of(study: str, profile: str, generation: str) -> StudyProgress:
     store = Store()
     choices = Choices(profile, **recorded(STUDIES[study], profile, store))
     specs: list[Spec] = STUDIES[study].plan(choices).specs
-    computed = watching.present(specs)
+    computed = watching.computed_keys(specs)
     keys = {spec.key for spec in specs}
     missing = [spec for spec in specs if spec.key not in computed]
     n_shipped = len(shipped.among(keys, store))
