@@ -186,7 +186,6 @@ def test_pages_call_parts_and_parts_call_pictures() -> None:
     assert importing("app.pages", below=("app/parts/",)) == set()
 
 
-@moving("parts are being sorted by page")
 def test_a_part_serves_one_page() -> None:
     strangers = {
         page: {

@@ -120,4 +120,4 @@ def _found(pins: list[str]) -> list[dict[str, Any]]:
 
 
 def _set(pins: list[str]) -> None:
-    choices.keep("pins", "-".join(pins))
+    choices.set_value("pins", "-".join(pins))

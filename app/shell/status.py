@@ -24,7 +24,7 @@ def _facts() -> None:
         listed = people.listing()
         running = sum(job.status == "running" for job in listed)
         waiting = sum(job.status == "queued" for job in listed)
-        profile = choices.kept("profile", default_profile())
+        profile = choices.last_value("profile", default_profile())
         facts = {
             "profile": profile,
             "device": jobs.place(),

@@ -75,11 +75,11 @@ def _pairs(count: int, pair: str) -> None:
                 format_func=lambda both: f"{both[0]} − {both[1]}",
             )
         else:
-            choices.keep("pair", pair)
+            choices.set_value("pair", pair)
         icon_button(
             "swap_horiz",
             "swap",
-            choices.keep,
+            choices.set_value,
             "pair",
             pair[::-1],
             help=f"{pair[1]} − {pair[0]}",

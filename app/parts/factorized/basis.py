@@ -50,7 +50,7 @@ def selected_basis(model: SelectedModel, computed: frozenset[str]) -> None:
     computed: the keys of the study's signatures, the paper's Fig. 6, that have been computed.
     """
     atlas, six, basis = model.atlas, model.plan.signatures, picked()
-    choices.keep("basis", "".join(basis) if basis else "")
+    choices.set_value("basis", "".join(basis) if basis else "")
     with st.container(horizontal=True, key="basis-choices", gap="small", wrap=False):
         _search(basis)
         _named(basis)

@@ -67,5 +67,5 @@ def picked() -> Bigram | None:
 
 def pick(basis: Bigram | None, *redrawn: str) -> None:
     """Show a basis, as a widget's callback: only these fragments are drawn again."""
-    choices.keep("basis", "".join(basis) if basis else "")
+    choices.set_value("basis", "".join(basis) if basis else "")
     st.rerun(redrawn)

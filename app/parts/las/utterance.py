@@ -95,7 +95,7 @@ def attention(
         f"attention-{sound.name[-12:].replace('/', '-')}",
         recognizer.file_name("attention"),
         "Spectrogram of the utterance, and below it where attention was at each grapheme",
-        on_click=lambda number: choices.keep("grapheme", number),
+        on_click=lambda number: choices.set_value("grapheme", number),
     )
     st.html(
         "<div class='note'>Each row is a grapheme as it is spelled, white no attention, dark "
@@ -179,7 +179,7 @@ def _steps(step: int, last: int) -> None:
             icon_button(
                 f"keyboard_arrow_{way}",
                 f"grapheme-{way}",
-                choices.keep,
+                choices.set_value,
                 "grapheme",
                 min(max(step + by, 0), last),
                 shortcut=f"Shift+{way.capitalize()}",

@@ -95,8 +95,8 @@ def selected_cell(matrix: pl.DataFrame) -> tuple[int, str]:
 
 
 def _select(lag: int, symbol: str) -> None:
-    choices.keep("lag", lag)
-    choices.keep("symbol", symbol)
+    choices.set_value("lag", lag)
+    choices.set_value("symbol", symbol)
 
 
 def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:

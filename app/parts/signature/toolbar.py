@@ -56,7 +56,7 @@ def select_signature() -> Selected:
         st.session_state[OPENED] = (opened.key, before)
     if opened and described.key == before != opened.key:
         return Selected(opened, opened=True)
-    choices.keep("signature", "")
+    choices.set_value("signature", "")
     return Selected(described, choices.changed() in CHOICES)
 
 
@@ -64,7 +64,7 @@ def _opened() -> SignatureSpec | None:
     """The signature whose key is in the address, computed or queued."""
     key_in_address = st.query_params.get("signature")
     if key_in_address is None:  # the key does not outlast a visit to the page
-        choices.keep("signature", "")
+        choices.set_value("signature", "")
         st.session_state.pop(OPENED, None)
         return None
     key = choices.value("signature", "", lambda text: text if KEY.fullmatch(text) else None)
@@ -94,7 +94,7 @@ def _show(spec: SignatureSpec) -> None:
     if isinstance(model, ModelSpec):
         values |= {"cell": model.cell, "layers": model.layers, "hidden": model.hidden}
     for name, value in values.items():
-        choices.keep(name, value)
+        choices.set_value(name, value)
 
 
 def _described() -> SignatureSpec:

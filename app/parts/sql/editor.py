@@ -39,7 +39,7 @@ def query() -> None:
                 width="stretch",
             )
     if sql:
-        choices.keep("sql", sql, link=len(sql) <= LINK)
+        choices.set_value("sql", sql, link=len(sql) <= LINK)
         answer = last_answer()
         if answer is None or answer.sql != sql:
             with st.spinner("Running …"):

@@ -50,7 +50,7 @@ def remember(answer: Answer) -> None:
 
 def load(sql: str) -> None:
     """Let a query be the one that is shown and run, even if it is the one that ran last."""
-    choices.keep("sql", sql, link=len(sql) <= LINK)
+    choices.set_value("sql", sql, link=len(sql) <= LINK)
     st.session_state.pop(LAST, None)
 
 
