@@ -41,8 +41,8 @@ def note(selected: Choices, paper: str = "") -> None:
     symbols = PROFILES[selected.profile].training.symbols
     used = "the whole corpus" if symbols is None else f"at most {words.number(symbols)} symbols"
     trained = f"Profile {selected.profile} trains on {used}."
-    said = " ".join(part for part in (_stand_in(corpora), paper, trained) if part)
-    st.html(f"<div class='note'>{html.escape(said)}</div>")
+    text = " ".join(part for part in (_stand_in(corpora), paper, trained) if part)
+    st.html(f"<div class='note'>{html.escape(text)}</div>")
 
 
 def _stand_in(corpora: list[str]) -> str:
@@ -66,8 +66,8 @@ def perplexities(plan: Plan, title: str, name: str) -> None:
     table = queries.table(sql)
     export.heading(title, "scored", sql)
     weights = [
-        " + ".join(f"{weight:.2f}" for weight in found) if found and len(found) > 1 else None
-        for found in table["weights"].to_list()
+        " + ".join(f"{weight:.2f}" for weight in each) if each and len(each) > 1 else None
+        for each in table["weights"].to_list()
     ]
     shown = table.select(
         "label",
@@ -119,12 +119,12 @@ def side_by_side(
 
 def compare(keys: Iterable[str], computed: frozenset[str], label: str) -> None:
     """A link that lays the computed signatures side by side on the Compare page."""
-    found = [key[: pins.DIGITS] for key in keys if key in computed][: pins.MOST]
+    listed = [key[: pins.DIGITS] for key in keys if key in computed][: pins.MOST]
     st.page_link(
         "pages/compare.py",
         label=label,
         icon=":material/compare:",
-        disabled=len(found) < 2,
-        query_params={"pins": "-".join(found)},
+        disabled=len(listed) < 2,
+        query_params={"pins": "-".join(listed)},
         help="On the Compare page, in place of what is pinned now",
     )

@@ -65,18 +65,18 @@ def clear() -> None:
 
 def button(key: str, place: str) -> None:
     """A button that pins a signature or takes its pin away; for any page, fragments too."""
-    there = key[:DIGITS] in pinned()
-    full = not there and len(pinned()) >= MOST
+    is_pinned = key[:DIGITS] in pinned()
+    full = not is_pinned and len(pinned()) >= MOST
     pressed = st.button(
-        "Unpin" if there else "Pin",
+        "Unpin" if is_pinned else "Pin",
         key=f"pin-{place}",
         type="tertiary",
         disabled=full,
-        icon=":material/keep_off:" if there else ":material/keep:",
+        icon=":material/keep_off:" if is_pinned else ":material/keep:",
         help=FULL if full else "To lay it beside others on the Compare page",
     )
     if pressed:
-        (unpin if there else pin)(key)
+        (unpin if is_pinned else pin)(key)
         st.rerun()
 
 

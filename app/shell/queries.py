@@ -96,7 +96,7 @@ FROM difference({a}, {b})
 WHERE lag >= 1 AND difference IS NOT NULL
 ORDER BY lag, symbol"""
 
-# Which of these are there, of any kind.
+# Which of these have been computed, of any kind.
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
 UNION ALL SELECT key FROM signatures WHERE key IN ({keys})

@@ -83,8 +83,8 @@ def _search(basis: Bigram | None) -> None:
 
 
 def _pick_searched() -> None:
-    found = read_bigram(st.session_state["basis-search"])
-    pick(bigram(found) if found else picked(), "kernel-basis", "kernel-map", "kernel-scatter")
+    text = read_bigram(st.session_state["basis-search"])
+    pick(bigram(text) if text else picked(), "kernel-basis", "kernel-map", "kernel-scatter")
 
 
 def _named(basis: Bigram | None) -> None:
@@ -103,8 +103,8 @@ def _named(basis: Bigram | None) -> None:
 
 def _pick_named() -> None:
     name = st.session_state["basis-named"]
-    found = bigram(name) if name in NAMED_IN_PAPER else None
-    pick(found, "kernel-basis", "kernel-map", "kernel-scatter")
+    basis = bigram(name) if name in NAMED_IN_PAPER else None
+    pick(basis, "kernel-basis", "kernel-map", "kernel-scatter")
 
 
 def _view() -> str:
