@@ -68,10 +68,10 @@ class Choices:
 class Study:
     """A figure of the paper as a function from choices to a plan.
 
+    address: of its figure in the app; it may name the corpora and the number of seeds in braces.
     corpora: the paper's corpus for each choice of a corpus that the study needs; see `installed`.
     seeds: how many its claims are measured with; a plan of seeds other than the first asks for
-    `Choices.seeds` beginning with that one. address: of its figure in the app, "" for none; it may
-    name the corpora and the number of seeds in braces.
+    `Choices.seeds` beginning with that one.
     """
 
     name: str
