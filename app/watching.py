@@ -1,5 +1,6 @@
-"""One strip for what is missing, of one spec or of many: what is asked for, how far it is, when it
-is there. Nothing starts here by itself but the one job that a person's choice has just asked for.
+"""The strip above the panes: what is computed of one spec or many, what is missing, how far it is.
+
+Nothing starts here by itself but the one job that a person's choice has just asked for.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from core.store import Store
 
 # How long a result may take from the end of its job to the published tables.
 TAKING_IN = timedelta(seconds=15)
+COMING = "First the network is trained, then come the linear preview and the trained decoders."
 State = Literal["done", "running", "waiting", "arriving", "missing", "failed", "cancelled"]
 
 
@@ -35,8 +37,9 @@ class Watched:
     """What a strip is about.
 
     specs: whose results it awaits; name: of the strip, "" for the page's own; also: what else the
-    page draws as soon as it is there; label: of the button that starts the work; head: its first
-    word on one result; about: said before what is missing; facts: says how all of it was made.
+    page draws as soon as it is computed; label: of the button that starts the work; head: the
+    strip's first words on one result; about: a text before what is missing; facts: a text on how
+    all of it was computed.
     """
 
     specs: Sequence[Spec]
@@ -53,17 +56,17 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What there is of the watched now.
+class Status:
+    """How far it is now.
 
-    there: keys of results; missing: specs without one; unasked: those of them that no job computes
-    or has tried to; live, arriving, ended: jobs that run or wait, that are done but for the tables,
-    and that failed or were cancelled.
+    computed: keys of results; missing: specs without one; unrequested: those of them that no job
+    computes or has tried to; live, arriving, ended: jobs that run or wait, that are done but for
+    the tables, and that failed or were cancelled.
     """
 
-    there: frozenset[str]
+    computed: frozenset[str]
     missing: list[Spec]
-    unasked: list[Spec]
+    unrequested: list[Spec]
     live: list[jobs.Job]
     arriving: list[jobs.Job]
     ended: list[jobs.Job]
@@ -77,7 +80,7 @@ class Look:
             return "done"
         if self.arriving:
             return "arriving"
-        if self.unasked:
+        if self.unrequested:
             return "missing"
         return "failed" if any(job.status == "failed" for job in self.ended) else "cancelled"
 
@@ -89,24 +92,24 @@ class Look:
         return sum(parts) / max(1, len(awaited))
 
 
-def look(watched: Watched) -> Look:
-    """What there is now."""
-    there = present([*watched.specs, *watched.also])
+def status_of(watched: Watched) -> Status:
+    """How far all of it is now."""
+    computed = computed_keys([*watched.specs, *watched.also])
     keys = {spec.key for spec in watched.specs}
-    found = {job.key: job for job in people.listing() if job.key in keys}
-    missing = [spec for spec in watched.specs if spec.key not in there]
-    of_missing = {spec.key: found[spec.key] for spec in missing if spec.key in found}
-    return Look(
-        there,
+    job_of = {job.key: job for job in people.listing() if job.key in keys}
+    missing = [spec for spec in watched.specs if spec.key not in computed]
+    of_missing = {spec.key: job_of[spec.key] for spec in missing if spec.key in job_of}
+    return Status(
+        computed,
         missing,
         [s for s in missing if s.key not in of_missing or lost(of_missing[s.key])],
-        [job for job in found.values() if job.live],
+        [job for job in job_of.values() if job.live],
         [job for job in of_missing.values() if job.status == "done" and not lost(job)],
         [job for job in of_missing.values() if job.status in ("failed", "cancelled")],
     )
 
 
-def present(specs: Iterable[Spec]) -> frozenset[str]:
+def computed_keys(specs: Iterable[Spec]) -> frozenset[str]:
     """The keys of those of them whose results are in the tables."""
     keys = sorted({spec.key for spec in specs})
     return frozenset(queries.table(queries.fill(queries.THERE, keys=keys or [""]))["key"])
@@ -120,17 +123,17 @@ def lost(job: jobs.Job) -> bool:
 
 
 def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str]:
-    """The strip of one signature; the keys of what is there of it and of what it is shown with.
+    """The strip of one signature; the keys of what is computed of it and of what it is shown with.
 
     changed: a person's choice has just asked for it: it starts where it takes no longer than the
     limit of the settings.
     """
     others = beside(spec)
-    there = present([spec, *others])
+    computed = computed_keys([spec, *others])
     shown = (spec, spec.preview(), *others)
-    if spec.key not in there:
+    if spec.key not in computed:
         watched = Watched([spec], also=shown)
-    elif missing := [other for other in others if other.key not in there]:
+    elif missing := [other for other in others if other.key not in computed]:
         watched = Watched(
             missing,
             "beside",
@@ -141,15 +144,15 @@ def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str
         )
     else:
         watched = Watched([spec], also=shown, facts=partial(caption, spec.key))
-    wanted = changed and spec.key not in there and look(watched).state == "missing"
+    wanted = changed and spec.key not in computed and status_of(watched).state == "missing"
     if wanted and jobs.estimate(spec) <= people.ask_first() and people.room():
         people.start(spec)
     with st.container(key="strip"):
         return watch(watched)
 
 
-def watch_plan(name: str, plan: Plan) -> frozenset[str]:
-    """The strip of a study; the keys that are there."""
+def watch_plan(plan: Plan) -> frozenset[str]:
+    """The strip of a study; the keys that are computed."""
     with st.container(key="strip"):
         return watch(Watched(plan.specs, facts=partial(_facts, plan.specs)))
 
@@ -161,20 +164,20 @@ def offer(name: str, specs: Sequence[Spec], label: str) -> frozenset[str]:
 
 
 def watch(watched: Watched) -> frozenset[str]:
-    """Draw the strip; the keys of the results that are there."""
-    now = look(watched)
+    """Draw the strip; the keys of the results that are computed."""
+    now = status_of(watched)
     if now.state == "done":
         _done(watched)
     else:
         st.fragment(_progress, run_every=pace.every(1))(watched, now, _costs(now.missing))
-    return now.there
+    return now.computed
 
 
-def _progress(watched: Watched, before: Look, costs: dict[str, float]) -> None:
+def _progress(watched: Watched, before: Status, costs: dict[str, float]) -> None:
     """The strip while something is missing; the page is run again only when a result arrived."""
     with explained():
-        now = look(watched)
-        if now.there != before.there or (now.state == "done") != (before.state == "done"):
+        now = status_of(watched)
+        if now.computed != before.computed or (now.state == "done") != (before.state == "done"):
             st.rerun(scope="app")
         text, buttons = st.columns([5, 2], vertical_alignment="center", wrap=False)
         with text:
@@ -185,7 +188,7 @@ def _progress(watched: Watched, before: Look, costs: dict[str, float]) -> None:
             _buttons(watched, now)
 
 
-def _line(watched: Watched, now: Look, costs: dict[str, float]) -> None:
+def _line(watched: Watched, now: Status, costs: dict[str, float]) -> None:
     """The strip's text: a head, what happens, how long it takes."""
     count = len(watched.specs)
     head = f"{count - len(now.missing)} of {count}" if count > 1 else _head(watched, now)
@@ -194,22 +197,22 @@ def _line(watched: Watched, now: Look, costs: dict[str, float]) -> None:
         "running": lambda: f"{_doing(now)} · {left} left",
         "waiting": lambda: f"{_why_waiting(now)} · {left}",
         "arriving": lambda: "taking the result in",
-        "missing": lambda: f"not computed yet: {len(now.unasked)} · {left} on this machine",
+        "missing": lambda: f"not computed yet: {len(now.unrequested)} · {left} on this machine",
     }.get(now.state, lambda: "")()
-    unasked = f"{len(now.unasked)} not asked for" if now.unasked and now.state != "missing" else ""
-    parts = [watched.about, text, unasked, _endings(now.ended)]
+    more = f"{len(now.unrequested)} not asked for" if now.unrequested else ""
+    parts = [watched.about, text, "" if now.state == "missing" else more, _endings(now.ended)]
     share = (count - len(now.missing) + now.share * len(now.missing)) / count
     if not now.missing:  # computed once more
         share = now.share
     bar = share if count > 1 or now.live or now.arriving else None
-    say(head, " · ".join(part for part in parts if part), bar, now.state == "failed")
+    write_line(head, " · ".join(part for part in parts if part), bar, now.state == "failed")
 
 
-def _head(watched: Watched, now: Look) -> str:
+def _head(watched: Watched, now: Status) -> str:
     """The first word on one result."""
     if watched.head:
         return watched.head
-    preview = any(spec.key in now.there for spec in watched.also)
+    preview = any(spec.key in now.computed for spec in watched.also)
     if now.state == "running" and now.missing and preview:
         return "Linear preview shown, decoders training"
     return {
@@ -220,7 +223,7 @@ def _head(watched: Watched, now: Look) -> str:
     }.get(now.state, now.state.capitalize())
 
 
-def _doing(now: Look) -> str:
+def _doing(now: Status) -> str:
     """What the running job does."""
     job = next(job for job in now.live if job.status == "running")
     if not job.stage:
@@ -228,7 +231,7 @@ def _doing(now: Look) -> str:
     return f"step {job.step} of {job.steps} · {job.stage}: {job.message} · {job.fraction:.0%}"
 
 
-def _why_waiting(now: Look) -> str:
+def _why_waiting(now: Status) -> str:
     """Why none of the live jobs runs."""
     if obstacle := next((job.obstacle for job in now.live if job.obstacle), ""):
         return obstacle
@@ -250,7 +253,7 @@ def _endings(ended: list[jobs.Job]) -> str:
     return " · ".join(parts)
 
 
-def _buttons(watched: Watched, now: Look) -> None:
+def _buttons(watched: Watched, now: Status) -> None:
     """The log of what runs or failed, an end for what is live, a start for what is not."""
     logged = next((job for job in [*now.live, *now.ended] if job.status != "queued"), None)
     if logged:
@@ -266,11 +269,11 @@ def _buttons(watched: Watched, now: Look) -> None:
             disabled=not people.member(),
             help="End every job that this figure waits for; what is computed stays",
         )
-    wanted = now.unasked or [job.spec for job in now.ended]
+    wanted = now.unrequested or [job.spec for job in now.ended]
     if wanted and not now.arriving:
         compute = watched.label or (f"Compute {len(wanted)}" if len(watched.specs) > 1 else "")
         st.button(
-            (compute or "Compute") if now.unasked else "Try again",
+            (compute or "Compute") if now.unrequested else "Try again",
             key=watched.key("begin"),
             type="primary",
             shortcut=None if watched.name else "Shift+S",
@@ -281,7 +284,7 @@ def _buttons(watched: Watched, now: Look) -> None:
 
 
 def _done(watched: Watched) -> None:
-    """All is there; what came with the program can be computed here."""
+    """All is computed; what came with the program can be computed here."""
     count = len(watched.specs)
     head = f"{count} of {count}"
     from_release = shipped.among(spec.key for spec in watched.specs)
@@ -289,7 +292,7 @@ def _done(watched: Watched) -> None:
         head = "Shipped signature" if from_release else "Signature"
     text, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
     with text:
-        say(head, watched.facts())
+        write_line(head, watched.facts())
     if from_release:
         with button.container(horizontal=True, horizontal_alignment="right"):
             specs = [spec for spec in watched.specs if spec.key in from_release]
@@ -370,11 +373,11 @@ def _costs(specs: Iterable[Spec]) -> dict[str, float]:
     return {key: step_seconds(step, store) for key, step in steps.items()}
 
 
-def _left(now: Look, costs: dict[str, float]) -> float:
+def _left(now: Status, costs: dict[str, float]) -> float:
     """Seconds for all that is missing: what the running job says of itself, estimates else."""
     again = [job for job in now.live if job.again]
     jobs_ = [job for job in now.live if not job.again]
-    wanted = [*now.unasked, *(job.spec for job in jobs_)]
+    wanted = [*now.unrequested, *(job.spec for job in jobs_)]
     steps = {step.key for spec in wanted for step in spec.steps()} & costs.keys()
     left = START_SECONDS * len(wanted)
     left += sum(job.estimate if job.eta is None else job.eta for job in again)
@@ -388,7 +391,7 @@ def _left(now: Look, costs: dict[str, float]) -> float:
     return max(0.0, left + sum(costs[key] for key in steps - done))
 
 
-def say(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:
+def write_line(head: str, text: str, fraction: float | None = None, bad: bool = False) -> None:
     """The strip's line of text, with a bar where there is a fraction."""
     bar = "" if fraction is None else f"<i><u style='width:{100 * fraction:.1f}%'></u></i>"
     tone = " failed" if bad else ""

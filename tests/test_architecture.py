@@ -186,7 +186,6 @@ def test_pages_call_parts_and_parts_call_pictures() -> None:
     assert importing("app.pages", below=("app/parts/",)) == set()
 
 
-@moving("parts are being sorted by page")
 def test_a_part_serves_one_page() -> None:
     strangers = {
         page: {
@@ -246,7 +245,6 @@ def test_cells_and_studies_are_listed_in_their_registry_alone(names: set[str]) -
 # Sizes
 
 
-@moving("app/pictures/figures.py is being cut up")
 def test_no_module_is_longer_than_400_lines() -> None:
     assert {name: n for name, n in lengths().items() if n > 400} == {}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.parts.claims import panes
+from app.parts.claims import parts, statements
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-    profile = panes.toolbar()
-panes.draw(profile)
+    profile = statements.select_profile()
+claims = statements.verdicts(profile)
+parts.measured(claims)

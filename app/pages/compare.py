@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.parts.compare import panes
+from app.parts import several
+from app.parts.compare import difference, distances, pinned, toolbar
+
+WIDTHS = [16, 9]
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-    panes.picker()
-pinned = panes.cards()
-if pinned:
-    panes.draw(pinned)
+    toolbar.add_signature()
+rows = pinned.cards()
+if rows:
+    signatures = [(row["name"], row["key"]) for row in rows]
+    several.side_by_side("Recall by lag and symbol", signatures, pinned.file_name(rows, "side"))
+    st.html(
+        "<div class='note'>White 0 %, dark purple 100 %; a dot marks recall not above its floors. "
+        "Drag over cells to see them closer, in all at once; double-click to see all again.</div>"
+    )
+    left, right = st.columns(WIDTHS, gap="medium")
+    with left:
+        difference.of_pair(rows)
+    with right:
+        several.marginal(signatures, pinned.file_name(rows, "marginal"))
+    left, right = st.columns(WIDTHS, gap="medium")
+    with left:
+        distances.matrix(rows)
+    with right:
+        pinned.numbers(rows)
 else:
-    panes.nothing()
+    pinned.nothing()

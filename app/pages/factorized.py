@@ -4,12 +4,52 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.parts.factorized import numbers, panes, pruning, toolbar
+from app import watching
+from app.parts.factorized import atlas, basis, clusters, numbers, pruning, table, toolbar
 from app.shell import choices
+from core.paper.studies import Plan
 
-PARTS = {"Atlas": panes.atlas, "Pruning": pruning.pruning, "Numbers": numbers.numbers}
+ATLAS, PRUNING, NUMBERS = "Atlas", "Pruning", "Numbers"
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-    part = choices.switch("factorized", "Part", list(PARTS), "Atlas")
-    asked = toolbar.toolbar()
-PARTS[part](asked)
+    part = choices.switch("factorized", "Part", [ATLAS, PRUNING, NUMBERS], ATLAS)
+    model = toolbar.select_model()
+
+
+@st.fragment
+def pruned_bases() -> None:
+    """All that follows how many bases are kept; moving the slider draws only this again."""
+    keep = pruning.select_number()
+    left, right = st.columns([16, 9], gap="medium")
+    with left:
+        pruning.perplexity_curves(model, order, keep)
+    with right:
+        pruning.kept_bases(model, order, keep)
+
+
+if part == ATLAS:
+    computed = watching.watch_plan(Plan(model.plan.signatures, others={"atlas": model.atlas}))
+    left, right = st.columns([11, 14], gap="medium")
+    with left:
+        atlas.bases(model, computed)
+    with right:
+        basis.selected_basis(model, computed)
+    left, right = st.columns([11, 14], gap="medium")
+    with left:
+        atlas.frequency(model, computed)
+    with right:
+        table.bases(model)
+    clusters.likeness(model)
+elif part == PRUNING:
+    order = pruning.select_order(model)
+    watching.watch_plan(pruning.plan(model, order))
+    pruned_bases()
+else:
+    watching.watch_plan(Plan({}, model.plan.perplexities, {"atlas": model.atlas}))
+    numbers.claims(model)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        numbers.forgetting(model)
+    with right:
+        numbers.ranks(model)
+    numbers.perplexities(model)

@@ -4,12 +4,54 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.parts.las import panes, utterance
+from app import watching
+from app.parts.las import curves, layers, sounds, toolbar, utterance
 from app.shell import choices
+from app.shell.errors import explained
+from core import listening
 
-PARTS = {"Layers": panes.layers, "Utterance": utterance.draw}
+LAYERS, UTTERANCE = "Layers", "Utterance"
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-    part = choices.switch("las", "Show", list(PARTS), "Layers")
-    asked = panes.toolbar()
-PARTS[part](asked, panes.watch(asked))
+    part = choices.switch("las", "Show", [LAYERS, UTTERANCE], LAYERS)
+    recognizer = toolbar.select_recognizer()
+computed = watching.watch_plan(recognizer.plan)
+toolbar.note_on_recognizer(recognizer.model)
+
+
+@st.fragment
+@explained()
+def spelling_and_memory() -> None:
+    """A click on a grapheme draws only this again."""
+    step = utterance.selected_step(inspection)
+    left, right = st.columns([16, 9], gap="medium")
+    with left:
+        utterance.attention(recognizer, sound, inspection, step)
+    with right:
+        utterance.spelling(inspection)
+        utterance.recalled(recognizer, inspection, step)
+
+
+if part == UTTERANCE:
+    trained = sounds.ready(recognizer.model)
+    sound = sounds.select_sound(recognizer.model, trained)
+    if not trained:
+        sounds.not_ready(recognizer)
+    elif sound is not None:
+        inspection = utterance.inspect(recognizer, sound)
+        spelling_and_memory()
+elif refusal := listening.refusal(recognizer.model):
+    layers.refused(refusal)
+else:
+    layers.signatures(recognizer, computed)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        layers.difference(recognizer)
+    with right:
+        curves.all_layers(recognizer, computed)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        curves.forward_halves(recognizer)
+    with right:
+        curves.alignments(recognizer)
+    curves.numbers(recognizer)

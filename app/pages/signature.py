@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
-from app import watching
-from app.parts.signature import panes
-from app.shell import pickers
+import streamlit as st
 
-selected = pickers.signature_toolbar()
-there = watching.watch_signature(selected.spec, selected.changed)
+from app import watching
+from app.parts.signature import prediction, recall, toolbar
+
+WIDTHS = [16, 9]
+
+selected = toolbar.select_signature()
+spec, preview = selected.spec, selected.spec.preview()
+computed = watching.watch_signature(spec, selected.changed)
 if selected.opened:
-    panes.opened_by_key()
-panes.draw(selected.spec, there)
+    toolbar.note_on_opened()
+
+# The best that there is: trained decoders, else the linear preview.
+shown = spec if spec.key in computed else preview
+
+
+@st.fragment
+def recall_and_answers() -> None:
+    """A click on a cell of the heat map draws only this again."""
+    left, right = st.columns(WIDTHS, gap="medium")
+    with left:
+        matrix = recall.heat_map(shown, preview=shown is not spec)
+    with right:
+        recall.marginal(spec, computed)
+        recall.answers(shown, matrix)
+
+
+if shown.key in computed:
+    recall_and_answers()
+    left, right = st.columns(WIDTHS, gap="medium")
+    with left:
+        prediction.memory_against_prediction(shown)
+    with right:
+        prediction.numbers(shown)
+else:
+    left, right = st.columns(WIDTHS, gap="medium")
+    with left:
+        recall.placeholder("Recall by lag and symbol", watching.COMING)
+    with right:
+        recall.placeholder("Marginal recall")

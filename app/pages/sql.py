@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.parts.sql import panes
+from app.parts.sql import editor, examples, history, result, schema
+
+HEIGHT = 620  # pixels of each tab
 
 left, right = st.columns([16, 9], gap="medium")
 with left:
-    panes.editor()
-    panes.result()
+    editor.query()
+    result.answer()
 with right:
-    panes.beside()
+    of_tables, of_examples, of_history = st.tabs(["Tables", "Examples", "History"])
+    with of_tables, st.container(height=HEIGHT, key="schema", border=False):
+        schema.tables()
+    with of_examples, st.container(height=HEIGHT, key="examples", border=False, gap=None):
+        examples.questions()
+    with of_history, st.container(height=HEIGHT, key="history", border=False, gap=None):
+        history.queries_of_session()

@@ -4,12 +4,37 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.parts.sweeps import panes
+from app import watching
+from app.parts import study
+from app.parts.sweeps import networks, recall, toolbar
 from app.shell import choices
 
-FIGURES = {"Kernel size": panes.size, "Depth": panes.depth}
+SIZE, DEPTH = "Kernel size", "Depth"
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-    figure = choices.switch("sweep", "Figure", list(FIGURES), "Kernel size")
-    asked = panes.toolbar(deep=figure == "Depth")
-FIGURES[figure](asked)
+    figure = choices.switch("sweep", "Figure", [SIZE, DEPTH], SIZE)
+    sweep = toolbar.sizes() if figure == SIZE else toolbar.layers()
+computed = watching.watch_plan(sweep.plan)
+study.note(sweep.choices, sweep.note)
+
+left, right = st.columns(2, gap="medium")
+with left:
+    recall.matrix(sweep, computed)
+with right:
+    recall.curves(sweep)
+
+if figure == SIZE:
+    perplexity, bits, bits_per_unit = st.columns(3)
+    with perplexity:
+        networks.against_size(sweep, "perplexity")
+    with bits:
+        networks.against_size(sweep, "bits")
+    with bits_per_unit:
+        networks.against_size(sweep, "bits_per_unit")
+    networks.numbers(sweep)
+else:
+    left, right = st.columns([16, 9], gap="medium")
+    with left:
+        networks.deeper_decoders(sweep)
+    with right:
+        networks.numbers(sweep)

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import polars as pl
 import streamlit as st
 
+from app.parts import several
+from app.pictures import look
 from app.shell import export, pins, queries, words
 from core.corpora import NAMES
 from core.paper.studies import Choices, Plan
@@ -17,23 +19,29 @@ from core.profiles import PROFILES
 WSJ = "wsj"
 STAND_IN = STAND_INS[WSJ]
 
+SCORED = """
+WITH listed AS (SELECT unnest([{labels}]) AS label, unnest([{keys}]) AS key)
+SELECT l.label, p.test_perplexity, p.dev_perplexity, p.weights, p.test_symbols, p.title AS models
+FROM listed l LEFT JOIN perplexities p ON p.key = l.key
+ORDER BY list_position([{labels}], l.label)"""
+
 
 def default_corpus() -> str:
     """The paper's corpus, or what stands in for it."""
     return installed(WSJ)
 
 
-def note(asked: Choices, paper: str = "") -> None:
+def note(selected: Choices, paper: str = "") -> None:
     """One line: what stands in for the paper's corpus, its sizes, and how much is trained on.
 
     paper: a sentence on what the paper has, where that is not what is shown.
     """
-    corpora = [spec.name for spec in (asked.corpus, asked.target) if spec]
-    symbols = PROFILES[asked.profile].training.symbols
+    corpora = [spec.name for spec in (selected.corpus, selected.target) if spec]
+    symbols = PROFILES[selected.profile].training.symbols
     used = "the whole corpus" if symbols is None else f"at most {words.number(symbols)} symbols"
-    trained = f"Profile {asked.profile} trains on {used}."
-    said = " ".join(part for part in (_stand_in(corpora), paper, trained) if part)
-    st.html(f"<div class='note'>{html.escape(said)}</div>")
+    trained = f"Profile {selected.profile} trains on {used}."
+    text = " ".join(part for part in (_stand_in(corpora), paper, trained) if part)
+    st.html(f"<div class='note'>{html.escape(text)}</div>")
 
 
 def _stand_in(corpora: list[str]) -> str:
@@ -50,15 +58,15 @@ def _stand_in(corpora: list[str]) -> str:
 def perplexities(plan: Plan, title: str, name: str) -> None:
     """Every score of the plan, with the weights of what is interpolated. title: HTML."""
     sql = queries.fill(
-        queries.SCORED,
+        SCORED,
         labels=list(plan.perplexities),
         keys=[spec.key for spec in plan.perplexities.values()],
     )
     table = queries.table(sql)
     export.heading(title, "scored", sql)
     weights = [
-        " + ".join(f"{weight:.2f}" for weight in found) if found and len(found) > 1 else None
-        for found in table["weights"].to_list()
+        " + ".join(f"{weight:.2f}" for weight in each) if each and len(each) > 1 else None
+        for each in table["weights"].to_list()
     ]
     shown = table.select(
         "label",
@@ -84,14 +92,38 @@ def perplexities(plan: Plan, title: str, name: str) -> None:
     export.downloads(table, name)
 
 
-def compare(keys: Iterable[str], there: frozenset[str], label: str) -> None:
-    """A link that lays the signatures that are there side by side on the Compare page."""
-    found = [key[: pins.DIGITS] for key in keys if key in there][: pins.MOST]
+def on_test_split(corpus: str) -> str:
+    """The title of `perplexities` on one corpus, as HTML."""
+    return f"Perplexity on the test split of {html.escape(corpus)}"
+
+
+def side_by_side(
+    title: str,
+    plan: Plan,
+    titles: dict[str, str],
+    computed: frozenset[str],
+    name: str,
+    scale: look.Scale = look.PURPLE,
+) -> None:
+    """The signatures of a plan on one scale; what is not computed yet says so."""
+    signatures = [
+        (titles[label] if spec.key in computed else f"{label}: not computed yet", spec.key)
+        for label, spec in plan.signatures.items()
+    ]
+    keys = [key for _, key in signatures]
+    several.side_by_side(
+        title, signatures, name, scale=scale, buttons=lambda: compare(keys, computed, "Compare")
+    )
+
+
+def compare(keys: Iterable[str], computed: frozenset[str], label: str) -> None:
+    """A link that lays the computed signatures side by side on the Compare page."""
+    listed = [key[: pins.DIGITS] for key in keys if key in computed][: pins.MOST]
     st.page_link(
         "pages/compare.py",
         label=label,
         icon=":material/compare:",
-        disabled=len(found) < 2,
-        query_params={"pins": "-".join(found)},
+        disabled=len(listed) < 2,
+        query_params={"pins": "-".join(listed)},
         help="On the Compare page, in place of what is pinned now",
     )

@@ -1,58 +1,40 @@
-"""Thumbnails of the paper's figures: rows of heat maps without axes. Tables in, pictures out."""
+"""Thumbnails of the paper's figures: rows of heat maps without axes."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import plotly.graph_objects as go
 import polars as pl
-from plotly.subplots import make_subplots
 
-from app.pictures.figures import Look, dressed
+from app.pictures.grids import heat
+from app.pictures.look import Scale, Theme, finish, panes
 from core.text import SYMBOLS
 
 HEIGHT = 132  # pixels
 
 
 def thumbnail(
-    table: pl.DataFrame, scale: list[list[Any]], ends: tuple[float, float], colors: Look
+    table: pl.DataFrame, scale: Scale, ends: tuple[float, float], colors: Theme
 ) -> go.Figure:
     """One heat map for each panel, side by side, the past further down.
 
     table: panel, name (of the panel), x (a symbol or a number), lag, value; ends: of the scale.
     """
-    panels = table["panel"].unique().sort().to_list()
-    names = [str(table.filter(pl.col("panel") == panel)["name"][0]) for panel in panels]
-    figure = make_subplots(
-        cols=max(len(panels), 1),
-        horizontal_spacing=0.02 if len(panels) < 4 else 0.01,
-        subplot_titles=names if any(names) else None,
-    )
-    figure.update_annotations(font_size=10, font_color=colors.faint, yshift=-4)
+    panels = table.sort("panel").partition_by("panel")
+    names = [str(panel["name"][0]) for panel in panels]
+    spacing = 0.02 if len(panels) < 4 else 0.01
+    figure = panes(names, colors, shared_yaxes=False, horizontal_spacing=spacing)
     columns = sorted(table["x"].unique().to_list(), key=_place)
     lags = table["lag"].unique().sort().to_list()
     for number, panel in enumerate(panels, start=1):
-        part = table.filter(pl.col("panel") == panel)
-        found = dict(zip(part.select("lag", "x").rows(), part["value"], strict=True))
-        figure.add_heatmap(
-            z=[[found.get((lag, x)) for x in columns] for lag in lags],
-            x=columns,
-            y=lags,
-            coloraxis="coloraxis",
-            hoverinfo="skip",
-            row=1,
-            col=number,
-        )
-    axis = {"visible": False, "fixedrange": True}
-    figure.update_xaxes(**axis, type="category")
-    figure.update_yaxes(**axis, autorange="reversed")
-    figure.update_layout(
-        coloraxis={"colorscale": scale, "cmin": ends[0], "cmax": ends[1], "showscale": False},
-        hovermode=False,
-        dragmode=False,
-    )
-    top = 16 if any(names) else 2
-    return dressed(figure, colors, HEIGHT, {"l": 0, "r": 0, "t": top, "b": 0})
+        values = dict(zip(panel.select("lag", "x").rows(), panel["value"], strict=True))
+        z = [[values.get((lag, x)) for x in columns] for lag in lags]
+        heat(figure, z, lags, xgap=0, ygap=0, row=1, col=number)
+    figure.update_annotations(font_size=10, font_color=colors.faint, yshift=-4)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed")
+    axis = {"colorscale": scale, "cmin": ends[0], "cmax": ends[1], "showscale": False}
+    figure.update_layout(coloraxis=axis, hovermode=False)
+    return finish(figure, colors, HEIGHT, (0, 0, 16 if any(names) else 2, 0))
 
 
 def _place(x: str) -> tuple[int, float]:

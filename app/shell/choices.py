@@ -1,8 +1,8 @@
 """Choices that survive reruns, page changes and reloads, and travel in the URL.
 
-Streamlit forgets a widget's value when its page is left, and a link carries no session. So
-every choice is kept under a shadow key of its own; the URL is rewritten to match, and a URL
-that says something new (a followed link, a colleague's view) wins over what was kept.
+Streamlit forgets a widget's value when its page is left, and a link carries no session. So the
+value of every choice is held in the session under a key of its own; the URL is rewritten to match,
+and a URL with a new value (a followed link, a colleague's view) replaces the value in the session.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from typing import Any, TypeVar
 import streamlit as st
 
 T = TypeVar("T")
-KEPT, WRITTEN, BEFORE = "choices.kept", "choices.written", "choices.before"
+VALUES, WRITTEN, BEFORE = "choices.values", "choices.written", "choices.before"
 CHANGED = "choices.changed"
-LATE = 3.0  # seconds for which a browser may still send an address that has been rewritten
+LATE = 3.0  # seconds for which a browser may still send the URL from before a change
 
 
 def value(name: str, default: T, parse: Callable[[str], T | None]) -> T:
-    """The choice as it stands: what a new URL says, else what was kept, else the default.
+    """The value of a choice: of a new URL, else of this session, else the default.
 
     parse: reads the URL's text; None for anything that is not a valid choice.
     """
-    kept, written = _memory(KEPT), _memory(WRITTEN)
+    values, written = _memory(VALUES), _memory(WRITTEN)
     address = st.query_params.get(name)
     if address is not None and address != written.get(name) and not _late(name, address):
         read = parse(address)
         if read is not None:
-            kept[name] = read
-    return kept.get(name, default)
+            values[name] = read
+    return values.get(name, default)
 
 
-def kept(name: str, default: T) -> T:
-    """The choice as this session last made it, on whatever page."""
-    return _memory(KEPT).get(name, default)
+def last_value(name: str, default: T) -> T:
+    """The value in this session, whatever page it was chosen on and whatever the URL says."""
+    return _memory(VALUES).get(name, default)
 
 
-def keep(name: str, chosen: object, link: bool = True) -> None:
-    """Remember a choice for this session and write it into the URL (link: False for not)."""
-    _memory(KEPT)[name] = chosen
+def set_value(name: str, chosen: object, link: bool = True) -> None:
+    """Set a choice for this session and, unless link is False, in the URL."""
+    _memory(VALUES)[name] = chosen
     if link and chosen != "":
         _write(name, chosen)
     else:
@@ -48,7 +48,7 @@ def keep(name: str, chosen: object, link: bool = True) -> None:
 
 
 def _late(name: str, address: str) -> bool:
-    """Whether it is the address of a moment ago, sent by a progress strip before it was told."""
+    """Whether the browser sent the URL from before a change, as a refreshing strip may do."""
     before, moment = _memory(BEFORE).get(name, (None, 0.0))
     return address == before and time.monotonic() - moment < LATE
 
@@ -81,24 +81,24 @@ def select(
     options: Sequence[T],
     default: T,
     *,
-    say: Callable[[T], str] = str,
+    format_func: Callable[[T], str] = str,
     free: Callable[[str], T | None] | None = None,
     width: int = 120,
     help: str | None = None,
     label_visibility: str = "visible",
 ) -> T:
-    """A select box whose value is a kept choice.
+    """A select box whose value is a choice.
 
     free: also accept what a person types, read by this function (None: refuse it).
-    A kept value that is no longer among the options falls back to the default.
+    A value that is no longer among the options falls back to the default.
     """
 
     def parse(text: str) -> T | None:
         listed = next((option for option in options if str(option) == text), None)
         return listed if listed is not None or free is None else free(text)
 
-    # One option is no choice: it is neither kept nor in the URL, or it would pass for one as
-    # soon as another choice widens the menu.
+    # One option is no choice: it goes neither into the session nor into the URL, or it would pass
+    # for one as soon as another choice widens the menu.
     choosable = len(options) > 1 or free is not None
     current = parse(str(value(name, default, parse))) if choosable else default
     current = default if current is None else current
@@ -109,12 +109,12 @@ def select(
         label,
         listed,
         key=key,
-        format_func=say,
+        format_func=format_func,
         accept_new_options=free is not None,
         width=width,
         help=help,
         label_visibility=label_visibility,
-        on_change=_took,
+        on_change=_changed,
         args=(name, parse),
     )
     chosen = parse(str(picked))
@@ -127,7 +127,7 @@ def select(
 
 
 def switch(name: str, label: str, options: Sequence[T], default: T, **more: Any) -> T:
-    """A row of exclusive buttons whose value is a kept choice."""
+    """A row of exclusive buttons whose value is a choice."""
 
     def parse(text: str) -> T | None:
         return next((option for option in options if str(option) == text), None)
@@ -136,7 +136,7 @@ def switch(name: str, label: str, options: Sequence[T], default: T, **more: Any)
     key = f"choice-{name}"
     st.session_state[key] = current if current in options else default
     chosen = st.segmented_control(
-        label, options, key=key, required=True, on_change=_took, args=(name, parse), **more
+        label, options, key=key, required=True, on_change=_changed, args=(name, parse), **more
     )
     chosen = default if chosen is None else chosen
     _write(name, chosen)
@@ -146,22 +146,22 @@ def switch(name: str, label: str, options: Sequence[T], default: T, **more: Any)
 def typed(
     name: str, label: str, default: str, parse: Callable[[str], str | None], **more: Any
 ) -> str:
-    """A line of text whose value is a kept choice; what parse refuses leaves it as it was."""
+    """A line of text whose value is a choice; what parse refuses leaves it as it was."""
     current = value(name, default, parse)
     key = f"choice-{name}"
     _show(key, current)
-    st.text_input(label, key=key, on_change=_took, args=(name, parse), **more)
+    st.text_input(label, key=key, on_change=_changed, args=(name, parse), **more)
     _write(name, current)
     return current
 
 
 def slide(name: str, label: str, low: int, high: int, default: int, **more: Any) -> int:
-    """A slider over whole numbers whose value is a kept choice."""
+    """A slider over whole numbers whose value is a choice."""
     parse = whole(low, high)
     current = value(name, default, parse)
     key = f"choice-{name}"
     _show(key, current)
-    st.slider(label, low, high, key=key, on_change=_took, args=(name, parse), **more)
+    st.slider(label, low, high, key=key, on_change=_changed, args=(name, parse), **more)
     _write(name, current)
     return current
 
@@ -194,11 +194,11 @@ def forget_change() -> None:
     st.session_state.pop(CHANGED, None)
 
 
-def _took(name: str, parse: Callable[[str], Any]) -> None:
+def _changed(name: str, parse: Callable[[str], Any]) -> None:
     st.session_state[CHANGED] = name
     picked = parse(str(st.session_state[f"choice-{name}"]))
     if picked is not None:
-        _memory(KEPT)[name] = picked
+        _memory(VALUES)[name] = picked
 
 
 def _memory(name: str) -> dict[str, Any]:

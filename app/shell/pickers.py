@@ -1,33 +1,18 @@
-"""Choices that several pages have, and the toolbar of the Signature page, which gives a spec."""
+"""Choices that several pages have: the corpus and the profile."""
 
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
 
 import streamlit as st
 
 import core
 from app.shell import choices, queries, words
-from core import jobs
-from core.cells import CELLS, label
 from core.corpora import NAMES, source
-from core.library import added_models
-from core.models.imported.spec import ImportedSpec
-from core.models.language.spec import ModelSpec
 from core.profiles import PROFILES
-from core.registry import known as known_spec
-from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec
 
-HIDDEN = (40, 80, 160, 320, 640)
-LAYERS = (1, 2, 3, 4)
-MEANING = {"h": "h, output", "c": "c, cell"}
-HERE = "here"
-SIGNATURE_CHOICES = ("corpus", "model", "cell", "layers", "hidden", "state", "layer", "profile")
-KEY = re.compile("[0-9a-f]{64}")
-OPENED = "signature.opened"  # its key, and that of what the choices describe meanwhile
+STATE_NAMES = {"h": "h, output", "c": "c, cell"}
 
 
 def default_profile() -> str:
@@ -55,7 +40,7 @@ def corpus_choice(name: str, label: str, default: str, width: int = 170) -> str:
     """The choice of a corpus, as `read` takes it."""
     names = corpora()
     return choices.select(
-        name, label, list(names), default, say=lambda c: names.get(c, c), width=width
+        name, label, list(names), default, format_func=lambda c: names.get(c, c), width=width
     )
 
 
@@ -63,6 +48,25 @@ def read(corpus: str) -> CorpusSpec:
     """The spec of a chosen corpus; one that nobody has needed yet is read from its package."""
     with st.spinner(words.plain(f"Reading the corpus {corpora().get(corpus, corpus)} …")):
         return core.find_corpus(corpus)
+
+
+def hidden_choice(
+    name: str,
+    usual: int,
+    sizes: tuple[int, ...] = (40, 80, 160, 320, 640),
+    width: int = 100,
+    of: str = "each layer",
+) -> int:
+    """The choice of a hidden size, of these or any other."""
+    return choices.select(
+        name,
+        "Hidden",
+        sorted({*sizes, usual}),
+        usual,
+        free=choices.whole(1, 4096),
+        width=width,
+        help=f"Units of {of}; type any number up to 4096.",
+    )
 
 
 def profile_choice() -> str:
@@ -75,146 +79,3 @@ def profile_choice() -> str:
         width=115,
         help="; ".join(f"{p.name}: {p.about}" for p in PROFILES.values()),
     )
-
-
-@dataclass(frozen=True)
-class Selected:
-    """The signature that its page shows.
-
-    changed: whether a person has just changed a choice that leads to it; opened: whether it is one
-    that the choices do not describe, opened by its key.
-    """
-
-    spec: SignatureSpec
-    changed: bool = False
-    opened: bool = False
-
-
-def signature_toolbar() -> Selected:
-    """Draw the choices in one row; what they describe, or what was opened by its key.
-
-    A key in the address (`?signature=KEY`) sets the choices to those of its signature, and holds
-    until one of them is changed: a retrained network or another seed has no choice of its own.
-    """
-    opened = _opened()
-    known, before = st.session_state.get(OPENED, ("", ""))
-    if opened and known != opened.key:
-        _show(opened)
-    described = _described()
-    if opened and known != opened.key:
-        before = described.key
-        st.session_state[OPENED] = (opened.key, before)
-    if opened and described.key == before != opened.key:
-        return Selected(opened, opened=True)
-    choices.keep("signature", "")
-    return Selected(described, choices.changed() in SIGNATURE_CHOICES)
-
-
-def _opened() -> SignatureSpec | None:
-    """The signature whose key is in the address, computed or asked for."""
-    asked = st.query_params.get("signature")
-    if asked is None:  # the key does not outlast a visit to the page
-        choices.keep("signature", "")
-        st.session_state.pop(OPENED, None)
-        return None
-    key = choices.value("signature", "", lambda text: text if KEY.fullmatch(text) else None)
-    spec = _signature(key) if key else None
-    if key == asked and spec is None:
-        st.warning("That signature is not in this database.")
-    return spec
-
-
-def _signature(key: str) -> SignatureSpec | None:
-    rows = queries.table(queries.fill(queries.SPEC, key=key))
-    job = jobs.find(key)
-    spec = known_spec(rows["spec"][0]) if rows.height else job.spec if job else None
-    return spec if isinstance(spec, SignatureSpec) else None
-
-
-def _show(spec: SignatureSpec) -> None:
-    """Set the choices to those nearest to a signature."""
-    corpus, model = spec.corpus, spec.model
-    values: dict[str, object] = {
-        "corpus": corpus.content if corpus.content in corpora() else corpus.name,
-        "model": model.key[:12] if isinstance(model, ImportedSpec) else HERE,
-        "layer": spec.layer,
-        "state": spec.state,
-        "profile": spec.profile,
-    }
-    if isinstance(model, ModelSpec):
-        values |= {"cell": model.cell, "layers": model.layers, "hidden": model.hidden}
-    for name, value in values.items():
-        choices.keep(name, value)
-
-
-def _described() -> SignatureSpec:
-    """Draw the choices in one row and give the spec that they describe."""
-    with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-        corpus = corpus_choice("corpus", "Corpus", "shakespeare")
-        added = model_choice()
-        cell, layers, hidden = (added.cell, added.layers, added.hidden) if added else _shape()
-        states = CELLS[cell].states
-        state = choices.select(
-            "state", "State", states, states[0], say=lambda s: MEANING.get(s, s), width=115
-        )
-        layer = choices.select(
-            "layer",
-            "Layer",
-            range(1, layers + 1),
-            1,
-            width=90,
-            help="The layer whose state is read; 1 is nearest the input.",
-        )
-        profile = profile_choice()
-    return core.signature_spec(
-        read(corpus),
-        cell=cell,
-        layers=layers,
-        hidden=hidden,
-        layer=layer,
-        state=state,
-        profile=profile,
-        model=added,
-    )
-
-
-def model_choice() -> ImportedSpec | None:
-    """The choice of an added model, where there are any; None for one that is trained here."""
-    specs = map(ImportedSpec.model_validate_json, added_models().values())
-    added = {spec.key[:12]: spec for spec in specs}
-    if not added:
-        return None
-    chosen = choices.select(
-        "model",
-        "Model",
-        [HERE, *added],
-        HERE,
-        width=170,
-        say=lambda key: added[key].title if key in added else "trained here",
-        help="A network trained here on the corpus, or one that was added on the Library page.",
-    )
-    return added.get(chosen)
-
-
-def _shape() -> tuple[str, int, int]:
-    """The choices of a network that is trained here: cell, layers, hidden size."""
-    cell = choices.select("cell", "Cell", list(CELLS), "gru", say=label, width=100)
-    layers = choices.select(
-        "layers",
-        "Layers",
-        LAYERS,
-        1,
-        free=choices.whole(1, 16),
-        width=90,
-        help="How many recurrent layers are stacked; type any number up to 16.",
-    )
-    hidden = choices.select(
-        "hidden",
-        "Hidden",
-        HIDDEN,
-        80,
-        free=choices.whole(1, 4096),
-        width=100,
-        help="Units of each layer; type any number up to 4096.",
-    )
-    return cell, layers, hidden

@@ -12,10 +12,11 @@ from typing import Any
 
 import streamlit as st
 
-from app.pictures import comparisons
+from app.pictures import heatmaps
 from app.shell import choices, export, queries
+from app.shell.buttons import icon_button
 
-MOST = len(comparisons.LETTERS)
+MOST = len(heatmaps.LETTERS)
 DIGITS = 12
 _PINS = re.compile(rf"[0-9a-f]{{{DIGITS}}}(-[0-9a-f]{{{DIGITS}}}){{0,{MOST - 1}}}")
 FULL = f"{MOST} are pinned, which is the most; unpin one first."
@@ -64,18 +65,18 @@ def clear() -> None:
 
 def button(key: str, place: str) -> None:
     """A button that pins a signature or takes its pin away; for any page, fragments too."""
-    there = key[:DIGITS] in pinned()
-    full = not there and len(pinned()) >= MOST
+    is_pinned = key[:DIGITS] in pinned()
+    full = not is_pinned and len(pinned()) >= MOST
     pressed = st.button(
-        "Unpin" if there else "Pin",
+        "Unpin" if is_pinned else "Pin",
         key=f"pin-{place}",
         type="tertiary",
         disabled=full,
-        icon=":material/keep_off:" if there else ":material/keep:",
+        icon=":material/keep_off:" if is_pinned else ":material/keep:",
         help=FULL if full else "To lay it beside others on the Compare page",
     )
     if pressed:
-        (unpin if there else pin)(key)
+        (unpin if is_pinned else pin)(key)
         st.rerun()
 
 
@@ -98,22 +99,14 @@ def tray() -> None:
                 key=f"pinned-{number}",
             ):
                 st.html(f"<div class='pinned'>{mark} {html.escape(row['name'])}</div>")
-                st.button(
-                    "",
-                    icon=":material/close:",
-                    key=f"unpin-{number}",
-                    type="tertiary",
-                    help="Unpin",
-                    on_click=unpin,
-                    args=(row["pin"],),
-                )
+                icon_button("close", f"unpin-{number}", unpin, row["pin"], help="Unpin")
 
 
 def badge(number: int) -> str:
     """The letter of a pin on its color, as HTML."""
     look = export.colors()
     style = f"background: {look.series[number]}; color: {look.card}"
-    return f"<b class='badge' style='{style}'>{comparisons.LETTERS[number]}</b>"
+    return f"<b class='badge' style='{style}'>{heatmaps.LETTERS[number]}</b>"
 
 
 def _found(pins: list[str]) -> list[dict[str, Any]]:
@@ -127,4 +120,4 @@ def _found(pins: list[str]) -> list[dict[str, Any]]:
 
 
 def _set(pins: list[str]) -> None:
-    choices.keep("pins", "-".join(pins))
+    choices.set_value("pins", "-".join(pins))

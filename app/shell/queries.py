@@ -64,32 +64,6 @@ LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol I
 WHERE r.signature = {key} AND r.symbol IS NULL AND r.lag >= 1
 ORDER BY r.lag"""
 
-CONFUSION = """
-SELECT truth, guess, n
-FROM confusion
-WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
-ORDER BY n DESC"""
-
-SCATTER = """
-WITH memory AS (
-    SELECT symbol, avg(accuracy) AS memory, sum(n) AS n
-    FROM recall
-    WHERE signature = {key} AND symbol IS NOT NULL AND lag >= 1 AND n > 0
-    GROUP BY symbol
-)
-SELECT m.symbol, p.n, m.memory, p.accuracy AS forward
-FROM memory m
-JOIN signatures s ON s.key = {key}
-JOIN predictions p ON p.model = s.model AND p.corpus = s.corpus AND p.symbol = m.symbol
-WHERE p.n > 0
-ORDER BY m.symbol"""
-
-NUMBERS = """
-SELECT *
-FROM recall
-WHERE signature = {key}
-ORDER BY lag, symbol"""
-
 CAPTION = f"""
 SELECT s.key, s.layer, s.state, s.decoder, s.width, s.keeps, s.profile, s.seed, s.test_states,
        s.seconds, s.device, s.threads, s.machine, s.created, m.seconds AS model_seconds,
@@ -101,45 +75,11 @@ JOIN models m ON m.key = s.model
 JOIN corpora c ON c.key = s.corpus
 WHERE s.key = {{key}}"""
 
-CURVE = """
-SELECT keep, epoch, symbols, train_bits, dev_perplexity, dev_cer, learning_rate, seconds
-FROM training_curve
-WHERE model = {key}
-ORDER BY keep, epoch"""
-
 CORPORA = """
 SELECT key, name, kind, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
        test_symbols AS test, hours, kept, sample, skipped, added
 FROM corpora
 ORDER BY added"""
-
-MODELS = f"""
-SELECT m.key, {MODEL} AS model, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed,
-       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created,
-       {STANDING.format(row="m")}, m.kind, m.spec
-FROM models m LEFT JOIN corpora c ON c.key = m.corpus
-WHERE m.trained IS NOT FALSE
-ORDER BY m.created DESC"""
-
-SIGNATURES = f"""
-SELECT s.key, {SIGNATURE} AS signature, m.cell, m.layers, m.hidden, s.layer, s.state,
-       measured.name AS corpus, s.decoder, s.profile, s.seed,
-       {PERPLEXITY} AS test_perplexity, s.seconds,
-       s.created, {STANDING.format(row="s")}, s.spec{NAMED}
-WHERE m.trained IS NOT FALSE
-ORDER BY s.created DESC"""
-
-CATALOG = f"""
-SELECT s.key, {SIGNATURE} AS name, s.profile, measured.name AS corpus,
-       CASE WHEN m.kind = 'las' THEN m.kind ELSE coalesce(m.cell, m.kind) END AS cell{NAMED}
-ORDER BY s.decoder = 'linear', m.trained IS FALSE, s.created DESC"""
-
-# How well one model predicts each text that it was scored on.
-SCORES = """
-SELECT c.name AS corpus, p.profile, p.test_perplexity, p.dev_perplexity, p.test_symbols, p.seconds
-FROM perplexities p LEFT JOIN corpora c ON c.key = p.corpus
-WHERE p.members = [{key}]
-ORDER BY corpus, p.profile"""
 
 # Pins are the first twelve digits of keys.
 PINNED = f"""
@@ -156,43 +96,7 @@ FROM difference({a}, {b})
 WHERE lag >= 1 AND difference IS NOT NULL
 ORDER BY lag, symbol"""
 
-DISTANCES = f"""
-WITH listed AS (
-    SELECT s.key, {SIGNATURE} AS name{NAMED}
-    WHERE s.key IN ({{keys}})
-)
-SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b, d.distance, d.cells
-FROM listed one, listed other, similarity(one.key, other.key) d"""
-
-# The newest of a profile; previews and untrained floors would crowd them out.
-PROFILE_DISTANCES = f"""
-WITH listed AS (
-    SELECT s.key, {SIGNATURE} AS name{NAMED}
-    WHERE s.profile = {{profile}} AND s.decoder <> 'linear' AND m.trained IS NOT FALSE
-    ORDER BY s.created DESC
-    LIMIT {{most}}
-)
-SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b, d.distance, d.cells
-FROM listed one, listed other, similarity(one.key, other.key) d"""
-
-PROFILES = """
-SELECT s.profile, count(*) AS signatures
-FROM signatures s JOIN models m ON m.key = s.model
-WHERE s.decoder <> 'linear' AND m.trained IS NOT FALSE
-GROUP BY s.profile
-ORDER BY s.profile"""
-
-JOBS = """
-SELECT title, who, asked, started, ended, seconds, outcome, reason, attempt, device
-FROM jobs
-ORDER BY asked DESC
-LIMIT 500"""
-
-
-# The spec of a signature.
-SPEC = "SELECT spec FROM signatures WHERE key = {key}"
-
-# Which of these are there, of any kind.
+# Which of these have been computed, of any kind.
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
 UNION ALL SELECT key FROM signatures WHERE key IN ({keys})
@@ -210,121 +114,8 @@ FROM (
     UNION ALL SELECT seconds, machine FROM prunings WHERE key IN ({keys})
 )"""
 
-# Over several seeds the mean, and from the lowest to the highest seed; of one seed its interval.
-SWEEP = """
-SELECT v.cell, v.hidden, v.layer, s.depth, v.lag, count(*) AS seeds,
-       avg(v.n)::BIGINT AS n, avg(v.accuracy) AS accuracy,
-       CASE WHEN count(*) > 1 THEN min(v.accuracy) ELSE min(v.low) END AS low,
-       CASE WHEN count(*) > 1 THEN max(v.accuracy) ELSE max(v.high) END AS high,
-       avg(v.bits) AS bits, avg(v.majority) AS majority, avg(v."current") AS "current",
-       avg(v.untrained) AS untrained
-FROM marginal_recall v JOIN signatures s ON s.key = v.signature
-WHERE v.signature IN ({keys}) AND v.lag >= 1
-GROUP BY v.cell, v.hidden, v.layer, s.depth, v.lag
-ORDER BY v.cell, v.hidden, v.layer, s.depth, v.lag"""
-
-NETWORKS = """
-WITH each AS (
-    SELECT m.cell, m.layers, m.hidden, s.layer, s.depth, m.parameters, s.width,
-           m.test_perplexity AS perplexity, s.seconds,
-           (SELECT sum(bits) FROM recall
-            WHERE signature = s.key AND symbol IS NULL AND lag >= 1) AS bits
-    FROM signatures s JOIN models m ON m.key = s.model
-    WHERE s.key IN ({keys})
-)
-SELECT cell, layers, hidden, layer, depth AS decoder_depth, count(*) AS seeds,
-       avg(perplexity) AS perplexity, min(perplexity) AS perplexity_low,
-       max(perplexity) AS perplexity_high, avg(bits) AS bits, min(bits) AS bits_low,
-       max(bits) AS bits_high, avg(bits) / hidden AS bits_per_unit,
-       any_value(parameters) AS parameters, any_value(width) AS decoder_width,
-       sum(seconds) AS seconds
-FROM each
-GROUP BY cell, layers, hidden, layer, depth
-ORDER BY cell, layers, hidden, layer, depth"""
-
-# Both decoders are measured at the same positions, so the interval is that of their difference in
-# each bootstrap replicate.
-DEEPER = """
-WITH listed AS (
-    SELECT v.*, s.depth, d.accuracies
-    FROM marginal_recall v
-    JOIN signatures s ON s.key = v.signature
-    LEFT JOIN draws d ON d.signature = v.signature AND d.lag = v.lag AND d.symbol IS NULL
-    WHERE v.signature IN ({keys}) AND v.lag >= 1
-), pairs AS (
-    SELECT p.cell, p.layer, p.lag, p.accuracy AS plain, d.accuracy AS deeper,
-           unnest(d.accuracies) - unnest(p.accuracies) AS drawn
-    FROM listed p
-    JOIN listed d
-      ON d.model = p.model AND d.layer = p.layer AND d.lag = p.lag AND d.depth > p.depth
-)
-SELECT cell, layer, lag, plain, deeper, deeper - plain AS difference,
-       quantile_cont(drawn, 0.025) AS low, quantile_cont(drawn, 0.975) AS high
-FROM pairs
-GROUP BY ALL
-ORDER BY cell, layer, lag"""
-
-SCORED = """
-WITH listed AS (SELECT unnest([{labels}]) AS label, unnest([{keys}]) AS key)
-SELECT l.label, p.test_perplexity, p.dev_perplexity, p.weights, p.test_symbols, p.title AS models
-FROM listed l LEFT JOIN perplexities p ON p.key = l.key
-ORDER BY list_position([{labels}], l.label)"""
-
-APART = """
-WITH pairs AS (
-    SELECT unnest([{names}]) AS pair, unnest([{first}]) AS a, unnest([{second}]) AS b,
-           unnest([{score_a}]) AS score_a, unnest([{score_b}]) AS score_b
-)
-SELECT p.pair, d.distance, d.low, d.high, d.by_chance, d.cells,
-       one.test_perplexity AS perplexity_a, other.test_perplexity AS perplexity_b,
-       abs(one.test_perplexity - other.test_perplexity) AS gap
-FROM pairs p
-LEFT JOIN perplexities one ON one.key = p.score_a
-LEFT JOIN perplexities other ON other.key = p.score_b,
-     distance_interval(p.a, p.b) d
-WHERE d.distance IS NOT NULL
-ORDER BY list_position([{names}], p.pair)"""
-
-# half: of the interval of the mean change, by its spread over the bootstrap replicates.
-CHANGED = """
-WITH cells AS (
-    SELECT s.symbol, s.lag, least(s.n, r.n) AS n, s.accuracy AS source,
-           r.accuracy AS retrained, t.accuracy AS target
-    FROM recall s
-    JOIN recall r ON r.signature = {retrained} AND r.lag = s.lag AND r.symbol = s.symbol
-    LEFT JOIN recall t ON t.signature = {target} AND t.lag = s.lag AND t.symbol = s.symbol
-    WHERE s.signature = {source} AND s.lag >= 1 AND s.symbol IS NOT NULL
-), replicates AS (
-    SELECT v.symbol, unnest(w.accuracies) - unnest(v.accuracies) AS change,
-           generate_subscripts(v.accuracies, 1) AS replicate
-    FROM draws v
-    JOIN draws w ON w.signature = {retrained} AND w.lag = v.lag AND w.symbol = v.symbol
-    WHERE v.signature = {source} AND v.lag >= 1 AND v.symbol IS NOT NULL
-), drawn AS (
-    SELECT symbol, replicate, avg(change) AS change FROM replicates GROUP BY symbol, replicate
-), noise AS (
-    SELECT symbol, 1.96 * stddev_samp(change) AS half FROM drawn GROUP BY symbol
-)
-SELECT c.symbol, min(c.n) AS n, avg(c.source) AS source, avg(c.retrained) AS retrained,
-       avg(c.target) AS target, avg(c.retrained - c.source) AS change,
-       avg(c.target - c.source) AS to_target, any_value(x.half) AS half
-FROM cells c JOIN noise x ON x.symbol = c.symbol
-GROUP BY c.symbol
-HAVING min(c.n) >= 50
-ORDER BY change DESC"""
-
-# cap: the most symbols that the profile trains on.
-SAMPLE = """
-WITH drawn AS (
-    SELECT s.name AS source, t.name AS target,
-           least(round({percent} * t.train_symbols / 100), {cap})::BIGINT AS sample,
-           t.train_symbols AS target_symbols, s.train_symbols AS source_symbols
-    FROM corpora s, corpora t
-    WHERE s.key = {source} AND t.key = {target}
-)
-SELECT source, target, sample, sample / target_symbols AS of_target,
-       sample / source_symbols AS of_source, least(source_symbols, {cap}) AS source_trained_on
-FROM drawn"""
+# The claims with their verdicts at one profile.
+CLAIMS_OF = "FROM claims_by_profile WHERE profile = {profile}"
 
 
 def fill(template: str, **values: str | int | Sequence[str]) -> str:
@@ -348,11 +139,11 @@ def table(sql: str) -> pl.DataFrame:
     return core.query(sql)
 
 
-def kept(sql: str) -> pl.DataFrame:
+def cached(sql: str) -> pl.DataFrame:
     """The same for a query that takes its time: run once for every state of the tables."""
-    return _kept(sql, str(Store().tables.newest()))
+    return _cached(sql, str(Store().tables.newest()))
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def _kept(sql: str, generation: str) -> pl.DataFrame:
+def _cached(sql: str, generation: str) -> pl.DataFrame:
     return table(sql)

@@ -24,7 +24,7 @@ def _facts() -> None:
         listed = people.listing()
         running = sum(job.status == "running" for job in listed)
         waiting = sum(job.status == "queued" for job in listed)
-        profile = choices.kept("profile", default_profile())
+        profile = choices.last_value("profile", default_profile())
         facts = {
             "profile": profile,
             "device": jobs.place(),
@@ -32,10 +32,10 @@ def _facts() -> None:
             "access": _access(),
             "queue": f"{running} running, {waiting} waiting" if running or waiting else "empty",
         }
-        said = "".join(
+        text = "".join(
             f"<span><em>{name}</em> {html.escape(fact)}</span>" for name, fact in facts.items()
         )
-        st.html(f"<div class='status-line'>{said}</div>")
+        st.html(f"<div class='status-line'>{text}</div>")
 
 
 def _access() -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 
 import streamlit as st
 
 from app import pace
 from app.shell import people, words
+from app.shell.buttons import icon_button
 from app.shell.errors import explained
 from core import jobs
 from core.signatures.spec import SignatureSpec
@@ -71,31 +73,15 @@ def open_link(key: str, label: str = "", icon: str | None = None) -> None:
 
 def cancel(job: jobs.Job, place: str) -> None:
     """A small button that cancels a job."""
-    st.button(
-        "",
-        icon=":material/close:",
-        key=f"{place}-cancel-{job.key}",
-        type="tertiary",
-        help="Cancel",
-        on_click=people.cancel,
-        args=(job.key,),
-        disabled=not people.member(),
-    )
+    key, viewer = f"{place}-cancel-{job.key}", not people.member()
+    icon_button("close", key, people.cancel, job.key, help="Cancel", disabled=viewer)
 
 
 def again(job: jobs.Job, place: str) -> None:
     """A small button that asks for an ended job anew."""
-    st.button(
-        "",
-        icon=":material/refresh:",
-        key=f"{place}-again-{job.key}",
-        type="tertiary",
-        help="Try again",
-        on_click=people.start,
-        args=(job.spec,),
-        kwargs={"again": job.again},
-        disabled=not people.member(),
-    )
+    key, viewer = f"{place}-again-{job.key}", not people.member()
+    start = partial(people.start, again=job.again)
+    icon_button("refresh", key, start, job.spec, help="Try again", disabled=viewer)
 
 
 def log(job: jobs.Job, place: str) -> None:

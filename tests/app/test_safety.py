@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import core
+from app.parts.library.tables import SIGNATURES
 from app.parts.overview import gallery
 from app.shell import choices, links, people, queries, words
 from app.shell.shell import PAGES
@@ -33,7 +34,7 @@ def test_the_perplexity_is_that_of_the_corpus_measured_on(spec: SignatureSpec) -
     scored |= {"test_perplexity": 7.25, "profile": "smoke"}
     Store().take_in({"perplexities": pl.DataFrame([MACHINE | scored])})
     assert queries.table(sql)["perplexity"].to_list() == [7.25]
-    listed = queries.table(queries.SIGNATURES)
+    listed = queries.table(SIGNATURES)
     assert listed.filter(key=abroad.key)["test_perplexity"].to_list() == [7.25]
     assert listed.filter(key=spec.key)["test_perplexity"].to_list() == [6.52]
     page = opened(signature=abroad.key)
@@ -123,6 +124,9 @@ def test_names_are_short_and_printable(
 def test_an_eighth_study_has_a_tile_and_an_eleventh_page_no_key() -> None:
     eight = [*STUDIES, "an eighth"]
     assert [tile.study for tile in gallery.tiles_of(eight)] == eight
-    assert links.PAGES.keys() == STUDIES.keys()
+    files = {file for _, file, _ in PAGES} - {links.HOME}
+    for name, study in STUDIES.items():
+        page, params = links.figure(name, list(study.corpora.values()), "smoke")
+        assert page in files and {"smoke", *study.corpora.values()} <= set(params.values())
     keys = [key for key, _ in zip(people.PAGE_KEYS, [*PAGES, *PAGES], strict=False)]
     assert len(set(keys)) == len(keys) == 10

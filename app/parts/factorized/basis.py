@@ -10,10 +10,11 @@ import polars as pl
 import streamlit as st
 
 from app import watching
-from app.parts import study
-from app.parts.factorized import queries as sqls
-from app.parts.factorized.toolbar import Asked, pick, picked, read
-from app.pictures import comparisons, kernel_curves, kernels
+from app.parts import several, study
+from app.parts.factorized.queries import BASIS, CELLS, CELLS_OF, FORGETTING
+from app.parts.factorized.toolbar import SelectedModel, pick, picked, read_bigram
+from app.pictures import curves, heatmaps
+from app.pictures.bases import short
 from app.shell import choices, export, queries, words
 from core.models.factorized.builders import NAMED_IN_PAPER, bigram, kernel_signature
 from core.models.factorized.spec import AtlasSpec, Bigram, Part
@@ -43,18 +44,19 @@ SCALE = (
 )
 
 
-def pane(asked: Asked, there: frozenset[str]) -> None:
+@st.fragment(key="kernel-basis")
+def selected_basis(model: SelectedModel, computed: frozenset[str]) -> None:
     """The choices, one line of facts, the pictures, and what can be computed.
 
-    there: the keys of the study's signatures, the paper's Fig. 6, that have been computed.
+    computed: the keys of the study's signatures, the paper's Fig. 6, that have been computed.
     """
-    atlas, six, basis = asked.atlas, asked.plan.signatures, picked()
-    choices.keep("basis", "".join(basis) if basis else "")
+    atlas, six, basis = model.atlas, model.plan.signatures, picked()
+    choices.set_value("basis", "".join(basis) if basis else "")
     with st.container(horizontal=True, key="basis-choices", gap="small", wrap=False):
         _search(basis)
         _named(basis)
     with st.container(horizontal=True, key="basis-views", gap="small", wrap=False):
-        usual = "trained" if {spec.key for spec in six.values()} <= there else "linear"
+        usual = "trained" if {spec.key for spec in six.values()} <= computed else "linear"
         decoders = choices.switch(
             "decoders", "Decoders", list(DECODERS), usual, label_visibility="collapsed"
         )
@@ -62,9 +64,9 @@ def pane(asked: Asked, there: frozenset[str]) -> None:
     with st.container(key="basis-facts"):
         st.html(f"<div class='note'>{_facts(atlas, basis) if basis else ABOUT}</div>")
     if basis is None:
-        _figure(asked, decoders)
+        _figure(model, decoders)
     else:
-        _basis(asked, basis, view, decoders)
+        _basis(model, basis, view, decoders)
 
 
 def _search(basis: Bigram | None) -> None:
@@ -75,15 +77,15 @@ def _search(basis: Bigram | None) -> None:
         width=110,
         label_visibility="collapsed",
         placeholder="Bigram",
-        on_change=_searched,
+        on_change=_pick_searched,
         icon=":material/search:",
         help="Two symbols, such as `he` or `<s>t`",
     )
 
 
-def _searched() -> None:
-    found = read(st.session_state["basis-search"])
-    pick(bigram(found) if found else picked(), "kernel-basis", "kernel-map", "kernel-scatter")
+def _pick_searched() -> None:
+    text = read_bigram(st.session_state["basis-search"])
+    pick(bigram(text) if text else picked(), "kernel-basis", "kernel-map", "kernel-scatter")
 
 
 def _named(basis: Bigram | None) -> None:
@@ -96,40 +98,50 @@ def _named(basis: Bigram | None) -> None:
         options,
         key="basis-named",
         label_visibility="collapsed",
-        on_change=_took_named,
+        on_change=_pick_named,
     )
 
 
-def _took_named() -> None:
+def _pick_named() -> None:
     name = st.session_state["basis-named"]
-    found = bigram(name) if name in NAMED_IN_PAPER else None
-    pick(found, "kernel-basis", "kernel-map", "kernel-scatter")
+    basis = bigram(name) if name in NAMED_IN_PAPER else None
+    pick(basis, "kernel-basis", "kernel-map", "kernel-scatter")
 
 
 def _view() -> str:
     return choices.switch("view", "View", list(VIEWS), "Alone", label_visibility="collapsed")
 
 
-def _figure(asked: Asked, decoders: str) -> None:
+def _figure(model: SelectedModel, decoders: str) -> None:
     """Fig. 6: W₀ and the bases that the paper names."""
-    atlas = asked.atlas
-    specs = {name: spec for name, spec in asked.plan.signatures.items() if name != "full kernel"}
+    atlas = model.atlas
+    specs = {name: spec for name, spec in model.plan.signatures.items() if name != "full kernel"}
     if decoders == "trained":
         shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs.values()]
     else:
         bigrams = [bigram(name) for name in NAMED_IN_PAPER]
         shown = [_of(atlas, "base"), *(_cells(atlas, basis) for basis in bigrams)]
     export.heading(f"The paper's Fig. 6, {decoders} decoders", "six", *shown)
-    tables = [(name, queries.table(sql)) for name, sql in zip(specs, shown, strict=True)]
-    figure = kernels.panels(tables, 2, BESIDE, export.colors())
-    export.chart(figure, "six", asked.name("fig6", decoders), "W₀ and the bases of Fig. 6")
+    panes = [
+        heatmaps.Pane(name, queries.table(sql)) for name, sql in zip(specs, shown, strict=True)
+    ]
+    figure = heatmaps.side_by_side(panes, 2, BESIDE, export.colors(), font=8)
+    export.chart(figure, "six", model.file_name("fig6", decoders), "W₀ and the bases of Fig. 6")
     st.html(f"<div class='note'>{SCALE}</div>")
 
 
-def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
-    atlas = asked.atlas
+def _basis(model: SelectedModel, basis: Bigram, view: str, decoders: str) -> None:
+    atlas = model.atlas
     parts = VIEWS[view]
-    specs = [_spec(atlas, part, basis, DECODERS[decoders]) for part in parts]
+    specs = [
+        kernel_signature(
+            atlas.model,
+            part,
+            None if part in ("base", "full") else basis,
+            decoder=DECODERS[decoders],
+        )
+        for part in parts
+    ]
     measured = view == "Alone" and decoders == "linear"  # by the atlas
     if measured:
         shown = [_of(atlas, "base"), _cells(atlas, basis)]
@@ -137,7 +149,7 @@ def _basis(asked: Asked, basis: Bigram, view: str, decoders: str) -> None:
         shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs]
     titles = [_title(part, basis) for part in parts]
     tables = [queries.table(sql) for sql in shown]
-    name = asked.name("basis", *(SYMBOLS.index(symbol) for symbol in basis), view, decoders)
+    name = model.file_name("basis", *(SYMBOLS.index(symbol) for symbol in basis), view, decoders)
     if view in SUBTRACTED:
         _difference(name, titles, specs, tables[0], shown[0])
     else:
@@ -159,20 +171,20 @@ def _beside(
     """Two signatures on one scale. specs: theirs, where they are more than rows of the atlas."""
     title = f"{titles[1]} beside {titles[0]}"
     export.heading(title, "basis", *shown, buttons=_compare(specs) if specs else None)
-    pairs = list(zip(titles, tables, strict=True))
-    figure = kernels.panels(pairs, 1, PANELS, export.colors())
+    panes = [heatmaps.Pane(*pair) for pair in zip(titles, tables, strict=True)]
+    figure = heatmaps.side_by_side(panes, 1, PANELS, export.colors())
     export.chart(figure, "basis", name, title)
 
 
 def _forgetting(atlas: AtlasSpec, basis: Bigram, name: str) -> None:
     """How fast the basis, its control, W₀ and the whole kernel forget."""
-    sql = queries.fill(sqls.FORGETTING, atlas=atlas.key, first=basis[0], second=basis[1])
+    sql = queries.fill(FORGETTING, atlas=atlas.key, first=basis[0], second=basis[1])
     table = queries.table(sql)
     lines = {part: _title(part, basis) for part in ("full", "base", "basis")}
     lines["control"] = "random control"
     export.heading("Marginal recall, linear decoders", "forgetting", sql)
-    figure = kernel_curves.forgetting(
-        [(said, table.filter(pl.col("kernel") == kernel)) for kernel, said in lines.items()],
+    figure = curves.kernels(
+        [(label, table.filter(pl.col("kernel") == kernel)) for kernel, label in lines.items()],
         CURVES,
         export.colors(),
     )
@@ -186,20 +198,21 @@ def _difference(
     less = queries.fill(queries.DIFFERENCE, a=specs[0].key, b=specs[1].key)
     title = f"<b>A</b> {titles[0]}, and its difference to <b>B</b> {titles[1]}"
     export.heading(title, "basis", sql, less, buttons=_compare(specs))
-    figure = kernels.panels([(titles[0], table)], 1, ONE, export.colors())
+    pane = heatmaps.Pane(titles[0], table)
+    figure = heatmaps.side_by_side([pane], 1, ONE, export.colors())
     export.chart(figure, "basis", name, titles[0])
     found = queries.table(less)
     if found.height:
-        end = comparisons.reach(found["difference"].abs().max())
-        figure = comparisons.difference(found, "AB", end, export.colors())
-        export.chart(figure, "less", f"{name}-difference", f"{titles[0]} less {titles[1]}")
+        figure = heatmaps.difference(found, "AB", several.reach(less), export.colors())
+        alt = f"{titles[0]} less {titles[1]}"
+        export.chart(figure, "less", f"{name}-difference", alt, zooms=True)
     else:
         export.empty(BESIDE - ONE, f"{titles[0]} less {titles[1]}: not computed yet")
 
 
 def _facts(atlas: AtlasSpec, basis: Bigram) -> str:
     """One line of HTML: how often the bigram was seen, and the basis's numbers."""
-    sql = queries.fill(sqls.BASIS, atlas=atlas.key, first=basis[0], second=basis[1])
+    sql = queries.fill(BASIS, atlas=atlas.key, first=basis[0], second=basis[1])
     rows = queries.table(sql).to_dicts()
     if not rows:
         return "This basis is not measured yet."
@@ -220,21 +233,14 @@ def _facts(atlas: AtlasSpec, basis: Bigram) -> str:
     return " · ".join(facts)
 
 
-def _spec(
-    atlas: AtlasSpec, part: Part, basis: Bigram | None, decoder: Decoder = "mlp"
-) -> SignatureSpec:
-    of = None if part in ("base", "full") else basis
-    return kernel_signature(atlas.model, part, of, decoder=decoder)
-
-
 def _compare(specs: Sequence[SignatureSpec]) -> Callable[[], None]:
-    keys = [spec.key for spec in specs]
-    there = frozenset(queries.table(queries.fill(queries.THERE, keys=keys))["key"])
-    return lambda: study.compare(keys, there, "Compare")
+    """A link to the Compare page, as `export.heading` takes it."""
+    keys, computed = [spec.key for spec in specs], watching.computed_keys(specs)
+    return lambda: study.compare(keys, computed, "Compare")
 
 
 def _title(part: Part, basis: Bigram) -> str:
-    name = f"'{kernels.named(*basis)}'"
+    name = f"'{short(''.join(basis))}'"
     titles = {
         "full": "whole kernel",
         "base": "W₀",
@@ -247,8 +253,8 @@ def _title(part: Part, basis: Bigram) -> str:
 
 
 def _cells(atlas: AtlasSpec, basis: Bigram) -> str:
-    return queries.fill(sqls.CELLS, atlas=atlas.key, first=basis[0], second=basis[1])
+    return queries.fill(CELLS, atlas=atlas.key, first=basis[0], second=basis[1])
 
 
 def _of(atlas: AtlasSpec, kernel: str) -> str:
-    return queries.fill(sqls.CELLS_OF, atlas=atlas.key, kernel=kernel)
+    return queries.fill(CELLS_OF, atlas=atlas.key, kernel=kernel)

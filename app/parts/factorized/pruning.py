@@ -1,4 +1,4 @@
-"""The Factorized page's pruning: what it costs to keep fewer bases, by which rule, for whom."""
+"""Pruning: what it costs to keep fewer bases, by which rule, for whom."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import html
 import streamlit as st
 
 from app import watching
-from app.parts.factorized import queries as sqls
-from app.parts.factorized.panes import WHOLE
-from app.parts.factorized.toolbar import Asked
-from app.pictures import kernel_curves
+from app.parts.factorized.atlas import WHOLE
+from app.parts.factorized.queries import CURVES, ORDER
+from app.parts.factorized.toolbar import SelectedModel
+from app.pictures import pruning as pictures
 from app.shell import choices, export, pins, queries
 from core.models.factorized.builders import pruned_signature, pruning_spec
 from core.models.factorized.spec import RULES, PrunedSpec, PruningSpec
@@ -25,50 +25,51 @@ MEANING = {
 }
 
 
-def pruning(asked: Asked) -> None:
-    """Curves and the map of what is kept, with the model to save."""
-    names = {corpus.name: corpus for corpus in asked.corpora}
+def select_order(model: SelectedModel) -> PruningSpec:
+    """The choice of a corpus to prune for and of a rule, which order the bases."""
+    names = {corpus.name: corpus for corpus in model.corpora}
     with st.container(horizontal=True, key="pruning-choices", gap="small"):
-        target = names[choices.select("toward", "For", list(names), asked.corpora[1].name)]
+        target = names[choices.select("toward", "For", list(names), model.corpora[1].name)]
         rule = choices.select(
-            "rule", "Keep by", RULES, "leave-one-out", width=330, say=lambda r: f"{r}: {MEANING[r]}"
+            "rule",
+            "Keep by",
+            RULES,
+            "leave-one-out",
+            width=330,
+            format_func=lambda r: f"{r}: {MEANING[r]}",
         )
-    chosen = pruning_spec(asked.atlas, target, rule)
-    # Chance knows no target: the study's baseline serves both.
+    return pruning_spec(model.atlas, target, rule)
+
+
+def plan(model: SelectedModel, order: PruningSpec) -> Plan:
+    """The order, and pruning by chance, which knows no target: one baseline serves both."""
     chance = {
         label: spec
-        for label, spec in asked.plan.others.items()
+        for label, spec in model.plan.others.items()
         if isinstance(spec, PruningSpec) and spec.rule == "random"
     }
-    others = chance if rule == "random" else {rule: chosen, **chance}
-    watching.watch_plan("pruning", Plan({}, others=others))
-    st.fragment(_kept, key="kernel-pruning")(asked, chosen)
+    return Plan({}, others=chance if order.rule == "random" else {order.rule: order, **chance})
 
 
-def _kept(asked: Asked, chosen: PruningSpec) -> None:
-    """All that follows how many bases are kept; moving the slider draws only this again."""
-    keep = choices.slide(
+def select_number() -> int:
+    """The choice of how many bases are kept."""
+    return choices.slide(
         "keep", "Bases kept", 0, WHOLE, 256, help="The rest is taken out of the kernel"
     )
-    left, right = st.columns([16, 9], gap="medium")
-    with left:
-        _curves(asked, chosen, keep)
-    with right:
-        _map(asked, chosen, keep)
 
 
-def _curves(asked: Asked, chosen: PruningSpec, keep: int) -> None:
+def perplexity_curves(model: SelectedModel, order: PruningSpec, keep: int) -> None:
     """Perplexity against the number kept, by every rule that has been tried for the target."""
-    sql = queries.fill(sqls.CURVES, atlas=asked.atlas.key, target=chosen.target.content)
+    sql = queries.fill(CURVES, atlas=model.atlas.key, target=order.target.content)
     table = queries.table(sql)
-    target = html.escape(chosen.target.name)
-    export.heading(f"Perplexity when pruned for {target} by {chosen.rule}", "curves", sql)
+    target = html.escape(order.target.name)
+    export.heading(f"Perplexity when pruned for {target} by {order.rule}", "curves", sql)
     if not table.height:
-        export.empty(kernel_curves.PRUNING)
+        export.empty(pictures.HEIGHT)
         return
-    corpora = [corpus.name for corpus in asked.corpora]
-    figure = kernel_curves.pruned(table, corpora, chosen.rule, keep, export.colors())
-    name = asked.name("pruning", chosen.target.name)
+    corpora = [corpus.name for corpus in model.corpora]
+    figure = pictures.perplexities(table, corpora, order.rule, keep, export.colors())
+    name = model.file_name("pruning", order.target.name)
     export.chart(figure, "pruned", name, "Perplexity against the number of bases kept")
     st.html(
         "<div class='note'>Dashed across: how many are kept. The gray band: random pruning, "
@@ -85,23 +86,23 @@ def _curves(asked: Asked, chosen: PruningSpec, keep: int) -> None:
     export.downloads(table, name)
 
 
-def _map(asked: Asked, chosen: PruningSpec, keep: int) -> None:
+def kept_bases(model: SelectedModel, order: PruningSpec, keep: int) -> None:
     """Which bases are kept, and the model that has only these."""
-    sql = queries.fill(sqls.ORDER, pruning=chosen.key)
+    sql = queries.fill(ORDER, pruning=order.key)
     table = queries.table(sql)
     export.heading(f"The {keep:,} that are kept", "left", sql)
     if not table.height:
-        export.empty(kernel_curves.PRUNING)
+        export.empty(pictures.HEIGHT)
         return
-    figure = kernel_curves.left(table, keep, export.colors())
-    export.chart(figure, "left", asked.name("kept", keep, chosen.rule), "Which bases are kept")
-    _save(chosen, keep)
+    figure = pictures.kept(table, keep, export.colors())
+    name = model.file_name("kept", keep, order.rule)
+    export.chart(figure, "left", name, "Which bases are kept")
+    _save(PrunedSpec(pruning=order, keep=keep))
 
 
-def _save(chosen: PruningSpec, keep: int) -> None:
+def _save(pruned: PrunedSpec) -> None:
     """The pruned model as a model like any other, and its signature."""
-    saved = PrunedSpec(pruning=chosen, keep=keep)
-    if saved.key not in watching.offer("pruned", [saved], "Save as a model"):
+    if pruned.key not in watching.offer("pruned", [pruned], "Save as a model"):
         return
     st.page_link(
         "pages/library.py",
@@ -109,6 +110,6 @@ def _save(chosen: PruningSpec, keep: int) -> None:
         icon=":material/inventory_2:",
         query_params={"part": "Models"},
     )
-    signature = pruned_signature(saved)
+    signature = pruned_signature(pruned)
     if signature.key in watching.offer("pruned-signature", [signature], "Compute its signature"):
         pins.button(signature.key, "pruned")

@@ -11,10 +11,11 @@ from streamlit.typing import UploadedFile
 
 import core
 from app import access, pace
-from app.parts.library.panes import chosen_row
-from app.pictures import figures, speech
+from app.parts.library.tables import select_row
+from app.pictures import curves, look
 from app.shell import export, people, pickers, queries, words
 from app.shell.errors import explained
+from app.shell.queries import MODEL, STANDING
 from core.cells import label, names
 from core.errors import BadInput
 from core.library import delete_model, model_notes, perplexity_spec
@@ -32,33 +33,45 @@ GUIDE = (
 )
 
 
-def draw() -> None:
-    """All models; of the chosen one its training and its perplexities."""
-    left, right = st.columns([16, 9], gap="medium")
-    with right:
-        st.html("<div class='pane-title'>Add a model</div>")
-        if people.member():
-            _upload()
-        else:
-            st.caption(people.ADDING)
-    with left:
-        table = queries.table(queries.MODELS)
-        export.heading("Models", "models", queries.MODELS.strip())
-        if not table.height:
-            st.caption("No model has been trained yet; the Signature page trains what it needs.")
-            return
-        row = chosen_row(table.drop("key", "kind", "spec"), "models-table", HEIGHT) or 0
-    model = table.row(row, named=True)
-    left, right = st.columns([16, 9], gap="medium")
-    with left:
-        _curve(model)
-    with right:
-        spec = known(model["spec"])
-        if isinstance(spec, LanguageModelSpec) and spec.predicts:
-            _perplexity(spec)
+MODELS = f"""
+SELECT m.key, {MODEL} AS model, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed,
+       m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created,
+       {STANDING.format(row="m")}, m.kind, m.spec
+FROM models m LEFT JOIN corpora c ON c.key = m.corpus
+WHERE m.trained IS NOT FALSE
+ORDER BY m.created DESC"""
+
+CURVE = """
+SELECT keep, epoch, symbols, train_bits, dev_perplexity, dev_cer, learning_rate, seconds
+FROM training_curve
+WHERE model = {key}
+ORDER BY keep, epoch"""
+
+# How well one model predicts each text that it was scored on.
+SCORES = """
+SELECT c.name AS corpus, p.profile, p.test_perplexity, p.dev_perplexity, p.test_symbols, p.seconds
+FROM perplexities p LEFT JOIN corpora c ON c.key = p.corpus
+WHERE p.members = [{key}]
+ORDER BY corpus, p.profile"""
 
 
-def _upload() -> None:
+def select() -> dict[str, Any] | None:
+    """The table of models; the chosen one, else the newest, if there is any."""
+    table = queries.table(MODELS)
+    export.heading("Models", "models", MODELS.strip())
+    if not table.height:
+        st.caption("No model has been trained yet; the Signature page trains what it needs.")
+        return None
+    row = select_row(table.drop("key", "kind", "spec"), "models-table", HEIGHT) or 0
+    return table.row(row, named=True)
+
+
+def add() -> None:
+    """A form that adds a model that was trained elsewhere, for members."""
+    st.html("<div class='pane-title'>Add a model</div>")
+    if not people.member():
+        st.caption(people.ADDING)
+        return
     limit = access.settings().upload_mb
     with st.form("add-model", clear_on_submit=True, border=False):
         files = st.columns(2)
@@ -71,11 +84,12 @@ def _upload() -> None:
         name = st.text_input("Name", placeholder="the file's name", key="model-name")
         if st.form_submit_button("Add", type="primary") and _added(weights, description, name):
             st.rerun()
-    if said := st.session_state.pop("model-said", None):
-        st.success(words.plain(said))
+    if message := st.session_state.pop("model-said", None):
+        st.success(words.plain(message))
 
 
 def _added(weights: UploadedFile | None, description: UploadedFile | None, name: str) -> bool:
+    """Add what the form holds; whether that went well."""
     if weights is None or description is None:
         st.warning("Choose the weights and their description first, then press Add.")
         return False
@@ -86,34 +100,41 @@ def _added(weights: UploadedFile | None, description: UploadedFile | None, name:
         st.warning(words.plain(str(refusal)))
         return False
     people.note(added.key, f"model {added.title}", "added")
-    said = f"{added.title} is ready; choose it as the model on the Signature page."
-    st.session_state["model-said"] = " ".join([said, *model_notes(added)])
+    message = f"{added.title} is ready; choose it as the model on the Signature page."
+    st.session_state["model-said"] = " ".join([message, *model_notes(added)])
     return True
 
 
-def _curve(model: dict[str, Any]) -> None:
-    sql = queries.fill(queries.CURVE, key=model["key"])
+def training(model: dict[str, Any]) -> None:
+    """How the model learned; one that was added can be deleted."""
+    sql = queries.fill(CURVE, key=model["key"])
     title, curve = model["model"], queries.table(sql)
     profile = f", {model['profile']}" if model["profile"] else ""
     export.heading(f"Training of {html.escape(title)}{profile}", "curve", sql)
     if not curve.height:
         how = CURVELESS.get(model["kind"], "was not trained by itself")
         st.caption(f"This model {how}, so it has no curve.")
-        if model["kind"] == "imported" and st.button(
-            "Delete this model",
-            key="delete",
-            icon=":material/delete:",
-            disabled=not people.member(),
-            help="With its signatures and perplexities; its file brings it back",
-        ):
-            _confirm(ImportedSpec.model_validate_json(model["spec"]))
+        if model["kind"] == "imported":
+            _delete_button(ImportedSpec.model_validate_json(model["spec"]))
         return
-    name = figures.file_name("training", title, model["profile"])
+    name = look.file_name("training", title, model["profile"])
     if curve["dev_cer"].null_count() == curve.height:
-        figure, what = figures.training(curve, export.colors()), "Perplexity while training"
+        figure, what = curves.training(curve, export.colors()), "Perplexity while training"
     else:
-        figure, what = speech.learning(curve, export.colors()), "Character error rate in training"
+        figure = curves.recognizer_training(curve, export.colors())
+        what = "Character error rate in training"
     export.chart(figure, "curve", name, what)
+
+
+def _delete_button(spec: ImportedSpec) -> None:
+    if st.button(
+        "Delete this model",
+        key="delete",
+        icon=":material/delete:",
+        disabled=not people.member(),
+        help="With its signatures and perplexities; its file brings it back",
+    ):
+        _confirm(spec)
 
 
 @st.dialog("Delete this model?")
@@ -129,9 +150,12 @@ def _delete(spec: ImportedSpec) -> None:
         people.note(spec.key, f"model {spec.title}", "deleted")
 
 
-def _perplexity(spec: LanguageModelSpec) -> None:
+def perplexities(model: dict[str, Any]) -> None:
     """How well the model predicts each text that it was scored on, and a way to ask for one."""
-    sql = queries.fill(queries.SCORES, key=spec.key)
+    spec = known(model["spec"])
+    if not (isinstance(spec, LanguageModelSpec) and spec.predicts):
+        return
+    sql = queries.fill(SCORES, key=spec.key)
     export.heading("Perplexity on a corpus", "scores", sql)
     with st.container(horizontal=True, key="scored", gap="small", vertical_alignment="bottom"):
         corpus = pickers.corpus_choice("corpus", "Corpus", "shakespeare", 150)

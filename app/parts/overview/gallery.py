@@ -1,4 +1,4 @@
-"""The figures as tiles: their queries, their looks, how far they are computed."""
+"""The paper's figures as tiles, each with a small picture of what is computed here."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.parts.overview import tile_queries
-from app.pictures import comparisons, figures, studies, tiles
-from app.shell import export, links, queries, words
-from core.paper import shipped
-from core.paper.reproduce import left, recorded
-from core.paper.studies import STUDIES, Choices
+from app.pictures import look
+from app.pictures import tiles as pictures
+from app.shell import export, links, queries
+from core.paper.studies import STUDIES
 from core.paper.studies.study import installed
-from core.spec import Spec
-from core.store import Store
 
 ACROSS = 4
-SCORE = {"holds": ":green-badge[:material/check: {}]", "fails": ":red-badge[:material/close: {}]"}
-OPEN = ":gray-badge[{}]"
 
 
 @dataclass(frozen=True)
@@ -37,53 +32,38 @@ class Tile:
 
 
 TILES = (
-    Tile("signature", "What one network remembers", tile_queries.TILE_SIGNATURE, figures.PURPLE),
-    Tile("size", "Kernel size", tile_queries.TILE_SIZE, figures.PURPLE),
-    Tile("depth", "Layer by layer", tile_queries.TILE_DEPTH, figures.PURPLE),
-    Tile("adaptation", "Retraining on another text", tile_queries.TILE_ADAPTATION, studies.GREEN),
-    Tile(
-        "ngram", "Network less 5-gram", tile_queries.TILE_NGRAM, comparisons.RED_BLUE, (-1.0, 1.0)
-    ),
-    Tile("factorized", "Factorized kernel", tile_queries.TILE_FACTORIZED, figures.PURPLE),
-    Tile("las", "Listen, attend, spell", tile_queries.TILE_LAS, figures.PURPLE),
+    Tile("signature", "What one network remembers", tile_queries.TILE_SIGNATURE, look.PURPLE),
+    Tile("size", "Kernel size", tile_queries.TILE_SIZE, look.PURPLE),
+    Tile("depth", "Layer by layer", tile_queries.TILE_DEPTH, look.PURPLE),
+    Tile("adaptation", "Retraining on another text", tile_queries.TILE_ADAPTATION, look.GREEN),
+    Tile("ngram", "Network less 5-gram", tile_queries.TILE_NGRAM, look.RED_BLUE, (-1.0, 1.0)),
+    Tile("factorized", "Factorized kernel", tile_queries.TILE_FACTORIZED, look.PURPLE),
+    Tile("las", "Listen, attend, spell", tile_queries.TILE_LAS, look.PURPLE),
 )
 
 
 def tiles_of(studies: Iterable[str]) -> list[Tile]:
     """A tile of every study; one that has no picture of its own yet goes by its name."""
     known = {tile.study: tile for tile in TILES}
-    return [known.get(name, Tile(name, name, "", figures.PURPLE)) for name in studies]
+    return [known.get(name, Tile(name, name, "", look.PURPLE)) for name in studies]
 
 
-@dataclass(frozen=True)
-class State:
-    """How far a study is at a profile. seconds: estimated for what is missing."""
-
-    done: int
-    total: int
-    shipped: int
-    seconds: float
-
-
-def gallery(profile: str) -> None:
-    """The tiles, pictures first: what is computed and what the claims say follows."""
-    slots = []
-    listed = tiles_of(STUDIES)
-    rows = math.ceil((len(listed) + 1) / ACROSS)
+def tiles(profile: str) -> dict[str, DeltaGenerator]:
+    """A tile for every study and one for the claims; the place for each study's progress."""
+    rows = math.ceil((len(STUDIES) + 1) / ACROSS)
     columns = [column for _ in range(rows) for column in st.columns(ACROSS, gap="medium")]
-    for column, tile in zip(columns, listed, strict=False):
+    places = {}
+    for column, tile in zip(columns, tiles_of(STUDIES), strict=False):
         with column.container(border=True, key=f"tile-{tile.study}", gap="xxsmall"):
-            slots.append(_picture(tile, profile))
-    last = columns[len(listed)].container(border=True, key="tile-claims", gap="xxsmall")
-    claims = queries.kept(queries.fill(tile_queries.CLAIMS_OF, profile=profile))
-    with last:
-        _verdicts(claims)
-    for slot, tile in zip(slots, listed, strict=True):
-        _told(slot, claims.filter(pl.col("study") == tile.study), state(tile.study, profile))
+            _picture(tile, profile)
+            places[tile.study] = st.empty()
+    with columns[len(STUDIES)].container(border=True, key="tile-claims", gap="xxsmall"):
+        _verdicts(profile)
+    return places
 
 
-def _picture(tile: Tile, profile: str) -> Any:
-    """The tile's title and picture; gives the place where its state will stand."""
+def _picture(tile: Tile, profile: str) -> None:
+    """The tile's title, which leads to its page, and its picture."""
     study = STUDIES[tile.study]
     corpora = [installed(name) for name in study.corpora.values()]
     title = f"**{study.figures}** {tile.title}"
@@ -93,7 +73,7 @@ def _picture(tile: Tile, profile: str) -> Any:
     sql = queries.fill(tile.sql, profile=profile, first=first, last=last)
     table = queries.table(sql) if sql else None
     if table is not None and table.height:
-        figure = tiles.thumbnail(table, tile.scale, tile.ends, export.colors())
+        figure = pictures.thumbnail(table, tile.scale, tile.ends, export.colors())
         st.plotly_chart(
             figure,
             key=f"thumb-{tile.study}",
@@ -102,45 +82,13 @@ def _picture(tile: Tile, profile: str) -> Any:
             alt=f"{study.figures} of the paper, as computed here, in small",
         )
     else:
-        export.empty(tiles.HEIGHT)
-    return st.empty()
+        export.empty(pictures.HEIGHT)
 
 
-def _told(slot: Any, claims: pl.DataFrame, now: State) -> None:
-    """What the claims of a figure say, and what is missing of it."""
-    badges = [
-        SCORE.get(verdict, OPEN).format(claim)
-        for claim, verdict in claims.select("claim", "verdict").iter_rows()
-    ]
-    from_release = f" · {now.shipped} shipped" if now.shipped else ""
-    missing = f" · about {words.seconds(now.seconds)} to go" if now.done < now.total else ""
-    slot.markdown(f"{' '.join(badges)} :small[{now.done} of {now.total}{from_release}{missing}]")
-
-
-def _verdicts(claims: pl.DataFrame) -> None:
+def _verdicts(profile: str) -> None:
     """The tile of the claims: how many of each verdict."""
+    claims = queries.cached(queries.fill(queries.CLAIMS_OF, profile=profile))
     st.page_link("pages/claims.py", label="**Fifteen claims** and what is found")
     counted = dict(claims["verdict"].value_counts().iter_rows())
-    rows = "".join(
-        f"<tr><td>{verdict}</td><td>{counted.get(verdict, 0)}</td></tr>"
-        for verdict in ("holds", "fails", "undecided")
-    )
-    st.html(f"<table class='facts' style='height:{tiles.HEIGHT}px'>{rows}</table>")
-
-
-def state(study: str, profile: str) -> State:
-    """How far a study is; looked up once for every state of the tables."""
-    return _state(study, profile, str(Store().tables.newest()))
-
-
-@st.cache_data(max_entries=100, show_spinner=False)
-def _state(study: str, profile: str, generation: str) -> State:
-    store = Store()
-    choices = Choices(profile, **recorded(STUDIES[study], profile, store))
-    specs: list[Spec] = STUDIES[study].plan(choices).specs
-    keys = {spec.key for spec in specs}
-    sql = queries.fill(queries.THERE, keys=sorted(keys))
-    there = set(queries.table(sql)["key"])
-    missing = [spec for spec in specs if spec.key not in there]
-    n_shipped = len(shipped.among(keys, store))
-    return State(len(there), len(keys), n_shipped, left(missing, store) if missing else 0.0)
+    counts = {name: str(counted.get(name, 0)) for name in ("holds", "fails", "undecided")}
+    st.html(export.facts(counts, pictures.HEIGHT))

@@ -1,4 +1,4 @@
-"""The SQL behind the overview's tiles and the paper's claims."""
+"""The SQL behind the overview's tiles."""
 
 from __future__ import annotations
 
@@ -85,13 +85,3 @@ FROM (
 ) k
 JOIN recall r ON r.signature = k.key
 WHERE r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
-
-CLAIMS = "FROM claims"
-
-CLAIMS_OF = "FROM claims_by_profile WHERE profile = {profile}"
-
-CLAIM_PARTS = """
-SELECT claim, part, verdict, statistic, ours, low, high, side, threshold, profile, corpora, seeds
-FROM claim_checks
-WHERE claim || ' ' || profile || ' ' || corpora IN ({shown})
-ORDER BY substr(claim, 2)::INTEGER, part"""

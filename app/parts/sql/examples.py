@@ -1,31 +1,14 @@
-"""The SQL page's own queries: what the database holds, and questions with their answers."""
+"""Questions to the tables, with the queries that answer them."""
 
 from __future__ import annotations
 
+import html
+
+import streamlit as st
+
+from app.parts.sql.history import load
+from app.shell import pins, queries
 from app.shell.queries import NAMED, SIGNATURE
-
-TABLES = """
-SELECT * FROM (
-    SELECT view_name AS name, 'view' AS kind, comment, 0 AS takes
-    FROM duckdb_views() WHERE NOT internal
-    UNION ALL
-    SELECT function_name, 'macro', comment, len(parameters)
-    FROM duckdb_functions() WHERE function_type = 'table_macro' AND NOT internal
-    UNION ALL
-    SELECT table_name, 'table', comment, 0 FROM duckdb_tables() WHERE NOT internal
-)
-WHERE name <> 'schema_version'
-ORDER BY kind = 'table', name"""
-
-COLUMNS = """
-SELECT table_name AS name, column_name AS "column", data_type AS "type", comment
-FROM duckdb_columns()
-WHERE NOT internal
-ORDER BY table_name, column_index"""
-
-MACRO = """
-SELECT column_name AS "column", column_type AS "type", NULL AS comment
-FROM (DESCRIBE SELECT * FROM {macro}({takes}))"""
 
 # The two that the examples speak of: the first pins, else the newest trained signatures.
 PAIR = f"""
@@ -164,3 +147,17 @@ ORDER BY greatest(drop_1, drop_2), seen DESC
 LIMIT 50""",
     ),
 )
+
+
+def questions() -> None:
+    """Questions that run when they are pressed; A and B are pins, else the newest signatures."""
+    pair = queries.table(queries.fill(PAIR, pins=["", *pins.pinned()]))
+    keys = [*pair["key"], "", ""]
+    if not pair.height:
+        st.caption("The tables are empty until a signature is computed on the Signature page.")
+    for number, (question, template) in enumerate(EXAMPLES):
+        sql = queries.fill(template, a=keys[0], b=keys[1])
+        st.button(question, key=f"example-{number}", type="tertiary", on_click=load, args=(sql,))
+    names = dict(zip("AB", pair["name"], strict=False))
+    text = "; ".join(f"{letter} is {name}" for letter, name in names.items())
+    st.html(f"<div class='note'>{html.escape(text)}. Pin others to ask about them.</div>")

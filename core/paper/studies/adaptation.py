@@ -47,5 +47,11 @@ def plan(choices: Choices) -> Plan:
 
 
 STUDY = Study(
-    "adaptation", "Retraining", "Fig. 4", plan, {"source": "shakespeare", "target": "wsj"}, seeds=3
+    "adaptation",
+    "Retraining",
+    "Fig. 4",
+    plan,
+    {"source": "shakespeare", "target": "wsj"},
+    seeds=3,
+    address="adaptation?adaptation=Retraining&source={source}&target={target}",
 )

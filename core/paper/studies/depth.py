@@ -27,4 +27,11 @@ def plan(choices: Choices) -> Plan:
     return Plan(signatures)
 
 
-STUDY = Study("depth", "Depth", "Fig. 3", plan, {"corpus": "wsj"})
+STUDY = Study(
+    "depth",
+    "Depth",
+    "Fig. 3",
+    plan,
+    {"corpus": "wsj"},
+    address="sweeps?sweep=Depth&corpus={corpus}",
+)

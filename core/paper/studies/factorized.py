@@ -56,5 +56,10 @@ def plan(choices: Choices) -> Plan:
 
 
 STUDY = Study(
-    "factorized", "Factorized kernel", "Fig. 6", plan, {"source": "shakespeare", "target": "wsj"}
+    "factorized",
+    "Factorized kernel",
+    "Fig. 6",
+    plan,
+    {"source": "shakespeare", "target": "wsj"},
+    address="factorized?mix1={source}&mix2={target}",
 )

@@ -37,4 +37,11 @@ def plan(choices: Choices) -> Plan:
     return Plan(signatures, previews=tuple(signatures[layer].preview() for layer in figure))
 
 
-STUDY = Study("las", "Listen-Attend-Spell", "Fig. 7", plan, {"speech": "wsj-speech"})
+STUDY = Study(
+    "las",
+    "Listen-Attend-Spell",
+    "Fig. 7",
+    plan,
+    {"speech": "wsj-speech"},
+    address="las?speech={speech}",
+)

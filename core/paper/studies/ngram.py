@@ -31,4 +31,11 @@ def plan(choices: Choices) -> Plan:
     )
 
 
-STUDY = Study("ngram", "Network against n-gram", "Fig. 5", plan, {"corpus": "wsj"})
+STUDY = Study(
+    "ngram",
+    "Network against n-gram",
+    "Fig. 5",
+    plan,
+    {"corpus": "wsj"},
+    address="adaptation?adaptation=Network against n-gram&corpus={corpus}",
+)

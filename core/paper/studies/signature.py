@@ -19,4 +19,11 @@ def plan(choices: Choices) -> Plan:
     return Plan({label(CELL): trained} | floor)
 
 
-STUDY = Study("signature", "Signature", "Fig. 1", plan, {"corpus": "shakespeare"})
+STUDY = Study(
+    "signature",
+    "Signature",
+    "Fig. 1",
+    plan,
+    {"corpus": "shakespeare"},
+    address=f"signature?cell={CELL}&layers=1&hidden={HIDDEN}&corpus={{corpus}}",
+)

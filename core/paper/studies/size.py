@@ -24,4 +24,12 @@ def plan(choices: Choices) -> Plan:
     )
 
 
-STUDY = Study("size", "Kernel size", "Fig. 2", plan, {"corpus": "wsj"}, seeds=3)
+STUDY = Study(
+    "size",
+    "Kernel size",
+    "Fig. 2",
+    plan,
+    {"corpus": "wsj"},
+    seeds=3,
+    address="sweeps?sweep=Kernel size&corpus={corpus}&seeds={seeds}",
+)

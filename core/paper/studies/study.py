@@ -68,6 +68,7 @@ class Choices:
 class Study:
     """A figure of the paper as a function from choices to a plan.
 
+    address: of its figure in the app; it may name the corpora and the number of seeds in braces.
     corpora: the paper's corpus for each choice of a corpus that the study needs; see `installed`.
     seeds: how many its claims are measured with; a plan of seeds other than the first asks for
     `Choices.seeds` beginning with that one.
@@ -79,6 +80,7 @@ class Study:
     plan: Callable[[Choices], Plan]
     corpora: Mapping[str, str]
     seeds: int = 1
+    address: str = ""
 
 
 STAND_INS = {"wsj": "sotu", "wsj-speech": "synthetic-speech"}

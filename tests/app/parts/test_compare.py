@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
-from app.parts.compare.panes import mixed, square
+from app.parts.compare.distances import square
+from app.parts.compare.pinned import measured_differently
 from core.signatures.spec import SignatureSpec
 from core.store import Store
 from tests.app.test_pages import MAIN, charts, said
@@ -141,8 +142,10 @@ def test_the_library_lists_ngrams_too(specs: list[SignatureSpec], part: str) -> 
 
 def test_mixing_is_said_only_where_it_happens() -> None:
     rows = [{"profile": "smoke", "decoder": "mlp"}, {"profile": "laptop", "decoder": "mlp"}]
-    assert mixed(rows[:1] * 2) == ""
-    assert mixed(rows).startswith("These signatures have different profiles (A smoke, B laptop),")
+    assert measured_differently(rows[:1] * 2) == ""
+    assert measured_differently(rows).startswith(
+        "These signatures have different profiles (A smoke, B laptop),"
+    )
 
 
 def test_the_matrix_has_letters_for_pins_and_numbers_for_others(specs: list[SignatureSpec]) -> None:

@@ -122,7 +122,7 @@ def test_a_basis_is_searched_by_its_bigram(
     [("he", "he"), ("<s>t", "<s>t"), ("␣t", " t"), ("h", None), ("hé", None), ("the", None)],
 )
 def test_bigrams_are_read_as_people_type_them(text: str, kept: str | None) -> None:
-    assert toolbar.read(text) == kept
+    assert toolbar.read_bigram(text) == kept
 
 
 def test_a_basis_never_seen_is_called_that(done: AtlasSpec) -> None:

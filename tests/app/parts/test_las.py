@@ -7,15 +7,13 @@ import wave
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
 from app.parts.las import utterance
-from app.parts.las.utterance import LOST, WAITING
+from app.parts.las.sounds import LOST, WAITING
 from app.parts.sql import examples
-from app.pictures import figures, speech
 from core import jobs, listening
 from core.models.las.inspection import Edit
 from core.paper.studies import Plan
@@ -230,91 +228,6 @@ def test_examples_on_speech_answer(done: Plan) -> None:
         "log-mel",
     }
     assert found["learned"].drop_nulls().max() > 0
-
-
-def cell(lag: int, symbol: str, accuracy: float) -> dict[str, object]:
-    return {
-        "lag": lag,
-        "symbol": symbol,
-        "n": 100,
-        "accuracy": accuracy,
-        "low": accuracy - 0.05,
-        "high": accuracy + 0.05,
-        "precision": 0.5,
-        "majority": 0.0,
-        "current": None if lag == 0 else 0.1,
-        "untrained": 0.2,
-        "ms": 80.0 * lag,
-    }
-
-
-def test_signatures_reach_below_zero_on_the_papers_scale() -> None:
-    table = pl.DataFrame([cell(lag, "a", 0.9 - 0.1 * abs(lag)) for lag in (-2, -1, 0, 1, 2, 3)])
-    figure = speech.signatures([("encoder 1", table), ("query", table)], figures.LIGHT)
-    first, _, second, _ = figure.data
-    assert [line[0] for line in first.z] == pytest.approx([0.7, 0.8, 0.9, 0.8, 0.7, 0.6])
-    assert list(figure.layout.yaxis.range) == [3.5, -2.5]  # the past further down
-    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 1)
-    told = [line[0] for line in second.text]
-    assert "2 ahead (160 ms)" in told[0] and "this one (0 ms)" in told[2]
-    assert "3 ago (240 ms)" in told[5] and "current" not in told[2]
-
-
-def test_curves_carry_milliseconds_and_their_floors() -> None:
-    table = pl.DataFrame([cell(lag, "a", 0.5) for lag in (-1, 0, 1)])
-    curve = speech.Curve("encoder 1", table, "#123456", "square", "dash")
-    floors = speech.floors(table, figures.LIGHT)
-    figure = speech.curves([curve], floors, (-1, 1), figures.look("dark"))
-    named = {trace.name: trace for trace in figure.data if trace.name}
-    assert list(named) == ["majority symbol", "current symbol", "encoder 1"]
-    assert named["encoder 1"].customdata[0][2] == "1 ahead (80 ms)"
-    assert list(named["current symbol"].y) == [0.1, None, 0.1]
-
-
-def test_sound_and_attention_share_their_seconds() -> None:
-    attention = np.eye(3, 5, dtype=np.float32)
-    figure = speech.sound(
-        np.full((20, 8), -5.0, np.float16),
-        10,
-        np.arange(8) * 100.0,
-        attention,
-        40,
-        np.array([20.0, 60.0, 100.0]),
-        ["a", " ", "<unk>"],
-        1,
-        figures.LIGHT,
-    )
-    spectrum, heard, clicks = figure.data
-    assert spectrum.z.shape == (8, 20) and heard.z.shape == (3, 5)
-    assert (heard.x0, heard.dx, spectrum.dx) == (0.02, 0.04, 0.01)
-    assert figure.layout.xaxis.matches == "x2"
-    assert list(figure.layout.xaxis.range) == [0, 0.2]
-    assert list(clicks.customdata) == [0, 1, 2] and list(clicks.selectedpoints) == [1]
-    assert list(figure.layout.yaxis2.ticktext) == ["a", "␣", "<unk>"]
-
-
-def test_what_is_recalled_stands_in_the_order_of_reading() -> None:
-    rows = pl.DataFrame(
-        {
-            "part": ["encoder 1"] * 3 + ["query"] * 2,
-            "step": [4] * 5,
-            "lag": [1, 0, -1, 1, 0],
-            "truth": ["a", "b", "c", "a", "b"],
-            "guess": ["a", "x", "c", "a", "b"],
-            "probability": [0.9] * 5,
-            "chance": [0.9, 0.1, 0.6, 1.0, 0.3],
-        }
-    )
-    figure = speech.remembered(rows, ["encoder 1", "query"], figures.LIGHT)
-    heat, guesses = figure.data
-    assert [list(line) for line in heat.z] == [[0.9, 0.1, 0.6], [1.0, 0.3, None]]
-    assert [tick.split("<br>")[1] for tick in figure.layout.xaxis.ticktext] == ["1", "0", "−1"]
-    assert list(guesses.text) == ["a", "<b>x</b>", "c", "a", "b"]
-
-
-def test_learning_is_drawn_as_error_rates() -> None:
-    curve = pl.DataFrame({"epoch": [0.5, 1.0, 2.0], "dev_cer": [None, 0.9, 0.1]})
-    assert list(speech.learning(curve, figures.LIGHT).data[0].y) == [0.9, 0.1]
 
 
 def test_every_kind_of_error_is_marked_in_columns_of_both_texts() -> None:

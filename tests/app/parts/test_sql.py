@@ -10,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.parts.sql import examples
-from app.parts.sql.panes import LINK, guess
+from app.parts.sql.history import LINK
+from app.parts.sql.result import guess
 from app.shell import queries
 from app.shell.export import flat
 from core.signatures.spec import SignatureSpec

@@ -1,0 +1,87 @@
+"""The difference of two of the pinned signatures."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import streamlit as st
+
+from app.parts import several
+from app.parts.compare.pinned import Row, file_name
+from app.pictures import heatmaps
+from app.shell import choices, export, queries
+from app.shell.buttons import icon_button
+from app.shell.errors import explained
+
+
+@st.fragment
+@explained()
+def of_pair(rows: list[Row]) -> None:
+    """The selected pair, on the scale that all pairs share."""
+    if len(rows) < 2:
+        st.html("<div class='pane-title'>Difference</div>")
+        export.empty(several.DIFFERENCE, "Pin another to see the difference.")
+        return
+    first, second = pair = _pair(len(rows))
+    a, b = (rows[heatmaps.LETTERS.index(letter)] for letter in pair)
+    several.difference(
+        f"Difference {first} − {second}",
+        pair,
+        _sql(a, b),
+        several.reach(*(_sql(*both) for both in combinations(rows, 2))),
+        file_name([a, b], "difference"),
+        alt=f"{a['name']} less {b['name']}",
+        missing="They have no cell in common.",
+        largest=True,
+        buttons=lambda: _pairs(len(rows), pair),
+    )
+
+
+def _sql(a: Row, b: Row) -> str:
+    return queries.fill(queries.DIFFERENCE, a=a["key"], b=b["key"])
+
+
+def _pair(count: int) -> str:
+    """The letters of the selected pair, first − second."""
+    letters = heatmaps.LETTERS[:count]
+
+    def read(text: str) -> str | None:
+        two = len(text) == 2 and text[0] != text[1]
+        return text if two and set(text) <= set(heatmaps.LETTERS) else None
+
+    pair = choices.value("pair", "AB", read)
+    return pair if set(pair) <= set(letters) else "AB"
+
+
+def _pairs(count: int, pair: str) -> None:
+    """Buttons for every pair, and one that turns the selected one round."""
+    with st.container(
+        horizontal=True,
+        key="pairs",
+        width="content",
+        wrap=False,
+        gap="xxsmall",
+        vertical_alignment="center",
+    ):
+        every = ["".join(both) for both in combinations(heatmaps.LETTERS[:count], 2)]
+        if count > 2:
+            options = [pair if set(both) == set(pair) else both for both in every]
+            choices.switch(
+                "pair",
+                "Pair",
+                options,
+                pair,
+                label_visibility="collapsed",
+                format_func=lambda both: f"{both[0]} − {both[1]}",
+            )
+        else:
+            choices.set_value("pair", pair)
+        icon_button(
+            "swap_horiz",
+            "swap",
+            choices.set_value,
+            "pair",
+            pair[::-1],
+            help=f"{pair[1]} − {pair[0]}",
+            shortcut="Shift+X",
+        )

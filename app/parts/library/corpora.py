@@ -1,0 +1,110 @@
+"""The corpora of the Library page: the table, adding a text, what is in the chosen one."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+import core
+from app import access
+from app.parts.library.tables import select_row
+from app.pictures import look, symbols
+from app.shell import export, people, queries, words
+from core.corpora import NAMES
+from core.errors import BadInput
+from core.library import letters_kept
+from core.spec import CorpusSpec
+
+SEGMENTS = {"line": "line", "sentence": "sentence", "paragraph": "paragraph (blank line)"}
+
+
+def select() -> dict[str, Any] | None:
+    """The table of corpora; the chosen one, else the first, if there is any."""
+    table = queries.table(queries.CORPORA)
+    export.heading("Corpora", "corpora", queries.CORPORA.strip())
+    row = select_row(table.drop("key", "sample", "skipped"), "corpora-table", 215)
+    _not_read_yet(set(table["name"]))
+    return table.row(row or 0, named=True) if table.height else None
+
+
+def _not_read_yet(names: set[str]) -> None:
+    """Packaged corpora are read when first needed; offer those that nobody has needed yet."""
+    missing = [name for name in NAMES if name not in names]
+    if missing:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("Packaged, not read yet:", width="content")
+            for name in missing:
+                if st.button(name, key=f"read-{name}", icon=":material/add:"):
+                    with st.spinner(f"Reading {name} …"):
+                        core.find_corpus(name)
+                    st.rerun()
+
+
+def add() -> None:
+    """A form that adds a text, for members."""
+    st.html("<div class='pane-title'>Add a text</div>")
+    if not people.member():
+        st.caption(people.ADDING)
+        return
+    limit = access.settings().upload_mb
+    with st.form("upload", clear_on_submit=True, border=False):
+        file = st.file_uploader(
+            f"A UTF-8 text, at most {limit} MB", max_upload_size=limit, key="upload-file"
+        )
+        names, splits = st.columns(2)
+        name = names.text_input("Name", placeholder="the file's name", key="upload-name")
+        segment = splits.selectbox(
+            "One segment is a",
+            list(SEGMENTS),
+            format_func=SEGMENTS.__getitem__,
+            key="upload-segment",
+        )
+        if st.form_submit_button("Add", type="primary") and _added(file, name, segment):
+            st.rerun()
+    if message := st.session_state.pop("upload-said", None):
+        st.success(words.plain(message))
+
+
+def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
+    """Add what the form holds; whether that went well."""
+    if file is None:
+        st.warning("Choose a text file first, then press Add.")
+        return False
+    try:
+        added = core.add_corpus(file.getvalue(), name.strip() or Path(file.name).stem, segment)
+    except BadInput as refusal:
+        st.warning(words.plain(str(refusal)))
+        return False
+    people.note(added.key, f"text {added.name}", "added")
+    kept = letters_kept(added)
+    share = "" if kept is None else f" with {kept:.1%} of its letters"
+    message = f"{added.name} is ready{share}; choose it on the Signature page."
+    st.session_state["upload-said"] = message
+    return True
+
+
+def symbols_or_left_out(corpus: dict[str, Any]) -> None:
+    """How often each symbol occurs; of speech, which utterances were left out."""
+    if corpus["kind"] == "speech":
+        left_out = corpus["skipped"] or ["none"]
+        st.html(f"<div class='pane-title'>Utterances left out: {len(corpus['skipped'])}</div>")
+        st.code("\n".join(left_out), language=None, height=190, wrap_lines=True)
+        return
+    st.html(f"<div class='pane-title'>Symbols of {html.escape(corpus['name'])}</div>")
+    counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
+    export.chart(
+        symbols.frequencies(counts.rename({"count": "n"}), export.colors()),
+        "frequencies",
+        look.file_name("symbols", corpus["name"]),
+        "How often each symbol occurs",
+    )
+
+
+def first_segments(corpus: dict[str, Any]) -> None:
+    """The beginning of the corpus."""
+    st.html("<div class='pane-title'>First segments</div>")
+    st.code(str(corpus["sample"]), language=None, height=190, wrap_lines=True)

@@ -1,0 +1,90 @@
+"""Panes of several signatures, for every page that compares some: maps, curves, differences."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+
+import polars as pl
+import streamlit as st
+
+from app.pictures import curves, heatmaps, look
+from app.shell import export, queries
+
+DIFFERENCE = 340  # pixels: the height of a difference that is missing
+
+
+def side_by_side(
+    title: str,
+    signatures: Sequence[tuple[str, str]],
+    name: str,
+    *,
+    scale: look.Scale = look.PURPLE,
+    buttons: Callable[[], None] | None = None,
+) -> None:
+    """Recall by lag and symbol of up to four signatures (name, key) on one scale."""
+    sqls = [queries.fill(queries.MATRIX, key=key) for _, key in signatures]
+    export.heading(title, "side", *sqls, buttons=buttons)
+    tables = [(label, queries.table(sql)) for (label, _), sql in zip(signatures, sqls, strict=True)]
+    if not any(table.height for _, table in tables):
+        export.empty(heatmaps.SIDE[len(tables)])
+        return
+    figure = heatmaps.lettered(tables, export.colors(), scale=scale)
+    export.chart(figure, "side", name, "Recall by lag and symbol, side by side", zooms=True)
+
+
+def marginal(signatures: Sequence[tuple[str, str]], name: str) -> None:
+    """Recall over all symbols by lag, a curve for each signature (name, key)."""
+    sqls = [queries.fill(queries.MARGINAL, key=key) for _, key in signatures]
+    export.heading("Marginal recall", "curves", *sqls)
+    tables = [(label, queries.table(sql)) for (label, _), sql in zip(signatures, sqls, strict=True)]
+    figure = curves.lettered(tables, export.colors())
+    export.chart(figure, "curves", name, "Marginal recall by lag of each")
+
+
+def difference(
+    title: str,
+    pair: str,
+    sql: str,
+    reach: float,
+    name: str,
+    *,
+    key: str = "difference",
+    alt: str = "",
+    missing: str = "Not computed yet",
+    largest: bool = False,
+    buttons: Callable[[], None] | None = None,
+) -> None:
+    """The difference of two signatures, cell by cell, with a note on what is significant.
+
+    title: ends with "first − second". pair: their letters. sql: fills `queries.DIFFERENCE`.
+    reach: the end of the color scale. largest: the note names the largest difference too.
+    """
+    export.heading(title, key, sql, buttons=buttons)
+    table = queries.table(sql)
+    if not table.height:
+        export.empty(DIFFERENCE, missing)
+        st.html("<div class='note'>&nbsp;</div>")
+        return
+    figure = heatmaps.difference(table, pair, reach, export.colors())
+    export.chart(figure, key, name, alt or title, zooms=True)
+    first, second = title.removeprefix("Difference ").split(" − ")
+    note = heatmaps.difference_note(table, first, second) + (_largest(table) if largest else "")
+    st.html(f"<div class='note'>{note}</div>")
+
+
+def _largest(table: pl.DataFrame) -> str:
+    """The largest significant difference, as HTML."""
+    significant = table.filter(pl.col("significant"))
+    if not significant.height:
+        return ""
+    top = significant.sort(pl.col("difference").abs(), descending=True).row(0, named=True)
+    symbol, points = (html.escape(look.printable(top["symbol"])), look.points(top["difference"]))
+    return f" Largest: <b>{symbol}</b>, {top['lag']} ago, {points}."
+
+
+def reach(*sqls: str) -> float:
+    """One color scale for several differences: the eye may go from one to the next."""
+    tables = map(queries.table, sqls)
+    largest = [table["difference"].abs().max() or 0.0 for table in tables if table.height]
+    return look.scale_end(max(largest, default=0.0))

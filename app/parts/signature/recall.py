@@ -1,0 +1,125 @@
+"""The heat map, the marginal curve, and what was answered in the selected cell of the map."""
+
+from __future__ import annotations
+
+import html
+
+import polars as pl
+import streamlit as st
+
+from app.pictures import curves, heatmaps, look, symbols
+from app.shell import choices, export, pins, queries
+from app.shell.buttons import icon_button
+from core.signatures.spec import SignatureSpec
+
+PLACEHOLDER = heatmaps.HEIGHT + 18  # pixels
+STEPS = {"Left": (0, -1), "Right": (0, 1), "Up": (-1, 0), "Down": (1, 0)}
+
+CONFUSION = """
+SELECT truth, guess, n
+FROM confusion
+WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
+ORDER BY n DESC"""
+
+
+def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
+    """Recall by lag and symbol, and below it how well the symbols are predicted; the cells."""
+    sql = queries.fill(queries.MATRIX, key=shown.key)
+    ahead = queries.fill(queries.FORWARD, key=shown.key)
+    matrix = queries.table(sql)
+    title = "Recall by lag and symbol" + (", linear preview" if preview else "")
+    export.heading(title, "matrix", sql, ahead, buttons=lambda: pins.button(shown.key, "matrix"))
+    figure = heatmaps.signature(
+        matrix, queries.table(ahead), export.colors(), selected_cell(matrix)
+    )
+    export.chart(
+        figure,
+        f"signature-{shown.key[:12]}",
+        file_name(shown),
+        "Recall of every symbol at every lag, and below it the "
+        "accuracy of predicting it as the next symbol",
+        on_click=_select,
+    )
+    st.html(
+        "<div class='note'>White 0 %, dark purple 100 %. A dot marks recall not above its "
+        "floors. Row “next”: accuracy of predicting the symbol. Click a cell for its "
+        "answers.</div>"
+    )
+    return matrix
+
+
+def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
+    """Recall over all symbols by lag, with its floors and the linear preview."""
+    trained = queries.fill(queries.MARGINAL, key=spec.key)
+    preview = queries.fill(queries.MARGINAL, key=spec.preview().key)
+    drawn = [trained] * (spec.key in computed) + [preview] * (spec.preview().key in computed)
+    export.heading("Marginal recall", "marginal", *drawn)
+    figure = curves.marginal(queries.table(trained), queries.table(preview), export.colors())
+    name = file_name(spec if spec.key in computed else spec.preview())
+    export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
+
+
+def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:
+    """What the decoder answered where the selected symbol was read the selected lag ago."""
+    lag, symbol = selected_cell(matrix)
+    sql = queries.fill(CONFUSION, key=shown.key, lag=lag, symbol=symbol)
+    row = queries.table(sql)
+    name = html.escape(look.printable(symbol))
+    export.heading(
+        f"Answers where <b>{name}</b> was read {lag} ago",
+        "confusion",
+        sql,
+        buttons=lambda: _steps(matrix, lag, symbol),
+    )
+    if row.height:
+        export.chart(
+            symbols.confusion(row, export.colors()),
+            "confusion",
+            f"{file_name(shown)}-confusion-{lag}-{ord(symbol[0])}",
+            f"What the decoder answered where {symbol!r} was read {lag} symbols ago",
+        )
+    else:
+        st.caption("No held-out position has this symbol at this lag.")
+
+
+def placeholder(title: str, text: str = "") -> None:
+    """What stands where a picture will be."""
+    st.html(f"<div class='pane-title'>{title}</div>")
+    export.empty(PLACEHOLDER, text)
+
+
+def selected_cell(matrix: pl.DataFrame) -> tuple[int, str]:
+    """The lag and symbol whose answers are shown: those last chosen, where this matrix has them."""
+    last, listed = max(matrix["lag"].to_list()), matrix["symbol"].unique().to_list()
+    lag = choices.value("lag", 3, choices.whole(1, 64))
+    symbol = choices.value("symbol", "e", lambda text: text if text in listed else None)
+    return min(lag, last), symbol if symbol in listed else "e"
+
+
+def _select(lag: int, symbol: str) -> None:
+    choices.set_value("lag", lag)
+    choices.set_value("symbol", symbol)
+
+
+def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
+    """Four buttons, and their keys, that step to the neighbouring cell."""
+    seen = look.in_order(matrix.filter(pl.col("n") > 0).select("symbol").unique())
+    listed, last = seen["symbol"].to_list(), max(matrix["lag"].to_list())
+    place = listed.index(symbol) if symbol in listed else 0
+    with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):
+        for arrow, (down, right) in STEPS.items():
+            target = min(max(lag + down, 1), last), listed[(place + right) % len(listed)]
+            icon = f"keyboard_arrow_{arrow.lower()}"
+            icon_button(icon, f"step-{arrow}", _select, *target, shortcut=f"Shift+{arrow}")
+
+
+def file_name(spec: SignatureSpec) -> str:
+    """The name under which what is shown of a signature is saved."""
+    kind = "preview" if spec.decoder == "linear" else "signature"
+    return look.file_name(
+        kind,
+        spec.corpus.name,
+        *(getattr(spec.model, part, "") for part in ("kind", "cell", "layers", "hidden")),
+        f"layer{spec.layer}-{spec.state}",
+        spec.profile,
+    )

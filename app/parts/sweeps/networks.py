@@ -1,0 +1,119 @@
+"""The networks of a sweep: their numbers, and what decoders twice as deep recall of them."""
+
+from __future__ import annotations
+
+import polars.selectors as cs
+import streamlit as st
+
+from app.parts.sweeps.toolbar import Sweep
+from app.pictures import sweeps
+from app.shell import export, queries
+
+# Of each column that is drawn against size: the axis, the title and the format of a number.
+AGAINST_SIZE = {
+    "perplexity": ("test perplexity", "Test perplexity", ".3f"),
+    "bits": ("bits, sum over lags", "Recalled bits", ".2f"),
+    "bits_per_unit": ("bits a unit", "Recalled bits per unit", ".4f"),
+}
+DIGITS = {"perplexity": 3, "bits": 2, "bits_per_unit": 4, "seconds": 1}
+
+NETWORKS = """
+WITH each AS (
+    SELECT m.cell, m.layers, m.hidden, s.layer, s.depth, m.parameters, s.width,
+           m.test_perplexity AS perplexity, s.seconds,
+           (SELECT sum(bits) FROM recall
+            WHERE signature = s.key AND symbol IS NULL AND lag >= 1) AS bits
+    FROM signatures s JOIN models m ON m.key = s.model
+    WHERE s.key IN ({keys})
+)
+SELECT cell, layers, hidden, layer, depth AS decoder_depth, count(*) AS seeds,
+       avg(perplexity) AS perplexity, min(perplexity) AS perplexity_low,
+       max(perplexity) AS perplexity_high, avg(bits) AS bits, min(bits) AS bits_low,
+       max(bits) AS bits_high, avg(bits) / hidden AS bits_per_unit,
+       any_value(parameters) AS parameters, any_value(width) AS decoder_width,
+       sum(seconds) AS seconds
+FROM each
+GROUP BY cell, layers, hidden, layer, depth
+ORDER BY cell, layers, hidden, layer, depth"""
+
+# Both decoders are measured at the same positions, so the interval is that of their difference in
+# each bootstrap replicate.
+DEEPER = """
+WITH listed AS (
+    SELECT v.*, s.depth, d.accuracies
+    FROM marginal_recall v
+    JOIN signatures s ON s.key = v.signature
+    LEFT JOIN draws d ON d.signature = v.signature AND d.lag = v.lag AND d.symbol IS NULL
+    WHERE v.signature IN ({keys}) AND v.lag >= 1
+), pairs AS (
+    SELECT p.cell, p.layer, p.lag, p.accuracy AS plain, d.accuracy AS deeper,
+           unnest(d.accuracies) - unnest(p.accuracies) AS drawn
+    FROM listed p
+    JOIN listed d
+      ON d.model = p.model AND d.layer = p.layer AND d.lag = p.lag AND d.depth > p.depth
+)
+SELECT cell, layer, lag, plain, deeper, deeper - plain AS difference,
+       quantile_cont(drawn, 0.025) AS low, quantile_cont(drawn, 0.975) AS high
+FROM pairs
+GROUP BY ALL
+ORDER BY cell, layer, lag"""
+
+
+def against_size(sweep: Sweep, column: str) -> None:
+    """One number of every network against its hidden size."""
+    axis, title, form = AGAINST_SIZE[column]
+    if sweep.many_seeds and column != "bits_per_unit":
+        title += ", mean and range of seeds"
+    sql = queries.fill(NETWORKS, keys=sweep.keys)
+    table = queries.table(sql)
+    export.heading(title, column, sql)
+    if table.height:
+        sizes = sweep.choices.sizes or ()
+        figure = sweeps.against_size(table, sizes, column, axis, form, export.colors())
+        name = sweep.file_name(f"size-{column}")
+        export.chart(figure, column, name, f"{title} against hidden size")
+    else:
+        export.empty(sweeps.SIZE)
+
+
+def deeper_decoders(sweep: Sweep) -> None:
+    """How much more decoders twice as deep recall, at the layers furthest from the input."""
+    sql = queries.fill(DEEPER, keys=sweep.keys)
+    table = queries.table(sql)
+    export.heading("What decoders twice as deep recall more", "deeper", sql)
+    if table.height:
+        figure = sweeps.deeper(table, sweep.choices.cells, sweep.lags, export.colors())
+        name = sweep.file_name("deeper")
+        export.chart(figure, "deeper", name, "Gain of deeper decoders by lag")
+    else:
+        export.empty(sweeps.DEEPER)
+    st.html(
+        "<div class='note'>In points, at the two layers furthest from the input. Both decoders "
+        "are resampled alike, position by position, for the interval of the gain.</div>"
+    )
+
+
+def numbers(sweep: Sweep) -> None:
+    """All numbers of every network, or of every layer."""
+    sql = queries.fill(NETWORKS, keys=sweep.keys)
+    table = queries.table(sql)
+    rows = len(sweep.keys)
+    if sweep.study == "size":
+        table = table.drop("layer", "decoder_depth")
+        rows = len(sweep.choices.cells) * len(sweep.columns)
+    export.heading("Numbers", "numbers", sql)
+    spread = () if (table["seeds"].max() or 1) > 1 else ("seeds", cs.ends_with("_low", "_high"))
+    formats = {
+        name: st.column_config.NumberColumn(format=f"%.{places}f")
+        for column, places in DIGITS.items()
+        for name in (column, f"{column}_low", f"{column}_high")
+    }
+    formats["parameters"] = st.column_config.NumberColumn(format="localized")
+    st.dataframe(
+        table.drop(*spread),
+        height=35 * rows + 38,
+        hide_index=True,
+        key="numbers",
+        column_config=formats,
+    )
+    export.downloads(table, sweep.file_name(sweep.study))

@@ -1,0 +1,76 @@
+"""Recall by lag and hidden size or layer: the paper's matrix, and its rows as curves."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from app.parts import study
+from app.parts.sweeps.toolbar import Sweep
+from app.pictures import sweeps
+from app.shell import export, queries
+from core.cells import label
+from core.profiles import find
+
+BY = {"size": "hidden size", "depth": "layer"}
+
+# Over several seeds the mean, and from the lowest to the highest seed; of one seed its interval.
+SWEEP = """
+SELECT v.cell, v.hidden, v.layer, s.depth, v.lag, count(*) AS seeds,
+       avg(v.n)::BIGINT AS n, avg(v.accuracy) AS accuracy,
+       CASE WHEN count(*) > 1 THEN min(v.accuracy) ELSE min(v.low) END AS low,
+       CASE WHEN count(*) > 1 THEN max(v.accuracy) ELSE max(v.high) END AS high,
+       avg(v.bits) AS bits, avg(v.majority) AS majority, avg(v."current") AS "current",
+       avg(v.untrained) AS untrained
+FROM marginal_recall v JOIN signatures s ON s.key = v.signature
+WHERE v.signature IN ({keys}) AND v.lag >= 1
+GROUP BY v.cell, v.hidden, v.layer, s.depth, v.lag
+ORDER BY v.cell, v.hidden, v.layer, s.depth, v.lag"""
+
+
+def matrix(sweep: Sweep, computed: frozenset[str]) -> None:
+    """The paper's matrix."""
+    by, spread = BY[sweep.study], ", mean of seeds" if sweep.many_seeds else ""
+    sql, table = _recall(sweep)
+    export.heading(
+        f"Recall by lag and {by}{spread}", "matrix", sql, buttons=lambda: _compare(sweep, computed)
+    )
+    cells = sweep.choices.cells
+    figure = sweeps.matrices(table, cells, sweep.columns, sweep.lags, export.colors())
+    key, name = f"{sweep.study}-matrix", sweep.file_name(sweep.study)
+    export.chart(figure, key, name, f"Marginal recall by lag and {by}")
+    st.html("<div class='note'>White 0 %, dark purple 100 %.</div>")
+
+
+def curves(sweep: Sweep) -> None:
+    """The same, a curve for each column of the matrix."""
+    sql, table = _recall(sweep)
+    export.heading(f"Recall by lag{', mean of seeds' if sweep.many_seeds else ''}", "curves", sql)
+    cells = sweep.choices.cells
+    figure = sweeps.recall_curves(table, cells, sweep.columns, sweep.lags, export.colors())
+    key = f"{sweep.study}-curves"
+    alt = f"Marginal recall by lag, a line each {BY[sweep.study]}"
+    export.chart(figure, key, sweep.file_name(key), alt)
+    band = "from the lowest to the highest seed" if sweep.many_seeds else "the 95 % interval"
+    st.html(f"<div class='note'>The band is {band}.</div>")
+
+
+def _recall(sweep: Sweep) -> tuple[str, pl.DataFrame]:
+    """The query, and its rows of decoders of the usual depth."""
+    sql = queries.fill(SWEEP, keys=sweep.keys)
+    depth = find(sweep.choices.profile).decoders.depth
+    return sql, queries.table(sql).filter(pl.col("depth") == depth)
+
+
+def _compare(sweep: Sweep, computed: frozenset[str]) -> None:
+    """A link to the Compare page for each cell."""
+    depth = find(sweep.choices.profile).decoders.depth
+    for cell in sweep.choices.cells:
+        keys = [
+            spec.key
+            for spec in sweep.plan.signatures.values()
+            if spec.model.cell == cell
+            and spec.seed == sweep.choices.seeds[0]
+            and spec.budget.depth == depth
+        ]
+        study.compare(keys, computed, label(cell))

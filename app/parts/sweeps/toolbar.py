@@ -1,0 +1,119 @@
+"""The toolbar of the Sweeps page: its choices give the sweep that is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+from app.parts import study
+from app.pictures import look, sweeps
+from app.shell import choices, pickers
+from core.cells import CELLS, label
+from core.paper.studies import STUDIES, Choices, Plan
+from core.paper.studies.study import CELLS_OF_PAPER
+from core.profiles import find
+
+SIZES_MOST = 8
+BOTH, ALL = "-".join(CELLS_OF_PAPER), "-".join(CELLS)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Networks that differ in one thing.
+
+    study: its name. columns: of the matrix, each as the values of its rows and its label. note: on
+    what the paper has, where that is not what is shown.
+    """
+
+    study: Literal["size", "depth"]
+    choices: Choices
+    columns: sweeps.Columns
+    note: str
+
+    @cached_property
+    def plan(self) -> Plan:
+        return STUDIES[self.study].plan(self.choices)
+
+    @property
+    def keys(self) -> list[str]:
+        """Of all signatures of the plan."""
+        return [spec.key for spec in self.plan.signatures.values()]
+
+    @property
+    def lags(self) -> int:
+        return find(self.choices.profile).max_lag
+
+    @property
+    def many_seeds(self) -> bool:
+        return self.study == "size" and len(self.choices.seeds) > 1
+
+    def file_name(self, what: str) -> str:
+        """The name under which something of this sweep is saved."""
+        corpus = self.choices.corpus.name if self.choices.corpus else ""
+        return look.file_name(what, corpus, self.choices.profile)
+
+
+def sizes() -> Sweep:
+    """Fig. 2: networks of several hidden sizes."""
+    selected = _corpus_profile_cells()
+    text = choices.typed(
+        "sizes",
+        "Hidden sizes",
+        " ".join(map(str, find(selected.profile).sizes)),
+        read_sizes,
+        width=170,
+        help=f"Up to {SIZES_MOST} numbers up to 4096; what is computed stays.",
+    )
+    seeds = choices.select(
+        "seeds",
+        "Seeds",
+        range(1, 6),
+        1,
+        width=80,
+        help="Networks of each size; their mean is shown",
+    )
+    listed = tuple(map(int, text.split()))
+    return Sweep(
+        "size",
+        replace(selected, sizes=listed, seeds=tuple(range(seeds))),
+        [({"hidden": hidden}, f"[1,{hidden}]") for hidden in listed],
+        "" if listed == find("paper").sizes else "The paper: [1,80] to [1,640].",
+    )
+
+
+def layers() -> Sweep:
+    """Fig. 3: the layers of one deep network."""
+    selected = _corpus_profile_cells()
+    depth, usual = find(selected.profile).deep
+    hidden = pickers.hidden_choice("deep", usual, (80, 160, 320, 640))
+    return Sweep(
+        "depth",
+        replace(selected, hidden=hidden),
+        [({"layer": layer}, f"layer {layer}") for layer in range(1, depth + 1)],
+        "" if (depth, hidden) == find("paper").deep else "The paper: [4,320].",
+    )
+
+
+def _corpus_profile_cells() -> Choices:
+    """The choices of either figure."""
+    corpus = pickers.corpus_choice("corpus", "Corpus", study.default_corpus())
+    profile = pickers.profile_choice()
+    options = list(dict.fromkeys([BOTH, *CELLS, ALL]))
+    cells = choices.select("cells", "Cells", options, BOTH, width=125, format_func=_cell_names)
+    return Choices(profile, corpus=pickers.read(corpus), cells=tuple(cells.split("-")))
+
+
+def _cell_names(cells: str) -> str:
+    """Such as "GRU, LSTM and minGRU"."""
+    *others, last = map(label, cells.split("-"))
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def read_sizes(text: str) -> str | None:
+    """Hidden sizes as a person types them, put in order; None for what is not a list of them."""
+    parts = "".join(c if c.isdecimal() else " " for c in text).split()
+    numbers = sorted({int(part) for part in parts if len(part) < 5})
+    allowed = 1 <= len(numbers) <= SIZES_MOST and numbers[0] >= 1 and numbers[-1] <= 4096
+    odd = any(c.isalpha() or c == "." for c in text) or any(len(part) > 4 for part in parts)
+    return " ".join(map(str, numbers)) if allowed and not odd else None

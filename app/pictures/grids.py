@@ -1,0 +1,136 @@
+"""The pieces of a heat map: cells as lines of values, their colors, axes, marks and clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+
+from app.pictures.look import SELECTED, Row, Theme, at_floor, printable
+
+Cells = Mapping[tuple[Any, Any], Row]  # by row and column of the picture
+recall = itemgetter("accuracy")
+
+
+def by_lag(table: pl.DataFrame) -> dict[tuple[int, str], Row]:
+    """The cells that occur, by lag and symbol, with the symbol's share of all at its lag."""
+    table = table.with_columns(share=pl.col("n") / pl.col("n").sum().over("lag"))
+    return {(row["lag"], row["symbol"]): row for row in table.iter_rows(named=True) if row["n"]}
+
+
+def grid(
+    cells: Cells, rows: Iterable[Any], columns: Sequence[Any], value: Callable[[Row], Any]
+) -> list[list[Any]]:
+    """A value of each cell, line by line; None where there is no cell."""
+    keys = [[(row, column) for column in columns] for row in rows]
+    return [[value(cells[key]) if key in cells else None for key in line] for line in keys]
+
+
+def heat(
+    figure: go.Figure,
+    z: list[list[Any]],
+    y: Sequence[Any],
+    text: list[list[Any]] | None = None,
+    **more: Any,
+) -> None:
+    """Add a heat map on the figure's color axis, columns at 0, 1, … text: of the hover."""
+    hover: dict[str, Any] = {"hoverinfo": "skip"}
+    if text is not None:
+        hover = {"text": text, "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False}
+    colors = {"coloraxis": "coloraxis", "xgap": 1, "ygap": 1}
+    figure.add_heatmap(z=z, x=list(range(len(z[0]))), y=list(y), **colors | hover | more)
+
+
+def floor_dots(figure: go.Figure, cells: Cells, symbols: Sequence[str], **where: int) -> None:
+    """Mark the cells whose recall is not above their floors."""
+    floored = [key for key, row in cells.items() if "low" in row and at_floor(row)]
+    figure.add_scatter(
+        x=[symbols.index(symbol) for _, symbol in floored],
+        y=[lag for lag, _ in floored],
+        mode="markers",
+        marker={"size": 3, "color": "#8d8899"},
+        hoverinfo="skip",
+        unselected={"marker": {"opacity": 1}},
+        **where,
+    )
+
+
+def clicks(
+    figure: go.Figure,
+    places: Sequence[tuple[float, float]],
+    keys: Sequence[tuple[Any, ...]],
+    text: Sequence[str],
+    chosen: tuple[Any, ...] | None,
+    size: int,
+    **where: int,
+) -> None:
+    """Add a layer of unseen squares that takes clicks, the chosen one outlined.
+
+    places: x and y of each; keys: what a click on it gives as customdata; text: of its hover.
+    """
+    figure.add_scatter(
+        x=[x for x, _ in places],
+        y=[y for _, y in places],
+        mode="markers",
+        customdata=[list(key) for key in keys],
+        text=list(text),
+        hovertemplate="%{text}<extra></extra>",
+        hoverlabel_align="left",
+        # Heat maps give no click event, SVG markers do, even when nobody can see them.
+        marker={
+            "symbol": "square-open",
+            "size": size,
+            "opacity": 0.001,
+            "color": SELECTED,
+            "line": {"width": 2.5},
+        },
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0.001}},
+        selectedpoints=[keys.index(chosen)] if chosen in keys else None,
+        **where,
+    )
+    figure.update_layout(clickmode="event+select", hovermode="closest")
+
+
+def column_axis(figure: go.Figure, labels: Sequence[str], font: int, **more: Any) -> None:
+    """Columns at 0, 1, … under their labels, from end to end."""
+    figure.update_xaxes(
+        tickvals=list(range(len(labels))),
+        ticktext=list(labels),
+        tickangle=0,
+        tickfont_size=font,
+        range=[-0.5, len(labels) - 0.5],
+        showgrid=False,
+        ticks="",
+        **more,
+    )
+
+
+def row_axis(figure: go.Figure, rows: Sequence[float], step: int = 1, **more: Any) -> None:
+    """Rows from the top down, from end to end. step: every how many rows a tick stands."""
+    ends = [rows[-1] + 0.5, rows[0] - 0.5]
+    figure.update_yaxes(tickvals=list(rows)[::step], range=ends, showgrid=False, ticks="", **more)
+
+
+def lag_axis(
+    figure: go.Figure, lags: Sequence[int], unit: str, colors: Theme, step: int = 1
+) -> None:
+    """Lags down the rows; a line parts the past from what is heard now and the future."""
+    row_axis(figure, lags, step)
+    figure.update_yaxes(title=f"{unit} ago", col=1)
+    if lags[0] < 1:
+        figure.add_hline(y=0.5, line={"color": colors.second, "width": 1.5})
+
+
+def symbol_axis(figure: go.Figure, symbols: Sequence[str], font: int, **more: Any) -> None:
+    """Symbols across."""
+    column_axis(figure, [printable(symbol) for symbol in symbols], font, **more)
+
+
+def not_yet(figure: go.Figure, x: float, y: float, colors: Theme, **more: Any) -> None:
+    """Say in a pane, or in a column of it, that nothing is computed yet."""
+    font = {"size": 11, "color": colors.faint}
+    figure.add_annotation(x=x, y=y, text="not yet", showarrow=False, font=font, **more)

@@ -1,0 +1,155 @@
+"""The pictures of sweeps over size and depth (Figs. 2 and 3): a pane each cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+import polars as pl
+
+from app.pictures import curves
+from app.pictures.grids import column_axis, grid, heat, not_yet, recall, row_axis
+from app.pictures.look import (
+    BELOW,
+    MARKS,
+    Row,
+    Theme,
+    error_bars,
+    finish,
+    panes,
+    recall_colors,
+    recall_text,
+    shades,
+)
+from core.cells import label as cell_label
+
+Columns = Sequence[tuple[Row, str]]  # the values a column has in the table, and its label
+
+RECALL, SIZE, DEEPER = 380, 250, 300  # heights in pixels, whatever is drawn
+
+
+def matrices(
+    table: pl.DataFrame, cells: Sequence[str], columns: Columns, lags: int, colors: Theme
+) -> go.Figure:
+    """Figs. 2 and 3: marginal recall by lag, a pane each cell, a column each size or layer.
+
+    table: cell, hidden, layer, lag, seeds, n, accuracy, low, high, majority, current, untrained.
+    lags: the largest.
+    """
+    figure = panes(_titles(cells), colors)
+    down, across = range(1, lags + 1), range(len(columns))
+    for number, cell in enumerate(cells, start=1):
+        where = {"row": 1, "col": number}
+        measured = {
+            (row["lag"], place): row | {"title": f"<b>{cell_label(cell)} {label}</b>"}
+            for place, (values, label) in enumerate(columns)
+            for row in _rows(table, {"cell": cell} | values).to_dicts()
+        }
+        text = grid(measured, down, across, _text)
+        heat(figure, grid(measured, down, across, recall), down, text, xgap=2, **where)
+        for place in set(across) - {place for _, place in measured}:
+            not_yet(figure, place, (lags + 1) / 2, colors, textangle=-90, **where)
+    column_axis(figure, [label for _, label in columns], 12 if len(columns) < 5 else 10)
+    row_axis(figure, down)
+    figure.update_yaxes(title="symbols ago", col=1)
+    figure.update_layout(coloraxis=recall_colors())
+    return finish(figure, colors, RECALL, (46, 10, 26, 26))
+
+
+def recall_curves(
+    table: pl.DataFrame, cells: Sequence[str], columns: Columns, lags: int, colors: Theme
+) -> go.Figure:
+    """The rows of `matrices` as curves, and the majority floor under them."""
+    lines = {}
+    styles = [*enumerate(shades(len(columns), colors))]
+    for cell, title in zip(cells, _titles(cells), strict=True):
+        floor = _rows(table, {"cell": cell}).unique("lag").sort("lag")
+        lines[title] = [
+            curves.Curve(label, _rows(table, {"cell": cell} | values), color, MARKS[n % len(MARKS)])
+            for (values, label), (n, color) in zip(columns, styles, strict=True)
+        ] + curves.floors(floor, colors, ["majority"])
+    return curves.recall(lines, (1, lags), colors, RECALL, BELOW)
+
+
+def against_size(
+    table: pl.DataFrame, sizes: Sequence[int], column: str, title: str, form: str, colors: Theme
+) -> go.Figure:
+    """A number of each network against its hidden size, a line each cell, the spread over seeds.
+
+    sizes: all that there will be, so that the axis stays where it is.
+    table: cell, hidden, seeds, the column, and column_low, column_high where there is a spread.
+    """
+    figure = go.Figure()
+    cells = table["cell"].unique().sort().to_list()
+    for cell, color, mark in zip(cells, colors.series, MARKS, strict=False):
+        rows, bars = _rows(table, {"cell": cell}).sort("hidden"), None
+        if f"{column}_low" in table.columns and rows["seeds"].max() > 1:
+            bars = error_bars(rows[column], rows[f"{column}_low"], rows[f"{column}_high"], 3)
+        figure.add_scatter(
+            x=rows["hidden"].to_list(),
+            y=rows[column].to_list(),
+            error_y=bars,
+            mode="lines+markers",
+            name=cell_label(cell),
+            line={"color": color, "width": 2},
+            marker={"size": 7, "symbol": mark},
+            customdata=rows["seeds"].to_list(),
+            hovertemplate=f"<b>{cell_label(cell)} %{{x}}</b>: %{{y:{form}}}, seeds %{{customdata}}"
+            "<extra></extra>",
+        )
+    ends = [math.log10(sizes[0] / 1.15), math.log10(sizes[-1] * 1.15)]
+    figure.update_xaxes(title="hidden size", type="log", tickvals=sizes, ticktext=sizes, range=ends)
+    figure.update_yaxes(title=title, nticks=6)
+    corner = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
+    return finish(figure, colors, SIZE, (56, 12, 24, 40), corner)
+
+
+def deeper(table: pl.DataFrame, cells: Sequence[str], lags: int, colors: Theme) -> go.Figure:
+    """What decoders twice as deep recall more, in points, by lag.
+
+    table: cell, layer, lag, plain, deeper, difference, low, high.
+    """
+    figure = panes(_titles(cells), colors)
+    layers = table["layer"].unique().sort().to_list()
+    gains = table.with_columns((pl.col("difference", "low", "high") * 100).name.suffix("_points"))
+    for number, cell in enumerate(cells, start=1):
+        for place, layer in enumerate(layers):
+            rows = _rows(gains, {"cell": cell, "layer": layer}).sort("lag")
+            aside = 0.22 * (place - (len(layers) - 1) / 2)
+            ends = rows["low_points"], rows["high_points"]
+            figure.add_scatter(
+                x=[lag + aside for lag in rows["lag"]],
+                y=rows["difference_points"].to_list(),
+                error_y=error_bars(rows["difference_points"], *ends, 0),
+                mode="markers",
+                name=f"layer {layer}",
+                marker={"size": 7, "symbol": MARKS[place], "color": colors.series[place]},
+                customdata=rows.select("lag", "plain", "deeper").rows(),
+                hovertemplate=f"<b>{cell_label(cell)} layer {layer}</b>, %{{customdata[0]}} ago: "
+                "<b>%{y:+.1f} points</b><br>%{customdata[1]:.1%} plain, %{customdata[2]:.1%} "
+                "twice as deep<extra></extra>",
+                legendgroup=layer,
+                showlegend=number == 1,
+                row=1,
+                col=number,
+            )
+    figure.add_hline(y=0, line={"color": colors.faint, "width": 1})
+    figure.update_xaxes(dtick=1 if lags <= 10 else 2, range=[0.5, lags + 0.5], title="lag")
+    figure.update_yaxes(nticks=7)
+    figure.update_yaxes(title="points", col=1)
+    return finish(figure, colors, DEEPER, (50, 8, 26, 62), BELOW | {"y": -0.2})
+
+
+def _titles(cells: Sequence[str]) -> list[str]:
+    return [f"<b>{cell_label(cell)}</b>" for cell in cells]
+
+
+def _rows(table: pl.DataFrame, values: Row) -> pl.DataFrame:
+    """The rows with these values, by lag where they have one."""
+    rows = table.filter(*(pl.col(name) == value for name, value in values.items()))
+    return rows.sort("lag") if "lag" in rows.columns else rows
+
+
+def _text(row: Row) -> str:
+    return f"{row['title']}, {row['lag']} ago: {recall_text(row)}"
