@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Self
@@ -71,26 +72,18 @@ class Child:
         """
         fresh = self._process is None
         process = self._process = self._process or _started(self._command)
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            process.kill()
-
-        timer = threading.Timer(seconds + START_SECONDS * fresh, stop)
-        timer.start()
-        try:
-            answer, body = _exchange(process, data, {"seconds": seconds, "arguments": arguments})
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            self.close()
-            if late.is_set() or process.returncode == -signal.SIGALRM:
-                raise Died(f"that takes more than {seconds:g} seconds") from problem
-            raise Died("its reader crashed on it") from problem
-        except BaseException:
-            self.close()  # an answer that nobody reads must not be taken for the next one
-            raise
-        finally:
-            timer.cancel()
+        with killed_after(process, seconds + START_SECONDS * fresh) as late:
+            try:
+                request = {"seconds": seconds, "arguments": arguments}
+                answer, body = _exchange(process, data, request)
+            except (OSError, ValueError, KeyError, TypeError) as problem:
+                self.close()
+                if late.is_set() or process.returncode == -signal.SIGALRM:
+                    raise Died(f"that takes more than {seconds:g} seconds") from problem
+                raise Died("its reader crashed on it") from problem
+            except BaseException:
+                self.close()  # an answer that nobody reads must not be taken for the next one
+                raise
         if "refused" in answer:
             raise BadInput(answer["refused"])
         if "failed" in answer:
@@ -102,6 +95,23 @@ class Child:
                 else f"its reader failed on it ({answer['failed']})"
             )
         return body
+
+
+@contextlib.contextmanager
+def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
+    """Kills a process that still works after so many seconds; the event is set if it did."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 def _started(command: list[str]) -> subprocess.Popen[bytes]:

@@ -8,7 +8,7 @@ import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError
@@ -19,6 +19,7 @@ from core.text import decode
 
 if TYPE_CHECKING:  # specs take long to load, which every process that reads a sound would wait
     from core.corpora.speech.spec import SpeechSpec
+    from core.step import Inputs
 
 RATE = 16_000  # samples a second, of all audio
 HOP_MS = 10  # milliseconds from one frame to the next
@@ -155,19 +156,13 @@ def join(parts: Sequence[Utterances]) -> Utterances:
     )
 
 
-class Artifacts(Protocol):
-    """Bytes by key, such as the inputs of a job or a dictionary."""
-
-    def __getitem__(self, key: str, /) -> bytes: ...
-
-
 class SpeechCorpus:
     """The splits of a computed corpus; what is large is read when it is asked for.
 
     artifacts: the bytes of `spec.parts`, as `core.corpora.speech.step` made them.
     """
 
-    def __init__(self, spec: SpeechSpec, artifacts: Artifacts) -> None:
+    def __init__(self, spec: SpeechSpec, artifacts: Inputs) -> None:
         self.spec, self._artifacts = spec, artifacts
         self._held: dict[str, Utterances] = {}
         self._bytes = 0

@@ -53,20 +53,15 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     correct, chance = torch.stack(counts).cpu().numpy().reshape(2, N_SYMBOLS, *ruler.n.shape)
     n = ruler.n.cpu().numpy()
     drops = _drops(spec, model, mix(spec.model, inputs), numbers, device, progress)
-    own = bases.own_recall(bases.symbol_recall(correct, n))[np.arange(N_SYMBOLS), numbers]
-    recall, control = bases.total_recall(correct, n), bases.total_recall(chance, n)
-    table = named(spec, numbers).with_columns(
+    pairs = named(spec, numbers)
+    table = pairs.with_columns(
         pl.lit(spec.model.key).alias("model"),
         bigram=pl.col("first") + pl.col("second"),
         number=numbers,
         norm=kernels.norms.cpu().numpy(),
-        recall=recall,
-        control=control,
-        above_control=recall - control,
-        own=pl.Series(own).fill_nan(None),
+        **_recalls(correct, chance, n, numbers),
         **_by_corpus(model, numbers, drops),
     )
-    pairs = named(spec, numbers)
     cells = [_cells(correct, n, pairs, "basis"), _cells(chance, n, pairs, "control")]
     tables = {
         "atlases": pl.DataFrame([_entry(spec, ruler, N_SYMBOLS, started, device)]),
@@ -79,6 +74,20 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         "drops": torch.from_numpy(np.stack([drop.rises for drop in drops], 1)),
     }
     return Result(tables, {spec.key: pack(measured, {})})
+
+
+def _recalls(
+    correct: np.ndarray, chance: np.ndarray, n: np.ndarray, numbers: np.ndarray
+) -> dict[str, pl.Series]:
+    """The columns of `bases` about recall. chance: of the controls, as `correct` of the bases."""
+    recall, control = bases.total_recall(correct, n), bases.total_recall(chance, n)
+    own = bases.own_recall(bases.symbol_recall(correct, n))[np.arange(len(numbers)), numbers]
+    return {
+        "recall": pl.Series(recall),
+        "control": pl.Series(control),
+        "above_control": pl.Series(recall - control),
+        "own": pl.Series(own).fill_nan(None),
+    }
 
 
 def _drops(

@@ -80,21 +80,14 @@ def weights(
     units = units if inputs is None else tensors[inputs].shape[1]
     if max(hidden, units) > MAX_UNITS:
         raise BadInput(f"The network has more than {MAX_UNITS} units in a layer: give a smaller.")
-    wanted = {}
+    wanted: dict[str, tuple[list[int], str]] = {}
     if inputs:
         wanted[inputs] = ([symbols, units], "one row for each symbol of the description")
     if outputs:
         wanted[outputs] = ([symbols, hidden], "symbols of the description × hidden units")
     if bias:
         wanted[bias] = ([symbols], "one for each symbol of the description")
-    gates = CELLS[cell].gates
-    rows = gates * hidden
-    for number, layer in enumerate(names):
-        columns = {"weight_ih": hidden if number else units, "weight_hh": hidden}
-        for part, name in layer.items():
-            shape = [rows, *([columns[part]] if part in columns else [])]
-            why = f"{gates} gates of {hidden} units in {label(cell)} layer {number + 1}"
-            wanted[name] = (shape, why)
+    wanted |= _layer_shapes(names, cell, units, hidden)
     _refuse(
         f"{name} is {list(tensors[name].shape)} and must be {shape} ({why})."
         for name, (shape, why) in wanted.items()
@@ -107,6 +100,19 @@ def weights(
         tensors[bias] if bias else None,
         sum(tensor.numel() for tensor in tensors.values()),
     )
+
+
+def _layer_shapes(
+    layers: list[dict[str, str]], cell: str, units: int, hidden: int
+) -> dict[str, tuple[list[int], str]]:
+    """The shape that each weight of the layers must have, and why, by its name in the file."""
+    gates, shapes = CELLS[cell].gates, {}
+    for number, layer in enumerate(layers):
+        columns = {"weight_ih": [hidden if number else units], "weight_hh": [hidden]}
+        why = f"{gates} gates of {hidden} units in {label(cell)} layer {number + 1}"
+        for part, name in layer.items():
+            shapes[name] = ([gates * hidden, *columns.get(part, [])], why)
+    return shapes
 
 
 def _tensors(data: bytes) -> dict[str, Tensor]:
