@@ -35,10 +35,7 @@ class ImportedSpec(LanguageModelSpec):
     digits: int = added(0, ge=0, le=10)
     encoder: bool = added(False)
     scored_apart: ClassVar[bool] = True
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("imported",)
+    stages: ClassVar[tuple[str, ...]] = ("imported",)
 
     @property
     def title(self) -> str:
