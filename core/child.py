@@ -20,6 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Self
 
+from core import machine
 from core.errors import BadInput
 
 _CODE = (
@@ -166,8 +167,7 @@ def serve(name: str, memory_mb: int) -> None:
     # Whatever a library prints must not mix with the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with contextlib.suppress(OSError):  # the first to go when the machine's memory ends
-        Path("/proc/self/oom_score_adj").write_text("900")
+    machine.offer_to_end(900)
     module, _, attribute = name.partition(":")
     function = getattr(import_module(module), attribute)
     _limit(memory_mb)

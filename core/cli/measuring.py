@@ -130,7 +130,7 @@ def _perplexities(plan: Plan) -> dict[str, float]:
 
 
 def speech(options: argparse.Namespace) -> None:
-    from core.corpora.speech.listing import Listing, named
+    from core.corpora.speech.listing import Listing, left_out
     from core.library import find_speech, query
     from core.store import Store
 
@@ -152,7 +152,7 @@ def speech(options: argparse.Namespace) -> None:
         if name in facts:
             print(f"{name:8} {facts[name]:.4g}" if name == "hours" else f"{name:8} {facts[name]}")
     if facts["skipped"]:
-        print(f"skipped  {named(facts['skipped'], 'utterance')}")
+        print(f"skipped  {left_out(facts['skipped'], 'utterance')}")
 
 
 def _read(path: Path) -> bytes:

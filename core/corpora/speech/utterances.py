@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from core.corpora.corpus import metadata
 from core.errors import BadInput
 from core.text import decode
 
@@ -94,13 +95,13 @@ class Utterances:
         """Log-mel frames of utterance i: float32 [frames, mels]."""
         return self.frames[self.frame_offsets[i] : self.frame_offsets[i + 1]].astype(np.float32)
 
-    def said(self, i: int) -> np.ndarray:
+    def spelling(self, i: int) -> np.ndarray:
         """Symbols of utterance i: uint8 [symbols]."""
         return self.symbols[self.symbol_offsets[i] : self.symbol_offsets[i + 1]]
 
     def text(self, i: int) -> str:
-        """What is said in utterance i."""
-        return decode(self.said(i))
+        """The text of utterance i."""
+        return decode(self.spelling(i))
 
     def onsets(self, i: int) -> np.ndarray:
         """Word times of utterance i: int32 [words, 2], the first symbol and the onset in ms."""
@@ -113,7 +114,7 @@ class Utterances:
         starts = self.frame_offsets
         return Utterances.of(
             [self.frames[starts[i] : starts[i + 1]] for i in rows],
-            [self.said(i) for i in rows],
+            [self.spelling(i) for i in rows],
             [self.onsets(i) for i in rows],
             [self.ids[i] for i in rows],
             self.mels,
@@ -130,7 +131,7 @@ class Utterances:
     def from_bytes(cls, data: bytes) -> Utterances:
         """The utterances of `to_bytes`; BadInput if they are damaged."""
         try:
-            arrays, names = load(data), json.loads(_metadata(data)["names"])
+            arrays, names = load(data), json.loads(metadata(data)["names"])
             ids, skipped = names["ids"], names["skipped"]
             if {name: array.dtype for name, array in arrays.items()} != _KINDS:
                 raise ValueError("parts of another kind")
@@ -145,10 +146,10 @@ class Utterances:
 
 
 def join(parts: Sequence[Utterances]) -> Utterances:
-    """One or more parts as one."""
+    """The utterances of one or more parts, in their order, as one."""
     return Utterances.of(
         [part.frames[a:b] for part in parts for a, b in _spans(part.frame_offsets)],
-        [part.said(i) for part in parts for i in range(len(part))],
+        [part.spelling(i) for part in parts for i in range(len(part))],
         [part.onsets(i) for part in parts for i in range(len(part))],
         [name for part in parts for name in part.ids],
         parts[0].mels,
@@ -157,7 +158,7 @@ def join(parts: Sequence[Utterances]) -> Utterances:
 
 
 class SpeechCorpus:
-    """The splits of a computed corpus; what is large is read when it is asked for.
+    """The splits of a computed corpus, each read on first use.
 
     artifacts: the bytes of `spec.parts`, as `core.corpora.speech.step` made them.
     """
@@ -267,8 +268,3 @@ def _offsets(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 def _spans(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
     return zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return dict(header["__metadata__"])

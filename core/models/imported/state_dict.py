@@ -1,6 +1,6 @@
 """A torch state dict in a safetensors file: an embedding, a recurrent network, a projection.
 
-Whatever their names and prefix, they are found, and every shape is checked.
+They are recognized by shape, whatever their names and prefix, and every shape is checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _RECURRENT = re.compile(r"(.*?)(weight_ih|weight_hh|bias_ih|bias_hh)_l(\d{1,3})"
 _NUMBERED = re.compile(r"(.*?)(\d{1,3})\.")
 _EMBEDS = re.compile(r"emb|encod|wte|lookup", re.IGNORECASE)
 _PROJECTS = re.compile(r"proj|decod|linear|head|out|fc", re.IGNORECASE)
-_SAID = 4  # mismatches told at once
+_SHOWN = 4  # problems in one message
 
 Layer = dict[str, Tensor]  # weight_ih, weight_hh, and bias_ih, bias_hh where there are any
 
@@ -238,7 +238,7 @@ def _ends(
 def _open_ends(
     tensors: dict[str, Tensor], tables: list[str], symbols: int, units: int, hidden: int
 ) -> str:
-    """What to write where it is open which weights are the embedding and the projection."""
+    """What to do where neither shapes nor names tell the embedding and the projection."""
     fits = {
         what: [name for name in tables if list(tensors[name].shape) == [symbols, columns]]
         for what, columns in (("embedding", units), ("projection", hidden))
@@ -286,7 +286,7 @@ def _pick(
     like: re.Pattern[str],
     unlike: re.Pattern[str],
 ) -> str | None:
-    """The one table that has the columns or, among several, the name; None if it is not clear."""
+    """The only table that has the columns or, among several, a likely name; None if none does."""
     for fits in (
         lambda name: tensors[name].shape[1] == columns,
         lambda name: not unlike.search(name),
@@ -300,5 +300,5 @@ def _refuse(problems: Iterable[str]) -> None:
     """Raises BadInput with the first few of these sentences, if there are any."""
     found = list(problems)
     if found:
-        more = [f"And {len(found) - _SAID} more like these."] if len(found) > _SAID else []
-        raise BadInput(" ".join([*found[:_SAID], *more]))
+        more = [f"And {len(found) - _SHOWN} more like these."] if len(found) > _SHOWN else []
+        raise BadInput(" ".join([*found[:_SHOWN], *more]))

@@ -15,15 +15,15 @@ from core.step import Inputs, Progress, Result
 from core.training.batches import sample
 from core.training.checkpoints import Checkpoint
 
-# The steps of a recurrence this narrow are over before a second thread has joined in: on two
-# cores one thread trains a GRU of 40 units half as fast again as two do, and at 80 units no slower.
+# The steps of a recurrence this narrow end before a second thread can help: on two cores one thread
+# trains a GRU of 40 units half as fast again as two do, and one of 80 units no slower.
 NARROW = 80
 
 
 def train_model(
     spec: ModelSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
-    """Trains a network, or draws its initial weights, and measures it on the test split."""
+    """Trains a network, or makes it at its initial weights, and measures it on the test split."""
     device = machine.settle(1 if spec.hidden <= NARROW else None)
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
     init = inputs[spec.init_from.key] if spec.init_from else None

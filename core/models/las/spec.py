@@ -62,15 +62,15 @@ class LasSpec(Spec):
 
     @property
     def aligner(self) -> LasSpec:
-        """The model that says when each symbol is heard: itself, of an untrained one the trained.
+        """The model that places the symbols in time: itself, or the trained one like it.
 
-        Then a trained and an untrained network are asked for the same symbols at the same moments.
+        So a trained and an untrained network are measured at the same moments.
         """
         return self.model_copy(update={"trained": True})
 
     @property
     def alignment(self) -> str:
-        """Key of the artifact that says when each symbol is heard."""
+        """Key of the artifact with the moment of each symbol."""
         return f"{self.key}/alignment"
 
     @property

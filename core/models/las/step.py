@@ -1,4 +1,4 @@
-"""Listen-Attend-Spell: the recognizer, and the signatures of its layers (paper, section 8)."""
+"""The steps of the recognizer and of the signatures of its layers (paper, section 8)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core import machine
 from core.corpora.corpus import SPLITS
 from core.corpora.speech.utterances import SpeechCorpus, Utterances, join
 from core.models.las import alignment, lesson
-from core.models.las.batches import spelled
+from core.models.las.batches import transcripts
 from core.models.las.decoding import error_rates, transcribe
 from core.models.las.network import load
 from core.models.las.spec import BASE_WIDTH, LasSignatureSpec, LasSpec
@@ -31,19 +31,20 @@ from core.training.checkpoints import Checkpoint, pack, unpack
 def train_recognizer(
     spec: LasSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Trains a recognizer, measures its error rates, and places symbols in time."""
     device = machine.settle()
     corpus = SpeechCorpus(spec.corpus, inputs)
     weights, facts = lesson.train(spec, corpus, progress, checkpoint, device)
     model = load(spec, weights).to(device)
     progress(1.0, "measuring on the test split")
-    test = lesson.some(corpus.test, spec.budget.evaluate)
+    test = lesson.at_most(corpus.test, spec.budget.evaluate)
     rates = error_rates(test, transcribe(model, test, device))
     perplexity = {}
     moments: dict[str, Tensor] = {}
     for split in SPLITS if spec.trained else SPLITS[1:]:
         progress(1.0, f"placing the symbols of the {split} split in time")
-        found, followed = alignment.align(model, _split(spec, corpus, split), device)
-        moments |= {f"{split}.{by}": torch.from_numpy(times) for by, times in found.items()}
+        placed, followed = alignment.align(model, _split(spec, corpus, split), device)
+        moments |= {f"{split}.{by}": torch.from_numpy(times) for by, times in placed.items()}
         perplexity[split] = math.exp(followed["nats"] / followed["predicted"])
     row = model_row(spec, device) | {
         "corpus": spec.corpus.key,
@@ -73,6 +74,7 @@ def train_recognizer(
 def measure_layer(
     spec: LasSignatureSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Trains and measures the decoders of one layer of a recognizer."""
     device = machine.settle()
     started = time.monotonic()
     progress(0.0, "reading the states")
@@ -106,13 +108,13 @@ def _states(spec: LasSignatureSpec, inputs: Inputs, device: str) -> list[LasStat
             if spec.alignment == "words"
             else placed[f"{split}.{spec.alignment}"].numpy()
         )
-        rows = sample(spelled(utterances), limit, spec.seed)
+        rows = sample(transcripts(utterances), limit, spec.seed)
         found.append(LasStates(model, utterances, rows, moments, spec, device))
     return found
 
 
 def _split(spec: LasSpec, corpus: SpeechCorpus, split: str) -> Utterances:
-    """A split as signatures see it: of train the part whose symbols are placed in time."""
+    """A split as signatures use it: of train the part whose symbols are placed in time."""
     if split == "train":
         return join(list(itertools.islice(corpus.shards(), len(spec.aligned))))
     return corpus.dev if split == "dev" else corpus.test
