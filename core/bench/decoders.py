@@ -41,11 +41,10 @@ SWEEPS = {"many_states": (256, 100_000, 3), "few_states": (256, 10_000, 40)}
 def run() -> dict[str, Any]:
     """Measures the speed claims on this machine, in about five minutes on two cores.
 
-    Rates are in GFLOP/s and count only the matrix
-    products that forward and backward need (no gradient of the input, no padding). recall_*: on
-    held-out text per lag 1..10. sweep_ratio: the keep sweep's time over that of one keep, the
-    worse of two regimes. sweep_recall_gap: the largest amount of dev recall, over lags and
-    regimes, that the sweep's decoder lies below the best of six full runs.
+    Rates are in GFLOP/s and count only the matrix products that forward and backward need (no
+    gradient of the input, no padding). recall_*: on held-out text, lags 1 to 10. sweep_ratio: the
+    time of the keep sweep over that of one keep, the worse of two regimes. sweep_recall_gap: how
+    far the sweep's decoder lies below the best of six full runs in dev recall, at most.
     """
     device = torch.device(machine.settle())
     splits = recurrent_states(device)

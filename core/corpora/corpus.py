@@ -72,6 +72,11 @@ class Segments:
         return np.diff(self.offsets)
 
     @property
+    def positions(self) -> np.ndarray:
+        """The place of each symbol in its segment, from 0: int64 [total]."""
+        return np.arange(self.total) - np.repeat(self.offsets[:-1], self.lengths)
+
+    @property
     def total(self) -> int:
         """Symbols in all segments together."""
         return len(self.symbols)

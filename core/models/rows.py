@@ -29,6 +29,24 @@ def model_row(spec: Spec, device: str, **facts: Any) -> dict[str, Any]:
     }
 
 
+def training_tables(row: dict[str, Any], facts: dict[str, Any]) -> dict[str, pl.DataFrame]:
+    """The tables of a training run: the row of `models`, and the curve if there is any.
+
+    row: what `model_row` gave; facts: what `core.training.loop.fit` gave.
+    """
+    curve = facts["curve"]
+    trained = {
+        "train_symbols": facts["symbols"],
+        "epochs": float(len(curve)),
+        "seconds": facts["seconds"],
+    }
+    tables = {"models": pl.DataFrame([row | trained])}
+    if curve:
+        points = [{"model": row["key"], **point} for point in curve]
+        tables["training_curve"] = pl.DataFrame(points)
+    return tables
+
+
 def next_symbols(segments: Segments) -> np.ndarray:
     """The symbols a model predicts: segment by segment its own, then `</s>`; uint8, flat."""
     return np.insert(segments.symbols, segments.offsets[1:], EOS)

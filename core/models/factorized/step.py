@@ -16,7 +16,7 @@ from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.spec import FactorizedSpec, KernelSpec, PrunedSpec
 from core.models.factorized.windows import Windows
 from core.models.language.char_lm import CharLM
-from core.models.rows import count_first, model_row, predictions
+from core.models.rows import count_first, model_row, predictions, training_tables
 from core.spec import Spec
 from core.step import Inputs, Progress, Result
 from core.training.checkpoints import Checkpoint, unpack
@@ -34,16 +34,8 @@ def train_factorized(
     model = factorized_lm.load(spec, weights).to(device)
     progress(1.0, "measuring on the test split")
     row, tables = _measured(spec, spec, model, corpora, device)
-    row |= {
-        "keep": facts["keep"],
-        "dev_perplexity": facts["perplexity"],
-        "train_symbols": facts["symbols"],
-        "epochs": float(len(facts["curve"])),
-        "seconds": facts["seconds"],
-    }
-    curve = pl.DataFrame([{"model": spec.key, **point} for point in facts["curve"]])
-    tables |= {"models": pl.DataFrame([row]), "training_curve": curve}
-    return Result(tables, {spec.key: weights})
+    row |= {"keep": facts["keep"], "dev_perplexity": facts["perplexity"]}
+    return Result(tables | training_tables(row, facts), {spec.key: weights})
 
 
 def measure_pruned(

@@ -239,16 +239,14 @@ def _open_ends(
     tensors: dict[str, Tensor], tables: list[str], symbols: int, units: int, hidden: int
 ) -> str:
     """What to do where neither shapes nor names tell the embedding and the projection."""
+    columns = {"embedding": units, "projection": hidden}
     fits = {
-        what: [name for name in tables if list(tensors[name].shape) == [symbols, columns]]
-        for what, columns in (("embedding", units), ("projection", hidden))
+        what: [name for name in tables if list(tensors[name].shape) == [symbols, count]]
+        for what, count in columns.items()
     }
-    if not all(fits.values()):
-        what, columns = next(
-            (what, columns)
-            for what, columns in (("embedding", units), ("projection", hidden))
-            if not fits[what]
-        )
+    missing = [what for what in columns if not fits[what]]
+    if missing:
+        what = missing[0]
         shapes = ", ".join(f"{name} {list(tensors[name].shape)}" for name in tables[:6])
         other = (
             f"a network that reads one-hot symbols has {symbols} columns in weight_ih_l0, not "
@@ -257,8 +255,8 @@ def _open_ends(
             else 'an encoder without one says "projection": null in its description'
         )
         return (
-            f"No weight can be the {what}, which is [{symbols}, {columns}] ({shapes or 'none'} "
-            f"is there): add it to the file; {other}."
+            f"No weight can be the {what}, which is [{symbols}, {columns[what]}] "
+            f"({shapes or 'none'} is there): add it to the file; {other}."
         )
     first, last = fits["embedding"][0], fits["projection"][-1]
     return (

@@ -19,7 +19,7 @@ from core.models.las.decoding import error_rates, transcribe
 from core.models.las.network import load
 from core.models.las.spec import BASE_WIDTH, LasSignatureSpec, LasSpec
 from core.models.las.states import LasStates
-from core.models.rows import model_row
+from core.models.rows import model_row, training_tables
 from core.probes.mlp import Decoders
 from core.probes.states import StatesBySplit
 from core.signatures.step import measured
@@ -60,15 +60,9 @@ def train_recognizer(
         "cer": rates.cer,
         "wer": rates.wer,
         "monotone": followed["monotone"],
-        "train_symbols": facts["symbols"],
-        "epochs": float(len(facts["curve"])),
-        "seconds": facts["seconds"],
     }
-    tables = {"models": pl.DataFrame([row])}
-    if facts["curve"]:
-        curve = [{"model": spec.key, **point} for point in facts["curve"]]
-        tables["training_curve"] = pl.DataFrame(curve)
-    return Result(tables, {spec.key: weights, spec.alignment: pack(moments, {})})
+    artifacts = {spec.key: weights, spec.alignment: pack(moments, {})}
+    return Result(training_tables(row, facts), artifacts)
 
 
 def measure_layer(
