@@ -110,7 +110,7 @@ class Artifacts:
         self.sweep()
 
     def put(self, key: str, value: bytes) -> None:
-        """Keep `value` under `key`; a healthy entry that is there already stays as it is.
+        """Store `value` under `key`; an undamaged entry under that key stays as it is.
 
         Raises StoreError when the disk is full.
         """

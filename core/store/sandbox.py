@@ -6,8 +6,8 @@ space and time, because DuckDB's own limits do not hold for every expression. On
 lets it open no file, reach no network and start no program from before the query is run
 (core.store.seccomp). Its result comes back as Arrow over a pipe.
 
-The text of a query is not searched for forbidden words: that would be no wall, and what DuckDB can
-tell of itself in there is neither a path nor a setting of the server.
+The text of a query is not searched for forbidden words, which would protect nothing. What DuckDB
+tells about itself in the child holds neither a path nor a setting of the server.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _answer(child: subprocess.Popen[bytes], request: dict[str, Any]) -> bytes:
 
 
 def _check_values(frame: pl.DataFrame) -> None:
-    """Refuses what DuckDB has and Python has not, which would be shown wrong or fail when shown.
+    """Refuses values that DuckDB has and Python has not: they would be shown wrong, or not at all.
 
     The whole numbers behind the values are compared, as polars panics when it has to make a date
     of some of them.

@@ -55,8 +55,8 @@ class Tables:
         self._lock = root / "live" / "lock"
         self._guard = threading.Lock()
         self._reader: tuple[Path, duckdb.DuckDBPyConnection] | None = None
-        self._publish_after = 0.0  # when a reader may try again to publish, by `time.monotonic`
-        self._current = False  # whether the schema of what is published was looked at
+        self._publish_after = 0.0  # by `time.monotonic`: when a reader may try again to publish
+        self._current = False  # whether the schema of the published file has been checked
 
     # Writing
 
@@ -89,7 +89,7 @@ class Tables:
         self._write(work, WAIT_SECONDS)
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Take away the rows with these keys, and all rows that belong to them."""
+        """Delete the rows with these keys, and all rows that belong to them."""
         places = [(table, "key") for table in KEYED]
         places += [(table, owners[0]) for table, owners in OWNED.items()]
 
@@ -286,10 +286,10 @@ class Tables:
         return sum(path.stat().st_size for path in files if path.exists())
 
     def _catch_up(self) -> None:
-        """Publish what a process that was killed, or asked to wait, has left unpublished.
+        """Publish rows that a killed process, or one that writes with `publish=False`, has left.
 
-        Readers never fail for a writer's reason (a full disk, somebody who holds the live file):
-        where publishing fails, that is logged and tried again later, and they read what there is.
+        A reader never fails because publishing does (a full disk, a program that holds the live
+        file): the failure is logged, publishing is tried again later, and older rows are read.
         """
         try:
             age = time.time() - self._unpublished.stat().st_mtime
