@@ -24,7 +24,6 @@ from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.models.mixture.spec import MixtureSpec
 from core.models.ngram.spec import NgramSpec
-from core.registry import SPECS
 from core.signatures.spec import Decoder, SignatureSpec, State, signature_of
 from core.spec import VERSIONS, CorpusSpec, Spec
 from core.store import Store
@@ -43,11 +42,6 @@ def find_corpus(name: str, segment: str | None = None, store: Store | None = Non
     store = store or Store()
     if name in corpora.NAMES:
         return _named(name, segment, store)
-    known = store.query(
-        "SELECT name, key FROM corpora WHERE (name = ? OR key = ?) AND kind = 'text' "
-        "ORDER BY added DESC",
-        [name, name],
-    )
     path = Path(name)
     if path.is_file():
         try:
@@ -55,12 +49,13 @@ def find_corpus(name: str, segment: str | None = None, store: Store | None = Non
         except OSError as error:
             raise BadInput(f"{name} cannot be read: {error.strerror}.") from error
         return add_corpus(data, path.name, segment or "line", store)
-    if known.is_empty():
+    known = _stored_corpus(name, "text", store)
+    if known is None:
         raise BadInput(
             f"There is no corpus or text file {name!r}; choose one of "
             f"{', '.join(corpora.NAMES)}, or give the path of a UTF-8 text file."
         )
-    return CorpusSpec(name=known["name"][0], content=known["key"][0])
+    return CorpusSpec(name=known["name"], content=known["key"])
 
 
 def add_corpus(
@@ -99,20 +94,25 @@ def find_speech(
     folder = Path(discs) if name == wsj.SPEECH and discs else Path(name)
     if folder.is_dir():
         return _recorded(folder.absolute(), given, seed, vp, store)
-    known = store.query(
-        "SELECT spec FROM corpora WHERE (name = ? OR key = ?) AND kind = 'speech' "
-        "ORDER BY added DESC",
-        [name, name],
-    )
-    if known.is_empty():
+    known = _stored_corpus(name, "speech", store)
+    if known is None:
         raise BadInput(
             f"There is no speech corpus or folder {name!r}; choose {synthetic.NAME}, or give a "
             "folder with LibriSpeech's parts, a Kaldi data directory or the WSJ discs."
         )
-    found = SPECS.validate_json(known["spec"][0])
-    assert isinstance(found, SpeechSpec)
-    sizes = {split: min(limit, getattr(found, split)) for split, limit in given.items()}
-    return found.model_copy(update=sizes)
+    stored = SpeechSpec.model_validate_json(known["spec"])
+    sizes = {split: min(limit, getattr(stored, split)) for split, limit in given.items()}
+    return stored.model_copy(update=sizes)
+
+
+def _stored_corpus(name: str, kind: str, store: Store) -> dict[str, Any] | None:
+    """The row of the newest corpus of that name or key."""
+    rows = store.query(
+        "SELECT name, key, spec FROM corpora WHERE (name = $name OR key = $name) AND kind = $kind "
+        "ORDER BY added DESC LIMIT 1",
+        {"name": name, "kind": kind},
+    )
+    return None if rows.is_empty() else rows.row(0, named=True)
 
 
 def letters_kept(spec: CorpusSpec, store: Store | None = None) -> float | None:

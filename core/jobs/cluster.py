@@ -269,15 +269,15 @@ class Queue:
     async def _wait(self, step: Step, token: int) -> None:
         """Waits for a task to end and notes how it did."""
         outcome: dict[str, Any] | None = None
+        problem: RayError | None = None
         try:
             outcome = await step.task
         except RayError as error:
-            if self._current(step.key, token) is not step:
-                return  # it was recalled or cancelled
-            self._lost(step, error)
-        else:
-            if self._current(step.key, token) is not step:
-                return
+            problem = error
+        if self._current(step.key, token) is not step:
+            return  # it was recalled or cancelled
+        if problem:
+            self._lost(step, problem)
         if outcome:
             step.log += outcome["log"]
             step.reason = outcome["reason"]

@@ -114,12 +114,7 @@ class Artifacts:
 
         Raises StoreError when the disk is full.
         """
-
-        def work() -> None:
-            if self.get(key) is None:
-                self._cache.add(key, value, retry=True)
-
-        self._attempt(work)
+        self._attempt(lambda: self.get(key) is None and self._cache.add(key, value, retry=True))
 
     def get(self, key: str) -> bytes | None:
         """The bytes under `key`, or None when there are none or they are damaged."""

@@ -93,7 +93,11 @@ class Utterances:
 
     def features(self, i: int) -> np.ndarray:
         """Log-mel frames of utterance i: float32 [frames, mels]."""
-        return self.frames[self.frame_offsets[i] : self.frame_offsets[i + 1]].astype(np.float32)
+        return self.stored(i).astype(np.float32)
+
+    def stored(self, i: int) -> np.ndarray:
+        """The same as stored: float16 [frames, mels]."""
+        return self.frames[self.frame_offsets[i] : self.frame_offsets[i + 1]]
 
     def spelling(self, i: int) -> np.ndarray:
         """Symbols of utterance i: uint8 [symbols]."""
@@ -111,14 +115,7 @@ class Utterances:
     def take(self, indices: Sequence[int] | np.ndarray) -> Utterances:
         """These utterances alone, in this order."""
         rows = [int(index) for index in indices]
-        starts = self.frame_offsets
-        return Utterances.of(
-            [self.frames[starts[i] : starts[i + 1]] for i in rows],
-            [self.spelling(i) for i in rows],
-            [self.onsets(i) for i in rows],
-            [self.ids[i] for i in rows],
-            self.mels,
-        )
+        return _gathered([(self, i) for i in rows], self.mels)
 
     def to_bytes(self) -> bytes:
         """The utterances as safetensors, their ids and what was skipped as metadata."""
@@ -147,13 +144,21 @@ class Utterances:
 
 def join(parts: Sequence[Utterances]) -> Utterances:
     """The utterances of one or more parts, in their order, as one."""
+    each = [(part, i) for part in parts for i in range(len(part))]
+    return _gathered(each, parts[0].mels, [name for part in parts for name in part.skipped])
+
+
+def _gathered(
+    each: list[tuple[Utterances, int]], mels: int, skipped: Sequence[str] = ()
+) -> Utterances:
+    """These utterances, each given as (the part that has it, its number there), as one."""
     return Utterances.of(
-        [part.frames[a:b] for part in parts for a, b in _spans(part.frame_offsets)],
-        [part.spelling(i) for part in parts for i in range(len(part))],
-        [part.onsets(i) for part in parts for i in range(len(part))],
-        [name for part in parts for name in part.ids],
-        parts[0].mels,
-        [name for part in parts for name in part.skipped],
+        [part.stored(i) for part, i in each],
+        [part.spelling(i) for part, i in each],
+        [part.onsets(i) for part, i in each],
+        [part.ids[i] for part, i in each],
+        mels,
+        skipped,
     )
 
 
@@ -264,7 +269,3 @@ def _laid(parts: Sequence[np.ndarray], kind: type[np.generic]) -> np.ndarray:
 
 def _offsets(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.cumsum([0, *map(len, parts)], dtype=np.int64)
-
-
-def _spans(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    return zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
