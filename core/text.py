@@ -24,8 +24,8 @@ _CHARACTERS = "".join(SYMBOLS[:BOS])
 _CODES = np.full(128, UNK, dtype=np.uint8)
 _CODES[np.frombuffer(_CHARACTERS.encode(), dtype=np.uint8)] = np.arange(BOS, dtype=np.uint8)
 
-# What stands for an apostrophe; double quotes, curly or straight, are outside the alphabet. They are
-# mapped before NFKD, which turns the accents among them into a space and a mark.
+# What stands for an apostrophe; double quotes, curly or straight, are outside the alphabet. This
+# comes before NFKD, which turns the accents among them into a space and a mark.
 _QUOTES = frozenset("‘’‚‛′ʼ´`")
 
 # Latin letters that NFKD leaves whole. A space in their place would cut words in two.
