@@ -1,4 +1,4 @@
-"""Jobs: a spec somebody asked for, computed once, by a process of its own or on a Ray cluster.
+"""Jobs: each computes one spec once, in a process of its own or on a Ray cluster.
 
 The queue is a folder, `<cache>/jobs/<key>/`, shared by the app and the command line:
 

@@ -14,7 +14,7 @@ from core.spec import CorpusSpec, Spec
 from core.step import where
 from core.text import EOS, SYMBOLS
 
-DRAWN = pl.List(pl.Float32)  # what is kept of the bootstrap replicates
+DRAWN = pl.List(pl.Float32)  # the bootstrap replicates that are stored
 
 
 def model_row(spec: Spec, device: str, **facts: Any) -> dict[str, Any]:

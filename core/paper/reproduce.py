@@ -223,7 +223,7 @@ class _Course:
         return ReproduceState(done, self.total, fraction, rest / max(self.places, 1), live)
 
     def stop(self) -> None:
-        """End the jobs that are still asked for."""
+        """Cancels the jobs that are still live."""
         for key in reversed(self.asked):
             job = jobs.find(key, self.store)
             if job and job.who == WHO:

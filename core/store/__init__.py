@@ -80,7 +80,7 @@ class Store:
         """Store one result: its artifacts first, then all its rows in one transaction.
 
         Taking the same result in twice changes nothing, so a caller that was killed repeats it.
-        replace: rows and bytes that are there under the same keys give way to the new ones.
+        replace: the new rows and bytes replace those under the same keys.
         """
         for key, value in (artifacts or {}).items():
             if replace:

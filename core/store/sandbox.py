@@ -54,7 +54,7 @@ _PER_DAY = {"ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 
 
 class SqlResult(NamedTuple):
-    """Rows of a query; `truncated` when there were more than asked for."""
+    """Rows of a query; truncated: whether there were more than the limit."""
 
     frame: pl.DataFrame
     truncated: bool

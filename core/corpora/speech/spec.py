@@ -1,4 +1,4 @@
-"""Speech corpora: utterances as log-mel frames and the symbols that are said in them."""
+"""Speech corpora: utterances as log-mel frames, each with its text in symbols."""
 
 from __future__ import annotations
 

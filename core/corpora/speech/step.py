@@ -29,7 +29,7 @@ from core.text import encode
 from core.training.checkpoints import Checkpoint
 
 LONGEST = 40.0  # seconds of a recording; a longer one is skipped, for it would fill a minibatch
-KEPT = 200  # recordings of dev and of test that are kept to be listened to
+AUDIBLE = 200  # recordings of dev and of test that are stored to be listened to
 SAMPLE = 5  # utterances shown to people
 FEW = 10  # unreadable recordings that a part of the train split may have, however small it is
 
@@ -129,28 +129,28 @@ def _part(
 
     Raises BadInput if most of it cannot be read: such a part is not worth keeping.
     """
-    kept, skipped = list[RawUtterance](), list[str]()
+    usable, skipped = list[RawUtterance](), list[str]()
     frames, recordings = list[np.ndarray](), list[np.ndarray]()
     for utterance in utterances:
         if isinstance(utterance.samples, audio.Unreadable):
             skipped.append(f"{utterance.id}: {utterance.samples}")
             continue
         frames.append(log_mel(utterance.samples, spec.mels))
-        if split != "train" and len(recordings) < KEPT:
+        if split != "train" and len(recordings) < AUDIBLE:
             recordings.append(audio.pcm(utterance.samples))
         utterance.samples = utterance.samples[:0]
-        kept.append(utterance)
+        usable.append(utterance)
     whole = split != "train" or len(spec.shards) == 1
-    if len(skipped) > len(kept) and (whole or len(skipped) > FEW):
+    if len(skipped) > len(usable) and (whole or len(skipped) > FEW):
         raise BadInput(
             f"Most recordings of {spec.name} cannot be read; {left_out(skipped, 'utterance')}: put "
             "the folder right and ask again."
         )
     stored = Utterances.of(
         frames,
-        [encode(utterance.text) for utterance in kept],
-        [utterance.words for utterance in kept],
-        [utterance.id for utterance in kept],
+        [encode(utterance.text) for utterance in usable],
+        [utterance.words for utterance in usable],
+        [utterance.id for utterance in usable],
         spec.mels,
         skipped,
     )

@@ -26,7 +26,7 @@ HASH = SYMBOLS.index("#")
 
 
 class Description(BaseModel):
-    """What weights cannot say of themselves: the JSON beside them.
+    """What weights do not tell, from the JSON file beside them.
 
     symbols: what each number that the network reads and predicts stands for, in order: single
     characters, `<s>`, `</s>`, `<unk>`. embedding, projection: the names of these two weights,

@@ -63,4 +63,4 @@ class ImportedSpec(LanguageModelSpec):
         return whole
 
     def work(self) -> float:
-        return 0.0  # it is there, or drawn at random
+        return 0.0  # it is stored, or made at random weights

@@ -91,8 +91,8 @@ def beam(model: Las, encoded: Encoded, length: int, width: int = BEAM) -> Spelli
             row = ended.argmax()
             best = Spelling(spelled[row].cpu().numpy().astype(np.uint8), float(ended[row]))
         log_p[:, EOS] = -torch.inf
-        totals, kept = (totals[:, None] + log_p).flatten().topk(width)
-        before, last = kept // log_p.shape[1], kept % log_p.shape[1]
+        totals, best_of = (totals[:, None] + log_p).flatten().topk(width)
+        before, last = best_of // log_p.shape[1], best_of % log_p.shape[1]
         memory, spelled = memory.rows(before), torch.cat([spelled[before], last[:, None]], 1)
     return best
 

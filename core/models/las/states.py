@@ -53,7 +53,7 @@ class LasStates(Chunked):
         super().__init__(rows, lengths, spec.dim, spec.max_lag, len(SYMBOLS), spec.min_lag)
 
     def chunk(self, rows: np.ndarray) -> Chunk:
-        # A small split is a single chunk, which is asked for more than once.
+        # A small split is a single chunk, which is read more than once.
         if self._last is None or not np.array_equal(self._last[0], rows):
             self._last = rows, self._computed(rows)
         return self._last[1]
