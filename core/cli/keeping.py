@@ -32,18 +32,9 @@ def status(options: argparse.Namespace) -> None:
 
     store = Store()
     facts = store.status()
-    facts["jobs"] = [
-        {
-            "key": job.key,
-            "title": job.title,
-            "status": job.status,
-            "who": job.who,
-            "fraction": job.fraction,
-            "eta": job.eta,
-        }
-        for job in jobs.listing(store)
-        if job.live
-    ]
+    shown = ("key", "title", "status", "who", "fraction", "eta")
+    live = [job for job in jobs.listing(store) if job.live]
+    facts["jobs"] = [{name: getattr(job, name) for name in shown} for job in live]
     if options.json:
         print_json(facts)
         return
