@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.9.0"
 
 if TYPE_CHECKING:
-    from core.citations import citations as citations
+    from core.bibliography import citations as citations
     from core.errors import BadInput as BadInput
     from core.library import add_corpus as add_corpus
     from core.library import add_model as add_model
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from core.probes.notebook import probe as probe
 
 _HOME = {
-    "core.citations": ("citations",),
+    "core.bibliography": ("citations",),
     "core.errors": ("BadInput",),
     "core.library": (
         *("add_corpus", "add_model", "connect", "corpus", "find_corpus", "find_model"),
