@@ -281,10 +281,8 @@ def one_hot(contexts: np.ndarray) -> np.ndarray:
 
     A position that is not retained is all zeros.
     """
-    hot = np.zeros((*contexts.shape, N_SYMBOLS), dtype=np.float32)
-    row, column = np.nonzero(contexts != NONE)
-    hot[row, column, contexts[row, column]] = 1
-    return hot.reshape(len(contexts), -1)
+    hot = np.eye(NONE + 1, N_SYMBOLS, dtype=np.float32)  # by symbol; the row of NONE is zero
+    return hot[contexts].reshape(len(contexts), -1)
 
 
 def pack(contexts: np.ndarray) -> np.ndarray:
