@@ -323,7 +323,7 @@ def _name(store: Store) -> str:
     return str(queue.read(path)["asker"])
 
 
-def _stop_all(store: Store, obstacle: str) -> None:
+def _show_on_waiting_jobs(store: Store, obstacle: str) -> None:
     """Shows with every waiting job why there is no cluster."""
     (store.jobs / "cluster.json").unlink(missing_ok=True)
     for job in queue.listing(store):
@@ -359,10 +359,12 @@ def main() -> None:
                 bridge.tick()
                 time.sleep(INTERVAL)
         except BadInput as error:
-            _stop_all(store, str(error))
+            _show_on_waiting_jobs(store, str(error))
         except Exception as error:
             log.exception("The bridge is down.")
-            _stop_all(store, f"The Ray cluster was lost ({type(error).__name__}); trying again.")
+            _show_on_waiting_jobs(
+                store, f"The Ray cluster was lost ({type(error).__name__}); trying again."
+            )
         sys.exit(1)
 
 
