@@ -46,21 +46,23 @@ def train_recognizer(
         placed, followed = alignment.align(model, _split(spec, corpus, split), device)
         moments |= {f"{split}.{by}": torch.from_numpy(times) for by, times in placed.items()}
         perplexity[split] = math.exp(followed["nats"] / followed["predicted"])
-    row = model_row(spec, device) | {
-        "corpus": spec.corpus.key,
-        "profile": spec.profile,
-        "seed": spec.seed,
-        "cell": "blstm",
-        "layers": spec.layers,
-        "hidden": spec.units,
-        "trained": spec.trained,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "dev_perplexity": perplexity["dev"],
-        "test_perplexity": perplexity["test"],
-        "cer": rates.cer,
-        "wer": rates.wer,
-        "monotone": followed["monotone"],
-    }
+    row = model_row(
+        spec,
+        device,
+        corpus=spec.corpus.key,
+        profile=spec.profile,
+        seed=spec.seed,
+        cell="blstm",
+        layers=spec.layers,
+        hidden=spec.units,
+        trained=spec.trained,
+        parameters=sum(p.numel() for p in model.parameters()),
+        dev_perplexity=perplexity["dev"],
+        test_perplexity=perplexity["test"],
+        cer=rates.cer,
+        wer=rates.wer,
+        monotone=followed["monotone"],
+    )
     artifacts = {spec.key: weights, spec.alignment: pack(moments, {})}
     return Result(training_tables(row, facts), artifacts)
 
