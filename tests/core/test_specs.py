@@ -109,6 +109,12 @@ def examples() -> dict[type[Frozen], Frozen]:
     return found
 
 
+@cache
+def later_version(kind: type[Frozen]) -> type[Frozen]:
+    """The class as a later version has it: with a field more."""
+    return create_model("Grown", __base__=kind, added_later=(str, added("symbol")))
+
+
 def test_every_shipped_result_is_under_the_key_that_its_spec_has_today() -> None:
     """They were computed by earlier versions of the program."""
     specs = shipped()
@@ -125,12 +131,6 @@ def test_a_shipped_result_is_read_the_same_by_a_version_with_one_more_field() ->
         read = grown.model_validate_json(text)
         assert read.added_later == "symbol" and read.key == key
         assert read.model_dump_json(exclude_unset=True) == text, read.title
-
-
-@cache
-def later_version(kind: type[Frozen]) -> type[Frozen]:
-    """The class as a later version has it: with a field more."""
-    return create_model("Grown", __base__=kind, added_later=(str, added("symbol")))
 
 
 @pytest.mark.parametrize("kind", frozen(), ids=lambda kind: kind.__name__)
