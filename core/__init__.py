@@ -16,54 +16,34 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.9.0"
 
 if TYPE_CHECKING:
-    from core.citations import citations
-    from core.errors import BadInput
-    from core.library import (
-        add_corpus,
-        add_model,
-        connect,
-        corpus,
-        find_corpus,
-        find_model,
-        find_speech,
-        query,
-        signature_spec,
-    )
-    from core.probes.notebook import measure, probe
+    from core.bibliography import citations as citations
+    from core.errors import BadInput as BadInput
+    from core.library import add_corpus as add_corpus
+    from core.library import add_model as add_model
+    from core.library import connect as connect
+    from core.library import corpus as corpus
+    from core.library import find_corpus as find_corpus
+    from core.library import find_model as find_model
+    from core.library import find_speech as find_speech
+    from core.library import query as query
+    from core.library import signature_spec as signature_spec
+    from core.probes.notebook import measure as measure
+    from core.probes.notebook import probe as probe
 
 _HOME = {
-    "BadInput": "core.errors",
-    "add_corpus": "core.library",
-    "add_model": "core.library",
-    "citations": "core.citations",
-    "connect": "core.library",
-    "corpus": "core.library",
-    "find_corpus": "core.library",
-    "find_model": "core.library",
-    "find_speech": "core.library",
-    "measure": "core.probes.notebook",
-    "probe": "core.probes.notebook",
-    "query": "core.library",
-    "signature_spec": "core.library",
+    "core.bibliography": ("citations",),
+    "core.errors": ("BadInput",),
+    "core.library": (
+        *("add_corpus", "add_model", "connect", "corpus", "find_corpus", "find_model"),
+        *("find_speech", "query", "signature_spec"),
+    ),
+    "core.probes.notebook": ("measure", "probe"),
 }
-__all__ = [
-    "BadInput",
-    "add_corpus",
-    "add_model",
-    "citations",
-    "connect",
-    "corpus",
-    "find_corpus",
-    "find_model",
-    "find_speech",
-    "measure",
-    "probe",
-    "query",
-    "signature_spec",
-]
+__all__ = sorted(name for names in _HOME.values() for name in names)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'core' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'core' has no attribute {name!r}")

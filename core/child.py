@@ -15,10 +15,12 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, Self
 
+from core import machine
 from core.errors import BadInput
 
 _CODE = (
@@ -71,26 +73,18 @@ class Child:
         """
         fresh = self._process is None
         process = self._process = self._process or _started(self._command)
-        late = threading.Event()
-
-        def stop() -> None:
-            late.set()
-            process.kill()
-
-        timer = threading.Timer(seconds + START_SECONDS * fresh, stop)
-        timer.start()
-        try:
-            answer, body = _exchange(process, data, {"seconds": seconds, "arguments": arguments})
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            self.close()
-            if late.is_set() or process.returncode == -signal.SIGALRM:
-                raise Died(f"that takes more than {seconds:g} seconds") from problem
-            raise Died("its reader crashed on it") from problem
-        except BaseException:
-            self.close()  # an answer that nobody reads must not be taken for the next one
-            raise
-        finally:
-            timer.cancel()
+        with killed_after(process, seconds + START_SECONDS * fresh) as late:
+            try:
+                request = {"seconds": seconds, "arguments": arguments}
+                answer, body = _exchange(process, data, request)
+            except (OSError, ValueError, KeyError, TypeError) as problem:
+                self.close()
+                if late.is_set() or process.returncode == -signal.SIGALRM:
+                    raise Died(f"that takes more than {seconds:g} seconds") from problem
+                raise Died("its reader crashed on it") from problem
+            except BaseException:
+                self.close()  # an answer that nobody reads must not be taken for the next one
+                raise
         if "refused" in answer:
             raise BadInput(answer["refused"])
         if "failed" in answer:
@@ -102,6 +96,23 @@ class Child:
                 else f"its reader failed on it ({answer['failed']})"
             )
         return body
+
+
+@contextlib.contextmanager
+def killed_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
+    """Kills a process that still works after so many seconds; the event is set if it did."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 def _started(command: list[str]) -> subprocess.Popen[bytes]:
@@ -156,8 +167,7 @@ def serve(name: str, memory_mb: int) -> None:
     # Whatever a library prints must not mix with the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with contextlib.suppress(OSError):  # the first to go when the machine's memory ends
-        Path("/proc/self/oom_score_adj").write_text("900")
+    machine.offer_to_end(900)
     module, _, attribute = name.partition(":")
     function = getattr(import_module(module), attribute)
     _limit(memory_mb)

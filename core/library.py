@@ -1,4 +1,4 @@
-"""What can be asked for: corpora by name or file, specs by a few choices, rows by SQL."""
+"""Corpora by name or file, added models, specs from a few choices, and rows by SQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.models.mixture.spec import MixtureSpec
 from core.models.ngram.spec import NgramSpec
-from core.registry import SPECS
 from core.signatures.spec import Decoder, SignatureSpec, State, signature_of
 from core.spec import VERSIONS, CorpusSpec, Spec
 from core.store import Store
@@ -33,7 +32,7 @@ NAME_MOST = 80  # characters of a corpus's or a model's name
 
 
 def find_corpus(name: str, segment: str | None = None, store: Store | None = None) -> CorpusSpec:
-    """The spec of a corpus, which is built and stored if it is not there yet.
+    """The spec of a corpus, which is built and stored if it is not stored yet.
 
     name: a named corpus, the name or content hash of a stored one, or the path of a UTF-8 text.
     segment: 'line', 'sentence', ... (None: the source's own default).
@@ -43,11 +42,6 @@ def find_corpus(name: str, segment: str | None = None, store: Store | None = Non
     store = store or Store()
     if name in corpora.NAMES:
         return _named(name, segment, store)
-    known = store.query(
-        "SELECT name, key FROM corpora WHERE (name = ? OR key = ?) AND kind = 'text' "
-        "ORDER BY added DESC",
-        [name, name],
-    )
     path = Path(name)
     if path.is_file():
         try:
@@ -55,12 +49,13 @@ def find_corpus(name: str, segment: str | None = None, store: Store | None = Non
         except OSError as error:
             raise BadInput(f"{name} cannot be read: {error.strerror}.") from error
         return add_corpus(data, path.name, segment or "line", store)
-    if known.is_empty():
+    known = _stored_corpus(name, "text", store)
+    if known is None:
         raise BadInput(
             f"There is no corpus or text file {name!r}; choose one of "
             f"{', '.join(corpora.NAMES)}, or give the path of a UTF-8 text file."
         )
-    return CorpusSpec(name=known["name"][0], content=known["key"][0])
+    return CorpusSpec(name=known["name"], content=known["key"])
 
 
 def add_corpus(
@@ -84,7 +79,7 @@ def find_speech(
 
     name: 'synthetic-speech'; 'wsj-speech', where MEMSIG_WSJ names the discs' folder; a folder of
     recordings; or the name or key of a computed one. train, dev, test: utterances at most (None:
-    all that there are). voices: of synthetic speech. vp: verbalized punctuation of WSJ.
+    all). voices: number of those of synthetic speech. vp: verbalized punctuation of WSJ.
     Raises BadInput with one sentence if there is no such corpus or its folder is incomplete.
     """
     check_name(name)
@@ -99,20 +94,25 @@ def find_speech(
     folder = Path(discs) if name == wsj.SPEECH and discs else Path(name)
     if folder.is_dir():
         return _recorded(folder.absolute(), given, seed, vp, store)
-    known = store.query(
-        "SELECT spec FROM corpora WHERE (name = ? OR key = ?) AND kind = 'speech' "
-        "ORDER BY added DESC",
-        [name, name],
-    )
-    if known.is_empty():
+    known = _stored_corpus(name, "speech", store)
+    if known is None:
         raise BadInput(
             f"There is no speech corpus or folder {name!r}; choose {synthetic.NAME}, or give a "
             "folder with LibriSpeech's parts, a Kaldi data directory or the WSJ discs."
         )
-    found = SPECS.validate_json(known["spec"][0])
-    assert isinstance(found, SpeechSpec)
-    sizes = {split: min(limit, getattr(found, split)) for split, limit in given.items()}
-    return found.model_copy(update=sizes)
+    stored = SpeechSpec.model_validate_json(known["spec"])
+    sizes = {split: min(limit, getattr(stored, split)) for split, limit in given.items()}
+    return stored.model_copy(update=sizes)
+
+
+def _stored_corpus(name: str, kind: str, store: Store) -> dict[str, Any] | None:
+    """The row of the newest corpus of that name or key."""
+    rows = store.query(
+        "SELECT name, key, spec FROM corpora WHERE (name = $name OR key = $name) AND kind = $kind "
+        "ORDER BY added DESC LIMIT 1",
+        {"name": name, "kind": kind},
+    )
+    return None if rows.is_empty() else rows.row(0, named=True)
 
 
 def letters_kept(spec: CorpusSpec, store: Store | None = None) -> float | None:
@@ -127,9 +127,9 @@ def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
 
 
 def artifact(key: str, store: Store | None = None) -> bytes:
-    """The bytes under a key; the text of a packaged corpus that is not here is read again.
+    """The bytes under a key; a packaged corpus that is missing is built again.
 
-    Raises BadInput if they are gone.
+    Raises BadInput if there are none.
     """
     store = store or Store()
     data = store.artifacts.get(key)
@@ -154,16 +154,16 @@ def add_model(
     Raises BadInput with a sentence for everything that does not fit; see docs/own-model.md.
     """
     from core.models.imported import reader
-    from core.models.imported.step import taken
+    from core.models.imported.step import result_of
 
     network = reader.read(data, description, _checked_name(name))
-    result = taken(network)
+    result = result_of(network)
     (store or Store()).take_in(result.tables, result.artifacts)
     return network.spec
 
 
 def model_notes(spec: ImportedSpec, store: Store | None = None) -> list[str]:
-    """How an added model reads our text where that is not plain, a sentence each."""
+    """How an added model reads our text where its symbols are not ours, a sentence each."""
     from core.models.imported import reader
 
     frozen = (store or Store()).artifacts.get(spec.key)
@@ -269,8 +269,8 @@ def perplexity_spec(profile: str, corpus: CorpusSpec, *members: LanguageModelSpe
 
 
 def beside(spec: SignatureSpec) -> list[Spec]:
-    """What a signature is shown with: the untrained network's and, where training did not measure
-    them here, the model's perplexity and forward accuracy on the text."""
+    """What a signature is shown with: the untrained network's signature and, of a model that was
+    not trained here, its perplexity and forward accuracy on the text."""
     floor: list[Spec] = [spec.floor] if spec.floor else []
     if spec.model.scored_apart and spec.model.predicts and spec.floor:
         return [*floor, perplexity_spec(spec.profile, spec.corpus, spec.model)]
@@ -278,7 +278,7 @@ def beside(spec: SignatureSpec) -> list[Spec]:
 
 
 def _checked_name(name: str) -> str:
-    """The name as it is; BadInput for one that would not stay in its line."""
+    """The name as it is; BadInput for one that is too long or has control characters."""
     if len(name) > NAME_MOST or not name.isprintable():
         raise BadInput(f"A name has at most {NAME_MOST} characters, and no control characters.")
     return name
@@ -292,13 +292,13 @@ def query(sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.
 def connect() -> duckdb.DuckDBPyConnection:
     """A read-only DuckDB connection to the published signatures.
 
-    It sees the results there are at this moment; connect again to see newer ones.
+    It sees the results of this moment; connect again to see newer ones.
     """
     return Store().connect()
 
 
 def _named(name: str, segment: str | None, store: Store) -> CorpusSpec:
-    """A named corpus by what it would be built from, so that it is built once per release."""
+    """A named corpus, found by a hash of its source, so that it is built once per release."""
     source = corpora.source(name)
     recipe = f"{name} {segment or source.segments[0]} {source.requirement} {VERSIONS['corpus']}"
     key = "recipe/" + hashlib.sha256(recipe.encode()).hexdigest()
@@ -333,6 +333,7 @@ def _recorded(
 
 
 def _keep(built: Corpus, store: Store) -> CorpusSpec:
+    """Stores a corpus and its row."""
     row = {
         "key": built.content,
         "name": built.name,

@@ -1,4 +1,4 @@
-"""What a computed speech recognizer makes of an utterance, and whether its figures may be drawn."""
+"""How a computed recognizer transcribes an utterance, and whether its figures may be drawn."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def refusal(model: LasSpec, store: Store | None = None) -> str | None:
 def listen(
     model: LasSpec, frames: np.ndarray, reference: str | None = None, store: Store | None = None
 ) -> Inspection:
-    """What a computed recognizer makes of an utterance, with every layer whose decoders are there.
+    """How a recognizer transcribes an utterance, and what each layer with decoders recalls.
 
     frames: log-mel [frames, mels] as `core.corpora.speech.logmel.log_mel` gives them; reference:
-    the true text, normalized, where it is known. Raises BadInput if the model is not there.
+    the true text, normalized, where it is known. Raises BadInput if the model is not computed.
     """
     from core.models.las.inspection import inspect
     from core.models.las.network import load
@@ -55,6 +55,6 @@ def listen(
     if weights is None:
         raise BadInput("This recognizer has not been computed yet; ask for it first.")
     specs = [las_signature(model, layer) for layer in layers(model)]
-    kept = {spec: data for spec in specs if (data := artifacts.get(spec.key))}
-    decoders = {spec: Decoders.from_bytes(data) for spec, data in kept.items()}
+    stored = {spec: data for spec in specs if (data := artifacts.get(spec.key))}
+    decoders = {spec: Decoders.from_bytes(data) for spec, data in stored.items()}
     return inspect(load(model, weights), frames, reference, decoders)

@@ -1,4 +1,4 @@
-"""What this machine is: the device, the threads, a name for results, and its measured speed."""
+"""This machine: its device and threads, its name in results, and its measured speed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def threads() -> int:
 
 
 def offer_to_end(points: int) -> None:
-    """Makes this process a likelier choice when memory runs out and the kernel must end one.
+    """Makes the kernel end this process rather than another when memory runs out (Linux).
 
-    points: 0 to 1,000, added to what the kernel reckons; only Linux knows this.
+    points: 0 to 1,000, added to the kernel's own score of the process.
     """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(points))

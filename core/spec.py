@@ -74,7 +74,8 @@ class Spec(Frozen):
     """Something that can be computed."""
 
     kind: str
-    table: ClassVar[str]  # whose row says that it has been computed
+    table: ClassVar[str]  # a row of this table under its key means that it has been computed
+    pace: ClassVar[tuple[str, ...]] = ()  # the fields that two of a kind share if they run as fast
 
     @property
     @abstractmethod
@@ -99,8 +100,10 @@ class Spec(Frozen):
         """Roughly how many 10⁹ floating-point operations computing it takes."""
 
     def alike(self, other: Spec) -> bool:
-        """Whether the other's speed says something about this one's: the same kind of work."""
-        return self.kind == other.kind
+        """Whether the other's speed says something about this one's: kind and `pace` are equal."""
+        return self.kind == other.kind and all(
+            getattr(self, name) == getattr(other, name) for name in self.pace
+        )
 
     def identity(self) -> dict[str, Any]:
         return super().identity() | {"versions": {stage: VERSIONS[stage] for stage in self.stages}}
@@ -119,17 +122,14 @@ class CorpusSpec(Spec):
     name: str
     content: str = Field(pattern=r"^[0-9a-f]{64}$")
     table: ClassVar[str] = "corpora"
+    stages: ClassVar[tuple[str, ...]] = ("corpus",)
 
     @property
     def title(self) -> str:
         return self.name
 
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("corpus",)
-
     def work(self) -> float:
-        return 0.0  # it is built when it is named
+        return 0.0  # it is built when it is looked up, by no job
 
     @property
     def key(self) -> str:

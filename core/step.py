@@ -1,4 +1,4 @@
-"""What computing a spec takes and gives, whatever its kind."""
+"""What the step of a spec takes and returns, whatever its kind."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import polars as pl
 
 from core import machine
 
-Progress = Callable[[float, str], None]
+Progress = Callable[[float, str], None]  # (share that is done, 0 to 1; what is being done)
 
 
 class Inputs(Protocol):
-    """The artifacts at hand by key, such as a dictionary; each is read when it is asked for.
+    """Artifacts by key, such as a dictionary; each is read on access.
 
-    A result too large for memory is laid down here part by part, and the parts that an
-    interrupted run has left are found here again.
+    A step whose result is too large for memory stores it here part by part; after an interruption
+    the finished parts are here.
     """
 
     def __getitem__(self, key: str, /) -> bytes: ...
@@ -37,7 +37,7 @@ class Result:
 
 
 def where(device: str) -> dict[str, Any]:
-    """The columns that say on what, and when, a row was computed."""
+    """The columns on the machine that computed a row, and when."""
     return {
         "device": machine.device_name(device),
         "threads": machine.threads(),

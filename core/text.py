@@ -24,8 +24,8 @@ _CHARACTERS = "".join(SYMBOLS[:BOS])
 _CODES = np.full(128, UNK, dtype=np.uint8)
 _CODES[np.frombuffer(_CHARACTERS.encode(), dtype=np.uint8)] = np.arange(BOS, dtype=np.uint8)
 
-# What stands for an apostrophe; double quotes, curly or straight, are outside the alphabet. Asked
-# before NFKD, which turns the accents among them into a space and a mark.
+# What stands for an apostrophe; double quotes, curly or straight, are outside the alphabet. This
+# comes before NFKD, which turns the accents among them into a space and a mark.
 _QUOTES = frozenset("‘’‚‛′ʼ´`")
 
 # Latin letters that NFKD leaves whole. A space in their place would cut words in two.
@@ -75,10 +75,10 @@ def normalize(text: str) -> str:
     return " ".join(text.translate(_MAPPING).split())
 
 
-def kept(text: str) -> float:
+def share_of_letters(text: str) -> float:
     """The share of the letters of a text that the alphabet has or spells: 0 to 1.
 
-    A text without letters has lost none: 1.
+    1 for a text without letters, which loses none.
     """
     letters = {c: n for c, n in Counter(text).items() if c.isalpha()}
     lost = sum(n for c, n in letters.items() if not _MAPPING[ord(c)].strip())

@@ -98,6 +98,12 @@ def test_the_citation_file_and_the_program_cite_the_same() -> None:
     assert facts["version"] == core.__version__
 
 
+def test_no_public_name_is_that_of_a_module() -> None:
+    """A module that is imported takes its own name in the package, from then on."""
+    assert {*core.__all__} & {path.stem for path in (ROOT / "core").iterdir()} == set()
+    assert core.citations() == core.citations()
+
+
 def test_the_version_is_written_once() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert "version" in project["dynamic"] and "version" not in project

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import machine
+from core.bench import seconds
 from core.corpora import Segments, build
 from core.models.language.char_lm import CharLM
 from core.models.language.states import ModelStates
@@ -41,11 +42,10 @@ SWEEPS = {"many_states": (256, 100_000, 3), "few_states": (256, 10_000, 40)}
 def run() -> dict[str, Any]:
     """Measures the speed claims on this machine, in about five minutes on two cores.
 
-    Rates are in GFLOP/s and count only the matrix
-    products that forward and backward need (no gradient of the input, no padding). recall_*: on
-    held-out text per lag 1..10. sweep_ratio: the keep sweep's time over that of one keep, the
-    worse of two regimes. sweep_recall_gap: the largest amount of dev recall, over lags and
-    regimes, that the sweep's decoder lies below the best of six full runs.
+    Rates are in GFLOP/s and count only the matrix products that forward and backward need (no
+    gradient of the input, no padding). recall_*: on held-out text, lags 1 to 10. sweep_ratio: the
+    time of the keep sweep over that of one keep, the worse of two regimes. sweep_recall_gap: how
+    far the sweep's decoder lies below the best of six full runs in dev recall, at most.
     """
     device = torch.device(machine.settle())
     splits = recurrent_states(device)
@@ -154,6 +154,10 @@ def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, A
     def peak() -> None:
         torch.mm(large[0], large[1], out=large[2])
 
+    def run_all(step: Callable[..., None], turns: list[Any]) -> None:
+        for arguments in turns:
+            step(*arguments)
+
     batches = fit.minibatches(BATCH, 0)
     flops = TURN * LAGS * BATCH * HIDDEN * (4 * STATE + 6 * N_SYMBOLS)
     rates = []
@@ -162,10 +166,10 @@ def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, A
         rates_due = [one_cycle((TURN * turn + i) / (ROUNDS * TURN), RATE) for i in range(TURN)]
         steps = [(*next(batches), rate) for rate in rates_due]
         # The peak is the faster of a product before and one after the bank's turn.
-        before = _seconds(peak, [()], device)
-        bank_time = _seconds(bank.step, steps, device)
-        after = _seconds(peak, [()], device)
-        loop_time = _seconds(loop.step, steps, device)
+        before = seconds(peak)
+        bank_time = seconds(run_all, bank.step, steps)
+        after = seconds(peak)
+        loop_time = seconds(run_all, loop.step, steps)
         rates.append((2 * 2048**3 / min(before, after), flops / bank_time, flops / loop_time))
     recall, _ = bank.measure(held_out)
     recall_bank, recall_loop = recall.tolist(), loop.measure(held_out)
@@ -200,13 +204,13 @@ def _sweep(
         widths=(1.0,),
         depth=1,
     )
-    full, seconds = {}, []
+    full, times = {}, []
     swept = None
     for keep in KEEPS:
         started = time.perf_counter()
         alone = budget.model_copy(update={"keeps": (keep,)})
         full[keep] = train(fit, dev, hidden, alone, 0, device.type).dev_recall
-        seconds.append(time.perf_counter() - started)
+        times.append(time.perf_counter() - started)
         if keep == KEEPS[len(KEEPS) // 2]:  # in the middle, so that drift cancels
             started = time.perf_counter()
             swept = train(fit, dev, hidden, budget, 0, device.type)
@@ -214,20 +218,10 @@ def _sweep(
     assert swept is not None
     best = [max(full[keep][lag] for keep in KEEPS) for lag in range(LAGS + 1)]
     return {
-        "ratio": sweep_seconds / median(seconds),
+        "ratio": sweep_seconds / median(times),
         "gap": [b - ours for b, ours in zip(best, swept.dev_recall, strict=True)],
         "keeps": swept.keeps,
         "best_keeps": [max((full[k][lag], k) for k in KEEPS)[1] for lag in range(LAGS + 1)],
         "dev_recall": swept.dev_recall,
         "best_dev_recall": best,
     }
-
-
-def _seconds(work: Callable[..., None], calls: list[Any], device: torch.device) -> float:
-    """Seconds that one call of `work` with each of these arguments takes in all."""
-    started = time.perf_counter()
-    for arguments in calls:
-        work(*arguments)
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started

@@ -7,7 +7,6 @@ step by step over the bases that segment uses.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from itertools import islice
 from statistics import median
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import machine
+from core.bench import seconds
 from core.corpora import build
 from core.models.factorized.builders import factorized_spec
 from core.models.factorized.factorized_lm import FactorizedLM, Mix, WindowRows
@@ -49,7 +49,7 @@ def run() -> dict[str, Any]:
         (factorized, lessons[1].read),
         (reference, _per_segment(lessons[1])),
     ]
-    times = _timed(ways, batches, device)
+    times = _timed(ways, batches)
     ratios = [
         median(own / base for own, base in zip(taken[WARM:], times[0][WARM:], strict=False))
         for taken in times
@@ -70,19 +70,13 @@ def run() -> dict[str, Any]:
     }
 
 
-def _timed(
-    ways: list[tuple[Learner, Forward]], batches: list[WindowRows], device: str
-) -> list[list[float]]:
+def _timed(ways: list[tuple[Learner, Forward]], batches: list[WindowRows]) -> list[list[float]]:
     """Seconds of each step of each way, interleaved; of the last way only the first steps."""
     times: list[list[float]] = [[] for _ in ways]
     for number, batch in enumerate(batches):
         now = ways if number < WARM + REFERENCES else ways[:-1]
         for (learner, forward), taken in zip(now, times, strict=False):
-            started = time.perf_counter()
-            learner.step(*forward(learner.model, batch, 1.0))
-            if device == "cuda":
-                torch.cuda.synchronize()
-            taken.append(time.perf_counter() - started)
+            taken.append(seconds(learner.step, forward, batch))
     return times
 
 
@@ -93,7 +87,8 @@ class Learner:
         self.model = model
         self.optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
 
-    def step(self, logits: Tensor, predict: Tensor) -> None:
+    def step(self, forward: Forward, batch: WindowRows) -> None:
+        logits, predict = forward(self.model, batch, 1.0)
         target = predict.to(logits.device).flatten()
         loss = functional.cross_entropy(logits.flatten(0, 1), target, ignore_index=PAD)
         self.optimizer.zero_grad()

@@ -12,8 +12,6 @@ from __future__ import annotations
 import heapq
 import random
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from core import machine
@@ -133,14 +131,13 @@ class Rates:
             wanted = _small(spec, hidden, symbols, STATES[hidden])
             model = wanted.model
             assert isinstance(model, ModelSpec)
-            self._time(("model", hidden), model, partial(compute, model, data, _silent))
+            self._time(("model", hidden), model, data)
             weights, _ = char_lm.train(model.model_copy(update={"trained": False}), corpus)
-            inputs = data | {model.key: weights}
-            self._time(("decoders", hidden), wanted, partial(compute, wanted, inputs, _silent))
+            self._time(("decoders", hidden), wanted, data | {model.key: weights})
 
-    def _time(self, what: tuple[str, int], spec: Spec, work: Callable[[], Any]) -> None:
+    def _time(self, what: tuple[str, int], spec: Spec, inputs: dict[str, bytes]) -> None:
         started = time.perf_counter()
-        work()
+        compute(spec, inputs, lambda fraction, message: None)
         self.measured[what] = spec.work() / (time.perf_counter() - started)
 
     def __call__(self, step: Spec) -> float:
@@ -179,7 +176,3 @@ def _text(symbols: int) -> bytes:
     words = ["".join(chance.choices(letters, k=chance.randint(2, 9))) for _ in range(3000)]
     lines = [" ".join(chance.choices(words, k=17)) for _ in range(symbols // SEGMENT)]
     return "\n".join(lines).encode()
-
-
-def _silent(fraction: float, message: str) -> None:
-    pass

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
 from core import machine
+from core.bench import seconds
 from core.cells import lstm
 
 SIZES = (80, 160, 320)
@@ -25,7 +24,7 @@ def run() -> dict[str, Any]:
     for hidden in SIZES:
         layer = nn.LSTM(hidden, hidden).to(device)
         x = torch.randn(STEPS, BATCH, hidden, device=device)
-        times = [(_seconds(layer, x), _seconds(lstm.unroll, layer, x)) for _ in range(ROUNDS)]
+        times = [(seconds(layer, x), seconds(lstm.unroll, layer, x)) for _ in range(ROUNDS)]
         ratios[hidden] = statistics.median(unrolled / forward for forward, unrolled in times)
         plain[hidden] = STEPS * BATCH / statistics.median(forward for forward, _ in times)
     return {
@@ -38,11 +37,3 @@ def run() -> dict[str, Any]:
         "machine": machine.name(),
         "device": machine.device_name(device),
     }
-
-
-def _seconds(work: Callable[..., Any], *arguments: Any) -> float:
-    started = time.perf_counter()
-    work(*arguments)
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - started

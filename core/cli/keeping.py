@@ -1,4 +1,4 @@
-"""The commands on what is kept and on this machine: `sql`, `status`, `backup`, `bench` …"""
+"""The commands on the cache and on this machine: `sql`, `status`, `backup`, `bench` …"""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from core.errors import BadInput
 
 
 def sql(options: argparse.Namespace) -> None:
+    """Prints the rows of a query."""
     from core.store.sandbox import run_sql
 
     rows, truncated = run_sql(options.query)
@@ -25,23 +26,15 @@ def sql(options: argparse.Namespace) -> None:
 
 
 def status(options: argparse.Namespace) -> None:
+    """Prints what the cache holds and which jobs are live."""
     from core import jobs
     from core.store import Store
 
     store = Store()
     facts = store.status()
-    facts["jobs"] = [
-        {
-            "key": job.key,
-            "title": job.title,
-            "status": job.status,
-            "who": job.who,
-            "fraction": job.fraction,
-            "eta": job.eta,
-        }
-        for job in jobs.listing(store)
-        if job.live
-    ]
+    shown = ("key", "title", "status", "who", "fraction", "eta")
+    live = [job for job in jobs.listing(store) if job.live]
+    facts["jobs"] = [{name: getattr(job, name) for name in shown} for job in live]
     if options.json:
         print_json(facts)
         return
@@ -56,6 +49,7 @@ def status(options: argparse.Namespace) -> None:
 
 
 def backup(options: argparse.Namespace) -> None:
+    """Writes the cache to a tar archive."""
     from core.store import Store, backup
 
     with _opened(options.file, "wb") as out:
@@ -64,14 +58,15 @@ def backup(options: argparse.Namespace) -> None:
 
 
 def restore(options: argparse.Namespace) -> None:
+    """Unpacks a backup into an empty cache folder."""
     from core.store import Store, backup
 
     store = Store()
     with _opened(options.file, "rb") as source:
         backup.load(store, source)
     facts = store.status()
-    said = ", ".join(f"{facts[name]} {name}" for name in ("corpora", "models", "signatures"))
-    print(f"Restored to {facts['place']}: {said}.", file=sys.stderr)
+    counts = ", ".join(f"{facts[name]} {name}" for name in ("corpora", "models", "signatures"))
+    print(f"Restored to {facts['place']}: {counts}.", file=sys.stderr)
 
 
 @contextmanager
@@ -89,6 +84,7 @@ def _opened(file: str, mode: str) -> Iterator[IO[bytes]]:
 
 
 def bench(options: argparse.Namespace) -> None:
+    """Runs one of the benchmarks of `core.bench`."""
     from importlib import import_module
 
     figures = import_module(f"core.bench.{options.name}").run()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def signature(options: argparse.Namespace) -> None:
+    """Computes the signatures of a network's layers and prints recall by lag."""
     from core.library import beside, find_corpus, find_model, letters_kept, query, signature_spec
 
     started = time.monotonic()
@@ -54,6 +55,7 @@ def signature(options: argparse.Namespace) -> None:
 
 
 def import_model(options: argparse.Namespace) -> None:
+    """Adds a network trained elsewhere."""
     from core.library import add_model, model_notes
 
     config = options.config or options.file.with_suffix(".json")
@@ -67,6 +69,7 @@ def import_model(options: argparse.Namespace) -> None:
 
 
 def study(options: argparse.Namespace) -> None:
+    """Computes one of the paper's figures and prints its numbers."""
     from core.library import query
     from core.paper.reproduce import corpora_of
     from core.paper.studies import STUDIES, Choices
@@ -130,7 +133,8 @@ def _perplexities(plan: Plan) -> dict[str, float]:
 
 
 def speech(options: argparse.Namespace) -> None:
-    from core.corpora.speech.listing import Listing, named
+    """Lists a speech corpus and, unless only checked, computes it."""
+    from core.corpora.speech.listing import Listing, left_out
     from core.library import find_speech, query
     from core.store import Store
 
@@ -152,11 +156,11 @@ def speech(options: argparse.Namespace) -> None:
         if name in facts:
             print(f"{name:8} {facts[name]:.4g}" if name == "hours" else f"{name:8} {facts[name]}")
     if facts["skipped"]:
-        print(f"skipped  {named(facts['skipped'], 'utterance')}")
+        print(f"skipped  {left_out(facts['skipped'], 'utterance')}")
 
 
 def _read(path: Path) -> bytes:
-    """A file's bytes, no more of them than are looked at before a file is refused as too large."""
+    """A file's bytes, or as many of them as show that it is too large."""
     from core.models.imported.state_dict import MAX_BYTES
 
     try:

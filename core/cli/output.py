@@ -8,11 +8,12 @@ from typing import Any
 
 
 def print_json(value: Any) -> None:
+    """Prints a value as one line of JSON."""
     print(json.dumps(_finite(value), default=str, allow_nan=False))
 
 
 def _finite(value: Any) -> Any:
-    """The value with its numbers that JSON has not, as words: "nan", "inf", "-inf"."""
+    """The value with numbers that JSON lacks as words: "nan", "inf", "-inf"."""
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -21,7 +22,7 @@ def _finite(value: Any) -> Any:
 
 
 def print_table(rows: Any) -> None:
-    """A table as wide as it is: broken by a terminal it reads better than broken cell by cell."""
+    """Prints a table in full width: lines that a terminal wraps read better than wrapped cells."""
     import polars as pl
 
     # A control character would be a command to the terminal.
@@ -38,6 +39,7 @@ def print_table(rows: Any) -> None:
 
 
 def marginal(keys: list[str]) -> Any:
+    """Recall over all symbols, by signature and lag."""
     from core.library import query
 
     return query(

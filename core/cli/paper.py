@@ -14,6 +14,7 @@ from core.errors import BadInput
 
 
 def reproduce(options: argparse.Namespace) -> None:
+    """Computes every study of the paper, or one, and prints the claims."""
     from core.paper.reproduce import compute, left, parts
     from core.paper.studies import STUDIES
     from core.store import Store
@@ -38,8 +39,8 @@ def reproduce(options: argparse.Namespace) -> None:
     claims = _claim_rows(options.profile)
     if options.json:
         facts = {"profile": options.profile, "seconds": round(time.monotonic() - started, 3)}
-        found = {"done": outcome.done, "total": outcome.total, "failed": outcome.failed}
-        print_json(facts | found | {"claims": claims.to_dicts()})
+        counts = {"done": outcome.done, "total": outcome.total, "failed": outcome.failed}
+        print_json(facts | counts | {"claims": claims.to_dicts()})
     else:
         _print_claims(claims)
         print(f"{outcome.done} of {outcome.total} results are computed.")
@@ -49,6 +50,7 @@ def reproduce(options: argparse.Namespace) -> None:
 
 
 def claims(options: argparse.Namespace) -> None:
+    """Prints the paper's claims with what is measured here."""
     rows = _claim_rows(options.profile)
     if options.json:
         print_json(rows.to_dicts())
@@ -57,6 +59,7 @@ def claims(options: argparse.Namespace) -> None:
 
 
 def export_reference(options: argparse.Namespace) -> None:
+    """Writes the computed studies as files that can be shipped."""
     from core import places
     from core.paper import shipped
 
@@ -86,5 +89,5 @@ def _print_claims(rows: Any) -> None:
         number = "" if row["ours"] is None else f"{row['ours']:.3g}"
         if row["low"] is not None:
             number += f" ({row['low']:.3g} to {row['high']:.3g})"
-        said = f"{row['claim']:4}{row['verdict']:10} {number:28} {row['statement']}"
-        print(f"{said} [{row['note']}]" if row["note"] else said)
+        line = f"{row['claim']:4}{row['verdict']:10} {number:28} {row['statement']}"
+        print(f"{line} [{row['note']}]" if row["note"] else line)

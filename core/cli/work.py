@@ -12,9 +12,9 @@ from core.jobs import Job
 
 
 def obtain(specs: list[Any]) -> bool:
-    """Has specs computed, with a progress bar; False if everything was there already.
+    """Has specs computed, with a progress bar; False if all of them have results already.
 
-    All are asked for at once, so that a cluster computes as many as it has room for.
+    All are requested at once, so that a cluster computes as many as it has room for.
     """
     from core import jobs
     from core.store import Store
@@ -55,42 +55,46 @@ def _wait(spec: Any, store: Any, which: str) -> None:
         raise BadInput(f"The job ended without a result: {reason}")
 
 
-class Bar:
-    """One line of progress on a terminal's standard error; nothing where nobody looks."""
+class StatusLine:
+    """One line on a terminal's standard error, written over and over; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self.on = sys.stderr.isatty()
+
+    def write(self, text: str) -> None:
+        if self.on:
+            print(f"\r\033[K{text[:140]}", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leaves the line empty."""
+        self.write("")
+
+
+class Bar(StatusLine):
+    """The progress of one job. which: its number among those that are waited for."""
 
     def __init__(self, which: str) -> None:
-        self.which, self.on = which, sys.stderr.isatty()
+        super().__init__()
+        self.which = which
 
     def show(self, job: Job) -> None:
-        if not self.on:
-            return
         filled = round(20 * job.fraction)
         left = f", {job.eta:.0f} s left" if job.eta is not None else ""
         bar = f"[{'#' * filled}{'.' * (20 - filled)}]"
         doing = job.obstacle or f"{job.stage}: {job.message}"
-        line = f"{self.which} {bar} {job.fraction:4.0%} {doing}{left}"
-        print(f"\r\033[K{line.strip()[:140]}", end="", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        if self.on:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        self.write(f"{self.which} {bar} {job.fraction:4.0%} {doing}{left}".strip())
 
 
-class ProgressLine:
-    """The progress of many jobs: one line on a terminal, elsewhere a line for every result."""
+class ProgressLine(StatusLine):
+    """The progress of many jobs; where there is no terminal, a line for every result."""
 
-    def __init__(self) -> None:
-        self.on, self.done = sys.stderr.isatty(), -1
+    done = -1
 
     def show(self, state: Any) -> None:
-        now = "; ".join(f"{job.fraction:.0%} {job.title}" for job in state.jobs)
-        said = f"{state.done} of {state.total}, {state.fraction:.0%}, {clock(state.left)} left"
-        if self.on:
-            print(f"\r\033[K{f'{said} · {now}'[:140]}", end="", file=sys.stderr, flush=True)
-        elif state.done != self.done:
+        jobs = "; ".join(f"{job.fraction:.0%} {job.title}" for job in state.jobs)
+        left = f"{clock(state.left)} left"
+        line = f"{state.done} of {state.total}, {state.fraction:.0%}, {left} · {jobs}"
+        self.write(line)
+        if not self.on and state.done != self.done:
             self.done = state.done
-            print(f"{said} · {now}", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        if self.on:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True)

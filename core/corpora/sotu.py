@@ -20,8 +20,8 @@ _AUDIENCE = re.compile(r"Audience members?\.")
 
 def spoken(address: str) -> list[str]:
     """An address's paragraphs, without the audience and the editors' bracketed notes."""
-    kept = [block for block in paragraphs(address) if not _AUDIENCE.match(block)]
-    cleaned = (" ".join(_NOTE.sub(" ", block).split()) for block in kept)
+    speech = [block for block in paragraphs(address) if not _AUDIENCE.match(block)]
+    cleaned = (" ".join(_NOTE.sub(" ", block).split()) for block in speech)
     return [block for block in cleaned if block]
 
 

@@ -10,7 +10,7 @@ from core.child import Child, Died
 from core.corpora.assembly import assemble
 from core.corpora.corpus import Corpus
 from core.errors import BadInput
-from core.text import kept, paragraphs, split
+from core.text import paragraphs, share_of_letters, split
 
 MAX_BYTES = 200_000_000
 SEGMENTS = ("line", "sentence", "paragraph")
@@ -27,7 +27,7 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
 _TOKENS = re.compile(r"(?<!\S)(?:<unk>|</?s>|<eos>)(?!\S)", re.IGNORECASE)
 _DOUBLE_QUOTES = re.compile(r"['`‘’]{2,}")
 SPACED = 0.95  # share of one-letter words from which on a text is spelled character by character
-_START = 100_000  # characters of a text that are looked at to tell so
+_START = 100_000  # characters of a text by which that is decided
 
 LEAST = 0.5  # share of the letters of a text that has to be Latin
 # Of the process that reads a text.
@@ -49,7 +49,7 @@ def from_text(data: bytes, name: str, segment: str = "line") -> Corpus:
         raise BadInput("The text has no name: give it one.")
     text = plain(read_text(data, name))
     _check_spelling(text, name)
-    share = kept(text)
+    share = share_of_letters(text)
     if share < LEAST:
         raise BadInput(
             f"Only {share:.0%} of the letters of {name} are Latin letters, and all others would "
@@ -60,7 +60,7 @@ def from_text(data: bytes, name: str, segment: str = "line") -> Corpus:
 
 
 def read_apart(data: bytes, name: str, segment: str = "line") -> Corpus:
-    """`from_text` in a process of its own; BadInput also where that takes too much."""
+    """`from_text` in a process of its own; BadInput also if that takes too much time or memory."""
     with Child("core.corpora.textfile:_as_bytes", MEMORY_MB) as child:
         try:
             built = child.ask(data, seconds=SECONDS, name=name, segment=segment)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.corpora.assembly import Source, Units
-from core.corpora.speech.listing import Found, Listing, named, readable, walk
+from core.corpora.speech.listing import Collector, Listing, left_out, readable, walk
 from core.errors import BadInput
 
 Punctuation = Literal["keep", "word", "drop"]
@@ -45,8 +45,8 @@ _MARK = re.compile(
     r"|AMPERSAND|SIGN|PLUS))",
     re.IGNORECASE,
 )
-_SAID = {"%PERCENT": "percent", ".POINT": "point", "--DASH": "dash"}
-_BESIDE = re.compile(r"\[<\w+\]|\[\w+>\]|\[\w+/\]|\[/\w+\]|\[\w+\]")  # a door slams, a breath
+_SPELLED_OUT = {"%PERCENT": "percent", ".POINT": "point", "--DASH": "dash"}
+_NOISE = re.compile(r"\[<\w+\]|\[\w+>\]|\[\w+/\]|\[/\w+\]|\[\w+\]")  # a door slams, a breath
 _VERBAL = re.compile(r"<([\w']+)>|\*([\w']+)\*")  # left out or stressed by the reader, but said
 
 
@@ -60,9 +60,9 @@ def spoken(transcript: str, vp: Punctuation = "keep") -> str:
     for token in transcript.replace("\\", "").split():
         mark = _MARK.fullmatch(token)
         verbal = _VERBAL.fullmatch(token)
-        if token.upper() in _SAID:
-            words.append(_SAID[token.upper()])
-        elif token in ("~", ".") or _BESIDE.fullmatch(token):
+        if token.upper() in _SPELLED_OUT:
+            words.append(_SPELLED_OUT[token.upper()])
+        elif token in ("~", ".") or _NOISE.fullmatch(token):
             continue
         elif mark:
             shown = {"keep": mark["mark"], "word": mark["name"].replace("-", " "), "drop": ""}[vp]
@@ -105,7 +105,7 @@ class Discs:
 
     @property
     def layout(self) -> str:
-        """What was found, in words."""
+        """Which discs there are, in words."""
         discs = [root.name for root in self.roots if _DISC.fullmatch(root.name)]
         flat = [root for root in self.roots if not _DISC.fullmatch(root.name)]
         parts = [f"{len(discs)} discs ({', '.join(discs)})"] if discs else []
@@ -136,7 +136,7 @@ class Discs:
                         found.setdefault(match["id"].lower(), match["text"])
         return found
 
-    def announced(self) -> dict[str, list[tuple[str, str]]]:
+    def indexed(self) -> dict[str, list[tuple[str, str]]]:
         """(disc, path) of every utterance that the index files name, by split.
 
         BadInput, with every missing file's name, if an index file is not there.
@@ -175,20 +175,20 @@ def recognizes(folder: Path) -> bool:
 
 def read(folder: Path, vp: Punctuation = "keep") -> Listing:
     """The utterances of the discs; the layout says how many of the expected ones there are."""
-    discs, found = Discs(folder), Found(folder)
-    announced = discs.announced()
-    for split, entries in announced.items():
+    discs, collector = Discs(folder), Collector(folder)
+    indexed = discs.indexed()
+    for split, entries in indexed.items():
         for disc, path in entries:
             name = _name(path)
             transcript = discs.transcripts.get(name)
             text = None if transcript is None else spoken(transcript, vp)
             audio = discs.find(disc, path)
             if audio is None:
-                found.skip(name, f"{disc}/{path} is missing")
+                collector.skip(name, f"{disc}/{path} is missing")
             else:
-                found.add(split, name, audio, text)
-    counts = {split: len(entries) for split, entries in announced.items()}
-    return found.listing(f"{discs.layout}; {_counted(counts)}; punctuation: {vp}")
+                collector.add(split, name, audio, text)
+    counts = {split: len(entries) for split, entries in indexed.items()}
+    return collector.listing(f"{discs.layout}; {_counted(counts)}; punctuation: {vp}")
 
 
 def _read_text(segment: str) -> dict[str, Units]:
@@ -196,13 +196,13 @@ def _read_text(segment: str) -> dict[str, Units]:
     discs = Discs(Path(os.environ[FOLDER]))
     splits, without = dict[str, Units](), list[str]()
     with readable(discs.folder):
-        announced, said = discs.announced(), discs.transcripts
-    for split, entries in announced.items():
+        indexed, texts = discs.indexed(), discs.transcripts
+    for split, entries in indexed.items():
         names = [_name(path) for _, path in entries]
-        without += [name for name in names if name not in said]
-        splits[split] = [[spoken(said[name])] for name in names if name in said]
+        without += [name for name in names if name not in texts]
+        splits[split] = [[spoken(texts[name])] for name in names if name in texts]
     if without:
-        raise BadInput(f"WSJ transcripts (.dot) are missing: {named(without, 'utterance')}.")
+        raise BadInput(f"WSJ transcripts (.dot) are missing: {left_out(without, 'utterance')}.")
     return splits
 
 

@@ -1,4 +1,4 @@
-"""Jobs: a spec somebody asked for, computed once, by a process of its own or on a Ray cluster.
+"""Jobs: each computes one spec once, in a process of its own or on a Ray cluster.
 
 The queue is a folder, `<cache>/jobs/<key>/`, shared by the app and the command line:
 
@@ -8,8 +8,8 @@ The queue is a folder, `<cache>/jobs/<key>/`, shared by the app and the command 
     outcome.json   how it ended                        written once, by the worker or a canceler
     log.txt, *.checkpoint
 
-so every question about a job is answered by looking, and nothing has to be told to anybody. On a
-cluster the bridge stands for the worker: it copies how the job is there into the same files.
+so whoever wants to know about a job reads these files, and no process has to notify another. On a
+cluster the bridge takes the worker's place: it copies the state of the job there into these files.
 """
 
 from core.jobs.estimate import estimate

@@ -1,9 +1,9 @@
 """The bridge to a Ray cluster: `python -m core.jobs.bridge`, started by the runner.
 
-The folder of the queue stays what people see. The bridge hands the jobs in it to the actor that
-owns the cluster's queue, copies back how they are, and takes their results into the store. It
-compares the two sides again and again and nothing else, so it may be killed at any moment: jobs go
-on in the cluster, and the next bridge finds them there.
+People see the folder of the queue, as without a cluster. The bridge hands the jobs in it to the
+actor that owns the cluster's queue, copies their state back, and takes their results into the
+store. All it does is to compare the two sides again and again, so it may be killed at any moment:
+jobs go on in the cluster, and the next bridge finds them there.
 
 It is a process of its own because Ray ends a process that has lost its cluster.
 """
@@ -49,7 +49,7 @@ OLDER = "It was asked for by an older version of this program; ask for it again.
 
 @dataclass(eq=False)
 class Followed:
-    """A job of ours in the cluster. lock: holds the job's `alive` while the cluster is at it."""
+    """A job of this store in the cluster. lock: holds the job's `alive` while it runs there."""
 
     steps: list[Spec]
     report: Reporter
@@ -58,7 +58,7 @@ class Followed:
     taken: set[str] = field(default_factory=set)
     current: int = -1
     mirrored: tuple[int, float] = (0, 0.0)
-    said: str = ""
+    log: str = ""
 
 
 class Bridge:
@@ -126,28 +126,28 @@ class Bridge:
         """One comparison of the two sides."""
         live = {job.key: job for job in queue.listing(self.store) if job.live}
         seen = self.call("look", self.asker)
-        there = seen["jobs"]
+        in_cluster = seen["jobs"]
         if seen["machines"] != self.machines:
             self.machines = seen["machines"]
             queue.write(self.store.jobs / "cluster.json", self.machines)
-        for key, state in list(there.items()):
+        for key, state in list(in_cluster.items()):
             # Cancelled; or taken in just before a kill, and perhaps asked for anew.
             if key not in live or state["asked"] != _asked(live[key]):
                 self._leave(key)
-                del there[key]
-        for key in self.followed.keys() - there.keys():  # the cluster's queue started anew
+                del in_cluster[key]
+        for key in self.followed.keys() - in_cluster.keys():  # the cluster's queue started anew
             self.followed.pop(key).lock.close()
         for key, job in live.items():
             if job.spec.key != key:
                 queue.finish(self.store, job, "failed", OLDER)
-            elif key in there:
-                self._follow(job, there[key])
-            elif job.status != "running":  # else a worker process of this machine is at it
+            elif key in in_cluster:
+                self._follow(job, in_cluster[key])
+            elif job.status != "running":  # else a worker process of this machine computes it
                 self._submit(job)
 
     def _submit(self, job: queue.Job) -> None:
         if not self._up_to_date():
-            say(self.store, job.key, OUTDATED)
+            show_obstacle(self.store, job.key, OUTDATED)
             return
         steps = self.store.missing(job.spec)
         if not steps:
@@ -175,12 +175,12 @@ class Bridge:
         log.info("submitted %s", job.title)
 
     def _follow(self, job: queue.Job, state: dict[str, Any]) -> None:
-        ours = self.followed.get(job.key) or self._followed(job, state)
+        ours = self.followed.get(job.key) or self._start_following(job, state)
         if ours is None:
             return
-        if state["log"] != ours.said:
-            ours.said = state["log"]
-            (queue.folder(self.store, job.key) / "log.txt").write_text(ours.said)
+        if state["log"] != ours.log:
+            ours.log = state["log"]
+            (queue.folder(self.store, job.key) / "log.txt").write_text(ours.log)
         self._copy_progress(job, ours, state)
         for key in state["done"]:
             if key not in ours.taken:
@@ -190,8 +190,8 @@ class Bridge:
             queue.finish(self.store, job, state["status"], state["reason"])
             self._leave(job.key)
 
-    def _followed(self, job: queue.Job, state: dict[str, Any]) -> Followed | None:
-        """Starts to follow a job; None while a worker process of this machine is at it."""
+    def _start_following(self, job: queue.Job, state: dict[str, Any]) -> Followed | None:
+        """Starts to copy the state of a job; None while a process of this machine computes it."""
         if job.status == "running":
             return None
         known = {step.key: step for step in job.spec.steps()}
@@ -215,7 +215,7 @@ class Bridge:
             facts.setdefault("began", time.monotonic() - state["age"])
         facts |= state["facts"]
         if state["status"] in ("queued", "interrupted"):
-            say(self.store, job.key, state["obstacle"])
+            show_obstacle(self.store, job.key, state["obstacle"])
             self._release(ours)
         if state["status"] in ("done", "failed"):  # perhaps while no app was there to see it run
             queue.write(ours.report.path, queue.read(ours.report.path) | facts)
@@ -252,7 +252,7 @@ class Bridge:
         ours.taken.add(key)
 
     def _leave(self, key: str) -> None:
-        """Lets go of a job on both sides; only then is it seen as ended by who cancelled it."""
+        """Drops a job in the cluster, then frees its lock: whoever cancelled it waits for that."""
         self.call("drop", self.asker, key)
         if ours := self.followed.pop(key, None):
             self._release(ours)
@@ -269,8 +269,8 @@ def _asked(job: queue.Job) -> float:
     return job.asked.replace(tzinfo=UTC).timestamp()
 
 
-def say(store: Store, key: str, obstacle: str) -> None:
-    """Shows people what keeps a job from running; its next progress takes that away."""
+def show_obstacle(store: Store, key: str, obstacle: str) -> None:
+    """Shows people what keeps a job from running, until its next progress is written."""
     path = queue.folder(store, key) / "progress.json"
     before = queue.read(path)
     if before.get("obstacle", "") != obstacle:
@@ -303,35 +303,36 @@ def reach(address: str) -> None:
 
 def why(address: str, error: Exception) -> str:
     """Why Ray would not connect although something listens, in one sentence."""
-    said = " ".join(str(error).split())
-    if "Version mismatch" in said:
-        return f"The Ray cluster at {address} runs another version of Ray or Python: {said}"
-    if "authentication token" in said:
+    message = " ".join(str(error).split())
+    if "Version mismatch" in message:
+        return f"The Ray cluster at {address} runs another version of Ray or Python: {message}"
+    if "authentication token" in message:
         return "The cluster's token is missing: set RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH."
     return (
         f"The Ray cluster at {address} answers, but lets nobody in: check that RAY_AUTH_TOKEN is "
         "the cluster's and that this machine is a node of it (ray start --address=... "
-        f"--num-cpus=0). Ray says: {said[:200]}"
+        f"--num-cpus=0). Ray says: {message[:200]}"
     )
 
 
 def _name(store: Store) -> str:
-    """Under which name this store's jobs are in the cluster, whoever else uses it."""
+    """The name under which the cluster has this store's jobs, among those of others."""
     path = store.jobs / "asker"
     if not path.exists():
         queue.write(path, {"asker": uuid.uuid4().hex})
     return str(queue.read(path)["asker"])
 
 
-def _tell_all(store: Store, word: str) -> None:
+def _show_on_waiting_jobs(store: Store, obstacle: str) -> None:
+    """Shows with every waiting job why there is no cluster."""
     (store.jobs / "cluster.json").unlink(missing_ok=True)
     for job in queue.listing(store):
         if job.live and job.status != "running":
-            say(store, job.key, word)
+            show_obstacle(store, job.key, obstacle)
 
 
 def _end_with_the_runner() -> None:
-    """Whoever started this holds the other end of its input; a kill closes it, too."""
+    """The runner holds the other end of standard input; it is closed even when that is killed."""
     sys.stdin.buffer.read()
     os._exit(0)
 
@@ -358,10 +359,12 @@ def main() -> None:
                 bridge.tick()
                 time.sleep(INTERVAL)
         except BadInput as error:
-            _tell_all(store, str(error))
+            _show_on_waiting_jobs(store, str(error))
         except Exception as error:
             log.exception("The bridge is down.")
-            _tell_all(store, f"The Ray cluster was lost ({type(error).__name__}); trying again.")
+            _show_on_waiting_jobs(
+                store, f"The Ray cluster was lost ({type(error).__name__}); trying again."
+            )
         sys.exit(1)
 
 

@@ -1,8 +1,8 @@
 """The actor that owns the queue of a Ray cluster; core.jobs.task is what it has computed.
 
 The actor knows nothing of specs or stores. A step is a key, the JSON of a spec and the keys of the
-bytes it needs; a job is a list of steps that somebody asked for. Steps that several jobs need are
-computed once. Results stay with the actor until whoever asked has taken them.
+bytes it needs; a job is a list of steps. Steps that several jobs need are computed once. Results
+stay with the actor until every bridge that asked for them has taken them.
 
 All that crosses the network is JSON, numbers and bytes. The bridge (core.jobs.bridge) is the other
 end.
@@ -36,9 +36,9 @@ NO_WORKER = "The cluster has no worker: start one with `ray start --address=...`
 class Step:
     """One result to compute.
 
-    spec: JSON; needs: keys of bytes; token: the number of the attempt, so that what a lost worker
-    still says is not believed; began: when the worker of this attempt started, None before;
-    saved: how many checkpoints have come; parts: keys of the bytes it has laid down on its way.
+    spec: JSON; needs: keys of bytes; token: the number of the attempt, so that messages of a worker
+    that was lost are ignored; began: when the worker of this attempt started, None before;
+    saved: how many checkpoints have come; parts: keys of the parts of its result that are stored.
     """
 
     key: str
@@ -66,7 +66,7 @@ class Step:
 
 @dataclass(eq=False)
 class Order:
-    """A job as somebody asked for it; asked: by the asker's clock; began: by the actor's."""
+    """A job of one bridge. asked: by the clock of its machine; began: by the actor's clock."""
 
     asked: float
     steps: list[str]
@@ -86,7 +86,7 @@ class Queue:
         self.orders: dict[tuple[str, str], Order] = {}
         self.steps: dict[str, Step] = {}
         self.inputs: dict[str, tuple[Any, float]] = {}
-        self.word, self.room = "", "worker"
+        self.problem, self.room = "", "worker"
         self._tokens = itertools.count(1)
         self._waiting: set[asyncio.Task[None]] = set()
         self._tending: asyncio.Task[None] | None = None
@@ -137,7 +137,7 @@ class Queue:
         return value | {"parts": sorted(step.parts)}
 
     async def part(self, key: str) -> bytes:
-        """One of the parts that a step has laid down."""
+        """One of the parts that a step has stored."""
         data: bytes = await self.inputs[key][0]
         return data
 
@@ -146,7 +146,7 @@ class Queue:
         return self.steps[key].checkpoint
 
     async def drop(self, asker: str, key: str) -> None:
-        """Forgets a job of the asker; what nobody else waits for is stopped at once."""
+        """Forgets a job of the asker; steps that no other job needs are stopped at once."""
         self.orders.pop((asker, key), None)
         self._tidy()
         self._advance()
@@ -169,12 +169,12 @@ class Queue:
             step.fraction, step.message = fraction, message
 
     async def save(self, key: str, token: int, data: bytes) -> None:
-        """A checkpoint, for the worker that takes over should this one be lost."""
+        """A checkpoint, for another worker to go on from if this one is lost."""
         if step := self._current(key, token):
             step.checkpoint, step.saved = data, step.saved + 1
 
     async def lay_down(self, key: str, token: int, part: str, data: bytes) -> None:
-        """A part of a step's result; a worker that takes over finds it again."""
+        """A part of a step's result, which is kept if the worker is lost."""
         if step := self._current(key, token):
             self.inputs[part] = (ray.put(data), time.monotonic())
             step.parts.add(part)
@@ -217,10 +217,10 @@ class Queue:
     def _obstacle(self, step: Step) -> str:
         if step.task is not None and step.began is None and time.monotonic() - step.sent > PATIENCE:
             return f"waiting for the cluster to give it a {self.room}"
-        return self.word
+        return self.problem
 
     async def _tend(self) -> None:
-        """Looks after the queue: machines come and go without a word to the actor."""
+        """Looks at the cluster now and then: machines come and go without notice to the actor."""
         while True:
             await asyncio.sleep(TEND_SECONDS)
             try:
@@ -232,11 +232,11 @@ class Queue:
     def _advance(self) -> None:
         """Sends as many steps as there is room for, those of the oldest job first."""
         share, slots = room(ray.nodes())
-        self.word = "" if slots else NO_WORKER
+        self.problem = "" if slots else NO_WORKER
         self.room = "GPU" if "num_gpus" in share else "worker"
         for step in self.steps.values():
             if step.task is not None and step.began is None and step.share != share:
-                self._recall(step)  # nobody may be left who could serve it as it was sent
+                self._recall(step)  # perhaps no machine is left that has what it was sent with
         busy = sum(step.task is not None for step in self.steps.values())
         for order in sorted(self.orders.values(), key=lambda order: order.asked):
             left = [self.steps[key] for key in order.steps if self.steps[key].result is None]
@@ -267,17 +267,17 @@ class Queue:
         waiting.add_done_callback(self._waiting.discard)
 
     async def _wait(self, step: Step, token: int) -> None:
-        """Waits for a task to end, however it does."""
+        """Waits for a task to end and notes how it did."""
         outcome: dict[str, Any] | None = None
+        problem: RayError | None = None
         try:
             outcome = await step.task
         except RayError as error:
-            if self._current(step.key, token) is not step:
-                return  # it was recalled or cancelled
-            self._lost(step, error)
-        else:
-            if self._current(step.key, token) is not step:
-                return
+            problem = error
+        if self._current(step.key, token) is not step:
+            return  # it was recalled or cancelled
+        if problem:
+            self._lost(step, problem)
         if outcome:
             step.log += outcome["log"]
             step.reason = outcome["reason"]

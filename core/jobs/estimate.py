@@ -1,4 +1,4 @@
-"""How long a spec will take: its arithmetic over the rate that the machine showed."""
+"""How long a spec will take: its arithmetic over the rate that was measured on the machine."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SHARE_OF_PEAK = {
     "signatures": 0.5,
     "atlases": 0.3,
     "prunings": 0.3,
-}  # until the tables know better
+}  # until jobs of the kind have been measured
 START_SECONDS = 3.0  # a process with torch in it
 
 
 def estimate(spec: Spec, store: Store | None = None, again: bool = False) -> float:
-    """Seconds for all that this spec needs and that is not there yet; 0 if it is there itself.
+    """Seconds for all steps of a spec that have no result yet; 0 if the spec itself has one.
 
     again: as of `Store.missing`.
     """
@@ -39,7 +39,7 @@ def estimate(spec: Spec, store: Store | None = None, again: bool = False) -> flo
 def step_seconds(step: Spec, store: Store) -> float:
     """Seconds of one step: by what comparable steps took here, else by its arithmetic."""
     work = step.work()
-    # Where a cluster computes, whatever machine computed last tells more than this one.
+    # Where a cluster computes, its machines count, not this one.
     here = None if os.environ.get("RAY_ADDRESS") else machine.name()
     past = store.query(
         f"SELECT spec, seconds FROM {step.table} WHERE machine = ifnull(?, machine) "

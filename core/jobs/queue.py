@@ -29,22 +29,23 @@ from core.store.files import StoreError, exclusive
 
 Status = Literal["queued", "running", "interrupted", "done", "failed", "cancelled"]
 LOCK_SECONDS = 30.0
-KEPT = 100  # ended jobs whose log stays readable
+ENDED_JOBS = 100  # whose folders, with their logs, are kept
 SILENT_SECONDS = 300.0  # without news of a running job before it is called silent
 logger = logging.getLogger(__name__)
 
 # What keeps a job from running, by its folder, as the runner of this process knows it: (why, when
-# it is tried again by the clock that nobody sets). In memory, because the disk may be full.
+# it is tried again by `time.monotonic`). In memory, because the disk may be full.
 obstacles: dict[Path, tuple[str, float]] = {}
+_spec = lru_cache(4096)(known)  # listing reads the same requests again and again
 
 
 @dataclass(frozen=True)
 class Job:
-    """A look at one job.
+    """The state of one job at one moment.
 
     stage: what the current step computes; message: how it is doing; fraction: of the whole job,
     0 to 1; eta, estimate: seconds; obstacle: what keeps it from running, where that is more than
-    its place in the queue; again: whether it computes a result that is there once more; asked,
+    its place in the queue; again: whether it computes once more what has a result; asked,
     started, ended: UTC.
     """
 
@@ -79,11 +80,12 @@ def folder(store: Store, key: str) -> Path:
 
 
 def request(spec: Spec, who: str, store: Store | None = None, again: bool = False) -> None:
-    """Asks for a spec. A live job of the same key is joined; an ended one is asked for anew.
+    """Asks for a spec: joins a live job of the same key, or starts one that has ended anew.
 
-    Not one whose result is there: many ask at once, and some only when it has just been done.
-    again: computes this result (and no other that is there) once more; what is there stays until
-    the new rows replace it.
+    A job that is done and whose result is still stored is not repeated: of several people who ask
+    for it, some may come just after it has ended.
+    again: computes this result once more, but none of the steps before it that have results; the
+    old rows stay until the new ones replace them.
     """
     store = store or Store()
     with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
@@ -163,7 +165,8 @@ def cancel(keys: str | Iterable[str], who: str, store: Store | None = None) -> N
     """Ends live jobs, of one key or of many, within milliseconds. What they had finished stays."""
     store = store or Store()
     jobs = [find(key, store) for key in ([keys] if isinstance(keys, str) else keys)]
-    for job in _end(store, [job for job in jobs if job and job.live], "cancelled", _by(who)):
+    live = [job for job in jobs if job and job.live]
+    for job in _end(store, live, "cancelled", f"cancelled by {who}"):
         alive = folder(store, job.key) / "alive"
         deadline = time.monotonic() + 5
         while is_locked(alive) and time.monotonic() < deadline:
@@ -172,12 +175,12 @@ def cancel(keys: str | Iterable[str], who: str, store: Store | None = None) -> N
 
 
 def finish(store: Store, job: Job, status: Status, reason: str | None = None) -> bool:
-    """Writes how a job ended, once: False if somebody else has said so before."""
+    """Writes how a job ended; False if another process has already written that."""
     return bool(_end(store, [job], status, reason))
 
 
 def _end(store: Store, jobs: list[Job], status: Status, reason: str | None) -> list[Job]:
-    """Writes how jobs ended, once; returns those that nobody had ended before."""
+    """Writes how jobs ended; returns those for which no process had written it before."""
     if not jobs:
         return []
     with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
@@ -196,10 +199,6 @@ def _end(store: Store, jobs: list[Job], status: Status, reason: str | None) -> l
     return live
 
 
-def _by(who: str) -> str:
-    return f"cancelled by {who}"
-
-
 def record(
     store: Store, jobs: Iterable[Job], outcome: str, reason: str | None, ended: float
 ) -> None:
@@ -216,7 +215,7 @@ def record(
 
 def _row(store: Store, job: Job, outcome: str, reason: str | None, ended: float) -> dict[str, Any]:
     now = read(folder(store, job.key) / "progress.json")
-    # By the clock that nobody sets. It starts anew with the machine; then nobody knows.
+    # By the monotonic clock, which starts anew with the machine: then the time is not known.
     seconds = max(0.0, time.monotonic() - now["began"]) if "began" in now else 0.0
     return {
         "key": job.key,
@@ -340,11 +339,6 @@ def _obstacle(place: Path) -> str:
     return f"{why}; next try in {max(0.0, until - time.monotonic()):.0f} s" if why else ""
 
 
-@lru_cache(4096)
-def _spec(text: str) -> Spec | None:
-    return known(text)
-
-
 def _last_attempt(store: Store, key: str) -> int:
     last = store.query("SELECT max(attempt) AS last FROM jobs WHERE key = ?", [key])["last"][0]
     return last or 0
@@ -353,5 +347,5 @@ def _last_attempt(store: Store, key: str) -> int:
 def _prune(store: Store) -> None:
     """Removes the folders of all but the newest ended jobs; their rows in `jobs` stay."""
     ended = (store.jobs).glob("*/outcome.json")
-    for path in sorted(ended, key=lambda path: path.stat().st_mtime)[:-KEPT]:
+    for path in sorted(ended, key=lambda path: path.stat().st_mtime)[:-ENDED_JOBS]:
         shutil.rmtree(path.parent, ignore_errors=True)

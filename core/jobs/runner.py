@@ -42,7 +42,7 @@ class Deaths:
 
 
 class Runner:
-    """Keeps the queue moving for as long as it lives; any number of them share one queue.
+    """Keeps the queue moving while the program runs; any number of runners share one queue.
 
     Workers are sessions of their own: they outlive the app, and another runner (or this one after
     a restart) finds them running. A bridge ends with its runner; the cluster goes on.
@@ -63,7 +63,7 @@ class Runner:
         return self
 
     def calibrate(self) -> None:
-        """Have the machine's speed measured if it never was: the first estimates are its own."""
+        """Measures the machine's speed if it never was, so that the first estimates are right."""
         if not os.environ.get("RAY_ADDRESS") and not calibrated(self.store):
             self._workers.append(("", spawn(self.store)))
 

@@ -1,6 +1,6 @@
 """The task of a Ray cluster: one step, computed by a worker there and reported to the queue.
 
-It is called by the actor of core.jobs.cluster and tells it how it is doing.
+It is called by the actor of core.jobs.cluster and reports its progress to it.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ class Fetched:
 
 @dataclass
 class Line:
-    """A task's line to the queue: its progress, its checkpoints, and parts of its result."""
+    """What a task sends to the queue: its progress, its checkpoints, and parts of its result."""
 
     queue: Any
     key: str
     token: int
     checkpoint: bytes | None
-    told: float = 0.0
+    reported: float = 0.0
 
     def begin(self, **facts: str) -> None:
         self.queue.begin.remote(self.key, self.token, facts)
 
     def __call__(self, fraction: float, message: str) -> None:
-        if time.monotonic() - self.told > REPORT_SECONDS:
-            self.told = time.monotonic()
+        if time.monotonic() - self.reported > REPORT_SECONDS:
+            self.reported = time.monotonic()
             self.queue.report.remote(self.key, self.token, fraction, message)
 
     def load(self) -> bytes | None:

@@ -1,6 +1,6 @@
 """The process of one job: `python -m core.jobs.worker KEY`. Started by the runner, one at a time.
 
-Without a key it only measures the machine, for the estimates.
+Without a key it only measures the speed of the machine, for the estimates.
 
 It computes the steps of the job that are missing, each from its last checkpoint, and takes every
 finished step into the store at once, so that a kill loses at most the step it hits.
@@ -28,7 +28,7 @@ from core.store.files import Busy, exclusive
 
 log = logging.getLogger("worker")
 
-RESUMES = 25  # deaths in a row, whoever counts, without a finished step before a job has failed
+RESUMES = 25  # deaths in a row without a finished step before a job has failed
 REPORT_SECONDS = 0.2
 
 
@@ -47,7 +47,7 @@ class FileCheckpoint:
         draft.replace(self.path)
 
 
-class Kept:
+class StoredInputs:
     """The artifacts of the store as the inputs of a step."""
 
     def __init__(self, store: Store) -> None:
@@ -144,7 +144,7 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
         report.begin(number)
         log.info("%s", step.title)
         saved = FileCheckpoint(place / f"{step.key}.checkpoint")
-        result = run(step, Kept(store), report, saved)
+        result = run(step, StoredInputs(store), report, saved)
         store.take_in(result.tables, result.artifacts, replace=job.again)
         facts["finished"].append(step.key)
         saved.path.unlink(missing_ok=True)
@@ -162,7 +162,7 @@ def main() -> None:
                 locks.enter_context(exclusive(alive, 2))
                 alive.write_text(str(os.getpid()))  # for whoever cancels the job
         except Busy:
-            log.info("Another worker is at it.")
+            log.info("Another worker computes it.")
             return
         for slot, gpu in enumerate(machine.slots()):
             with suppress(Busy):

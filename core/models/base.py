@@ -1,4 +1,4 @@
-"""What every language model is: a spec that signatures can nest, and what a loaded one can do."""
+"""Language models of any kind: their specs, which signatures nest, and what a loaded one does."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class LanguageModelSpec(Spec):
     """A frozen model of symbols with a state that decoders can read."""
 
     table: ClassVar[str] = "models"
-    # Whether its perplexity and forward accuracy on a text are a job of their own, because none
-    # here trained it.
+    # Whether its perplexity and forward accuracy on a text take a job of their own, because there
+    # was no training here that measured them.
     scored_apart: ClassVar[bool] = False
 
     if TYPE_CHECKING:  # fields of some kinds, constants or properties of others
@@ -71,7 +71,7 @@ AnyLanguageModel = Annotated[SerializeAsAny[LanguageModelSpec], BeforeValidator(
 
 @dataclass(frozen=True)
 class StateSelection:
-    """Which states are read. exact: as the exact decoders of an n-gram's context want them."""
+    """Which states are read. exact: an n-gram's contexts as numbers of symbols, not one-hot."""
 
     layer: int
     state: str
@@ -87,7 +87,7 @@ class LanguageModel(Protocol):
         ...
 
     def first(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
-        """The symbol put first at every step: uint8, as `score`."""
+        """The most probable symbol at every step: uint8, of the shape of `score`."""
         ...
 
     def states(

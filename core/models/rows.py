@@ -14,7 +14,7 @@ from core.spec import CorpusSpec, Spec
 from core.step import where
 from core.text import EOS, SYMBOLS
 
-DRAWN = pl.List(pl.Float32)  # what is kept of the bootstrap replicates
+DRAWN = pl.List(pl.Float32)  # the bootstrap replicates that are stored
 
 
 def model_row(spec: Spec, device: str, **facts: Any) -> dict[str, Any]:
@@ -27,6 +27,24 @@ def model_row(spec: Spec, device: str, **facts: Any) -> dict[str, Any]:
         **where(device),
         **facts,
     }
+
+
+def training_tables(row: dict[str, Any], facts: dict[str, Any]) -> dict[str, pl.DataFrame]:
+    """The tables of a training run: the row of `models`, and the curve if there is any.
+
+    row: what `model_row` gave; facts: what `core.training.loop.fit` gave.
+    """
+    curve = facts["curve"]
+    trained = {
+        "train_symbols": facts["symbols"],
+        "epochs": float(len(curve)),
+        "seconds": facts["seconds"],
+    }
+    tables = {"models": pl.DataFrame([row | trained])}
+    if curve:
+        points = [{"model": row["key"], **point} for point in curve]
+        tables["training_curve"] = pl.DataFrame(points)
+    return tables
 
 
 def next_symbols(segments: Segments) -> np.ndarray:

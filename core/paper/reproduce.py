@@ -1,4 +1,4 @@
-"""Every study of the paper at one profile, computed as far as it is not there yet."""
+"""Every study of the paper at one profile: what it needs, and computing what has no result yet."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ReproduceState:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is there at the end, and the reason of each job that failed by its title."""
+    """How many parts have results at the end, and why jobs failed, by their titles."""
 
     done: int
     total: int
@@ -103,9 +103,9 @@ def corpora_of(
 
 
 def recorded(study: Study, profile: str, store: Store) -> dict[str, Any]:
-    """The same as the tables know them, without reading a text or a recording.
+    """The corpora of a study as the tables list them; no text or recording is read.
 
-    A corpus that is not there yet has a content of zeros, which serves for estimates.
+    A corpus that they do not list gets a content of zeros, which is enough for estimates.
     """
     found: dict[str, Any] = {}
     for choice, paper in study.corpora.items():
@@ -129,7 +129,7 @@ def recorded(study: Study, profile: str, store: Store) -> dict[str, Any]:
 
 
 def left(specs: Sequence[Spec], store: Store) -> float:
-    """Estimated seconds of all that these specs need and that is not there, each step once."""
+    """Estimated seconds of all steps of these specs that have no result, each counted once."""
     missing = {spec.key: store.missing(spec) for spec in specs}
     steps = {step.key: step for found in missing.values() for step in found}
     starts = START_SECONDS * sum(bool(found) for found in missing.values())
@@ -140,12 +140,13 @@ def compute(
     wanted: Sequence[Part],
     store: Store | None = None,
     seconds: float | None = None,
-    tell: Callable[[ReproduceState], None] = lambda state: None,
+    report: Callable[[ReproduceState], None] = lambda state: None,
 ) -> Outcome:
-    """Has all of it computed; can be stopped at any moment and asked for again.
+    """Computes all parts; can be stopped at any moment and called again.
 
-    As many jobs are asked for at a time as there are places for them, never two that would compute
-    the same step. seconds: stop after so long; what is unfinished goes on from its checkpoint.
+    There are as many jobs at a time as there are places for them, and never two that would
+    compute the same step. seconds: stop after so long; unfinished jobs go on from their checkpoints
+    the next time.
     """
     store = store or Store()
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -153,19 +154,19 @@ def compute(
     course = _Course(store, [part.spec for part in wanted])
     try:
         while course.go_on():
-            tell(course.state())
+            report(course.state())
             if deadline is not None and time.monotonic() > deadline:
                 break
             time.sleep(LOOK_SECONDS)
     finally:
         course.stop()
         runner.stop()
-    tell(course.state())
+    report(course.state())
     return Outcome(len(wanted) - len(course.open), len(wanted), course.failed)
 
 
 class _Course:
-    """What is open, what is asked for, what failed."""
+    """The specs without a result, the jobs that compute some of them, and those that failed."""
 
     def __init__(self, store: Store, specs: Sequence[Spec]) -> None:
         self.store, self.total, self.failed = store, len(specs), dict[str, str]()
@@ -173,12 +174,12 @@ class _Course:
         self.asked: dict[str, list[Spec]] = {}  # the steps that each job will compute
         self.costs: dict[str, float] = {}  # their estimated seconds
         self.given_up: set[str] = set()
-        # On a cluster the queue itself knows how many fit.
+        # A cluster's queue itself knows how many fit.
         self.places = len(self.open) if os.environ.get("RAY_ADDRESS") else len(machine.slots())
         self.first = self.left = left([*self.open.values()], store)
 
     def go_on(self) -> bool:
-        """Take note of what ended, ask for what comes next; False when nothing is left to do."""
+        """Notes which jobs ended and starts the next; False when none is left."""
         for key in [*self.asked]:
             job = jobs.find(key, self.store)
             if job is None or not job.live:
@@ -213,7 +214,7 @@ class _Course:
         self.left = left(rest, self.store)
 
     def state(self) -> ReproduceState:
-        """How far it is now; a running job knows best how long it will take."""
+        """How far it is now; of a running job its own estimate counts."""
         live = [job for key in self.asked if (job := jobs.find(key, self.store))]
         rest = self.left + sum(job.eta - self.costs[job.key] for job in live if job.eta is not None)
         rest = max(rest, 0.0)
@@ -222,7 +223,7 @@ class _Course:
         return ReproduceState(done, self.total, fraction, rest / max(self.places, 1), live)
 
     def stop(self) -> None:
-        """End the jobs that are still asked for."""
+        """Cancels the jobs that are still live."""
         for key in reversed(self.asked):
             job = jobs.find(key, self.store)
             if job and job.who == WHO:

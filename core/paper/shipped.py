@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import ValidationError
 
 from core import machine, places
 from core.errors import BadInput
 from core.models.las.spec import LasSignatureSpec
 from core.paper.reproduce import parts
-from core.registry import SPECS
+from core.registry import known
 from core.signatures.spec import SignatureSpec
 from core.spec import VERSIONS, Spec
 from core.store import Store
@@ -95,7 +94,7 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
 
 
 def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[str, pl.DataFrame]:
-    """The rows of every table that belong to these steps, as small as they may be.
+    """The rows of every table that belong to these steps, without what no page shows of them.
 
     by_symbol: signatures whose replicates are needed for every symbol.
     """
@@ -124,7 +123,7 @@ def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[s
 
 
 def _weak(step: Spec) -> bool:
-    """Whether a step is there to be compared with, not to be looked into."""
+    """Whether a step is only compared with: a linear preview, or an untrained network."""
     if not isinstance(step, SignatureSpec | LasSignatureSpec):
         return False
     return step.decoder == "linear" or not getattr(step.model, "trained", True)
@@ -229,10 +228,8 @@ def _earlier(store: Store) -> list[str]:
 
 
 def _current(key: str, spec: str) -> bool:
-    try:
-        return SPECS.validate_json(spec).key == key
-    except ValidationError:
-        return False
+    read = known(spec)
+    return read is not None and read.key == key
 
 
 def among(keys: Iterable[str], store: Store | None = None) -> frozenset[str]:

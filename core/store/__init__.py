@@ -3,7 +3,7 @@
 - artifacts/: bytes under keys, such as weights and corpora (core.store.artifacts)
 - live/ and published/: the result tables, as written and as read (core.store.tables)
 - signatures.duckdb: a copy of the newest tables, for SQL shells and notebooks
-- jobs/: made here, used by core.jobs alone
+- jobs/: one folder a job (core.jobs)
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Store:
         """Store one result: its artifacts first, then all its rows in one transaction.
 
         Taking the same result in twice changes nothing, so a caller that was killed repeats it.
-        replace: rows and bytes that are there under the same keys give way to the new ones.
+        replace: the new rows and bytes replace those under the same keys.
         """
         for key, value in (artifacts or {}).items():
             if replace:
@@ -89,7 +89,7 @@ class Store:
         self.tables.take_in(tables, publish, replace)
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Take away results: their rows first, so that none is left without its artifact."""
+        """Deletes results: their rows first, so that no row is ever without its artifact."""
         self.tables.remove(keys)
         for key in keys:
             self.artifacts.drop(key)
@@ -111,9 +111,8 @@ class Store:
 
         again: the spec itself is to be computed even if it has a result.
 
-        They are those without rows, and those whose rows are here but whose bytes are not, as of
-        results that came with the program, where another of them is computed from these bytes.
-        Whoever asks for a model itself wants its bytes.
+        They are those without rows, and those with rows but without bytes (as of shipped results)
+        if another missing step is computed from these bytes. A model itself always needs its bytes.
         """
         steps = spec.steps()
         wanted = {step.key for step in steps if not self.has_result(step)}

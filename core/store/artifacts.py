@@ -110,16 +110,11 @@ class Artifacts:
         self.sweep()
 
     def put(self, key: str, value: bytes) -> None:
-        """Keep `value` under `key`; a healthy entry that is there already stays as it is.
+        """Store `value` under `key`; an undamaged entry under that key stays as it is.
 
         Raises StoreError when the disk is full.
         """
-
-        def work() -> None:
-            if self.get(key) is None:
-                self._cache.add(key, value, retry=True)
-
-        self._attempt(work)
+        self._attempt(lambda: self.get(key) is None and self._cache.add(key, value, retry=True))
 
     def get(self, key: str) -> bytes | None:
         """The bytes under `key`, or None when there are none or they are damaged."""

@@ -1,4 +1,4 @@
-"""To whom the rows of each table belong, and the SQL by which new rows come in."""
+"""To which result the rows of each table belong, and the SQL that adds or replaces rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OWNED = {
     "pruning_curve": ("pruning",),
 }
 REPLACED = ("jobs",)
-WHOLE = ("earlier",)  # the rows taken in are all that there are from then on
+WHOLE = ("earlier",)  # new rows replace all that the table held
 
 
 def insert(table: str) -> str:

@@ -6,8 +6,8 @@ space and time, because DuckDB's own limits do not hold for every expression. On
 lets it open no file, reach no network and start no program from before the query is run
 (core.store.seccomp). Its result comes back as Arrow over a pipe.
 
-The text of a query is not searched for forbidden words: that would be no wall, and what DuckDB can
-tell of itself in there is neither a path nor a setting of the server.
+The text of a query is not searched for forbidden words, which would protect nothing. What DuckDB
+tells about itself in the child holds neither a path nor a setting of the server.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from core.child import killed_after
 from core.errors import BadInput
 from core.store import Store
 from core.store.database import plain
@@ -54,7 +54,7 @@ _PER_DAY = {"ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 
 
 class SqlResult(NamedTuple):
-    """Rows of a query; `truncated` when there were more than asked for."""
+    """Rows of a query; truncated: whether there were more than the limit."""
 
     frame: pl.DataFrame
     truncated: bool
@@ -140,44 +140,43 @@ def _run_child(
             "seconds": seconds,
         }
         _place(store, Path(folder, "signatures.duckdb"))
-        child = subprocess.Popen(
-            [sys.executable, "-IB", str(CHILD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env={"LC_ALL": "C.UTF-8"},
-            start_new_session=True,
-        )
-        assert child.stdin is not None and child.stdout is not None
-        stopped = threading.Event()
-
-        def stop() -> None:
-            stopped.set()
-            child.kill()
-
-        timer = threading.Timer(seconds + START_SECONDS, stop)
-        timer.start()
+        child = _started()
         try:
-            with child:
-                try:
-                    child.stdin.write(json.dumps(request).encode())
-                    child.stdin.close()
-                except BrokenPipeError:
-                    pass
-                # The child keeps to its bound by itself; reading no further is the second lock.
-                data = child.stdout.read(MAX_BYTES * 2)
-                child.kill() if len(data) == MAX_BYTES * 2 else child.wait()
+            with killed_after(child, seconds + START_SECONDS) as late, child:
+                data = _answer(child, request)
         finally:
-            timer.cancel()
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        return data, child.returncode, stopped.is_set()
+        return data, child.returncode, late.is_set()
+
+
+def _started() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-IB", str(CHILD)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={"LC_ALL": "C.UTF-8"},
+        start_new_session=True,
+    )
+
+
+def _answer(child: subprocess.Popen[bytes], request: dict[str, Any]) -> bytes:
+    """What the child writes in reply to a request, until it has ended."""
+    assert child.stdin is not None and child.stdout is not None
+    with suppress(BrokenPipeError):
+        child.stdin.write(json.dumps(request).encode())
+        child.stdin.close()
+    # The child keeps to its bound by itself; reading no further is the second lock.
+    data = child.stdout.read(MAX_BYTES * 2)
+    child.kill() if len(data) == MAX_BYTES * 2 else child.wait()
+    return data
 
 
 def _check_values(frame: pl.DataFrame) -> None:
-    """Refuses what DuckDB has and Python has not, which would be shown wrong or fail when shown.
+    """Refuses values that DuckDB has and Python has not: they would be shown wrong, or not at all.
 
     The whole numbers behind the values are compared, as polars panics when it has to make a date
     of some of them.

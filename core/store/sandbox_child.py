@@ -34,18 +34,8 @@ _SIMPLE = {
     *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "varchar"),
 }
 _TOP = _SIMPLE | {
-    *(
-        "decimal",
-        "hugeint",
-        "blob",
-        "date",
-        '"null"',
-        "timestamp",
-        "timestamp_s",
-        "timestamp_ms",
-        "timestamp_ns",
-        "timestamp with time zone",
-    )
+    *("decimal", "hugeint", "blob", "date", '"null"', "timestamp with time zone"),
+    *("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns"),
 }
 
 

@@ -5,7 +5,7 @@ live file is opened only for one short transaction at a time, under a lock betwe
 and every change is published as a new file that nobody ever writes to again:
 
     live/live.duckdb            written here, closed at once
-    live/unpublished            is there while the live file holds rows not published yet
+    live/unpublished            exists while the live file holds rows that are not published
     published/<number>.duckdb   one path per generation, for readers of this product
     signatures.duckdb           a copy of the newest, for SQL shells and notebooks
 
@@ -55,8 +55,7 @@ class Tables:
         self._lock = root / "live" / "lock"
         self._guard = threading.Lock()
         self._reader: tuple[Path, duckdb.DuckDBPyConnection] | None = None
-        self._publish_after = 0.0  # when a reader may try again to publish, by `time.monotonic`
-        self._current = False  # whether the schema of what is published was looked at
+        self._publish_after = 0.0  # by `time.monotonic`: when a reader may try again to publish
 
     # Writing
 
@@ -66,9 +65,9 @@ class Tables:
         """Add rows, all tables in one transaction; on any error nothing is added.
 
         Columns are matched by name; missing ones become NULL. Rows whose key (or owner, for
-        rows without a key) is there already are left out; `jobs` rows replace older ones, and
-        those of `earlier` all that were there. With `replace` older rows of the same keys and
-        owners give way to these, and count as computed here if they were shipped.
+        rows without a key) the table has already are left out; `jobs` rows replace older ones,
+        those of `earlier` all that were there. With `replace` these replace older rows of the same
+        keys and owners, and count as computed here if the older ones were shipped.
         With `publish=False` readers see the rows after the next `publish()`, or a second later.
         """
         unknown = set(tables) - {*KEYED, *OWNED, *REPLACED, *WHOLE}
@@ -89,7 +88,7 @@ class Tables:
         self._write(work, WAIT_SECONDS)
 
     def remove(self, keys: Sequence[str]) -> None:
-        """Take away the rows with these keys, and all rows that belong to them."""
+        """Delete the rows with these keys, and all rows that belong to them."""
         places = [(table, "key") for table in KEYED]
         places += [(table, owners[0]) for table, owners in OWNED.items()]
 
@@ -286,10 +285,10 @@ class Tables:
         return sum(path.stat().st_size for path in files if path.exists())
 
     def _catch_up(self) -> None:
-        """Publish what a process that was killed, or asked to wait, has left unpublished.
+        """Publish rows that a killed process, or one that writes with `publish=False`, has left.
 
-        Readers never fail for a writer's reason (a full disk, somebody who holds the live file):
-        where publishing fails, that is logged and tried again later, and they read what there is.
+        A reader never fails because publishing does (a full disk, a program that holds the live
+        file): the failure is logged, publishing is tried again later, and older rows are read.
         """
         try:
             age = time.time() - self._unpublished.stat().st_mtime
@@ -300,12 +299,6 @@ class Tables:
             self.publish()
         elif waiting or not self.shared.exists():
             self._publish_if_possible(wait=False)
-        if not self._current:
-            self._current = True
-            try:
-                self._renew()
-            except (StoreError, duckdb.Error) as error:
-                log.warning("the published tables are those of an earlier version: %s", error)
 
     def _publish_if_possible(self, wait: bool) -> None:
         """Publish for a reader: a failure is logged, and for a while not tried again."""
@@ -316,16 +309,6 @@ class Tables:
         except (StoreError, duckdb.Error) as error:
             self._publish_after = time.monotonic() + AGAIN_SECONDS
             log.warning("new results cannot be published yet: %s", error)
-
-    def _renew(self) -> None:
-        """Publish anew what an older version of the product published, with today's tables."""
-        cursor = self._cursor()[1]
-        try:
-            older = version(cursor) != VERSION
-        finally:
-            cursor.close()
-        if older:
-            self._write(self._publish, WAIT_SECONDS)
 
     def _generations(self) -> list[Path]:
         """The published files, oldest first; their names are numbers of equal length."""

@@ -21,7 +21,7 @@ from core.errors import BadInput
 MAX_BYTES = 50_000_000  # of an uploaded file
 LONGEST = 30.0  # seconds of an uploaded file
 SHORTEST = 0.1
-SILENCE = 1e-3  # a recording whose samples all stay below it says nothing
+SILENCE = 1e-3  # a recording whose samples all stay below it is silent
 MOST_CHANNELS = 32
 
 # Of the process that decodes: what one recording may take.
@@ -108,7 +108,7 @@ def read(file: Path | BinaryIO, longest: float) -> np.ndarray:
 
 
 def _check_coding(head: bytes) -> None:
-    """Unreadable for a SPHERE coding that FFmpeg takes for another one, or for none."""
+    """Raises Unreadable for a SPHERE coding that FFmpeg mistakes for another or does not know."""
     found = _CODING.search(head)
     coding = found[1].decode("ascii", "replace") if found else "pcm"
     if not _READ.fullmatch(coding):
@@ -119,7 +119,7 @@ def _check_coding(head: bytes) -> None:
 
 
 def _decoded(container: av.container.InputContainer, longest: float, sized: bool) -> np.ndarray:
-    """sized: whether the file says how long it is."""
+    """The samples of an opened file; sized: whether the file states its length."""
     if not container.streams.audio:
         raise Unreadable("it holds no audio")
     stream = container.streams.audio[0]

@@ -39,7 +39,7 @@ VOICES = (
 
 
 class Sentence(NamedTuple):
-    """What is to be said and how; rate in words a minute, pitch from 0 to 99."""
+    """A text and how it is spoken; rate in words a minute, pitch from 0 to 99."""
 
     text: str
     voice: str
@@ -55,7 +55,7 @@ class Spoken(NamedTuple):
 
 
 def speak(sentences: Sequence[Sentence]) -> Iterator[Spoken]:
-    """The sentences one by one, as a fresh process says them."""
+    """The sentences one by one, spoken by a fresh process."""
     # The file alone, isolated: the package around it takes longer to load than eSpeak to speak.
     child = subprocess.Popen(
         [sys.executable, "-I", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -68,9 +68,9 @@ def speak(sentences: Sequence[Sentence]) -> Iterator[Spoken]:
             head = child.stdout.readline()
             if not head:
                 raise RuntimeError("eSpeak NG ended before it had said everything")
-            said = json.loads(head)
-            samples = np.frombuffer(child.stdout.read(2 * said["samples"]), dtype="<i2")
-            yield Spoken(samples, [(first, onset) for first, onset in said["words"]])
+            answer = json.loads(head)
+            samples = np.frombuffer(child.stdout.read(2 * answer["samples"]), dtype="<i2")
+            yield Spoken(samples, [(first, onset) for first, onset in answer["words"]])
     finally:
         child.kill()
         child.wait()

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from core.corpora.corpus import SPLITS
-from core.corpora.speech.listing import Found, Listing, hold_out, table, transcript
+from core.corpora.speech.listing import Collector, Listing, Row, table, transcript
 from core.errors import BadInput
 
 _PIPE = re.compile(r"(?:\S*/)?(?:flac -c -d -s|sph2pipe -f wav) (\S+) ?\|")
@@ -28,18 +27,12 @@ def read(folder: Path) -> Listing:
     Of one directory alone, or where one of the three is missing, dev and test are held out: by
     speaker where utt2spk tells them, else by utterance.
     """
-    found, directories = Found(folder), _directories(folder)
-    given = {place: split for place in directories for split in SPLITS if _is(place, split)}
-    official = set(given.values()) == set(SPLITS)
-    rows = [(place, *row) for place in directories for row in _rows(place)]
-    held = {} if official else hold_out(speaker for _, speaker, *_ in rows)
-    for place, speaker, name, path, text, why in rows:
-        split = given.get(place) if official else held[speaker]
-        if split:
-            found.add(split, name, path, text, why)
-    names = ", ".join(place.name for place in directories)
+    directories = _directories(folder)
+    names = [place.name for place in directories]
+    collector = Collector(folder)
+    official = collector.add_parts([row for place in directories for row in _rows(place)], names)
     how = "its own splits" if official else "dev and test are held out"
-    return found.listing(f"Kaldi data in {names}; {how}")
+    return collector.listing(f"Kaldi data in {', '.join(names)}; {how}")
 
 
 def _directories(folder: Path) -> list[Path]:
@@ -49,12 +42,8 @@ def _directories(folder: Path) -> list[Path]:
     return sorted(place for place in inside if not place.name.startswith("."))
 
 
-def _is(place: Path, split: str) -> bool:
-    return place.name.startswith(split)
-
-
-def _rows(place: Path) -> list[tuple[str, str, Path, str | None, str]]:
-    """Speaker, id, audio file and text of every utterance, and why it has none."""
+def _rows(place: Path) -> list[Row]:
+    """Every utterance of a data directory; without utt2spk each counts as a speaker."""
     if (place / "segments").exists():
         raise BadInput(
             f"{place} cuts its recordings by a segments file, which is not read here: extract "
@@ -73,5 +62,6 @@ def _rows(place: Path) -> list[tuple[str, str, Path, str | None, str]]:
                 "paths of WAV, FLAC or SPHERE files."
             )
         file = place / (piped[1] if piped else path)
-        rows.append((speakers.get(name, name), name, file, texts.get(name), why))
+        speaker = speakers.get(name, name)
+        rows.append(Row(place.name, speaker, name, file, texts.get(name), why))
     return rows

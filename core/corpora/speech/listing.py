@@ -19,7 +19,7 @@ from core.text import normalize
 
 HELD_OUT = 0.05  # share of the utterances that dev and test each get where the source has no split
 NAMED = 20  # files named one by one in a message
-UNSAID = "it has no transcript"
+NO_TRANSCRIPT = "it has no transcript"
 
 
 class Utterance(NamedTuple):
@@ -35,7 +35,7 @@ class Utterance(NamedTuple):
 class Listing:
     """The utterances of a folder. layout: what was found, in a sentence a person reads.
 
-    skipped: every utterance that was announced and is not here, as "id: why".
+    skipped: every utterance that is listed and cannot be used, as "id: why".
     """
 
     layout: str
@@ -66,8 +66,19 @@ class Listing:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
-class Found:
-    """Collects utterances of a folder; what is missing or says nothing is noted as skipped."""
+class Row(NamedTuple):
+    """An utterance as a layout lists it. part: the folder whose name may begin with its split."""
+
+    part: str
+    speaker: str
+    name: str
+    audio: Path | None
+    text: str | None
+    why: str = NO_TRANSCRIPT
+
+
+class Collector:
+    """Collects the utterances of a folder, and why others are skipped."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -75,13 +86,13 @@ class Found:
         self.skipped: list[str] = []
 
     def add(
-        self, split: str, name: str, path: Path | None, text: str | None, why: str = UNSAID
+        self, split: str, name: str, path: Path | None, text: str | None, why: str = NO_TRANSCRIPT
     ) -> None:
-        """One utterance of a split; path and text are None where there are none, and why."""
-        said = normalize(text or "")
+        """One utterance of a split. path, text: None where there is none; why: there is no text."""
+        normalized = normalize(text or "")
         if text is None:
             self.skip(name, why)
-        elif not said:
+        elif not normalized:
             self.skip(name, "nothing is said in it")
         elif path is None or not path.is_file():
             self.skip(name, f"its audio file is missing{'' if path is None else f' ({path})'}")
@@ -90,7 +101,20 @@ class Found:
         else:
             inside = path.is_relative_to(self.folder)
             place = path.relative_to(self.folder) if inside else path
-            self.splits[split].append(Utterance(name, str(place), path.stat().st_size, said))
+            self.splits[split].append(Utterance(name, str(place), path.stat().st_size, normalized))
+
+    def add_parts(self, rows: list[Row], parts: list[str]) -> bool:
+        """All rows by the split of their part; whether the folder has all three splits.
+
+        Where it has not, dev and test are speakers held out of all parts together.
+        """
+        given = {part: split for part in parts for split in SPLITS if part.startswith(split)}
+        official = set(given.values()) == set(SPLITS)
+        held = {} if official else hold_out(row.speaker for row in rows)
+        for row in rows:
+            if split := given.get(row.part) if official else held[row.speaker]:
+                self.add(split, row.name, row.audio, row.text, row.why)
+        return official
 
     def skip(self, name: str, why: str) -> None:
         self.skipped.append(shown(f"{name}: {why}"))
@@ -100,9 +124,11 @@ class Found:
         layout = shown(layout)
         empty = [split for split in SPLITS if not self.splits[split]]
         if empty:
-            said = f"No utterances for {' and '.join(empty)} were found in {self.folder} ({layout})"
-            missing = f"; {named(self.skipped, 'utterance')}" if self.skipped else ""
-            raise BadInput(f"{said}{missing}: complete the folder.")
+            missing = f"; {left_out(self.skipped, 'utterance')}" if self.skipped else ""
+            raise BadInput(
+                f"No utterances for {' and '.join(empty)} were found in {self.folder} "
+                f"({layout}){missing}: complete the folder."
+            )
         return Listing(layout, self.splits, self.skipped)
 
 
@@ -149,7 +175,7 @@ def readable(folder: Path) -> Iterator[None]:
 
 
 def table(file: Path) -> dict[str, str]:
-    """The lines of a UTF-8 table: what stands behind each key, without the marks of corpora.
+    """The text behind each key of a UTF-8 table, without the marks of language-model corpora.
 
     Raises BadInput if it is no such table.
     """
@@ -159,15 +185,15 @@ def table(file: Path) -> dict[str, str]:
 
 
 def transcript(file: Path) -> tuple[dict[str, str], str]:
-    """The text of each utterance of a table, and why others, or all, have none."""
+    """The text of each utterance of a table, and why others (all, if it is no table) have none."""
     try:
-        return table(file), UNSAID
+        return table(file), NO_TRANSCRIPT
     except BadInput as problem:
         return {}, f"its transcript cannot be used: {problem}"
 
 
-def named(entries: list[str], what: str) -> str:
-    """Entries one by one behind their number, the first `NAMED` of them."""
+def left_out(entries: list[str], what: str) -> str:
+    """How many entries were left out, and the first `NAMED` of them."""
     more = f", and {len(entries) - NAMED:,} more" if len(entries) > NAMED else ""
     plural = what if len(entries) == 1 else f"{what}s"
     return f"{len(entries):,} {plural} left out: {', '.join(entries[:NAMED])}{more}"
@@ -177,7 +203,7 @@ def hold_out(speakers: Iterable[str]) -> dict[str, str]:
     """The split of each speaker: `HELD_OUT` of the utterances to test and to dev.
 
     speakers: the speaker of every utterance. Ranked by a hash of the name, so that every machine
-    draws the same; nobody is heard in two splits.
+    selects the same; nobody speaks in two splits.
     """
     counts: dict[str, int] = defaultdict(int)
     for speaker in speakers:

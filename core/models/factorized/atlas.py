@@ -30,6 +30,7 @@ DECODING = 0.8  # share of a row's time that the linear decoders take
 def measure_atlas(
     spec: AtlasSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Measures one row of the map, or puts all of its rows together."""
     return _whole(spec, inputs, progress) if spec.first is None else _row(spec, inputs, progress)
 
 
@@ -53,20 +54,15 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     correct, chance = torch.stack(counts).cpu().numpy().reshape(2, N_SYMBOLS, *ruler.n.shape)
     n = ruler.n.cpu().numpy()
     drops = _drops(spec, model, mix(spec.model, inputs), numbers, device, progress)
-    own = bases.own_recall(bases.symbol_recall(correct, n))[np.arange(N_SYMBOLS), numbers]
-    recall, control = bases.total_recall(correct, n), bases.total_recall(chance, n)
-    table = named(spec, numbers).with_columns(
+    pairs = bigram_rows(spec, numbers)
+    table = pairs.with_columns(
         pl.lit(spec.model.key).alias("model"),
         bigram=pl.col("first") + pl.col("second"),
         number=numbers,
         norm=kernels.norms.cpu().numpy(),
-        recall=recall,
-        control=control,
-        above_control=recall - control,
-        own=pl.Series(own).fill_nan(None),
+        **_recalls(correct, chance, n, numbers),
         **_by_corpus(model, numbers, drops),
     )
-    pairs = named(spec, numbers)
     cells = [_cells(correct, n, pairs, "basis"), _cells(chance, n, pairs, "control")]
     tables = {
         "atlases": pl.DataFrame([_entry(spec, ruler, N_SYMBOLS, started, device)]),
@@ -79,6 +75,20 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         "drops": torch.from_numpy(np.stack([drop.rises for drop in drops], 1)),
     }
     return Result(tables, {spec.key: pack(measured, {})})
+
+
+def _recalls(
+    correct: np.ndarray, chance: np.ndarray, n: np.ndarray, numbers: np.ndarray
+) -> dict[str, pl.Series]:
+    """The columns of `bases` about recall. chance: of the controls, as `correct` of the bases."""
+    recall, control = bases.total_recall(correct, n), bases.total_recall(chance, n)
+    own = bases.own_recall(bases.symbol_recall(correct, n))[np.arange(len(numbers)), numbers]
+    return {
+        "recall": pl.Series(recall),
+        "control": pl.Series(control),
+        "above_control": pl.Series(recall - control),
+        "own": pl.Series(own).fill_nan(None),
+    }
 
 
 def _drops(
@@ -102,7 +112,7 @@ def _drops(
 def _by_corpus(
     model: FactorizedLM, numbers: np.ndarray, drops: list[LeftOut]
 ) -> dict[str, np.ndarray]:
-    """The columns that each corpus of the mix has of its own: name_1, name_2."""
+    """The columns of `bases` that there are for each corpus of the mix: name_1, name_2."""
     return {
         f"{name}_{place + 1}": values
         for place, drop in enumerate(drops)
@@ -116,7 +126,7 @@ def _by_corpus(
 
 
 def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
-    """What needs all rows: order, clusters and claims; and the full kernel and W₀ alone."""
+    """What needs all rows: order, clusters and claims, and the full kernel and W₀ to compare."""
     device = machine.settle()
     started = time.monotonic()
     model = factorized_lm.load(spec.model, inputs[spec.model.key]).to(device)
@@ -136,11 +146,11 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     claims = bases.claims(
         correct, chance, references["base"], references["full"], n, uses.cpu().numpy(), spec.seed
     )
-    nothing = pl.DataFrame(
+    no_bigram = pl.DataFrame(
         {"atlas": [spec.key], "first": [None], "second": [None]},
         schema_overrides={"first": pl.String, "second": pl.String},
     )
-    cells = [_cells(correct[None], n, nothing, kernel) for kernel, correct in references.items()]
+    cells = [_cells(correct[None], n, no_bigram, kernel) for kernel, correct in references.items()]
     tables = {
         "atlases": pl.DataFrame(
             [_entry(spec, ruler, BASES, started, device)], schema_overrides={"first": pl.String}
@@ -161,7 +171,7 @@ def _order(spec: AtlasSpec, correct: np.ndarray, n: np.ndarray) -> pl.DataFrame:
     own = bases.own_recall(bases.symbol_recall(correct, n))
     ranks = np.diag(bases.percentiles(own))
     others = (np.nansum(own, 0) - np.nan_to_num(np.diag(own))) / (BASES - 1)
-    return named(spec, np.arange(BASES)).with_columns(
+    return bigram_rows(spec, np.arange(BASES)).with_columns(
         place=place,
         cluster=cluster,
         own_others=pl.Series(np.where(np.isnan(ranks), np.nan, others)).fill_nan(None),
@@ -202,7 +212,7 @@ def _entry(
     }
 
 
-def named(spec: AtlasSpec, numbers: np.ndarray) -> pl.DataFrame:
+def bigram_rows(spec: AtlasSpec, numbers: np.ndarray) -> pl.DataFrame:
     """The bigrams of these numbers: atlas, first, second."""
     return pl.DataFrame(
         {

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
+from scipy.stats import rankdata
 
 from core.probes.intervals import rank_correlation, sign_test
 
@@ -62,17 +63,9 @@ def recall_outside(recall: np.ndarray, uses: np.ndarray, target: int) -> np.ndar
 
 
 def percentiles(values: np.ndarray) -> np.ndarray:
-    """Down each column, the share of the other rows that lie below, half of ties counted."""
-    ranked = np.sort(values, axis=0)
-    result = np.empty_like(values)
-    for column in range(values.shape[1]):
-        below, upto = (
-            np.searchsorted(ranked[:, column], values[:, column], side)
-            for side in ("left", "right")
-        )
-        result[:, column] = (below + upto - 1) / 2 / max(len(values) - 1, 1)
-    result[np.isnan(values)] = np.nan
-    return result
+    """Down each column, the share of the other rows that lie below, ties counted by half."""
+    ranks = rankdata(values, axis=0, nan_policy="omit")
+    return np.asarray((ranks - 1) / max(len(values) - 1, 1))
 
 
 def distances(correct: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ def factorized_spec(
     lambda_from: LambdaFrom = "previous",
     seed: int = 0,
 ) -> FactorizedSpec:
-    """A factorized model on a mix of two corpora; bases=False is the plain one beside it.
+    """A factorized model on a mix of two corpora; bases=False is the plain one to compare with.
 
     hidden: None takes the profile's. Raises BadInput for a choice that does not exist.
     """

@@ -30,7 +30,7 @@ from core.training.batches import bucketed, padded
 from core.training.checkpoints import Checkpoint, pack, unpack
 from core.training.loop import Loss, fit, next_symbol
 
-LEFT = 0.01  # standard deviation of u at the start: bases begin as next to nothing
+LEFT = 0.01  # standard deviation of u at the start, so that bases hardly count at first
 
 
 class FactorizedLM(CharLM):
@@ -96,12 +96,13 @@ class FactorizedLM(CharLM):
 
     @property
     def bases(self) -> RankOne:
+        """All bases, at λ = 1."""
         return RankOne(self.left, self.right)
 
     @torch.no_grad()
-    def pruned(self, kept: np.ndarray) -> FactorizedLM:
-        """The same model with these of its bases alone."""
-        rows = torch.from_numpy(np.sort(kept)).to(self.left.device)
+    def pruned(self, bases: np.ndarray) -> FactorizedLM:
+        """The same model with only these bases; bases: their numbers."""
+        rows = torch.from_numpy(np.sort(bases)).to(self.left.device)
         smaller = FactorizedLM(self.cell.name, self.projection.in_features, len(rows))
         cut = {name: getattr(self, name)[rows] for name in ("left", "right", "numbers")}
         smaller.load_state_dict(self.state_dict() | cut)
@@ -181,14 +182,16 @@ class Mix:
         self.train, self.dev = (
             [Windows(spec, corpus, split) for corpus in corpora] for split in ("train", "dev")
         )
-        self.chosen = [part.sample(spec.budget.symbols, spec.seed) for part in self.train]
+        self.selected = [part.sample(spec.budget.symbols, spec.seed) for part in self.train]
         self.held_out = [part.sample_rows(spec.budget.evaluate, spec.seed) for part in self.dev]
-        drawn = list(zip(self.train, (chosen.tolist() for chosen in self.chosen), strict=True))
+        drawn = list(zip(self.train, (part.tolist() for part in self.selected), strict=True))
         self.means = torch.from_numpy(
-            np.stack([np.mean([part.factors(w) for w in chosen], axis=0) for part, chosen in drawn])
+            np.stack(
+                [np.mean([part.factors(w) for w in windows], axis=0) for part, windows in drawn]
+            )
         )
         self.counts = torch.from_numpy(
-            np.stack([np.sum([part.counts(w) for w in chosen], axis=0) for part, chosen in drawn])
+            np.stack([np.sum([part.counts(w) for w in windows], axis=0) for part, windows in drawn])
         )
 
     def build(self) -> FactorizedLM:
@@ -200,8 +203,8 @@ class Mix:
     def minibatches(self, epoch: int, order: int) -> Iterator[tuple[float, WindowRows]]:
         """Every window in pieces of like lengths, about `budget.batch` padded steps each."""
         batches: list[WindowRows] = []
-        for corpus, (part, chosen) in enumerate(zip(self.train, self.chosen, strict=True)):
-            for window in chosen.tolist():
+        for corpus, (part, selected) in enumerate(zip(self.train, self.selected, strict=True)):
+            for window in selected.tolist():
                 rows = part.rows(window)
                 ranked = rows[np.argsort(part.segments.lengths[rows], kind="stable")]
                 area = (part.segments.lengths[rows] + 1).sum()

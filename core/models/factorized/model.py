@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from core.corpora import Corpus, Segments
-from core.models.base import StateSelection
+from core.models.base import LanguageModel, StateSelection
 from core.models.factorized import factorized_lm
 from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.spec import FactorizedSpec, KernelSpec, PrunedSpec
@@ -19,8 +19,8 @@ from core.probes.states import StatesBySplit
 from core.training.checkpoints import unpack
 
 
-class FactorizedModel:
-    """Implements `core.models.base.LanguageModel`; λ follows the text window by window."""
+class FactorizedModel(LanguageModel):
+    """A frozen network with a factorized kernel; λ follows the text window by window."""
 
     def __init__(self, spec: FactorizedSpec, network: FactorizedLM, device: str) -> None:
         self.spec, self.network, self.device = spec, network.to(device), device
@@ -44,7 +44,7 @@ class FactorizedModel:
 
 def load(
     spec: FactorizedSpec | PrunedSpec | KernelSpec, weights: bytes, device: str
-) -> FactorizedModel | RecurrentModel:
+) -> LanguageModel:
     """The model of a spec from its artifact. Part of a kernel is an ordinary network."""
     if isinstance(spec, KernelSpec):
         network = CharLM(spec.cell, 1, spec.hidden)

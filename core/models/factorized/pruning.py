@@ -14,7 +14,7 @@ from torch import Tensor
 from core import machine
 from core.corpora import Corpus
 from core.models.factorized import bases, factorized_lm
-from core.models.factorized.atlas import named
+from core.models.factorized.atlas import bigram_rows
 from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.spec import PruningSpec
 from core.models.factorized.step import mix
@@ -46,7 +46,7 @@ def rank_bases(
         "spec": spec.model_dump_json(),
         **where(device),
     }
-    ranked = named(spec.atlas, order).select(
+    ranked = bigram_rows(spec.atlas, order).select(
         pl.lit(spec.key).alias("pruning"),
         "first",
         "second",

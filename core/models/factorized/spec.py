@@ -6,7 +6,7 @@ the bigram statistics of the text around.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -48,11 +48,8 @@ class FactorizedSpec(LanguageModelSpec):
     budget: TrainingBudget
     seed: int = 0
     layers: ClassVar[int] = 1
-    table: ClassVar[str] = "models"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("factorized",)
+    stages: ClassVar[tuple[str, ...]] = ("factorized",)
+    pace: ClassVar[tuple[str, ...]] = ("cell", "hidden", "bases")
 
     @property
     def name(self) -> str:
@@ -78,15 +75,28 @@ class FactorizedSpec(LanguageModelSpec):
         # Forming the kernel of a minibatch takes about as much again as half of the recurrence.
         return (read * 6 + 4 * (budget.evaluate or WHOLE_CORPUS / 20)) * weights * 1.5 / 1e9
 
-    def alike(self, other: Spec) -> bool:
-        return isinstance(other, FactorizedSpec) and (self.cell, self.hidden, self.bases) == (
-            other.cell,
-            other.hidden,
-            other.bases,
-        )
+
+class _Derived(LanguageModelSpec):
+    """A model that is made from a trained factorized one."""
+
+    layers: ClassVar[int] = 1
+    stages: ClassVar[tuple[str, ...]] = ("factorized",)
+
+    if TYPE_CHECKING:
+
+        @property
+        def model(self) -> FactorizedSpec: ...
+
+    @property
+    def hidden(self) -> int:
+        return self.model.hidden
+
+    @property
+    def cell(self) -> str:
+        return self.model.cell
 
 
-class KernelSpec(LanguageModelSpec):
+class KernelSpec(_Derived):
     """The frozen recurrence of a factorized model with part of its kernel, λ being fixed.
 
     part: 'full' (λ at its mean over the training mix), 'base' (W₀ alone), 'basis' (one alone),
@@ -101,11 +111,9 @@ class KernelSpec(LanguageModelSpec):
     part: Part
     bigram: Bigram | None = None
     strength: float = 1.0
-    layers: ClassVar[int] = 1
-    table: ClassVar[str] = "models"
 
     @model_validator(mode="after")
-    def _there(self) -> KernelSpec:
+    def _bigram_fits(self) -> KernelSpec:
         if (self.bigram is not None) != (self.part in OF_ONE_BASIS):
             raise ValueError(f"the part {self.part!r} with the bigram {self.bigram}")
         if self.bigram and not set(self.bigram) <= set(SYMBOLS):
@@ -113,18 +121,6 @@ class KernelSpec(LanguageModelSpec):
         if not self.model.bases:
             raise ValueError("a plain network has no bases")
         return self
-
-    @property
-    def hidden(self) -> int:
-        return self.model.hidden
-
-    @property
-    def cell(self) -> str:
-        return self.model.cell
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("factorized",)
 
     @property
     def title(self) -> str:
@@ -167,10 +163,7 @@ class AtlasSpec(Spec):
     budget: AtlasBudget
     seed: int = 0
     table: ClassVar[str] = "atlases"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("states", "linear", "atlas")
+    stages: ClassVar[tuple[str, ...]] = ("states", "linear", "atlas")
 
     @property
     def title(self) -> str:
@@ -221,6 +214,7 @@ class PruningSpec(Spec):
     rule: Rule
     seed: int = 0
     table: ClassVar[str] = "prunings"
+    stages: ClassVar[tuple[str, ...]] = ("pruning",)
 
     @model_validator(mode="after")
     def _of_the_mix(self) -> PruningSpec:
@@ -231,10 +225,6 @@ class PruningSpec(Spec):
     @property
     def profile(self) -> str:
         return self.atlas.profile
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("pruning",)
 
     @property
     def title(self) -> str:
@@ -252,31 +242,17 @@ class PruningSpec(Spec):
         return 2 * budget.evaluate * len(budget.curve) * 12 * self.atlas.model.hidden**2 / 1e9
 
 
-class PrunedSpec(LanguageModelSpec):
+class PrunedSpec(_Derived):
     """A factorized model of which only the first `keep` bases of a pruning's order are left."""
 
     kind: Literal["pruned"] = "pruned"
     pruning: PruningSpec
     keep: int = Field(ge=0, le=len(SYMBOLS) ** 2)
-    layers: ClassVar[int] = 1
-    table: ClassVar[str] = "models"
 
     @property
     def model(self) -> FactorizedSpec:
         """The model it was pruned from."""
         return self.pruning.atlas.model
-
-    @property
-    def hidden(self) -> int:
-        return self.model.hidden
-
-    @property
-    def cell(self) -> str:
-        return self.model.cell
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("factorized",)
 
     @property
     def title(self) -> str:

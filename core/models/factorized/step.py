@@ -1,4 +1,4 @@
-"""Factorized language models, parts of their kernels, and pruned ones."""
+"""The steps of factorized language models, of parts of their kernels, and of pruned ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.spec import FactorizedSpec, KernelSpec, PrunedSpec
 from core.models.factorized.windows import Windows
 from core.models.language.char_lm import CharLM
-from core.models.rows import count_first, model_row, predictions
+from core.models.rows import count_first, model_row, predictions, training_tables
 from core.spec import Spec
 from core.step import Inputs, Progress, Result
 from core.training.checkpoints import Checkpoint, unpack
@@ -27,27 +27,21 @@ Mixed = FactorizedSpec | PrunedSpec
 def train_factorized(
     spec: FactorizedSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Trains a factorized model, or the plain one, and measures it on the test splits."""
     device = machine.settle()
-    one, other = corpora = mix(spec, inputs)
-    weights, facts = factorized_lm.train(spec, (one, other), progress, checkpoint, device)
+    corpora = mix(spec, inputs)
+    weights, facts = factorized_lm.train(spec, corpora, progress, checkpoint, device)
     model = factorized_lm.load(spec, weights).to(device)
     progress(1.0, "measuring on the test split")
     row, tables = _measured(spec, spec, model, corpora, device)
-    row |= {
-        "keep": facts["keep"],
-        "dev_perplexity": facts["perplexity"],
-        "train_symbols": facts["symbols"],
-        "epochs": float(len(facts["curve"])),
-        "seconds": facts["seconds"],
-    }
-    curve = pl.DataFrame([{"model": spec.key, **point} for point in facts["curve"]])
-    tables |= {"models": pl.DataFrame([row]), "training_curve": curve}
-    return Result(tables, {spec.key: weights})
+    row |= {"keep": facts["keep"], "dev_perplexity": facts["perplexity"]}
+    return Result(tables | training_tables(row, facts), {spec.key: weights})
 
 
 def measure_pruned(
     spec: PrunedSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Leaves the first bases of a pruning's order in a model, and measures it on dev and test."""
     device = machine.settle()
     started = time.monotonic()
     model = factorized_lm.load(spec.model, inputs[spec.model.key]).to(device)
@@ -63,6 +57,7 @@ def measure_pruned(
 def take_kernel(
     spec: KernelSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Makes the plain network that has part of a model's kernel."""
     started = time.monotonic()
     model = factorized_lm.load(spec.model, inputs[spec.model.key])
     network = factorized_lm.part(model, spec)

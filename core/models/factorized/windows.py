@@ -14,6 +14,7 @@ from core.corpora import Corpus, Segments
 from core.models.factorized.spec import FactorizedSpec
 from core.models.rows import next_symbols
 from core.text import BOS, N_SYMBOLS, SYMBOLS
+from core.training.batches import sample
 
 BASES = N_SYMBOLS**2
 
@@ -83,14 +84,9 @@ class Windows:
 
     def sample(self, symbols: int | None, seed: int) -> np.ndarray:
         """Randomly drawn windows that hold about `symbols` symbols (None: all), ascending."""
-        everything = np.arange(len(self))
-        if symbols is None or symbols >= self.segments.total:
-            return everything
-        ends = np.minimum((everything + 1) * self.spec.window, len(self.segments))
-        sizes = np.diff(self.segments.offsets[np.concatenate(([0], ends))])
-        shuffled = np.random.default_rng(seed).permutation(everything)
-        total = np.cumsum(sizes[shuffled])
-        return np.sort(shuffled[: int(np.searchsorted(total, symbols)) + 1])
+        ends = np.minimum(np.arange(len(self) + 1) * self.spec.window, len(self.segments))
+        whole = Segments(self.segments.symbols, self.segments.offsets[ends])
+        return sample(whole, symbols, seed)
 
     def sample_rows(self, symbols: int | None, seed: int) -> np.ndarray:
         """The segments of the windows of `sample`, ascending."""

@@ -26,7 +26,7 @@ HASH = SYMBOLS.index("#")
 
 
 class Description(BaseModel):
-    """What weights cannot say of themselves: the JSON beside them.
+    """What weights do not tell, from the JSON file beside them.
 
     symbols: what each number that the network reads and predicts stands for, in order: single
     characters, `<s>`, `</s>`, `<unk>`. embedding, projection: the names of these two weights,
@@ -49,11 +49,11 @@ class Description(BaseModel):
 
 @dataclass(frozen=True)
 class Reading:
-    """How our symbols become theirs.
+    """Which of the network's symbols stand for ours.
 
-    read, predicted: the number of theirs that each of ours is read and predicted as; None: never
-    predicted. digits: the numbers of the digits that together are our #, or none.
-    unknown: those of ours that are read as their `<unk>`. folded: letters are read as capitals.
+    read, predicted: the number of its symbol that each of ours is read and predicted as; None:
+    never predicted. digits: the numbers of the digits that together are our #, or none.
+    unknown: those of ours that it reads as `<unk>`. folded: it reads letters as capitals.
     """
 
     read: list[int]
@@ -73,7 +73,7 @@ class Network:
 
 
 class ImportedLM(CharLM):
-    """A CharLM over our symbols and theirs, the last `digits` of which together are #."""
+    """A CharLM over our symbols and those we lack; the last `digits` of these together are #."""
 
     def __init__(self, spec: ImportedSpec) -> None:
         super().__init__(spec.cell, spec.layers, spec.hidden, spec.embedding, spec.outputs)
@@ -97,49 +97,49 @@ def read(data: bytes, description: bytes, name: str) -> Network:
     """
     if not name.strip():
         raise BadInput("The model has no name: give it one.")
-    said = describe(description)
-    reading = _reading(said.symbols)
+    described = describe(description)
+    reading = _reading(described.symbols)
     theirs = weights(
         data,
-        said.cell,
-        said.layers,
-        len(said.symbols),
-        said.embedding,
-        said.projection,
-        said.predicts,
+        described.cell,
+        described.layers,
+        len(described.symbols),
+        described.embedding,
+        described.projection,
+        described.predicts,
     )
     ours = _ours(theirs, reading)
     spec = ImportedSpec(
         name=name.strip(),
         weights=_digest(ours),
-        cell=said.cell,
-        layers=said.layers,
+        cell=described.cell,
+        layers=described.layers,
         hidden=theirs.layers[0]["weight_hh"].shape[1],
         embedding=theirs.embedding.shape[1],
         outputs=len(ours["projection.bias"]),
-        digits=len(reading.digits) if said.predicts else 0,
-        encoder=not said.predicts,
+        digits=len(reading.digits) if described.predicts else 0,
+        encoder=not described.predicts,
     )
-    facts = {"symbols": said.symbols, "notes": _notes(reading, said)}
+    facts = {"symbols": described.symbols, "notes": _notes(reading, described)}
     return Network(spec, pack(ours, facts), theirs.parameters)
 
 
 def notes(frozen: bytes) -> list[str]:
-    """What a person should know of a network from the bytes that `read` gave, a sentence each."""
+    """What a person should know of a network, from the bytes that `read` returned."""
     return list(unpack(frozen)[1].get("notes", []))
 
 
-def _notes(reading: Reading, said: Description) -> list[str]:
-    """How the network reads our text where that is not plain."""
+def _notes(reading: Reading, described: Description) -> list[str]:
+    """How the network reads our text where its symbols are not ours, and what it cannot do."""
     notes = []
     if reading.folded:
         notes.append("It has capitals only, so letters are read as these.")
     if reading.digits:
-        digit = said.symbols[reading.read[HASH]]
+        digit = described.symbols[reading.read[HASH]]
         notes.append(f"Every digit is read as {digit}; # is predicted when any digit is.")
     if reading.unknown:
         notes.append(f"These are read as its <unk>: {' '.join(reading.unknown)}")
-    if not said.predicts:
+    if not described.predicts:
         notes.append("It has no projection, so it has no perplexity and no forward accuracy.")
     return notes
 
@@ -149,7 +149,7 @@ def describe(data: bytes) -> Description:
     if len(data) > MAX_DESCRIPTION:
         raise BadInput("The description has more than 100 kB: give the small JSON of the model.")
     try:
-        said = Description.model_validate_json(data.removeprefix(BYTE_ORDER_MARK))
+        described = Description.model_validate_json(data.removeprefix(BYTE_ORDER_MARK))
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"][:2]))
@@ -159,15 +159,16 @@ def describe(data: bytes) -> Description:
             f"The description cannot be used ({what[:200]}): give JSON such as "
             '{"cell": "lstm", "layers": 2, "symbols": ["a", "b", "<s>", "</s>"]}.'
         ) from problem
-    if len(said.symbols) > MAX_SYMBOLS:
+    symbols = described.symbols
+    if len(symbols) > MAX_SYMBOLS:
         raise BadInput(
-            f"The description has {len(said.symbols):,} symbols and {MAX_SYMBOLS} is the limit: "
+            f"The description has {len(symbols):,} symbols and {MAX_SYMBOLS} is the limit: "
             "what can be added is a model of characters or bytes, not of words."
         )
-    doubled = next((s for s in said.symbols if said.symbols.count(s) > 1), None)
+    doubled = next((symbol for symbol in symbols if symbols.count(symbol) > 1), None)
     if doubled is not None:
         raise BadInput(f"The description has the symbol {doubled!r} twice: give each once.")
-    return said
+    return described
 
 
 def build(spec: ImportedSpec) -> CharLM:
@@ -178,14 +179,14 @@ def build(spec: ImportedSpec) -> CharLM:
 
 
 def load(spec: ImportedSpec, frozen: bytes) -> CharLM:
-    """The frozen network from the bytes that `read` gave."""
+    """The frozen network from the bytes that `read` returned."""
     model = build(spec)
     model.load_state_dict(unpack(frozen)[0])
     return model.eval().requires_grad_(False)
 
 
 def _ours(theirs: Weights, reading: Reading) -> dict[str, Tensor]:
-    """The weights of a CharLM over our symbols; those that only they have are predicted behind."""
+    """The weights of a CharLM over our symbols; symbols that we lack are predicted after ours."""
     ours = {"embedding.weight": theirs.embedding[reading.read]}
     if theirs.projection is None:
         ours["projection.weight"] = torch.zeros(N_SYMBOLS, theirs.layers[0]["weight_hh"].shape[1])
@@ -201,7 +202,7 @@ def _ours(theirs: Weights, reading: Reading) -> dict[str, Tensor]:
 
 
 def _predictions(projection: Tensor, bias: Tensor | None, reading: Reading) -> dict[str, Tensor]:
-    """The projection onto our symbols, then onto those that only they have, digits last."""
+    """The projection onto our symbols, then onto those that we lack, digits last."""
     predicted, digits = reading.predicted, reading.digits
     others = [n for n in range(len(projection)) if n not in predicted and n not in digits]
     rows, biases = [], []
@@ -218,12 +219,12 @@ def _predictions(projection: Tensor, bias: Tensor | None, reading: Reading) -> d
 
 
 def _reading(symbols: list[str]) -> Reading:
-    """As which of their symbols each of ours is read, and as which it is predicted.
+    """Which of the network's symbols stand for each of ours, when it reads and when it predicts.
 
-    Capitals stand for letters where there are no small ones, the digits for #. A mark that they
-    lack is their `<unk>`. A line break frames segments where `<s>` and `</s>` are missing, and one
-    of these may do for both.
-    Raises BadInput where their symbols cannot stand for our text.
+    Capitals stand for letters where there are no small ones, the digits for #, `<unk>` for a mark
+    that is missing. A line break frames segments where `<s>` and `</s>` are missing, and one of
+    these may stand for both.
+    Raises BadInput where its symbols cannot represent our text.
     """
     known = {symbol: place for place, symbol in enumerate(symbols)}
     letters = SYMBOLS[:26]

@@ -35,10 +35,7 @@ class ImportedSpec(LanguageModelSpec):
     digits: int = added(0, ge=0, le=10)
     encoder: bool = added(False)
     scored_apart: ClassVar[bool] = True
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("imported",)
+    stages: ClassVar[tuple[str, ...]] = ("imported",)
 
     @property
     def title(self) -> str:
@@ -66,4 +63,4 @@ class ImportedSpec(LanguageModelSpec):
         return whole
 
     def work(self) -> float:
-        return 0.0  # it is there, or drawn at random
+        return 0.0  # it is stored, or made at random weights

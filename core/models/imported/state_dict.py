@@ -1,6 +1,6 @@
 """A torch state dict in a safetensors file: an embedding, a recurrent network, a projection.
 
-Whatever their names and prefix, they are found, and every shape is checked.
+They are recognized by shape, whatever their names and prefix, and every shape is checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _RECURRENT = re.compile(r"(.*?)(weight_ih|weight_hh|bias_ih|bias_hh)_l(\d{1,3})"
 _NUMBERED = re.compile(r"(.*?)(\d{1,3})\.")
 _EMBEDS = re.compile(r"emb|encod|wte|lookup", re.IGNORECASE)
 _PROJECTS = re.compile(r"proj|decod|linear|head|out|fc", re.IGNORECASE)
-_SAID = 4  # mismatches told at once
+_SHOWN = 4  # problems in one message
 
 Layer = dict[str, Tensor]  # weight_ih, weight_hh, and bias_ih, bias_hh where there are any
 
@@ -80,21 +80,14 @@ def weights(
     units = units if inputs is None else tensors[inputs].shape[1]
     if max(hidden, units) > MAX_UNITS:
         raise BadInput(f"The network has more than {MAX_UNITS} units in a layer: give a smaller.")
-    wanted = {}
+    wanted: dict[str, tuple[list[int], str]] = {}
     if inputs:
         wanted[inputs] = ([symbols, units], "one row for each symbol of the description")
     if outputs:
         wanted[outputs] = ([symbols, hidden], "symbols of the description × hidden units")
     if bias:
         wanted[bias] = ([symbols], "one for each symbol of the description")
-    gates = CELLS[cell].gates
-    rows = gates * hidden
-    for number, layer in enumerate(names):
-        columns = {"weight_ih": hidden if number else units, "weight_hh": hidden}
-        for part, name in layer.items():
-            shape = [rows, *([columns[part]] if part in columns else [])]
-            why = f"{gates} gates of {hidden} units in {label(cell)} layer {number + 1}"
-            wanted[name] = (shape, why)
+    wanted |= _layer_shapes(names, cell, units, hidden)
     _refuse(
         f"{name} is {list(tensors[name].shape)} and must be {shape} ({why})."
         for name, (shape, why) in wanted.items()
@@ -107,6 +100,19 @@ def weights(
         tensors[bias] if bias else None,
         sum(tensor.numel() for tensor in tensors.values()),
     )
+
+
+def _layer_shapes(
+    layers: list[dict[str, str]], cell: str, units: int, hidden: int
+) -> dict[str, tuple[list[int], str]]:
+    """The shape that each weight of the layers must have, and why, by its name in the file."""
+    gates, shapes = CELLS[cell].gates, {}
+    for number, layer in enumerate(layers):
+        columns = {"weight_ih": [hidden if number else units], "weight_hh": [hidden]}
+        why = f"{gates} gates of {hidden} units in {label(cell)} layer {number + 1}"
+        for part, name in layer.items():
+            shapes[name] = ([gates * hidden, *columns.get(part, [])], why)
+    return shapes
 
 
 def _tensors(data: bytes) -> dict[str, Tensor]:
@@ -232,17 +238,15 @@ def _ends(
 def _open_ends(
     tensors: dict[str, Tensor], tables: list[str], symbols: int, units: int, hidden: int
 ) -> str:
-    """What to write where it is open which weights are the embedding and the projection."""
+    """What to do where neither shapes nor names tell the embedding and the projection."""
+    columns = {"embedding": units, "projection": hidden}
     fits = {
-        what: [name for name in tables if list(tensors[name].shape) == [symbols, columns]]
-        for what, columns in (("embedding", units), ("projection", hidden))
+        what: [name for name in tables if list(tensors[name].shape) == [symbols, count]]
+        for what, count in columns.items()
     }
-    if not all(fits.values()):
-        what, columns = next(
-            (what, columns)
-            for what, columns in (("embedding", units), ("projection", hidden))
-            if not fits[what]
-        )
+    missing = [what for what in columns if not fits[what]]
+    if missing:
+        what = missing[0]
         shapes = ", ".join(f"{name} {list(tensors[name].shape)}" for name in tables[:6])
         other = (
             f"a network that reads one-hot symbols has {symbols} columns in weight_ih_l0, not "
@@ -251,8 +255,8 @@ def _open_ends(
             else 'an encoder without one says "projection": null in its description'
         )
         return (
-            f"No weight can be the {what}, which is [{symbols}, {columns}] ({shapes or 'none'} "
-            f"is there): add it to the file; {other}."
+            f"No weight can be the {what}, which is [{symbols}, {columns[what]}] "
+            f"({shapes or 'none'} is there): add it to the file; {other}."
         )
     first, last = fits["embedding"][0], fits["projection"][-1]
     return (
@@ -280,7 +284,7 @@ def _pick(
     like: re.Pattern[str],
     unlike: re.Pattern[str],
 ) -> str | None:
-    """The one table that has the columns or, among several, the name; None if it is not clear."""
+    """The only table that has the columns or, among several, a likely name; None if none does."""
     for fits in (
         lambda name: tensors[name].shape[1] == columns,
         lambda name: not unlike.search(name),
@@ -294,5 +298,5 @@ def _refuse(problems: Iterable[str]) -> None:
     """Raises BadInput with the first few of these sentences, if there are any."""
     found = list(problems)
     if found:
-        more = [f"And {len(found) - _SAID} more like these."] if len(found) > _SAID else []
-        raise BadInput(" ".join([*found[:_SAID], *more]))
+        more = [f"And {len(found) - _SHOWN} more like these."] if len(found) > _SHOWN else []
+        raise BadInput(" ".join([*found[:_SHOWN], *more]))

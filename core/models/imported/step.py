@@ -1,4 +1,4 @@
-"""Networks trained elsewhere: read as our own are, though nothing of them is trained here."""
+"""The row and the artifact of a network trained elsewhere, or of its untrained floor."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from core.training.checkpoints import Checkpoint, pack
 def take_imported(
     spec: ImportedSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """The same network at random weights, the untrained floor.
+
+    The weights of a trained one are stored when it is added: raises BadInput where they are gone.
+    """
     if spec.trained:
         raise BadInput(f"The weights of {spec.name} are gone from the cache; add the model again.")
     model = reader.build(spec)
     size = sum(weight.numel() for weight in model.parameters())
-    return taken(reader.Network(spec, pack(model.state_dict(), {}), size))
+    return result_of(reader.Network(spec, pack(model.state_dict(), {}), size))
 
 
-def taken(network: reader.Network) -> Result:
+def result_of(network: reader.Network) -> Result:
     """The row and the artifact of a network that has been read."""
     spec = network.spec
     row = model_row(

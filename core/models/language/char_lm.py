@@ -86,7 +86,7 @@ def load(spec: ModelSpec, weights: bytes) -> CharLM:
 
 
 def score(model: CharLM, segments: Segments, device: str) -> tuple[np.ndarray, np.ndarray]:
-    """What the model makes of every predicted symbol, segment by segment with `</s>` at its end.
+    """How the model predicts every symbol, segment by segment with `</s>` at its end.
 
     Returns (natural log of the symbol's probability, the symbol the model puts first), float64 and
     uint8, both [symbols + segments].
@@ -106,11 +106,11 @@ def score_batches(
     for rows, predictor in batches:
         read, predict = padded(segments, rows)
         log_p = predictor(read.to(device)).log_softmax(2).cpu()
-        there = (predict != PAD).numpy()
-        place = (starts[rows] + np.arange(len(read))[:, None])[there]
-        logs[place] = log_p.gather(2, predict.clamp(min=0)[:, :, None])[:, :, 0].numpy()[there]
-        # Imported networks may predict more symbols than a byte has numbers for; theirs are last.
-        first[place] = log_p.argmax(2).clamp(max=255).numpy()[there]
+        valid = (predict != PAD).numpy()
+        index = (starts[rows] + np.arange(len(read))[:, None])[valid]
+        logs[index] = log_p.gather(2, predict.clamp(min=0)[:, :, None])[:, :, 0].numpy()[valid]
+        # An imported network may predict more than 256 symbols; those that we lack come last.
+        first[index] = log_p.argmax(2).clamp(max=255).numpy()[valid]
     return logs, first
 
 
@@ -128,8 +128,8 @@ class NextSymbolLesson:
         self.spec, self.device, self.init = spec, device, init
         self.budget, self.seed, self.keeps = spec.budget, spec.seed, spec.budget.keeps
         self.segments = corpus.train
-        self.chosen = sample(self.segments, spec.budget.symbols, spec.seed, spec.fraction)
-        self.lengths = self.segments.lengths[self.chosen]
+        self.selected = sample(self.segments, spec.budget.symbols, spec.seed, spec.fraction)
+        self.lengths = self.segments.lengths[self.selected]
         self.dev = corpus.dev.take(sample(corpus.dev, spec.budget.evaluate, spec.seed))
 
     def build(self) -> CharLM:
@@ -141,7 +141,7 @@ class NextSymbolLesson:
     def minibatches(self, epoch: int, order: int) -> Iterator[tuple[float, np.ndarray]]:
         batches = bucketed(self.lengths, self.budget.batch, order)
         for number, batch in enumerate(batches):
-            yield number / len(batches), self.chosen[batch]
+            yield number / len(batches), self.selected[batch]
 
     def loss(self, model: CharLM, minibatch: np.ndarray, keep: float, done: float) -> Loss:
         read, predict = padded(self.segments, minibatch)

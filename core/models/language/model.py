@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.corpora import Corpus, Segments
-from core.models.base import StateSelection
+from core.models.base import LanguageModel, StateSelection
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
 from core.models.language.states import ModelStates
 from core.probes.states import StatesBySplit
 
 
-class RecurrentModel:
-    """Implements `core.models.base.LanguageModel`."""
+class RecurrentModel(LanguageModel):
+    """A frozen network; it reads segments of any corpus alike."""
 
     def __init__(self, network: char_lm.CharLM, device: str) -> None:
         self.network, self.device = network.to(device), device

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from core.models.base import LanguageModelSpec, share_of
 from core.profiles import TrainingBudget
 from core.spec import WHOLE_CORPUS, CorpusSpec, Spec
 
-NARROWEST = 1e5  # weights whose arithmetic takes as long as a step takes however narrow it is
+NARROWEST = 1e5  # weights whose arithmetic takes as long as a time step of the narrowest layer
 
 
 class ModelSpec(LanguageModelSpec):
@@ -33,10 +33,8 @@ class ModelSpec(LanguageModelSpec):
     init_from: ModelSpec | None = None
     fraction: float = Field(default=1.0, gt=0, le=1)
     trained: bool = True
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("char_lm",)
+    stages: ClassVar[tuple[str, ...]] = ("char_lm",)
+    pace: ClassVar[tuple[str, ...]] = ("cell", "hidden", "trained")
 
     @property
     def title(self) -> str:
@@ -68,10 +66,3 @@ class ModelSpec(LanguageModelSpec):
         passes = budget.epochs * len(budget.keeps)
         read = passes * (budget.symbols or WHOLE_CORPUS)
         return (read * 6 + passes * evaluated) * weights / 1e9
-
-    def alike(self, other: Spec) -> bool:
-        return isinstance(other, ModelSpec) and (self.cell, self.hidden, self.trained) == (
-            other.cell,
-            other.hidden,
-            other.trained,
-        )

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import math
 
-import polars as pl
-
 from core import machine
 from core.corpora import Corpus
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
-from core.models.rows import count_first, model_row, predictions
+from core.models.rows import count_first, model_row, predictions, training_tables
 from core.step import Inputs, Progress, Result
 from core.training.batches import sample
 from core.training.checkpoints import Checkpoint
 
-# The steps of a recurrence this narrow are over before a second thread has joined in: on two
-# cores one thread trains a GRU of 40 units half as fast again as two do, and at 80 units no slower.
+# The steps of a recurrence this narrow end before a second thread can help: on two cores one thread
+# trains a GRU of 40 units half as fast again as two do, and one of 80 units no slower.
 NARROW = 80
 
 
 def train_model(
     spec: ModelSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
-    """Trains a network, or draws its initial weights, and measures it on the test split."""
+    """Trains a network, or makes it at its initial weights, and measures it on the test split."""
     device = machine.settle(1 if spec.hidden <= NARROW else None)
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
     init = inputs[spec.init_from.key] if spec.init_from else None
@@ -41,22 +39,14 @@ def train_model(
         cell=spec.cell,
         layers=spec.layers,
         hidden=spec.hidden,
-        parent=spec.init_from.key if spec.init_from else None,
         trained=spec.trained,
         parameters=sum(p.numel() for p in model.parameters()),
         keep=facts["keep"],
         dev_perplexity=facts["perplexity"],
         test_perplexity=math.exp(-logs.mean()),
-        train_symbols=facts["symbols"],
-        epochs=float(len(facts["curve"])),
-        seconds=facts["seconds"],
     )
-    tables = {
-        "models": pl.DataFrame([row], schema_overrides={"parent": pl.String}),
-        "predictions": predictions(spec, spec.corpus, spec.seed, *count_first(test, first)),
-    }
-    if facts["curve"]:
-        tables["training_curve"] = pl.DataFrame(
-            [{"model": spec.key, **point} for point in facts["curve"]]
-        )
+    if spec.init_from:
+        row["parent"] = spec.init_from.key
+    tables = training_tables(row, facts)
+    tables["predictions"] = predictions(spec, spec.corpus, spec.seed, *count_first(test, first))
     return Result(tables, {spec.key: weights})

@@ -1,4 +1,4 @@
-"""When each symbol is heard: by the attention's peak, by CTC, or by the times of the words.
+"""When each symbol is spoken: by the attention's peak, by CTC, or by the times of the words.
 
 An alignment is a moment in milliseconds for every symbol, float32 [symbols], NaN where there is
 none. Whatever its own frame rate, a layer's state at a symbol is the one whose frames hold that
@@ -28,8 +28,8 @@ def peaks(weights: Tensor) -> np.ndarray:
 def monotone_steps(peak: np.ndarray, steps: int) -> int:
     """How many of the moves from a symbol to the next do not go back in time.
 
-    peak: int [symbols], of an utterance of that many encoder steps. Attention that hardly moves
-    goes back nowhere either, but follows nothing: it counts as no such move at all.
+    peak: int [symbols]; steps: encoder steps of the utterance. Attention that hardly moves does not
+    follow the speech: none of its moves count.
     """
     if len(peak) > 1 and peak.max() - peak.min() < STUCK * (steps - 1):
         return 0
@@ -39,7 +39,7 @@ def monotone_steps(peak: np.ndarray, steps: int) -> int:
 def place_by_ctc(
     log_probs: np.ndarray, lengths: np.ndarray, symbols: np.ndarray, counts: np.ndarray
 ) -> np.ndarray:
-    """The step at which CTC's most probable path says each symbol: int64 [batch, symbols].
+    """The step at which CTC's most probable path emits each symbol: int64 [batch, symbols].
 
     log_probs: [steps, batch, symbols + 1], the last one blank. lengths: steps of each utterance.
     symbols: int [batch, most], counts: how many each has. A path may stay on a symbol for several
@@ -54,9 +54,9 @@ def place_by_ctc(
     skips = np.zeros(states.shape, dtype=bool)  # a blank between unlike symbols may be left out
     skips[:, 3::2] = symbols[:, 1:] != symbols[:, :-1]
     column = np.arange(batch)
-    said = log_probs[:, column[:, None], states]
+    emitted = log_probs[:, column[:, None], states]
     best = np.full(states.shape, -np.inf)
-    best[:, :2] = said[0, :, :2]
+    best[:, :2] = emitted[0, :, :2]
     moves = np.zeros((steps, *states.shape), dtype=np.int8)
     for step in range(1, steps):
         one = np.pad(best, ((0, 0), (1, 0)), constant_values=-np.inf)[:, :-1]
@@ -64,7 +64,7 @@ def place_by_ctc(
         ways = np.stack([best, one, np.where(skips, two, -np.inf)])
         moves[step] = ways.argmax(0)
         going = (step < lengths)[:, None]
-        best = np.where(going, ways.max(0) + said[step], best)
+        best = np.where(going, ways.max(0) + emitted[step], best)
 
     end = 2 * counts - 1  # the last symbol; the path may end on the blank behind it
     state = np.where(best[column, end + 1] > best[column, end], end + 1, end)
@@ -75,7 +75,7 @@ def place_by_ctc(
         valid = possible & (step < lengths)
         on_symbol = valid & (state % 2 == 1)
         rows, which = column[on_symbol], state[on_symbol] // 2
-        height = said[step, rows, state[on_symbol]]
+        height = emitted[step, rows, state[on_symbol]]
         higher = height >= heights[rows, which]
         places[rows[higher], which[higher]] = step
         heights[rows[higher], which[higher]] = height[higher]
@@ -93,7 +93,7 @@ def place_by_words(utterances: Utterances) -> np.ndarray:
         onsets, start = utterances.onsets(i), utterances.symbol_offsets[i]
         if not len(onsets):
             continue
-        end = len(utterances.said(i)), int(utterances.lengths[i]) * HOP_MS
+        end = len(utterances.spelling(i)), int(utterances.lengths[i]) * HOP_MS
         firsts, times = np.concatenate([onsets, [end]]).astype(np.float64).T
         place = np.arange(firsts[0], firsts[-1]) + 0.5
         moments[start + int(firsts[0]) : start + int(firsts[-1])] = np.interp(place, firsts, times)
@@ -111,8 +111,8 @@ def align(
     symbol and `</s>`, with `predicted`, how many that are).
     """
     names = ("attention", "ctc") if model.ctc else ("attention",)
-    found = {n: np.full(len(utterances.symbols), np.nan, dtype=np.float32) for n in names}
-    kept = moves = predicted = 0
+    placed = {n: np.full(len(utterances.symbols), np.nan, dtype=np.float32) for n in names}
+    forward = moves = predicted = 0
     nats = 0.0
     for rows, batch in passes(utterances, np.arange(len(utterances)), model.reduction):
         batch = batch.to(device)
@@ -120,19 +120,19 @@ def align(
         place, valid = places(utterances, rows)
         counts = valid.sum(1)
         peak = peaks(memory.weights[:, :-1])
-        found["attention"][place[valid]] = moment(peak[valid], model.reduction)
+        placed["attention"][place[valid]] = moment(peak[valid], model.reduction)
         steps = (model.whole(batch.lengths) // model.reduction).tolist()
         for row, count, length in zip(peak, counts, steps, strict=True):
-            kept += monotone_steps(row[:count], length)
+            forward += monotone_steps(row[:count], length)
             moves += int(count) - 1
         log_p = model.speller.logits(memory).log_softmax(2)
-        said = batch.predict >= 0
-        nats -= float(log_p[said].gather(1, batch.predict[said][:, None]).sum())
-        predicted += int(said.sum())
+        mask = batch.predict >= 0
+        nats -= float(log_p[mask].gather(1, batch.predict[mask][:, None]).sum())
+        predicted += int(mask.sum())
         if log_probs is not None:
-            found["ctc"][place[valid]] = _by_ctc(model, log_probs, batch, counts)[valid]
-    facts = {"monotone": kept / max(1, moves), "nats": nats, "predicted": predicted}
-    return found, facts
+            placed["ctc"][place[valid]] = _by_ctc(model, log_probs, batch, counts)[valid]
+    facts = {"monotone": forward / max(1, moves), "nats": nats, "predicted": predicted}
+    return placed, facts
 
 
 def _by_ctc(model: Las, log_probs: Tensor, batch: Minibatch, counts: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Utterances in minibatches: bucketed by length, padded, on the way into the network."""
+"""Utterances in minibatches: bucketed by length and padded, as the network reads them."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ class Minibatch(NamedTuple):
 
 
 def minibatch(utterances: Utterances, rows: np.ndarray, reduction: int) -> Minibatch:
+    """These utterances as one minibatch; reduction: as of an `Encoder`."""
     lengths = utterances.lengths[rows]
     time = -(-int(lengths.max()) // reduction) * reduction
     frames = np.zeros((time, len(rows), utterances.mels), dtype=np.float32)
     for column, row in enumerate(rows):
         frames[: lengths[column], column] = utterances.features(int(row))
-    read, predict = padded(spelled(utterances), rows)
+    read, predict = padded(transcripts(utterances), rows)
     return Minibatch(torch.from_numpy(frames), torch.from_numpy(lengths), read.T, predict.T)
 
 
-def spelled(utterances: Utterances) -> Segments:
-    """What is said in each utterance, as segments."""
+def transcripts(utterances: Utterances) -> Segments:
+    """The symbols of each utterance, as segments."""
     return Segments(utterances.symbols, utterances.symbol_offsets)
 
 
@@ -52,7 +53,7 @@ def batches(
     """Numbers of utterances of similar length, about `batch` padded encoder steps in each.
 
     lengths: frames of each. order: None has the shortest first; an int seeds which utterances
-    meet and when.
+    share a minibatch, and the order of minibatches.
     """
     found = bucketed(-(-lengths // reduction), batch, order)
     return found[::-1] if order is None else found
@@ -67,7 +68,7 @@ def passes(
 
 
 def places(utterances: Utterances, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where each symbol of these utterances stands among those of all, and whether it is one.
+    """The index of each symbol of these utterances among those of all, and a mask of padding.
 
     int64 and bool, [rows, symbols of the longest].
     """

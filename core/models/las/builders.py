@@ -57,8 +57,8 @@ def las_signature(
             seed=model.seed,
         )
     except ValidationError as error:
-        said = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise BadInput(f"There is no such signature: {said}.") from error
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise BadInput(f"There is no such signature: {why}.") from error
 
 
 def layers(model: LasSpec) -> list[str]:

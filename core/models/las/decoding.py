@@ -15,12 +15,12 @@ from core.models.las.network import Las
 from core.models.las.speller import Encoded
 from core.text import BOS, EOS, decode
 
-FRAMES_PER_SYMBOL, MORE = 4, 10  # nobody spells faster: a spelling that goes on is cut off
+FRAMES_PER_SYMBOL, MORE = 4, 10  # no speech has more symbols: a longer spelling is cut off
 BEAM = 8
 
 
 class Spelling(NamedTuple):
-    """What was understood: symbols uint8 [n], and the mean log probability of a step, </s> too."""
+    """A transcript: symbols, uint8 [n], and the mean log probability of a step, </s> included."""
 
     symbols: np.ndarray
     score: float
@@ -91,14 +91,14 @@ def beam(model: Las, encoded: Encoded, length: int, width: int = BEAM) -> Spelli
             row = ended.argmax()
             best = Spelling(spelled[row].cpu().numpy().astype(np.uint8), float(ended[row]))
         log_p[:, EOS] = -torch.inf
-        totals, kept = (totals[:, None] + log_p).flatten().topk(width)
-        before, last = kept // log_p.shape[1], kept % log_p.shape[1]
+        totals, best_of = (totals[:, None] + log_p).flatten().topk(width)
+        before, last = best_of // log_p.shape[1], best_of % log_p.shape[1]
         memory, spelled = memory.rows(before), torch.cat([spelled[before], last[:, None]], 1)
     return best
 
 
 def transcribe(model: Las, utterances: Utterances, device: str = "cpu") -> list[Spelling]:
-    """What the model understands of each utterance, greedily."""
+    """The transcript of each utterance, by greedy decoding."""
     found: dict[int, Spelling] = {}
     for rows, batch in passes(utterances, np.arange(len(utterances)), model.reduction):
         batch = batch.to(device)
@@ -110,5 +110,5 @@ def transcribe(model: Las, utterances: Utterances, device: str = "cpu") -> list[
 def error_rates(utterances: Utterances, spellings: list[Spelling]) -> ErrorRates:
     """Character and word error rate over all utterances together."""
     truth = [utterances.text(i) for i in range(len(utterances))]
-    said = [decode(spelling.symbols) for spelling in spellings]
-    return ErrorRates(float(jiwer.cer(truth, said)), float(jiwer.wer(truth, said)))
+    texts = [decode(spelling.symbols) for spelling in spellings]
+    return ErrorRates(float(jiwer.cer(truth, texts)), float(jiwer.wer(truth, texts)))

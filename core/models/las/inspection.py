@@ -1,4 +1,4 @@
-"""One utterance under the glass: what was understood, where attention was, what layers recall."""
+"""One utterance in detail: its transcript, its attention, and what layers recall at each symbol."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Edit(NamedTuple):
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a recognizer makes of one utterance. Steps are the symbols of the hypothesis.
+    """How a recognizer transcribes one utterance. Steps are the symbols of the hypothesis.
 
     score: mean log probability of a step, `</s>` included. edits: against the reference, in order;
     empty without one. attention: float32 [steps, encoder steps], rows sum to 1; encoder step j
@@ -61,19 +61,19 @@ def inspect(
     """Transcribes an utterance by beam search and reads every layer that has decoders.
 
     frames: log-mel [frames, mels]. reference: normalized text, or None. decoders: by the
-    signature they were trained for; those of another alignment than attention are left out, for
-    an utterance of one's own has no other.
+    signature they were trained for; only alignment by attention is
+    available here, so decoders of another are left out.
     """
-    heard = _utterance(frames, np.zeros(0))
-    batch = minibatch(heard, np.array([0]), model.reduction)
+    speech = _utterance(frames, np.zeros(0))
+    batch = minibatch(speech, np.array([0]), model.reduction)
     spelling = beam(model, model.listen(batch)[1], len(frames))
-    said = _utterance(frames, spelling.symbols)
-    batch = minibatch(said, np.array([0]), model.reduction)
+    spelled = _utterance(frames, spelling.symbols)
+    batch = minibatch(spelled, np.array([0]), model.reduction)
     memory, _ = model(batch)
     weights = memory.weights[:, :-1]
     moments = alignment.moment(alignment.peaks(weights), model.reduction)
     parts = [
-        _recalled(model, spec, bank, said, moments)
+        _recalled(model, spec, bank, spelled, moments)
         for spec, bank in decoders.items()
         if spec.alignment == "attention" and len(spelling.symbols)
     ]
@@ -119,15 +119,16 @@ def _utterance(frames: np.ndarray, symbols: np.ndarray) -> Utterances:
 
 
 def _recalled(
-    model: Las, spec: LasSignatureSpec, bank: Decoders, said: Utterances, moments: np.ndarray
+    model: Las, spec: LasSignatureSpec, bank: Decoders, spelled: Utterances, moments: np.ndarray
 ) -> pl.DataFrame:
-    batch = minibatch(said, np.array([0]), model.reduction)
+    """The rows of `Inspection.recalled` of one layer."""
+    batch = minibatch(spelled, np.array([0]), model.reduction)
     states = layer_states(
         model, batch, torch.from_numpy(moments), spec.layer, spec.state, spec.half
     )
     chances = bank.logits(states[0]).softmax(2).numpy()
     lags = chances.shape[1]
-    targets = lagged(said.symbols[None].astype(np.int64), lags, spec.min_lag)[0]
+    targets = lagged(spelled.symbols[None].astype(np.int64), lags, spec.min_lag)[0]
     step, column = np.nonzero(targets >= 0)
     truth, guess = targets[step, column], chances[step, column].argmax(1)
     names = np.array(SYMBOLS)

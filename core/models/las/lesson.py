@@ -64,7 +64,7 @@ class SpellingLesson:
     def __init__(self, spec: LasSpec, corpus: SpeechCorpus, device: str) -> None:
         self.spec, self.corpus, self.device = spec, corpus, device
         self.budget, self.seed = spec.budget, spec.seed
-        self.dev = some(corpus.dev, spec.budget.evaluate)
+        self.dev = at_most(corpus.dev, spec.budget.evaluate)
 
     def build(self) -> Las:
         model = build(self.spec)
@@ -120,8 +120,8 @@ def train(
     return pack(best, {"spec": spec.model_dump(mode="json")}), facts
 
 
-def some(utterances: Utterances, limit: int | None) -> Utterances:
-    """The first utterances of a split, at most so many; the splits are in random order."""
+def at_most(utterances: Utterances, limit: int | None) -> Utterances:
+    """The first `limit` utterances of a split (None: all); the splits are in random order."""
     if limit is None or len(utterances) <= limit:
         return utterances
     return utterances.take(np.arange(limit))

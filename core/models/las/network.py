@@ -44,7 +44,7 @@ class Las(nn.Module):
         return -(-lengths // self.reduction) * self.reduction
 
     def listen(self, batch: Minibatch) -> tuple[list[Tensor], Encoded]:
-        """The outputs of the encoder's layers, and the last of them as the speller hears it."""
+        """The outputs of the encoder's layers, and the last of them as the speller reads it."""
         lengths = self.whole(batch.lengths)
         layers = self.encoder(self.standardized(batch.frames, batch.lengths), lengths)
         values = layers[-1].transpose(0, 1).contiguous()

@@ -42,10 +42,8 @@ class LasSpec(Spec):
     seed: int = 0
     trained: bool = True
     table: ClassVar[str] = "models"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("las",)
+    stages: ClassVar[tuple[str, ...]] = ("las",)
+    pace: ClassVar[tuple[str, ...]] = ("units", "trained")
 
     @property
     def title(self) -> str:
@@ -64,15 +62,15 @@ class LasSpec(Spec):
 
     @property
     def aligner(self) -> LasSpec:
-        """The model that says when each symbol is heard: itself, of an untrained one the trained.
+        """The model that places the symbols in time: itself, or the trained one like it.
 
-        Then a trained and an untrained network are asked for the same symbols at the same moments.
+        So a trained and an untrained network are measured at the same moments.
         """
         return self.model_copy(update={"trained": True})
 
     @property
     def alignment(self) -> str:
-        """Key of the artifact that says when each symbol is heard."""
+        """Key of the artifact with the moment of each symbol."""
         return f"{self.key}/alignment"
 
     @property
@@ -91,21 +89,15 @@ class LasSpec(Spec):
         passes += min(budget.aligned, corpus.train)
         return passes * corpus.frames * 2 * weights / 1e9
 
-    def alike(self, other: Spec) -> bool:
-        return isinstance(other, LasSpec) and (self.units, self.trained) == (
-            other.units,
-            other.trained,
-        )
-
 
 class LasSignatureSpec(Spec):
     """The memory signature of one layer of a speech recognizer.
 
     layer: 'encoder 1' up to the last, 'query' (the speller's LSTM, which reads y_{i-1}), 'context'
-    (what attention hands it), or 'log-mel' (no network at all: the frames around). state: 'c' or
+    (what attention gives it), or 'log-mel' (no network at all: the frames around). state: 'c' or
     'h' of an LSTM, None of the others. half: of a bidirectional layer. alignment: how a symbol
-    finds its moment; the query and the context have a state for each symbol and need none.
-    min_lag: the first lag; one below zero is ahead: the decoder names a symbol still to come.
+    is placed in time; the query and the context have a state for each symbol and need none.
+    min_lag: the first lag; below zero the decoder names a symbol that is still to come.
     """
 
     kind: Literal["las_signature"] = "las_signature"
@@ -121,6 +113,7 @@ class LasSignatureSpec(Spec):
     budget: DecoderBudget
     seed: int = 0
     table: ClassVar[str] = "signatures"
+    pace: ClassVar[tuple[str, ...]] = ("decoder", "dim")
 
     @model_validator(mode="after")
     def _exists(self) -> LasSignatureSpec:
@@ -200,9 +193,3 @@ class LasSignatureSpec(Spec):
         sweep = 2.3 if len(budget.keeps) > 1 else 1.0
         units = lags * sweep * BASE_WIDTH * sum(budget.widths)
         return states * budget.epochs * units * 6 * (self.dim + N_SYMBOLS) / 1e9
-
-    def alike(self, other: Spec) -> bool:
-        return isinstance(other, LasSignatureSpec) and (self.decoder, self.dim) == (
-            other.decoder,
-            other.dim,
-        )

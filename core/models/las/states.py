@@ -1,6 +1,6 @@
 """From a frozen recognizer and utterances to its states, each with the symbols to recall.
 
-Every symbol y_i has one state: of an encoder layer the one at the moment y_i is heard, of the
+Every symbol y_i has one state: of an encoder layer the one at the moment y_i is spoken, of the
 speller the one of the step that spells it. The decoder of lag δ names y_{i-δ} from it; below zero
 that is a symbol still to come.
 """
@@ -26,7 +26,7 @@ from core.training.batches import PAD
 class LasStates(Chunked):
     """States of one layer of a frozen recognizer, as its signature's spec names it.
 
-    rows: the utterances to take. moments: float32 [all symbols], when each is heard, in ms. An
+    rows: the utterances to take. moments: float32 [all symbols], when each is spoken, in ms. An
     utterance in which a symbol has no moment is left out.
     """
 
@@ -53,7 +53,7 @@ class LasStates(Chunked):
         super().__init__(rows, lengths, spec.dim, spec.max_lag, len(SYMBOLS), spec.min_lag)
 
     def chunk(self, rows: np.ndarray) -> Chunk:
-        # A small split is a single chunk, which is asked for more than once.
+        # A small split is a single chunk, which is read more than once.
         if self._last is None or not np.array_equal(self._last[0], rows):
             self._last = rows, self._computed(rows)
         return self._last[1]

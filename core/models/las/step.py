@@ -1,4 +1,4 @@
-"""Listen-Attend-Spell: the recognizer, and the signatures of its layers (paper, section 8)."""
+"""The steps of the recognizer and of the signatures of its layers (paper, section 8)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from core import machine
 from core.corpora.corpus import SPLITS
 from core.corpora.speech.utterances import SpeechCorpus, Utterances, join
 from core.models.las import alignment, lesson
-from core.models.las.batches import spelled
+from core.models.las.batches import transcripts
 from core.models.las.decoding import error_rates, transcribe
 from core.models.las.network import load
 from core.models.las.spec import BASE_WIDTH, LasSignatureSpec, LasSpec
 from core.models.las.states import LasStates
-from core.models.rows import model_row
+from core.models.rows import model_row, training_tables
 from core.probes.mlp import Decoders
 from core.probes.states import StatesBySplit
 from core.signatures.step import measured
@@ -31,48 +31,46 @@ from core.training.checkpoints import Checkpoint, pack, unpack
 def train_recognizer(
     spec: LasSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Trains a recognizer, measures its error rates, and places symbols in time."""
     device = machine.settle()
     corpus = SpeechCorpus(spec.corpus, inputs)
     weights, facts = lesson.train(spec, corpus, progress, checkpoint, device)
     model = load(spec, weights).to(device)
     progress(1.0, "measuring on the test split")
-    test = lesson.some(corpus.test, spec.budget.evaluate)
+    test = lesson.at_most(corpus.test, spec.budget.evaluate)
     rates = error_rates(test, transcribe(model, test, device))
     perplexity = {}
     moments: dict[str, Tensor] = {}
     for split in SPLITS if spec.trained else SPLITS[1:]:
         progress(1.0, f"placing the symbols of the {split} split in time")
-        found, followed = alignment.align(model, _split(spec, corpus, split), device)
-        moments |= {f"{split}.{by}": torch.from_numpy(times) for by, times in found.items()}
+        placed, followed = alignment.align(model, _split(spec, corpus, split), device)
+        moments |= {f"{split}.{by}": torch.from_numpy(times) for by, times in placed.items()}
         perplexity[split] = math.exp(followed["nats"] / followed["predicted"])
-    row = model_row(spec, device) | {
-        "corpus": spec.corpus.key,
-        "profile": spec.profile,
-        "seed": spec.seed,
-        "cell": "blstm",
-        "layers": spec.layers,
-        "hidden": spec.units,
-        "trained": spec.trained,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "dev_perplexity": perplexity["dev"],
-        "test_perplexity": perplexity["test"],
-        "cer": rates.cer,
-        "wer": rates.wer,
-        "monotone": followed["monotone"],
-        "train_symbols": facts["symbols"],
-        "epochs": float(len(facts["curve"])),
-        "seconds": facts["seconds"],
-    }
-    tables = {"models": pl.DataFrame([row])}
-    if facts["curve"]:
-        curve = [{"model": spec.key, **point} for point in facts["curve"]]
-        tables["training_curve"] = pl.DataFrame(curve)
-    return Result(tables, {spec.key: weights, spec.alignment: pack(moments, {})})
+    row = model_row(
+        spec,
+        device,
+        corpus=spec.corpus.key,
+        profile=spec.profile,
+        seed=spec.seed,
+        cell="blstm",
+        layers=spec.layers,
+        hidden=spec.units,
+        trained=spec.trained,
+        parameters=sum(p.numel() for p in model.parameters()),
+        dev_perplexity=perplexity["dev"],
+        test_perplexity=perplexity["test"],
+        cer=rates.cer,
+        wer=rates.wer,
+        monotone=followed["monotone"],
+    )
+    artifacts = {spec.key: weights, spec.alignment: pack(moments, {})}
+    return Result(training_tables(row, facts), artifacts)
 
 
 def measure_layer(
     spec: LasSignatureSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
+    """Trains and measures the decoders of one layer of a recognizer."""
     device = machine.settle()
     started = time.monotonic()
     progress(0.0, "reading the states")
@@ -106,13 +104,13 @@ def _states(spec: LasSignatureSpec, inputs: Inputs, device: str) -> list[LasStat
             if spec.alignment == "words"
             else placed[f"{split}.{spec.alignment}"].numpy()
         )
-        rows = sample(spelled(utterances), limit, spec.seed)
+        rows = sample(transcripts(utterances), limit, spec.seed)
         found.append(LasStates(model, utterances, rows, moments, spec, device))
     return found
 
 
 def _split(spec: LasSpec, corpus: SpeechCorpus, split: str) -> Utterances:
-    """A split as signatures see it: of train the part whose symbols are placed in time."""
+    """A split as signatures use it: of train the part whose symbols are placed in time."""
     if split == "train":
         return join(list(itertools.islice(corpus.shards(), len(spec.aligned))))
     return corpus.dev if split == "dev" else corpus.test

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-STEPS, ENOUGH = 200, 1e-6
+STEPS, TOLERANCE = 200, 1e-6
 
 
 def fit(log_probs: np.ndarray) -> np.ndarray:
@@ -17,8 +17,8 @@ def fit(log_probs: np.ndarray) -> np.ndarray:
     for _ in range(STEPS):
         shares = weights[:, None] * probs
         updated = (shares / np.maximum(shares.sum(0), 1e-300)).mean(1)
-        moved, weights = np.abs(updated - weights).max(), updated
-        if moved < ENOUGH:
+        change, weights = np.abs(updated - weights).max(), updated
+        if change < TOLERANCE:
             break
     return weights
 

@@ -24,10 +24,7 @@ class MixtureSpec(Spec):
     evaluate: int | None
     seed: int = 0
     table: ClassVar[str] = "perplexities"
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("mixture",)
+    stages: ClassVar[tuple[str, ...]] = ("mixture",)
 
     @property
     def title(self) -> str:

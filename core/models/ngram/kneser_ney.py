@@ -219,7 +219,7 @@ class Ngram:
         # Without pruning every n-gram within a segment was seen with something after it, so kenlm
         # retains the n-gram that it matched, up to order - 1 symbols; only <unk> is no context.
         retained = np.where(scores["unknown"], 0, scores["length"])
-        position = np.arange(segments.total) - np.repeat(segments.offsets[:-1], segments.lengths)
+        position = segments.positions
         contexts = np.full((segments.total, self.order - 1), NONE, dtype=np.uint8)
         for lag in range(self.order - 1):
             inside = np.flatnonzero((lag < retained) & (lag <= position))
@@ -281,23 +281,8 @@ def one_hot(contexts: np.ndarray) -> np.ndarray:
 
     A position that is not retained is all zeros.
     """
-    hot = np.zeros((*contexts.shape, N_SYMBOLS), dtype=np.float32)
-    row, column = np.nonzero(contexts != NONE)
-    hot[row, column, contexts[row, column]] = 1
-    return hot.reshape(len(contexts), -1)
-
-
-def targets(segments: Segments, max_lag: int) -> np.ndarray:
-    """The symbols to recall after each symbol: int8 [symbols, max_lag + 1].
-
-    Column δ is the symbol δ steps back, -1 before the segment's start.
-    """
-    position = np.arange(segments.total) - np.repeat(segments.offsets[:-1], segments.lengths)
-    symbols = np.full((segments.total, max_lag + 1), -1, dtype=np.int8)
-    for lag in range(max_lag + 1):
-        inside = np.flatnonzero(position >= lag)
-        symbols[inside, lag] = segments.symbols[inside - lag]
-    return symbols
+    hot = np.eye(NONE + 1, N_SYMBOLS, dtype=np.float32)  # by symbol; the row of NONE is zero
+    return hot[contexts].reshape(len(contexts), -1)
 
 
 def pack(contexts: np.ndarray) -> np.ndarray:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.corpora import Corpus, Segments
-from core.models.base import StateSelection
+from core.models.base import LanguageModel, StateSelection
 from core.models.ngram.kneser_ney import Ngram
 from core.models.ngram.spec import NgramSpec
 from core.models.ngram.states import NgramStates
 from core.probes.states import StatesBySplit
 
 
-class NgramModel:
-    """Implements `core.models.base.LanguageModel`."""
+class NgramModel(LanguageModel):
+    """A frozen n-gram."""
 
     def __init__(self, ngram: Ngram) -> None:
         self.ngram = ngram

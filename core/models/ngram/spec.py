@@ -12,7 +12,7 @@ from core.text import N_SYMBOLS
 
 
 class NgramSpec(LanguageModelSpec):
-    """A modified Kneser-Ney n-gram; symbols, fraction and seed draw its text as a ModelSpec's."""
+    """A modified Kneser-Ney n-gram; its text is selected by symbols, fraction and seed."""
 
     kind: Literal["ngram"] = "ngram"
     corpus: CorpusSpec
@@ -23,10 +23,8 @@ class NgramSpec(LanguageModelSpec):
     seed: int = 0
     fraction: float = Field(default=1.0, gt=0, le=1)
     layers: ClassVar[int] = 1
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        return ("ngram",)
+    states: ClassVar[tuple[str, ...]] = ("context",)
+    stages: ClassVar[tuple[str, ...]] = ("ngram",)
 
     @property
     def title(self) -> str:
@@ -34,10 +32,6 @@ class NgramSpec(LanguageModelSpec):
 
     def needs(self) -> list[str]:
         return [self.corpus.content]
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        return ("context",)
 
     @property
     def state_size(self) -> int:

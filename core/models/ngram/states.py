@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from core.corpora import Segments
-from core.models.ngram.kneser_ney import Ngram, one_hot, targets
+from core.models.ngram.kneser_ney import Ngram, one_hot
 from core.probes.data import Chunk
-from core.probes.states import Chunked
+from core.probes.states import Chunked, lagged
 from core.text import N_SYMBOLS
 
 
@@ -28,5 +28,14 @@ class NgramStates(Chunked):
         part = self.segments.take(rows)
         contexts = self.model.contexts(part)
         states = one_hot(contexts) if self.hot else contexts.astype(np.float32)
-        back = targets(part, self.lags - 1).astype(np.int64)
-        return Chunk(states, back, np.repeat(rows, part.lengths))
+        return Chunk(states, targets(part, self.lags - 1), np.repeat(rows, part.lengths))
+
+
+def targets(segments: Segments, max_lag: int) -> np.ndarray:
+    """The symbols to recall after each symbol: int64 [symbols, max_lag + 1].
+
+    Column δ is the symbol δ steps back, -1 before the segment's start.
+    """
+    symbols = lagged(segments.symbols[None].astype(np.int64), max_lag + 1)[0]
+    symbols[np.arange(max_lag + 1) > segments.positions[:, None]] = -1
+    return symbols

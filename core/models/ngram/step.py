@@ -21,8 +21,7 @@ def estimate_ngram(
     """Estimates an n-gram and measures it on the test split."""
     started = time.monotonic()
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
-    chosen = sample(corpus.train, spec.symbols, spec.seed, spec.fraction)
-    train = corpus.train.take(chosen)
+    train = corpus.train.take(sample(corpus.train, spec.symbols, spec.seed, spec.fraction))
     arpa = estimate(train, spec.order, progress)
     model = Ngram(arpa)
     progress(1.0, "measuring on the test split")

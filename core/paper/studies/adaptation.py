@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.library import ngram_spec, perplexity_spec, signature_spec
-from core.paper.studies.study import Choices, Plan, Study, chosen
+from core.paper.studies.study import Choices, Plan, Study, required
 from core.profiles import find
 from core.signatures.spec import signature_of
 
@@ -12,7 +12,7 @@ CELL, ORDER = "lstm", 5
 
 def plan(choices: Choices) -> Plan:
     """The source, the retrained and the target model, all measured on the target corpus."""
-    source, target = chosen(choices.source), chosen(choices.target)
+    source, target = required(choices.source), required(choices.target)
     profile, fraction, seed = choices.profile, choices.fraction, choices.seeds[0]
     hidden = choices.hidden or find(profile).hidden
     there = signature_spec(target, CELL, 1, hidden, profile=profile, seed=seed)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from core.cells import label
 from core.library import signature_spec
-from core.paper.studies.study import Choices, Plan, Study, chosen
+from core.paper.studies.study import Choices, Plan, Study, required
 from core.profiles import find
 
 
 def plan(choices: Choices) -> Plan:
     """One signature per layer, and decoders twice as deep at the two layers furthest from input."""
-    corpus, profile, seed = chosen(choices.corpus), choices.profile, choices.seeds[0]
+    corpus, profile, seed = required(choices.corpus), choices.profile, choices.seeds[0]
     layers, hidden = find(profile).deep
     hidden = choices.hidden or hidden
     signatures = {}

@@ -12,7 +12,7 @@ from core.models.factorized.builders import (
     pruning_spec,
 )
 from core.models.factorized.spec import RULES
-from core.paper.studies.study import Choices, Plan, Study, chosen
+from core.paper.studies.study import Choices, Plan, Study, required
 from core.spec import Spec
 
 CELL = "lstm"
@@ -23,11 +23,11 @@ def plan(choices: Choices) -> Plan:
     """Atlas and pruning of a model on both corpora, W₀ and the paper's bases with trained decoders.
 
     Everything is measured on the source, which has the symbols that the target lacks; pruning is
-    for the target. The plain network of the same size, on the same minibatches, is scored beside.
-    The cell is the chosen one where only one is chosen.
+    for the target. The plain network of the same size, on the same minibatches, is scored for
+    comparison. The cell is the selected one where only one is selected.
     """
     cell = choices.cells[0] if len(choices.cells) == 1 else CELL
-    mix = chosen(choices.source), chosen(choices.target)
+    mix = required(choices.source), required(choices.target)
     model, plain = (
         factorized_spec(mix, cell, choices.hidden, choices.profile, bases)
         for bases in (True, False)

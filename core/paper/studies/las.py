@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.models.las.builders import las_signature, las_spec, layers
-from core.paper.studies.study import Choices, Plan, Study, chosen
+from core.paper.studies.study import Choices, Plan, Study, required
 
 
 def plan(choices: Choices) -> Plan:
@@ -11,7 +11,7 @@ def plan(choices: Choices) -> Plan:
 
     The linear previews of the three come before anything is trained on a state.
     """
-    model = las_spec(chosen(choices.speech), choices.profile, choices.reduction)
+    model = las_spec(required(choices.speech), choices.profile, choices.reduction)
     state = choices.state
     encoders = [layer for layer in layers(model) if layer.startswith("encoder")]
     figure = [encoders[0], encoders[-1], "query"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.library import ngram_spec, perplexity_spec, signature_spec
-from core.paper.studies.study import Choices, Plan, Study, chosen
+from core.paper.studies.study import Choices, Plan, Study, required
 from core.profiles import find
 from core.signatures.spec import signature_of
 
@@ -12,7 +12,7 @@ CELL, ORDER = "gru", 5
 
 def plan(choices: Choices) -> Plan:
     """The network's signature, the n-gram's by the same decoders and exactly, and their mixture."""
-    corpus, profile = chosen(choices.corpus), choices.profile
+    corpus, profile = required(choices.corpus), choices.profile
     hidden = choices.hidden or find(profile).hidden
     network = signature_spec(corpus, CELL, 1, hidden, profile=profile, seed=choices.seeds[0])
     gram = ngram_spec(corpus, ORDER, profile)

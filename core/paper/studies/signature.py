@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from core.cells import label
 from core.library import signature_spec
-from core.paper.studies.study import Choices, Plan, Study, chosen
+from core.paper.studies.study import Choices, Plan, Study, required
 
 CELL, HIDDEN = "gru", 80
 
 
 def plan(choices: Choices) -> Plan:
     """The signature of a one-layer network, and the floor under it: the same network untrained."""
-    corpus = chosen(choices.corpus)
+    corpus = required(choices.corpus)
     trained = signature_spec(
         corpus, CELL, 1, choices.hidden or HIDDEN, profile=choices.profile, seed=choices.seeds[0]
     )

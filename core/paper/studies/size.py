@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from core.cells import label
 from core.library import signature_spec
-from core.paper.studies.study import Choices, Plan, Study, chosen
+from core.paper.studies.study import Choices, Plan, Study, required
 from core.profiles import find
 
 
 def plan(choices: Choices) -> Plan:
     """One-layer networks of growing size, each cell of the matrix a signature."""
-    corpus, profile = chosen(choices.corpus), choices.profile
+    corpus, profile = required(choices.corpus), choices.profile
     return Plan(
         {
             f"{label(cell)} [1,{hidden}]"

@@ -21,8 +21,8 @@ Corpus = TypeVar("Corpus", CorpusSpec, SpeechSpec)
 class Plan:
     """What has to be computed, and under which label it is shown; a declaration, not a pipeline.
 
-    signatures, perplexities: label -> spec, in the order of the figure. others: what else there
-    is to compute, before these. previews: what a person wants to see before anything else.
+    signatures, perplexities: label -> spec, in the order of the figure. others: what is
+    computed besides, before these. previews: what is computed first, to be shown soonest.
     """
 
     signatures: dict[str, SignatureSpec] | dict[str, LasSignatureSpec]
@@ -70,8 +70,8 @@ class Study:
 
     address: of its figure in the app; it may name the corpora and the number of seeds in braces.
     corpora: the paper's corpus for each choice of a corpus that the study needs; see `installed`.
-    seeds: how many its claims are measured with; a plan of seeds other than the first asks for
-    `Choices.seeds` beginning with that one.
+    seeds: how many networks its claims are measured on, each planned with `Choices.seeds` that
+    begin with its seed.
     """
 
     name: str
@@ -92,8 +92,8 @@ def installed(corpus: str) -> str:
     return corpus if here else STAND_INS.get(corpus, corpus)
 
 
-def chosen(corpus: Corpus | None) -> Corpus:
-    """The corpus a study needs; it is a mistake of the caller to leave it out."""
+def required(corpus: Corpus | None) -> Corpus:
+    """The corpus that a study needs; ValueError where the caller has left it out."""
     if corpus is None:
         raise ValueError("this study needs a corpus")
     return corpus

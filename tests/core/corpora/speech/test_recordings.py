@@ -16,7 +16,7 @@ from core import corpora, registry
 from core.child import Child
 from core.corpora import wsj
 from core.corpora.speech import audio, kaldi, librispeech, recordings
-from core.corpora.speech.listing import Listing, hold_out, named
+from core.corpora.speech.listing import Listing, hold_out, left_out
 from core.corpora.speech.spec import SpeechSpec
 from core.corpora.speech.utterances import RATE, Recordings, SpeechCorpus, wav
 from core.errors import BadInput
@@ -232,7 +232,7 @@ def test_a_folder_of_something_else(tmp_path: Path, store: Store) -> None:
         recordings.find(tmp_path / "x")
     with pytest.raises(BadInput, match="at least one"):
         core.find_speech("synthetic-speech", train=0, store=store)
-    assert named([str(i) for i in range(30)], "file").endswith("18, 19, and 10 more")
+    assert left_out([str(i) for i in range(30)], "file").endswith("18, 19, and 10 more")
 
 
 # WSJ

@@ -13,7 +13,7 @@ from core.corpora.speech.spec import SpeechSpec
 from core.corpora.speech.utterances import HOP_MS, RATE, Recordings, SpeechCorpus, Utterances, wav
 from core.errors import BadInput
 from core.jobs.estimate import estimate
-from core.jobs.worker import Kept, work
+from core.jobs.worker import StoredInputs, work
 from core.registry import SPECS
 from core.store import Store
 
@@ -174,7 +174,7 @@ def test_a_job_makes_it_with_an_estimate_and_a_row_of_its_own_kind(store: Store)
     job = jobs.find(SMALL.key, store)
     assert job and job.status == "done", job
     assert estimate(SMALL, store) == 0
-    assert len(SpeechCorpus(SMALL, Kept(store)).test) == 4
+    assert len(SpeechCorpus(SMALL, StoredInputs(store)).test) == 4
     assert core.find_speech("synthetic-speech", 12, 3, 4, voices=3, store=store) == SMALL
     with pytest.raises(BadInput, match="no corpus or text file"):
         core.find_corpus(SMALL.key, store=store)

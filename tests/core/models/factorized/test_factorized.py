@@ -235,11 +235,8 @@ def test_a_killed_and_resumed_run_gives_the_same_weights(
     expected, facts = factorized_lm.train(mine, corpora)
     checkpoint = Memory()
     torch.manual_seed(99)  # what ran before must not matter
-    for saves in (2, 3, 1, None):
-        checkpoint.left = saves
-        try:
-            got, resumed = factorized_lm.train(mine, corpora, checkpoint=checkpoint)
-        except KeyboardInterrupt:
-            continue
+    got, resumed = checkpoint.resumed(
+        lambda saved: factorized_lm.train(mine, corpora, checkpoint=saved), 2, 3, 1
+    )
     assert len(checkpoint.saved) > 7 and got == expected
     assert resumed["symbols"] == facts["symbols"]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +18,8 @@ from core.text import BOS, EOS
 from core.training import loop
 from core.training.batches import PAD, bucketed, padded, sample
 from core.training.checkpoints import pack
+
+Trained = tuple[bytes, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +53,14 @@ class Memory:
             if not self.left:
                 raise KeyboardInterrupt
 
+    def resumed(self, train: Callable[[Memory], Trained], *saves: int) -> Trained:
+        """What a run returns that is killed after so many saves, and goes on, again and again."""
+        for left in (*saves, None):
+            self.left = left
+            with suppress(KeyboardInterrupt):
+                return train(self)
+        raise AssertionError("it never ended")
+
 
 @pytest.mark.slow
 def test_training_learns_and_reports(corpus: Corpus) -> None:
@@ -72,12 +85,10 @@ def test_a_killed_and_resumed_run_gives_the_same_weights(
     checkpoint = Memory()
     checkpoint.saved.append(pack({}, {"epoch": 2}))  # of another version: as good as none
     torch.manual_seed(99)  # what ran before must not matter
-    for saves in (7, 40, 31, 1, None):
-        checkpoint.left = saves
-        try:
-            got, resumed = char_lm.train(spec(corpus, keeps=keeps), corpus, checkpoint=checkpoint)
-        except KeyboardInterrupt:
-            continue
+    mine = spec(corpus, keeps=keeps)
+    got, resumed = checkpoint.resumed(
+        lambda saved: char_lm.train(mine, corpus, checkpoint=saved), 7, 40, 31, 1
+    )
     assert len(checkpoint.saved) > 79
     assert got == expected
     timeless = [{k: v for k, v in row.items() if k != "seconds"} for row in resumed["curve"]]

@@ -16,7 +16,8 @@ from core.corpora import Segments
 from core.errors import BadInput
 from core.models.ngram import exact
 from core.models.ngram.exact import ExactDecoders
-from core.models.ngram.kneser_ney import NONE, Ngram, discounts, estimate, one_hot, size, targets
+from core.models.ngram.kneser_ney import NONE, Ngram, discounts, estimate, one_hot, size
+from core.models.ngram.states import targets
 from core.models.rows import count_first
 from core.probes.data import Chunk
 from core.text import BOS, EOS, SYMBOLS, UNK, decode, encode

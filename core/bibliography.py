@@ -1,4 +1,4 @@
-"""What to cite: the paper that this program is about, and the methods that it uses."""
+"""What to cite: the paper, and the methods that this program uses."""
 
 from __future__ import annotations
 
