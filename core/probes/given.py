@@ -129,15 +129,17 @@ def _backward_text(train: StateSource) -> np.ndarray:
     The edges are symbols too: V + 1 begins each segment (its end, before it was turned around) and
     V ends it.
     """
-    chunks = [(chunk.targets[:, -train.first], chunk.segments) for chunk in train.chunks()]
-    symbols, segments = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
-    known = symbols >= 0
-    # Symbols on both sides of a gap are not neighbors.
-    owners = np.stack([segments, np.cumsum(~known)])[:, known]
-    starts = np.flatnonzero((np.diff(owners, prepend=-1) != 0).any(0))
-    bounds = np.stack([starts, np.append(starts[1:], known.sum())], 1)
+    now = -train.first
+    before = min(now + 1, train.lags - 1)
+    read = [(chunk.targets[:, [now, before]], chunk.segments) for chunk in train.chunks()]
+    targets, segments = (np.concatenate(parts) for parts in zip(*read, strict=True))
+    known = targets[:, 0] >= 0
+    symbols, segments = targets[known, 0], segments[known]
+    # A segment's first symbol has none before it, nor has one behind a gap.
+    starts = np.flatnonzero((np.diff(segments, prepend=-1) != 0) | (targets[known, 1] < 0))
+    bounds = np.stack([starts, np.append(starts[1:], len(symbols))], 1)
     edges = np.tile([train.n_symbols, train.n_symbols + 1], len(starts))
-    return np.insert(symbols[known], bounds.ravel(), edges)[::-1]
+    return np.insert(symbols, bounds.ravel(), edges)[::-1]
 
 
 def _orders(text: np.ndarray, size: int, most: int) -> list[_Order]:
