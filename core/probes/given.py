@@ -52,18 +52,37 @@ class RecentFloor:
     @classmethod
     def fit(cls, train: StateSource) -> RecentFloor:
         """Estimates the floor from the symbols of the train split; its states are not used."""
-        size = train.n_symbols
-        most = max(0, min(CONTEXT, train.first + train.lags - 1))
-        orders = _orders(_backward_text(train), size, most + 1)
-        nodes = [_contexts(order, size) for order in orders]
+        now = -train.first
+        before = min(now + 1, train.lags - 1)
+        read = [(chunk.targets[:, [now, before]], chunk.segments) for chunk in train.chunks()]
+        targets, segments = (np.concatenate(parts) for parts in zip(*read, strict=True))
+        known = targets[:, 0] >= 0
+        targets, segments = targets[known], segments[known]
+        # A segment's first symbol has none before it, nor has one behind a gap.
+        begins = (np.diff(segments, prepend=-1) != 0) | (targets[:, 1] < 0)
+        starts = np.flatnonzero(begins)
+        return cls.from_text(targets[:, 0], starts, train.n_symbols, train.first, train.lags)
+
+    @classmethod
+    def from_text(
+        cls, symbols: np.ndarray, starts: np.ndarray, n_symbols: int, first: int, lags: int
+    ) -> RecentFloor:
+        """Estimates the floor from a text without states, which may be longer than the source's.
+
+        symbols: int [n], all segments one after another; starts: int [segments], where each begins.
+        """
+        most = max(0, min(CONTEXT, first + lags - 1))
+        orders = _orders(_backward(symbols, starts, n_symbols), n_symbols, most + 1)
+        nodes = [_contexts(order, n_symbols) for order in orders]
         depth = len(nodes) - 1
-        while depth and _cells(nodes, depth) * size * 4 > TABLE_BYTES:
+        while depth and _rows(nodes, depth) * n_symbols * 4 > TABLE_BYTES:
             depth -= 1
-        whole, shortened = _tables(orders[: depth + 1], nodes[: depth + 1], size)
-        zeros = np.zeros((1, size), dtype=np.float32)
+        orders, nodes = orders[: depth + 1], nodes[: depth + 1]
+        whole, shortened = _tables(orders, nodes, n_symbols)
+        zeros = np.zeros((1, n_symbols), dtype=np.float32)
         table = torch.from_numpy(np.concatenate([*whole, *shortened, zeros]))
-        children = torch.from_numpy(_children(orders, nodes[: depth + 1], size))
-        return cls(train.first, train.lags, depth, children, table)
+        children = torch.from_numpy(_children(orders, nodes, n_symbols))
+        return cls(first, lags, depth, children, table)
 
     def order(self, lag: int) -> int:
         """The order of the estimate at this lag: one more than the symbols of context."""
@@ -123,23 +142,15 @@ class _Order:
         return estimated, backoff
 
 
-def _backward_text(train: StateSource) -> np.ndarray:
-    """The symbols of a source as they are read backward, segment by segment: int64.
+def _backward(symbols: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:
+    """The text as it is read backward, segment by segment: int64.
 
     The edges are symbols too: V + 1 begins each segment (its end, before it was turned around) and
     V ends it.
     """
-    now = -train.first
-    before = min(now + 1, train.lags - 1)
-    read = [(chunk.targets[:, [now, before]], chunk.segments) for chunk in train.chunks()]
-    targets, segments = (np.concatenate(parts) for parts in zip(*read, strict=True))
-    known = targets[:, 0] >= 0
-    symbols, segments = targets[known, 0], segments[known]
-    # A segment's first symbol has none before it, nor has one behind a gap.
-    starts = np.flatnonzero((np.diff(segments, prepend=-1) != 0) | (targets[known, 1] < 0))
     bounds = np.stack([starts, np.append(starts[1:], len(symbols))], 1)
-    edges = np.tile([train.n_symbols, train.n_symbols + 1], len(starts))
-    return np.insert(symbols, bounds.ravel(), edges)[::-1]
+    edges = np.tile([size, size + 1], len(starts))
+    return np.insert(symbols.astype(np.int64), bounds.ravel(), edges)[::-1]
 
 
 def _orders(text: np.ndarray, size: int, most: int) -> list[_Order]:
@@ -177,7 +188,7 @@ def _contexts(order: _Order, size: int) -> np.ndarray:
     return np.unique(order.context[order.opening != size + 1])
 
 
-def _cells(nodes: list[np.ndarray], depth: int) -> int:
+def _rows(nodes: list[np.ndarray], depth: int) -> int:
     """How many rows `table` and `children` have together for this depth."""
     counts = [len(contexts) for contexts in nodes]
     return sum(counts[: depth + 1]) + 2 * sum(counts[:depth])

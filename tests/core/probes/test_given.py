@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from core.corpora import Segments
-from core.models.ngram.kneser_ney import _WORDS, Ngram, estimate
+from core.models.ngram.kneser_ney import Ngram, estimate
 from core.probes import given
 from core.probes.data import Chunk
 from core.probes.given import RecentFloor
 from core.probes.states import ArrayStates, lagged
+from core.text import SYMBOLS
 from core.training.kneser_ney import discounts
 
 
@@ -100,9 +101,8 @@ def test_order_6_equals_kenlm_on_the_backward_text() -> None:
     symbols = leaning(2, 400, size - 1)  # the last symbol never occurs: kenlm's <unk>
     floor = RecentFloor.fit(source_of(symbols, max_lag, size))
     backward = [segment[segment >= 0][::-1] for segment in symbols]
-    offsets = np.cumsum([0, *map(len, backward)])
     text = np.concatenate(backward).astype(np.uint8)
-    model = Ngram(estimate(Segments(text, offsets), 6))
+    model = Ngram(estimate(Segments(text, np.cumsum([0, *map(len, backward)])), 6))
     held_out = targets_of(source_of(leaning(3, 40, size), max_lag, size))
     log_p = floor.log_probs(held_out).numpy()
     compared = 0
@@ -110,7 +110,7 @@ def test_order_6_equals_kenlm_on_the_backward_text() -> None:
         for row in np.flatnonzero(held_out[:, lag] >= 0):
             nearest_first = held_out[row, lag - 5 : lag].flip(0).tolist()
             state, after = model.state(nearest_first), kenlm.State()
-            scores = [model.model.BaseScore(state, word, after) for word in _WORDS[:size]]
+            scores = [model.model.BaseScore(state, word, after) for word in SYMBOLS[:size]]
             p = 10 ** np.array(scores)
             assert np.exp(log_p[row, lag]) == pytest.approx(p / p.sum(), abs=1e-5)
             compared += 1
@@ -217,6 +217,16 @@ def test_segments_do_not_run_into_each_other_nor_over_a_gap() -> None:
     expected, found = (RecentFloor.fit(source_of(symbols, 2, 4)) for symbols in (apart, gap))
     targets = torch.tensor([[1, 0, -1], [2, 1, 0], [3, 2, 1]])
     assert torch.equal(expected.log_probs(targets), found.log_probs(targets))
+
+
+def test_a_text_without_states_gives_the_same_floor() -> None:
+    symbols = leaning(11, 60, 6)
+    source = source_of(symbols, 6, 6)
+    starts = np.cumsum((symbols >= 0).sum(1)) - (symbols >= 0).sum(1)
+    text = symbols[symbols >= 0].astype(np.uint8)
+    expected, found = RecentFloor.fit(source), RecentFloor.from_text(text, starts, 6, 0, 7)
+    assert torch.equal(found.table, expected.table)
+    assert torch.equal(found.rows(targets_of(source)), expected.rows(targets_of(source)))
 
 
 def test_thousands_of_symbols_fit_into_bounded_tables_of_a_lower_order() -> None:
