@@ -9,9 +9,10 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from core.models.ngram.kneser_ney import BASE, NONE, pack, tally
+from core.models.ngram.kneser_ney import BASE, NONE, pack
 from core.probes.data import StateSource
 from core.text import N_SYMBOLS
+from core.training.kneser_ney import tally
 
 STRENGTHS = tuple(4.0**power for power in range(-3, 10))
 

@@ -1,16 +1,15 @@
 """N-gram language models: interpolated modified Kneser-Ney as ARPA, scored by kenlm.
 
-Source: S. F. Chen, J. Goodman, "An empirical study of smoothing techniques for language modeling"
-(1999), with the count and vocabulary conventions of K. Heafield et al., "Scalable modified
-Kneser-Ney language model estimation" (2013). The model's state from step to step is the context
-that kenlm retains: `Ngram.contexts`.
+The smoothing itself is in `core.training.kneser_ney`; counts and vocabulary follow K. Heafield et
+al., "Scalable modified Kneser-Ney language model estimation" (2013). The model's state from step
+to step is the context that kenlm retains: `Ngram.contexts`.
 """
 
 from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain, pairwise
 
 import kenlm
@@ -21,6 +20,7 @@ from core.corpora import Segments
 from core.errors import BadInput
 from core.step import Progress
 from core.text import BOS, EOS, N_SYMBOLS, SYMBOLS, UNK
+from core.training.kneser_ney import interpolated, tally
 
 ORDERS = range(2, 7)  # kenlm as it is packaged is built for at most six
 NONE = 255  # in a context: not retained
@@ -54,7 +54,7 @@ def estimate(
     lower = _unigrams(grams.pop(1))
     for n in range(2, order + 1):
         progress((n - 1) / order, f"estimating order {n} of {order}")
-        estimated, contexts = _interpolated(grams.pop(n), lower, n)
+        estimated, contexts = _estimated(grams.pop(n), lower, n)
         lower = lower.join(contexts, "key", how="left", maintain_order="left")
         _write(text, lower.with_columns(pl.col("backoff").fill_null(1.0)), n - 1)
         lower = estimated
@@ -96,26 +96,6 @@ def _packed(tokens: np.ndarray, at: np.ndarray, n: int) -> np.ndarray:
     return keys
 
 
-def tally(keys: np.ndarray) -> pl.DataFrame:
-    """Distinct keys and how often each occurs: `key`, `count`."""
-    return pl.DataFrame({"key": keys}).group_by("key").agg(count=pl.len())
-
-
-def discounts(n: Sequence[int]) -> tuple[float, float, float]:
-    """The discounts of the adjusted counts 1, 2 and 3+ of one order.
-
-    n: how many n-grams of that order have adjusted count 1, 2, 3 and 4. Small alphabets and texts
-    leave one of the first three at zero or make a discount negative (none can exceed its count);
-    that order then takes (0.5, 1, 1.5).
-    """
-    if 0 not in n[:3]:
-        y = n[0] / (n[0] + 2 * n[1])
-        d1, d2, d3 = (j - (j + 1) * y * n[j] / n[j - 1] for j in (1, 2, 3))
-        if min(d1, d2, d3) >= 0:
-            return d1, d2, d3
-    return 0.5, 1.0, 1.5
-
-
 def _unigrams(counted: pl.DataFrame) -> pl.DataFrame:
     """Order 1: `key` and `p`, with <unk>, which was never counted, and <s>, never predicted."""
     unknown = pl.DataFrame({"key": [UNK], "count": [0]}, schema=counted.schema)
@@ -124,43 +104,17 @@ def _unigrams(counted: pl.DataFrame) -> pl.DataFrame:
     uniform = pl.DataFrame(
         {"key": [0], "p": [1 / words.height]}, schema_overrides={"key": pl.UInt32}
     )
-    estimated, _ = _interpolated(words, uniform, 1)
+    estimated, _ = _estimated(words, uniform, 1)
     never = pl.DataFrame({"key": [BOS], "p": [0.0]}, schema=estimated.schema)
     return pl.concat([estimated, never]).sort("key")
 
 
-def _interpolated(
+def _estimated(
     counted: pl.DataFrame, lower: pl.DataFrame, n: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """One order from its adjusted counts and the order below (`key`, `p`).
-
-    Returns (`key`, `p` of the n-grams; `key`, `backoff` of their contexts). Only integers are
-    summed, so the result does not depend on the order of summation.
-    """
-    count = pl.col("count")
-    tally = counted.select(*((count == j).sum().alias(str(j)) for j in (1, 2, 3, 4))).row(0)
-    d1, d2, d3 = discounts(tally)
-    contexts = counted.group_by(context=pl.col("key") // N_SYMBOLS).agg(
-        total=count.sum(),
-        withheld=d1 * (count == 1).sum() + d2 * (count == 2).sum() + d3 * (count >= 3).sum(),
-    )
-    contexts = contexts.select("context", "total", backoff=pl.col("withheld") / pl.col("total"))
-    discount = pl.when(count > 2).then(d3).when(count == 2).then(d2).when(count == 1).then(d1)
-    own = (count - discount.otherwise(0.0)) / pl.col("total")
-    estimated = (
-        counted.with_columns(
-            context=pl.col("key") // N_SYMBOLS, suffix=pl.col("key") % N_SYMBOLS ** (n - 1)
-        )
-        .join(contexts, "context", how="left", maintain_order="left")
-        .join(
-            lower.rename({"key": "suffix", "p": "p_lower"}),
-            "suffix",
-            how="left",
-            maintain_order="left",
-        )
-        .select("key", p=own + pl.col("backoff") * pl.col("p_lower"))
-    )
-    return estimated, contexts.select("backoff", key="context")
+    """`interpolated` of the n-grams of order n from `key` and `count`."""
+    context, suffix = pl.col("key") // N_SYMBOLS, pl.col("key") % N_SYMBOLS ** (n - 1)
+    return interpolated(counted.with_columns(context=context, suffix=suffix), lower)
 
 
 def _write(text: io.BytesIO, grams: pl.DataFrame, n: int) -> None:

@@ -16,7 +16,7 @@ from core.corpora import Segments
 from core.errors import BadInput
 from core.models.ngram import exact
 from core.models.ngram.exact import ExactDecoders
-from core.models.ngram.kneser_ney import NONE, Ngram, discounts, estimate, one_hot, size
+from core.models.ngram.kneser_ney import NONE, Ngram, estimate, one_hot, size
 from core.models.ngram.states import targets
 from core.models.rows import count_first
 from core.probes.data import Chunk
@@ -172,26 +172,6 @@ def test_perplexity_is_the_exponential_of_the_mean_surprise() -> None:
     assert model.perplexity(held_out) == math.exp(-log_probs.mean())
     whole = sum(model.model.score(" ".join(sentence[1:-1])) for sentence in words(held_out))
     assert log_probs.sum() == pytest.approx(whole * math.log(10), rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("n", "expected"),
-    [
-        ((9, 3, 2, 1), (3 / 5, 2 - 3 * 0.6 * 2 / 3, 3 - 4 * 0.6 / 2)),
-        ((9, 3, 2, 0), (3 / 5, 2 - 3 * 0.6 * 2 / 3, 3)),  # no four: D3 is at its bound
-        ((4, 1, 1, 0), (2 / 3, 0, 3)),  # D2 is at its bound
-        ((0, 3, 2, 1), None),
-        ((9, 0, 2, 1), None),
-        ((9, 3, 0, 1), None),
-        ((9, 1, 9, 1), None),  # D2 is negative
-        ((9, 3, 2, 9), None),  # D3 is negative
-        ((0, 0, 0, 0), None),
-    ],
-)
-def test_discounts_and_every_way_to_their_fallback(
-    n: tuple[int, ...], expected: tuple[float, ...] | None
-) -> None:
-    assert discounts(n) == pytest.approx(expected or (0.5, 1.0, 1.5), abs=1e-12)
 
 
 @pytest.mark.parametrize("order", ORDERS)
