@@ -49,11 +49,6 @@ GROUND = (
 ON_LANGUAGE = ("factorized", "imported")  # kinds that start from a language model
 
 
-def moving(reason: str) -> pytest.MarkDecorator:
-    """A rule that holds when the pieces named have moved."""
-    return pytest.mark.xfail(strict=False, reason=reason)
-
-
 @cache
 def imports(name: str, *, top: bool = False) -> frozenset[str]:
     """Every module, or name of a module, that a file imports. top: only while it is imported."""
@@ -211,7 +206,6 @@ def test_only_known_modules_start_processes() -> None:
     assert starting == STARTERS
 
 
-@moving("Asked and Look name two classes each in app")
 def test_one_public_name_is_one_class() -> None:
     places = defaultdict(set)
     for name, tree in TREES.items():
@@ -240,7 +234,6 @@ def test_cells_are_listed_in_their_registry_alone() -> None:
     assert len(CELLS) >= 2 and lists_of(set(CELLS)) == {"core/cells/__init__.py"}
 
 
-@moving("studies are still listed by hand in app/shell/links.py")
 def test_studies_are_listed_in_their_registry_alone() -> None:
     assert len(STUDIES) >= 2 and lists_of(set(STUDIES)) == set()
 
@@ -256,7 +249,6 @@ def test_no_page_is_longer_than_80_lines() -> None:
     assert {name: n for name, n in lengths("app/pages/").items() if n > 80} == {}
 
 
-@moving("long functions are being cut up")
 def test_no_function_is_longer_than_40_lines() -> None:
     long = {(name, f): n for name, tree in TREES.items() for f, n in functions(tree) if n > 40}
     assert long == {}

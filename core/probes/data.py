@@ -68,7 +68,7 @@ def whitening(covariance: Tensor, scale: Tensor) -> Tensor:
     return vectors / (values.clamp(min=0) + SHRINKAGE).sqrt()
 
 
-class Inputs(NamedTuple):
+class Scaling(NamedTuple):
     """How states become the inputs of decoders: (state - mean) / scale · rotation.
 
     mean, scale: [dim]. rotation: [dim, dim] of `whitening`, or None: standardized states as such.
@@ -90,7 +90,7 @@ class Split:
         self,
         source: StateSource,
         device: torch.device,
-        inputs: Inputs | None = None,
+        inputs: Scaling | None = None,
         whiten: bool = False,
     ) -> None:
         self.source, self.device, self.n = source, device, 0
@@ -113,13 +113,13 @@ class Split:
         mean, square = (sums / max(1, self.n)).unbind()
         scale = scale_of(mean, (square - mean.square()).clamp(min=0).sqrt())
         if inputs is None:
-            inputs = Inputs(mean.float(), scale.float(), None)
+            inputs = Scaling(mean.float(), scale.float(), None)
             if whiten:
                 n, (total, _) = head
                 covariance = gram / max(1, n) - torch.outer(total, total) / max(1, n) ** 2
                 inputs = inputs._replace(rotation=whitening(covariance, scale).float())
         rotation = inputs.rotation
-        self.inputs = Inputs(
+        self.inputs = Scaling(
             inputs.mean.to(device),
             inputs.scale.to(device),
             None if rotation is None else rotation.to(device),

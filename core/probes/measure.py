@@ -117,50 +117,71 @@ def evaluate(
     symbols count, for the current-symbol floor. The majority floor is the most frequent held-out
     symbol of each lag. Intervals: bootstrap over segments.
     """
-    size, lags = test.n_symbols, test.lags
-    guesses = best_guess(train)
-    owners = _Ranks()
-    counts: list[tuple[Tensor, Tensor]] = []  # per batch: cell index, hit
-    confusion = PairCounts(lags, size)
-    nats = torch.zeros(lags, size, dtype=torch.float64)
-    current_hits = torch.zeros(lags, size, dtype=torch.int64)
-    before_hits = torch.zeros(lags, size, dtype=torch.int64)
+    tally = _Tally(test, best_guess(train))
     for chunk in test.chunks():
-        segments = owners.of(chunk.segments)
-        all_targets = torch.from_numpy(chunk.targets)
-        for start in range(0, len(segments), BATCH):
+        for start in range(0, len(chunk.states), BATCH):
             part = slice(start, start + BATCH)
             logits = decoders.logits(chunk.states[part]).cpu()
-            targets = all_targets[part]
-            log_p = logits.log_softmax(2)
-            guess = logits.argmax(2)
-            guess_before = before.logits(chunk.states[part]).argmax(2).cpu() if before else guess
-            for column in range(lags):
-                valid = (targets[:, column] >= 0).nonzero().squeeze(1)
-                truth, guessed = targets[valid, column], guess[valid, column]
-                confusion.add(column, truth, guessed)
-                nats[column].index_add_(0, truth, -log_p[valid, column, truth].double())
-                current = targets[valid, -test.first]
-                from_current = guesses[column, current.clamp(min=0)] == truth
-                current_hits[column].index_add_(0, truth, (from_current & (current >= 0)).long())
-                hit_before = guess_before[valid, column] == truth
-                before_hits[column].index_add_(0, truth, hit_before.long())
-                cell = (segments[part][valid] * lags + column) * size + truth
-                counts.append((cell, guessed == truth))
-    cells, hits = (torch.cat(parts) for parts in zip(*counts, strict=True))
-    shape = (len(owners), lags, size)
-    check_countable(*shape)
-    n, correct = _by_cell(cells, shape), _by_cell(cells[hits], shape)
+            earlier = before.logits(chunk.states[part]).argmax(2).cpu() if before else None
+            tally.add(chunk.segments[part], chunk.targets[part], logits, earlier)
+    lags, size = test.lags, test.n_symbols
+    n, correct = tally.by_segment()
     flat = n.reshape(len(n), -1), correct.reshape(len(n), -1)
     rates = resampled(*flat, seed)
     low, high = (end.reshape(lags, size + 1) for end in intervals(rates, *flat))
-    recall = _recall(n.sum(0), correct.sum(0), low, high, confusion, nats, current_hits)
-    recall = _with_rise(recall, before_hits if before else None)
+    recall = _recall(n.sum(0), correct.sum(0), low, high, tally)
+    recall = _with_rise(recall, tally.before_hits if before else None)
     draws = _draws(recall, rates.reshape(-1, lags, size + 1))
     # Up to here lags were columns of targets.
     lag = (pl.col("lag") + test.first).cast(pl.Int32)
-    tables = (recall, draws, _confusion(confusion, lags))
+    tables = (recall, draws, _confusion(tally.confusion, lags))
     return MeasuredSignature(*(table.with_columns(lag) for table in tables))
+
+
+class _Tally:
+    """What decoders got right on held-out states, counted batch by batch.
+
+    guesses: the best guess from the current symbol, see `best_guess`. nats: the cross-entropy
+    summed by true symbol; current_hits, before_hits: hits of that guess, and of the decoders after
+    half of their training; each [lags, symbols].
+    """
+
+    def __init__(self, test: StateSource, guesses: Tensor) -> None:
+        self.lags, self.size, self.first = test.lags, test.n_symbols, test.first
+        self.guesses, self.owners = guesses, _Ranks()
+        self.confusion = PairCounts(self.lags, self.size)
+        self.nats = torch.zeros(self.lags, self.size, dtype=torch.float64)
+        self.current_hits = torch.zeros(self.lags, self.size, dtype=torch.int64)
+        self.before_hits = torch.zeros_like(self.current_hits)
+        self._counts: list[tuple[Tensor, Tensor]] = []  # per batch: cell index, hit
+
+    def add(
+        self, segments: np.ndarray, targets: np.ndarray, logits: Tensor, earlier: Tensor | None
+    ) -> None:
+        """A batch. segments: [n]; targets: [n, lags]; logits: [n, lags, symbols]; earlier: int64
+        [n, lags], what the decoders answered after half of their training."""
+        ranks, target = self.owners.of(segments), torch.from_numpy(targets)
+        log_p, guess = logits.log_softmax(2), logits.argmax(2)
+        for column in range(self.lags):
+            valid = (target[:, column] >= 0).nonzero().squeeze(1)
+            truth, guessed = target[valid, column], guess[valid, column]
+            self.confusion.add(column, truth, guessed)
+            self.nats[column].index_add_(0, truth, -log_p[valid, column, truth].double())
+            current = target[valid, -self.first]
+            from_current = self.guesses[column, current.clamp(min=0)] == truth
+            self.current_hits[column].index_add_(0, truth, (from_current & (current >= 0)).long())
+            if earlier is not None:
+                hit = earlier[valid, column] == truth
+                self.before_hits[column].index_add_(0, truth, hit.long())
+            cell = (ranks[valid] * self.lags + column) * self.size + truth
+            self._counts.append((cell, guessed == truth))
+
+    def by_segment(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions, and hits: int64 [segments, lags, symbols + 1], see `_by_cell`."""
+        cells, hits = (torch.cat(parts) for parts in zip(*self._counts, strict=True))
+        shape = (len(self.owners), self.lags, self.size)
+        check_countable(*shape)
+        return _by_cell(cells, shape), _by_cell(cells[hits], shape)
 
 
 def check_countable(segments: int, lags: int, size: int) -> None:
@@ -197,19 +218,14 @@ class _Ranks:
 
 
 def _recall(
-    trials: np.ndarray,
-    hits: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    confusion: PairCounts,
-    nats: Tensor,
-    current: Tensor,
+    trials: np.ndarray, hits: np.ndarray, low: np.ndarray, high: np.ndarray, tally: _Tally
 ) -> pl.DataFrame:
     """The recall rows. trials, hits, low, high: [lags, symbols + 1], the last over all symbols."""
+    nats, current = tally.nats, tally.current_hits
     lags, size = nats.shape
     rows = []
     for lag in range(lags):
-        _, guess, times = confusion.counts(lag)
+        _, guess, times = tally.confusion.counts(lag)
         guessed = np.bincount(guess, times, minlength=size)
         count = trials[lag, :size]
         if not count.any():

@@ -94,7 +94,7 @@ class Decoders:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class _Candidate:
     """A trained decoder: its recall and cross-entropy (bits) on dev, and its layers."""
 
     keep: float
@@ -118,12 +118,12 @@ def run_bank(
     learning_rate: float,
     seed: int,
     tick: Callable[[str], None],
-) -> list[Candidate]:
+) -> list[_Candidate]:
     """Train a bank for `steps` minibatches; returns the best checkpoint of each decoder.
 
     checkpoints: shares of the steps after which dev is measured.
     """
-    best = [Candidate(keep, lag) for keep, lag in bank.members]
+    best = [_Candidate(keep, lag) for keep, lag in bank.members]
     due = {max(1, round(share * steps)) for share in checkpoints}
     minibatches = train.minibatches(bank.batch, seed)
     for step, (states, targets) in enumerate(itertools.islice(minibatches, steps)):
@@ -131,7 +131,7 @@ def run_bank(
         if step + 1 in due:
             recall, bits = (values.tolist() for values in bank.measure(dev))
             for i, (keep, lag) in enumerate(bank.members):
-                now = Candidate(keep, lag, recall[i], bits[i])
+                now = _Candidate(keep, lag, recall[i], bits[i])
                 if now.score > best[i].score:
                     layers = [(weight[i].clone(), bias[i].clone()) for weight, bias in bank.layers]
                     best[i] = replace(now, layers=layers)
@@ -187,7 +187,7 @@ def _sweep(
     total = len(lags) * (len(keeps) * short + min(2, len(keeps)) * full)
     done = 0
 
-    def run(lags_of: dict[float, list[int]], steps: int, *shares: float) -> list[Candidate]:
+    def run(lags_of: dict[float, list[int]], steps: int, *shares: float) -> list[_Candidate]:
         members = {keep: some for keep, some in lags_of.items() if some}
         bank = Bank(
             train.dim, train.n_symbols, width, budget.depth, members, batch, seed, train.device
@@ -200,7 +200,7 @@ def _sweep(
 
         return run_bank(bank, train, dev, steps, shares, budget.learning_rate, seed, tick)
 
-    candidates: list[Candidate] = []
+    candidates: list[_Candidate] = []
     finalists = {lag: keeps for lag in lags}
     if short:
         candidates += run({keep: lags for keep in keeps}, short, 1.0)
@@ -215,7 +215,7 @@ def _sweep(
     return _stacked(best, train, width, budget.depth)
 
 
-def _stacked(best: list[Candidate], train: Split, width: int, depth: int) -> Decoders:
+def _stacked(best: list[_Candidate], train: Split, width: int, depth: int) -> Decoders:
     """The best decoder of each lag as one set."""
     return Decoders(
         mean=train.inputs.mean,

@@ -58,21 +58,10 @@ def measured(
     layer: its number in the model, where it has one. width: the base width of a decoder. started:
     when the work began, by the monotonic clock.
     """
-    budget, train, dev, test = spec.budget, states.train, states.dev, states.test
-    bank: AnyDecoders
-    training: Training | None = None
-    if spec.decoder == "linear":
-        bank = train_linear(train, dev, device, progress)
-    elif spec.decoder == "exact":
-        bank = ExactDecoders.fit(train)
-    elif budget.rounds:
-        training = rounds.train(train, dev, width, budget, spec.seed, device, progress)
-        bank = training.decoders
-    else:
-        bank = mlp.train(train, dev, width, budget, spec.seed, device, progress)
+    train, dev, test = states.train, states.dev, states.test
+    bank, training = _trained(spec, states, width, device, progress)
     progress(1.0, "measuring on the test split")
-    before = training.before if training else None
-    found = evaluate(bank, train, test, spec.seed, before)
+    found = evaluate(bank, train, test, spec.seed, training.before if training else None)
     row = {
         "key": spec.key,
         "model": spec.model.key,
@@ -103,6 +92,25 @@ def measured(
         "draws": _named(spec, found.draws, "symbol"),
         "confusion": _named(spec, found.confusion, "truth", "guess"),
     }
+
+
+def _trained(
+    spec: SignatureSpec | LasSignatureSpec,
+    states: StatesBySplit,
+    width: int,
+    device: str,
+    progress: Progress,
+) -> tuple[AnyDecoders, Training | None]:
+    """The decoders of a signature, and how their training in rounds went, if it was that."""
+    train, dev, budget = states.train, states.dev, spec.budget
+    if spec.decoder == "linear":
+        return train_linear(train, dev, device, progress), None
+    if spec.decoder == "exact":
+        return ExactDecoders.fit(train), None
+    if budget.rounds:
+        training = rounds.train(train, dev, width, budget, spec.seed, device, progress)
+        return training.decoders, training
+    return mlp.train(train, dev, width, budget, spec.seed, device, progress), None
 
 
 def _of(spec: Spec, rows: pl.DataFrame) -> pl.DataFrame:
