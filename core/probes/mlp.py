@@ -40,7 +40,9 @@ def width_for(dim: int, n_symbols: int, parameters: int, depth: int = 1) -> int:
 
 
 def decoder_parameters(dim: int, n_symbols: int, width: int, depth: int = 1) -> int:
-    """Weights and biases of one decoder."""
+    """Weights and biases of one decoder; one of depth 0 is linear."""
+    if not depth:
+        return (dim + 1) * n_symbols
     return (dim + 1) * width + (depth - 1) * (width + 1) * width + (width + 1) * n_symbols
 
 

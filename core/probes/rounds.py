@@ -5,7 +5,8 @@ just trained: what finds the symbol two steps back is most of what finds the one
 and far lags alone hardly find it. Every round lowers
 its learning rate to zero, so that its decoders can be measured as they are. After it the worse half
 of a lag's keep probabilities and widths is dropped, and a decoder that has gained less than ENOUGH
-is finished. A recall is a lower bound, so the decoders of half the work are returned too: what the
+is finished. Without hidden layers they are linear decoders, by softmax regression. A recall is a
+lower bound, so the decoders of half the work are returned too: what the
 last doubling of the work has added says how far below. docs/log.md has what else was tried.
 """
 
@@ -73,6 +74,11 @@ class Training(NamedTuple):
     decoders: Decoders
     before: Decoders
     rounds: pl.DataFrame
+
+
+def linear(budget: DecoderBudget) -> DecoderBudget:
+    """The same budget for linear decoders: no hidden layer, and so nothing to sweep."""
+    return budget.model_copy(update={"depth": 0, "keeps": (1.0,), "widths": (1.0,)})
 
 
 def train(
@@ -203,7 +209,7 @@ def _stacked(best: list[Candidate], train: Split, budget: DecoderBudget) -> Deco
     by units whose weights are zero.
     """
     widest = max(len(each.layers[0][0]) for each in best)
-    width = max(each.width for each in best)
+    width = max(each.width for each in best) if budget.depth else 0
     parts: list[Layers] = []
     for each in best:
         layers = [(weight.clone(), bias.clone()) for weight, bias in each.layers]

@@ -103,13 +103,14 @@ def _trained(
 ) -> tuple[AnyDecoders, Training | None]:
     """The decoders of a signature, and how their training in rounds went, if it was that."""
     train, dev, budget = states.train, states.dev, spec.budget
-    if spec.decoder == "linear":
-        return train_linear(train, dev, device, progress), None
     if spec.decoder == "exact":
         return ExactDecoders.fit(train), None
     if budget.rounds:
+        budget = rounds.linear(budget) if spec.decoder == "linear" else budget
         training = rounds.train(train, dev, width, budget, spec.seed, device, progress)
         return training.decoders, training
+    if spec.decoder == "linear":
+        return train_linear(train, dev, device, progress), None
     return mlp.train(train, dev, width, budget, spec.seed, device, progress), None
 
 

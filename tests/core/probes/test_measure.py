@@ -282,8 +282,8 @@ STATES, TEXT = np.zeros((80, 20, 3)), np.zeros((80, 20), dtype=int)
     [
         *({"max_lag": value} for value in (2.5, None, "3", -1, True)),
         *({"keeps": value} for value in ((), (0,), 0.8, (1.5,), "ab", None)),
-        *({name: value} for name in ("seed", "width", "epochs") for value in (-5, 1.5, "x")),
-        *({"width": 0}, {"epochs": 0}, {"decoder": "tree"}),
+        *({name: value} for name in ("seed", "width", "rounds") for value in (-5, 1.5, "x")),
+        *({"width": 0}, {"rounds": 0}, {"decoder": "tree"}),
         *({"states": value} for value in (STATES[:, :, :0], STATES[0], [[[1.0]], [[1.0], [2.0]]])),
         *({"states": value} for value in (torch.zeros(80, 20, 3).to_sparse(), np.ma.array(STATES))),
         *({"symbols": value} for value in (TEXT - 2, TEXT + 0.5, TEXT.astype(str), TEXT[:9])),

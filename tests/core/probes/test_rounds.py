@@ -1,0 +1,140 @@
+"""Decoders trained in rounds: what is known about them, and what other libraries' would recall."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+import core
+from core.probes import rounds
+from core.probes.bank import read_out
+from core.probes.data import SHRINKAGE, Split
+from core.probes.measure import evaluate
+from core.profiles import DecoderBudget
+from tests.core.probes.test_decoders import BUDGET, CPU, delay_line, noise
+
+IN_ROUNDS = BUDGET.model_copy(update={"rounds": 3, "steps": 40, "learning_rate": 2e-2})
+
+
+def changed(**options: object) -> DecoderBudget:
+    return IN_ROUNDS.model_copy(update=options)
+
+
+def test_inputs_are_whitened_by_the_statistics_of_train() -> None:
+    mixing = np.random.default_rng(0).normal(size=(12, 12)).astype(np.float32)
+    train, dev = noise(4000, 12, 2, 1), noise(500, 12, 2, 2)
+    for source in (train, dev):
+        source.states = source.states @ mixing
+    fit = Split(train, CPU, whiten=True)
+    inputs = torch.cat([states for states, _ in fit.tiles()])
+    covariance = torch.cov(inputs.T, correction=0)
+    # An eigenvalue v of the correlation matrix becomes v / (v + SHRINKAGE).
+    values = torch.linalg.eigvalsh(torch.corrcoef(torch.from_numpy(train.states).T))
+    expected = (values / (values + SHRINKAGE)).sort().values
+    assert torch.allclose(covariance, torch.diag(covariance.diag()), atol=1e-4)
+    assert torch.allclose(covariance.diag().sort().values, expected, atol=1e-3)
+    assert Split(dev, CPU, fit.inputs).inputs is not None
+    mean, scale, rotation = fit.inputs
+    other = torch.cat([states for states, _ in Split(dev, CPU, fit.inputs).tiles()])
+    assert torch.allclose(other, (torch.from_numpy(dev.states) - mean) / scale @ rotation)
+
+
+@pytest.mark.parametrize("budget", [IN_ROUNDS, rounds.linear(IN_ROUNDS)], ids=["mlp", "linear"])
+def test_a_delay_line_is_recalled_as_far_as_it_reaches(budget: DecoderBudget) -> None:
+    train, dev, test = (delay_line(n, 2, 4, seed) for n, seed in ((8000, 0), (2000, 1), (2000, 2)))
+    decoders = rounds.train(train, dev, 32, budget).decoders
+    guess = decoders.logits(test.states).argmax(2).numpy()
+    for lag in (0, 1):
+        valid = test.targets[:, lag] >= 0
+        assert (guess[valid, lag] == test.targets[valid, lag]).all()
+    for lag in (2, 3):
+        valid = test.targets[:, lag] >= 0
+        # Six symbols alike; 2,000 positions: three standard deviations.
+        assert (guess[valid, lag] == test.targets[valid, lag]).mean() < 1 / 6 + 0.027
+    assert decoders.parameters == sum(
+        weight[0].numel() + bias[0].numel() for weight, bias in decoders.layers
+    )
+
+
+def test_half_the_work_is_the_run_of_one_round_less() -> None:
+    train, dev = noise(4000, 8, 3, 0), noise(2000, 8, 3, 1)
+    # Recall on dev rises from round to round here, so that no decoder finishes early.
+    whole, less = (
+        rounds.train(train, dev, 16, changed(rounds=n, steps=4, learning_rate=5e-3)) for n in (3, 2)
+    )
+    rose = [
+        lag for lag in range(3) if whole.decoders.dev_recall[lag] > less.decoders.dev_recall[lag]
+    ]
+    assert rose
+    for lag in rose:
+        assert whole.before.dev_recall[lag] == less.decoders.dev_recall[lag]
+        for (a, _), (b, _) in zip(whole.before.layers, less.decoders.layers, strict=True):
+            assert torch.equal(a[lag], b[lag])
+
+
+def test_a_decoder_that_no_longer_gains_is_finished() -> None:
+    train, dev = delay_line(8000, 2, 2, 0), delay_line(2000, 2, 2, 1)
+    training = rounds.train(train, dev, 32, changed(rounds=6, steps=100))
+    assert training.rounds.group_by("lag").len()["len"].max() < 6
+    assert training.decoders.dev_recall == (1.0, 1.0)
+    assert training.rounds.filter(lag=0)["steps"].to_list() == [100, 300]
+
+
+def test_each_round_drops_the_worse_half_of_keeps_and_widths() -> None:
+    train, dev = noise(3000, 8, 2, 0), noise(1000, 8, 2, 1)
+    budget = changed(keeps=(0.7, 1.0), widths=(0.5, 1.0), steps=10)
+    training = rounds.train(train, dev, 32, budget)
+    for _, of_lag in training.rounds.group_by("lag"):
+        assert of_lag.group_by("steps").len().sort("steps")["len"].to_list() == [4, 2, 1]
+        first, second = (
+            of_lag.filter(steps=steps).sort("bits").select("keep", "width").rows()
+            for steps in (10, 30)
+        )
+        assert sorted(second) == sorted(first[:2])
+    # Decoders of 16 and 32 units stand side by side; the narrower ones are padded.
+    widths = {row[0] for row in training.rounds.filter(steps=70).select("width").rows()}
+    assert training.decoders.width == max(widths)
+    inputs = Split(dev, CPU).in_memory
+    assert inputs
+    by_hand = torch.stack([read_out(inputs[0], training.decoders.layers, i) for i in (0, 1)], 1)
+    assert training.decoders.logits(dev.states).shape == by_hand.shape
+
+
+def test_dropout_wins_where_states_are_few_and_noisy() -> None:
+    train, dev = noise(300, 60, 1, 0), noise(4000, 60, 1, 1)
+    training = rounds.train(train, dev, 128, changed(keeps=(0.5, 1.0), batch=64))
+    assert training.decoders.keeps == (0.5,)
+
+
+def test_rising_is_what_the_last_doubling_added() -> None:
+    train, dev, test = (noise(3000, 8, 3, seed) for seed in range(3))
+    for source in (train, dev, test):
+        source.first = 0
+    training = rounds.train(train, dev, 16, changed(steps=4, learning_rate=5e-3))
+    whole = evaluate(training.decoders, train, test, 0, training.before).recall
+    half = evaluate(training.before, train, test, 0).recall
+    assert half["rising"].null_count() == len(half)
+    assert whole["rising"].to_list() == pytest.approx(
+        (whole["accuracy"] - half["accuracy"]).to_list()
+    )
+    assert whole["rising"].abs().max() > 0
+
+
+@pytest.mark.slow
+def test_a_random_network_gives_what_it_holds() -> None:
+    """On 300 segments of 40 symbols sklearn's MLPClassifier(128) recalls .99, .88 and .51 of the
+    symbols 2, 3 and 4 steps back; a linear decoder of any library at most .65 of the second."""
+    generator = np.random.default_rng(0)
+    text = generator.integers(0, 5, (300, 40))
+    torch.manual_seed(0)
+    network = torch.nn.GRU(5, 32, batch_first=True)
+    with torch.no_grad():
+        states = network(torch.eye(5)[torch.from_numpy(text)])[0].numpy()
+    tables = [core.measure(states, text, 8, decoder=kind) for kind in ("mlp", "linear")]
+    mlp, linear = (table.filter(pl.col("symbol").is_null()).sort("lag") for table in tables)
+    assert (mlp["high"] >= linear["low"]).all()
+    for lag, peer in ((2, 0.991), (3, 0.883), (4, 0.509)):
+        assert mlp["high"][lag] >= peer
+    assert mlp["accuracy"][3] > linear["accuracy"][3] + 0.2
