@@ -5,13 +5,19 @@
     core.connect()                  the computed signatures, as a read-only DuckDB connection
     core.citations()                BibTeX of the paper and of the methods used
 
-The names below are the public face; nothing heavy is imported before it is used.
+The names below are the public face; nothing heavy is imported before it is used. Import core before
+torch: it asks torch's threads to wait without spinning, which leaves the machine to others.
 """
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# torch's threads spin while they wait for each other, and beside any other busy process that costs
+# nine tenths of the speed (`bench neighbour`). It counts only if it is set before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.9.0"
 

@@ -36,6 +36,7 @@ STARTERS = {
     "core/jobs/queue.py",
     "core/store/sandbox.py",
     "core/corpora/speech/espeak.py",
+    "core/bench/neighbour.py",
     "core/bench/ngram.py",
     "core/cli/server.py",
 }

@@ -200,9 +200,7 @@ def _process(
         return subprocess.Popen(
             [sys.executable, "-m", *module],
             cwd=ROOT,
-            # Threads that wait must not spin: with a neighbour on the machine a job of two
-            # threads would fall to a tenth of its speed.
-            env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"MEMSIG_CACHE": str(store.root)},
+            env=os.environ | {"MEMSIG_CACHE": str(store.root)},
             stdin=stdin,
             stdout=output,
             stderr=output,
