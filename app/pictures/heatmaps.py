@@ -56,7 +56,7 @@ LETTERS = "ABCD"
 HEIGHT = 470  # of the signature, in pixels: the same for every Δ, so that nothing jumps
 SIDE = {1: 400, 2: 400, 3: 360, 4: 640}  # pixels, by the number of signatures
 TITLE = {1: 90, 2: 58, 3: 36, 4: 58}  # characters of a title, by the same
-UNDECIDED = "#cfccc7"  # a cell whose intervals overlap
+UNDECIDED = "#cfccc7"  # a cell whose difference is within its interval
 ON_TEAL = "#1d2a2b"  # numbers are legible on all of it
 
 
@@ -183,7 +183,7 @@ def difference(
     *,
     unit: str = "symbols",
 ) -> go.Figure:
-    """The cells of one signature less those of another; gray where the intervals overlap.
+    """The cells of one signature less those of another; gray where their order is open.
 
     table: lag, symbol, a, b, difference, significant, n_a, n_b. pair: the two letters.
     end: of the scale on both sides of zero; see `look.scale_end`.
@@ -214,7 +214,7 @@ def difference_note(table: pl.DataFrame, first: str, second: str) -> str:
     return (
         f"<b class='more'>Red</b>: {first} remembers more ({more} cells). "
         f"<b class='less'>Blue</b>: {second} does ({sure.height - more}). "
-        f"Gray: the intervals overlap ({table.height - sure.height})."
+        f"Gray: the difference is within its 95 % interval ({table.height - sure.height})."
     )
 
 
@@ -278,4 +278,4 @@ def _difference_text(pair: str, row: Row) -> str:
         f"<b>{points(row['difference'], 1)}</b><br>{first} {row['a']:.1%} (n {row['n_a']:,}), "
         f"{second} {row['b']:.1%} (n {row['n_b']:,})"
     )
-    return text if row["significant"] else f"{text}<br>the intervals overlap"
+    return text if row["significant"] else f"{text}<br>within the 95 % interval of the difference"

@@ -62,8 +62,9 @@ def usable(root: Path) -> None:
         )
     rooms = [f"{root}/{name}" for name in ("live", "published", "artifacts", "jobs")]
     generations = glob.glob(f"{glob.escape(str(root))}/published/*.duckdb")
-    for path in (str(root), *rooms, *generations):
+    for path in filter(os.path.exists, (str(root), *rooms, *generations)):
         wanted = os.R_OK | os.X_OK if os.path.isdir(path) else os.R_OK
+        # Another process may have removed an old generation since.
         if not os.access(path, wanted) and os.path.exists(path):
             raise StoreError(
                 f"{path} may not be read by this user: give the cache another place with "

@@ -419,17 +419,36 @@ ORDER BY r.lag, r.symbol;
 --- a: Recall in signature a.
 --- b: Recall in signature b.
 --- difference: a − b.
---- significant: Whether the two 95 % intervals do not overlap.
+--- low: Lower end of its 95 % interval: draw by draw, as paired where both were tested on the same text.
+--- high: Upper end of its 95 % interval.
+--- significant: Whether that interval leaves out zero. Where there are no draws, or a recall of 0 or 1 has no spread, whether the intervals of the two recalls do not overlap.
 --- n_a: Test positions counted in a.
 --- n_b: Test positions counted in b.
 CREATE OR REPLACE MACRO difference(a, b) AS TABLE
+WITH cells AS (
+    SELECT
+        x.lag, x.symbol, x.accuracy AS first, y.accuracy AS second, x.n AS n_a, y.n AS n_b,
+        x.low > y.high OR y.low > x.high AS apart,
+        list_transform(list_zip(v.accuracies, w.accuracies), lambda d: d[1] - d[2]) AS drawn
+    FROM recall x
+    JOIN recall y ON y.lag = x.lag AND y.symbol = x.symbol
+    LEFT JOIN draws v ON v.signature = x.signature AND v.lag = x.lag AND v.symbol = x.symbol
+    LEFT JOIN draws w ON w.signature = y.signature AND w.lag = y.lag AND w.symbol = y.symbol
+    WHERE x.signature = a AND y.signature = b
+), spread AS (
+    SELECT
+        *,
+        list_aggregate(drawn, 'quantile_cont', 0.025) AS low,
+        list_aggregate(drawn, 'quantile_cont', 0.975) AS high
+    FROM cells
+)
 SELECT
-    x.lag, x.symbol, x.accuracy AS a, y.accuracy AS b, x.accuracy - y.accuracy AS difference,
-    x.low > y.high OR y.low > x.high AS significant, x.n AS n_a, y.n AS n_b
-FROM recall x
-JOIN recall y ON y.lag = x.lag AND y.symbol = x.symbol
-WHERE x.signature = a AND y.signature = b
-ORDER BY x.lag, x.symbol;
+    lag, symbol, first AS a, second AS b, first - second AS difference, low, high,
+    CASE WHEN low IS NULL OR first IN (0, 1) OR second IN (0, 1) THEN apart
+         ELSE low > 0 OR high < 0 END AS significant,
+    n_a, n_b
+FROM spread
+ORDER BY lag, symbol;
 
 --- similarity(a, b): how far apart two signatures are, lag 0 left out.
 --- distance: Mean absolute difference of the cells, weighted by their counts; 0 means alike.

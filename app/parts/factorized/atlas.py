@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import polars as pl
 import streamlit as st
 
 from app import pace
@@ -63,9 +64,14 @@ def frequency(model: SelectedModel, computed: frozenset[str]) -> None:
 def _frequency(model: SelectedModel) -> None:
     sql = queries.fill(BASES, atlas=model.atlas.key)
     table = queries.table(sql)
-    rank = rank_correlation(table["count"], table["recall"])
-    correlation = "" if math.isnan(rank) else f", rank correlation {rank:.2f}"
-    export.heading(f"Training frequency against recall{correlation}", "frequency", sql)
+    # Bases of bigrams that never occur keep their first weights, and recall little for that reason:
+    # over all bases the correlation would say that training makes a basis remember more.
+    trained = table.filter(pl.col("count") > 0)
+    rank = rank_correlation(trained["count"], trained["recall"])
+    of = f", rank correlation {rank:.2f} over the {trained.height:,} that occur"
+    export.heading(
+        f"Training frequency against recall{'' if math.isnan(rank) else of}", "frequency", sql
+    )
     if not table.height:
         export.empty(pictures.FREQUENCY)
         return

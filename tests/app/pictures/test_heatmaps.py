@@ -195,7 +195,7 @@ def test_a_difference_is_red_above_zero_and_gray_inside_the_intervals() -> None:
     red, blue = scale.colorscale[-2][1], scale.colorscale[1][1]
     assert int(red[1:3], 16) > int(red[5:7], 16) and int(blue[1:3], 16) < int(blue[5:7], 16)
     assert "+20.0 points" in colored.text[0][0] and "C 60.0% (n 10)" in colored.text[0][0]
-    assert "intervals overlap" in gray.text[1][0]
+    assert "within the 95 % interval" in gray.text[1][0]
 
 
 def test_the_note_of_a_difference_counts_its_colors() -> None:
@@ -208,7 +208,7 @@ def test_the_note_of_a_difference_counts_its_colors() -> None:
         ]
     )
     note = heatmaps.difference_note(table, "C", "A")
-    assert "C remembers more (1 cells)" in note and "A does (2)" in note and "overlap (1)" in note
+    assert "C remembers more (1 cells)" in note and "A does (2)" in note and "interval (1)" in note
 
 
 def on_a_line(places: list[float]) -> list[list[float]]:

@@ -246,3 +246,28 @@ def test_copies_take_names_with_quotes(tmp_path: Path) -> None:
         copy_database(database, tmp_path / "o'neill.duckdb", f"STORAGE_VERSION '{STORAGE}'", True)
     with duckdb.connect(str(tmp_path / "o'neill.duckdb"), read_only=True) as copy:
         assert copy.execute("FROM t").fetchall() == [(1,)]
+
+
+def test_differences_are_decided_draw_by_draw(store: Store) -> None:
+    """Noise that two signatures share cancels, though the intervals of their recalls overlap."""
+    shared, own = [-0.2, -0.1, 0.0, 0.1, 0.2] * 8, [0.3, -0.3] * 20
+    for key, noise, shift in (("a", shared, 0.0), ("b", shared, 0.02), ("c", own, 0.02)):
+        rows = result(key, shift=shift)
+        recall = rows["recall"].filter(pl.col("lag") == 1)
+        cells = recall["accuracy"].to_list()
+        rows["recall"] = recall.with_columns(
+            low=pl.col("accuracy") - 0.2, high=pl.col("accuracy") + 0.2
+        )
+        rows["draws"] = recall.select("signature", "lag", "symbol").with_columns(
+            accuracies=pl.Series([[cell + draw for draw in noise] for cell in cells])
+        )
+        store.take_in(rows)
+    sql = "SELECT difference, low, high, significant FROM difference(?, 'a')"
+    paired, apart = (store.query(sql, [key]).rows() for key in ("b", "c"))
+    assert len(paired) == len(apart) == 2
+    for difference, low, high, significant in paired:
+        assert (difference, low, high) == pytest.approx((0.02, 0.02, 0.02), abs=1e-6)
+        assert significant
+    for difference, low, high, significant in apart:
+        assert difference == pytest.approx(0.02)
+        assert low < 0 < high and not significant
