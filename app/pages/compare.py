@@ -15,9 +15,8 @@ rows = pinned.cards()
 if rows:
     signatures = [(row["name"], row["key"]) for row in rows]
     several.side_by_side("Recall by lag and symbol", signatures, pinned.file_name(rows, "side"))
-    st.html(
-        "<div class='note'>White 0 %, dark purple 100 %; a dot marks recall not above its floors. "
-        "Drag over cells to see them closer, in all at once; double-click to see all again.</div>"
+    several.how_to_read(
+        "Drag over cells to see them closer, in all at once; double-click to see all again."
     )
     left, right = st.columns(WIDTHS, gap="medium")
     with left:

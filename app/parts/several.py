@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from app.pictures import curves, heatmaps, look
+from app.pictures.look import READING
 from app.shell import export, queries
 
 DIFFERENCE = 340  # pixels: the height of a difference that is missing
@@ -40,6 +41,11 @@ def marginal(signatures: Sequence[tuple[str, str]], name: str) -> None:
     tables = [(label, queries.table(sql)) for (label, _), sql in zip(signatures, sqls, strict=True)]
     figure = curves.lettered(tables, export.colors())
     export.chart(figure, "curves", name, "Marginal recall by lag of each")
+
+
+def how_to_read(more: str) -> None:
+    """What the colors and rings of signatures mean, and more in HTML."""
+    st.html(f"<div class='note'>{READING} {more}</div>")
 
 
 def difference(

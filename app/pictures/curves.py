@@ -12,7 +12,7 @@ import polars as pl
 from app.pictures.heatmaps import LETTERS
 from app.pictures.look import (
     BELOW,
-    FLOORS,
+    CONTROLS,
     MARKS,
     TOP,
     Theme,
@@ -77,13 +77,13 @@ def recall(
 
 
 def floors(table: pl.DataFrame, colors: Theme, names: Iterable[str] = DASHES) -> list[Curve]:
-    """The floors that a table has of marginal recall, as thin lines. names: of FLOORS."""
+    """The floors that a table has of marginal recall, as thin lines. names: of CONTROLS."""
     known = [
         name for name in names if name in table.columns and table[name].null_count() < table.height
     ]
     return [
         Curve(
-            FLOORS[name],
+            CONTROLS[name],
             table.with_columns(accuracy=name),
             colors.faint,
             dash=DASHES[name],

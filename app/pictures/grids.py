@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from app.pictures.look import SELECTED, Row, Theme, at_floor, printable
+from app.pictures.look import SELECTED, Row, Theme, at_guess_level, printable
 
 Cells = Mapping[tuple[Any, Any], Row]  # by row and column of the picture
 recall = itemgetter("accuracy")
@@ -44,14 +44,14 @@ def heat(
     figure.add_heatmap(z=z, x=list(range(len(z[0]))), y=list(y), **colors | hover | more)
 
 
-def floor_dots(figure: go.Figure, cells: Cells, symbols: Sequence[str], **where: int) -> None:
-    """Mark the cells whose recall is not above their floors."""
-    floored = [key for key, row in cells.items() if "low" in row and at_floor(row)]
+def guess_rings(figure: go.Figure, cells: Cells, symbols: Sequence[str], **where: int) -> None:
+    """Mark the cells whose recall is no better than a guess, by rings that show on every color."""
+    guessed = [key for key, row in cells.items() if "low" in row and at_guess_level(row)]
     figure.add_scatter(
-        x=[symbols.index(symbol) for _, symbol in floored],
-        y=[lag for lag, _ in floored],
+        x=[symbols.index(symbol) for _, symbol in guessed],
+        y=[lag for lag, _ in guessed],
         mode="markers",
-        marker={"size": 3, "color": "#8d8899"},
+        marker={"size": 5, "color": "#ffffff", "line": {"width": 1, "color": "#6b6577"}},
         hoverinfo="skip",
         unselected={"marker": {"opacity": 1}},
         **where,

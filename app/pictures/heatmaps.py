@@ -22,8 +22,8 @@ from app.pictures.grids import (
     by_lag,
     clicks,
     column_axis,
-    floor_dots,
     grid,
+    guess_rings,
     heat,
     lag_axis,
     not_yet,
@@ -64,8 +64,8 @@ ON_TEAL = "#1d2a2b"  # numbers are legible on all of it
 class Pane:
     """A signature among others: its short name, its cells, and the rest of its title.
 
-    cells: lag, symbol, n, accuracy, and of trained decoders all that `look.at_floor` takes; no rows
-    where it is not computed yet.
+    cells: lag, symbol, n, accuracy, and of trained decoders all that `look.at_guess_level` takes;
+    no rows where it is not computed yet.
     """
 
     short: str
@@ -95,7 +95,7 @@ def signature(
     heat(figure, grid(cells, lags, symbols, recall), lags, **upper)
     text = grid(ahead, ["next"], symbols, _forward_text)
     heat(figure, grid(ahead, ["next"], symbols, recall), ["next"], text, **lower)
-    floor_dots(figure, cells, symbols, **upper)
+    guess_rings(figure, cells, symbols, **upper)
     keys = sorted(cells)
     places = [(symbols.index(symbol), lag) for lag, symbol in keys]
     text = [cell_text(cells[key]) for key in keys]
@@ -162,7 +162,7 @@ def side_by_side(
         cells = by_lag(pane.cells)
         z, text = (grid(cells, lags, symbols, of) for of in (recall, cell_text))
         heat(figure, z, lags, text, **where, hovertemplate=hover.format(pane.short))
-        floor_dots(figure, cells, symbols, **where)
+        guess_rings(figure, cells, symbols, **where)
         if not cells:
             not_yet(figure, (len(symbols) - 1) / 2, (lags[0] + lags[-1]) / 2, colors, **where)
     tall = height / down  # of one pane

@@ -6,6 +6,7 @@ everything around it (text, grid, lines) follows the theme.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,13 @@ ON_DARK = _scale("#f5f1ff #e6dcfb #d5c4f6 #c2a9f0 #ac8fe3 #9576d3 #7d5fbe #6a4ca
 SCALE_ENDS = (0.1, 0.25, 0.5, 0.75, 1.0)
 MARKS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon")
 SELECTED = "#e8590c"  # the outline of what is clicked
-FLOORS = {"majority": "majority symbol", "current": "current symbol", "untrained": "untrained"}
+# What needs no memory; an untrained network remembers, and says what training does.
+GUESSES = {"majority": "majority symbol", "current": "current symbol"}
+CONTROLS = GUESSES | {"untrained": "untrained"}
+READING = (
+    "White 0 %, dark purple 100 %. A ring marks recall that a guess reaches: the most frequent "
+    "symbol, or the best guess from the current one."
+)
 FONT = "'Source Sans', 'Source Sans Pro', Inter, 'Helvetica Neue', Arial, sans-serif"
 TOP = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 BELOW = {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"}
@@ -240,18 +247,19 @@ def error_bars(values: pl.Series, low: pl.Series, high: pl.Series, width: float)
     return bars | {"array": above, "arrayminus": below}
 
 
-def at_floor(row: Row) -> bool:
-    """Whether a cell's recall is not above its floors.
+def at_guess_level(row: Row) -> bool:
+    """Whether a cell's recall is no better than a guess, by its 95 % interval.
 
-    A guesser that always answers one symbol recalls it perfectly (floor 1), so that symbol is
-    judged by F1 against always guessing it; every other by its interval against the floors.
-    row: accuracy, low, precision, share (of the symbol at its lag) and the floors.
+    A guesser that always answers one symbol recalls all of it. So a decoder's recall of that symbol
+    says nothing, and its precision has to be above the symbol's share.
+    row: n, accuracy, low, precision, share (of the symbol at its lag) and the guesses.
     """
-    if float(row["majority"] or 0) >= 1 and row["precision"] is not None:
-        recall, precision, share = (float(row[k]) for k in ("accuracy", "precision", "share"))
-        ours = 2 * recall * precision / (recall + precision) if recall + precision else 0.0
-        return ours <= 2 * share / (1 + share)
-    return float(row["low"]) <= max(float(row[floor] or 0) for floor in FLOORS)
+    if float(row["majority"] or 0) >= 1 and row["precision"]:
+        precision = float(row["precision"])
+        answers = row["n"] * row["accuracy"] / precision
+        error = 1.96 * math.sqrt(precision * (1 - precision) / max(answers, 1))
+        return precision - error <= float(row["share"])
+    return float(row["low"]) <= max(float(row[guess] or 0) for guess in GUESSES)
 
 
 def lag_text(row: Row) -> str:
@@ -262,7 +270,7 @@ def lag_text(row: Row) -> str:
 
 
 def recall_text(row: Row) -> str:
-    """A recall, and its interval, count, precision and floors as far as `row` has them."""
+    """A recall, its interval, count and precision, and what others reach, as far as known."""
     known = {name: value for name, value in row.items() if value is not None}
     text = f"<b>{row['accuracy']:.1%}</b>"
     if "low" in known:
@@ -272,12 +280,12 @@ def recall_text(row: Row) -> str:
         text += f" × {row['seeds']} seeds"
     if "precision" in known:
         text += f", precision {row['precision']:.1%}"
-    if floors := [f"{label} {row[name]:.1%}" for name, label in FLOORS.items() if name in known]:
-        text += f"<br>floors: {', '.join(floors)}"
+    if others := [f"{label} {row[name]:.1%}" for name, label in CONTROLS.items() if name in known]:
+        text += f"<br>{', '.join(others)}"
     return text
 
 
 def cell_text(row: Row) -> str:
     """What hovering over a cell says. row: symbol, lag, and what `recall_text` takes."""
-    below = "<br>not above its floor" if "low" in row and at_floor(row) else ""
+    below = "<br>no better than a guess" if "low" in row and at_guess_level(row) else ""
     return f"<b>{printable(row['symbol'])}</b>, {lag_text(row)}: {recall_text(row)}{below}"

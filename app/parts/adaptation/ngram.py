@@ -51,10 +51,9 @@ def signatures(selected: Choices, plan: Plan, computed: frozenset[str]) -> None:
     titles = {label: label for label in plan.signatures}
     name = file_name(selected, "network-ngram")
     study.side_by_side("Recall by lag and symbol", plan, titles, computed, name)
-    st.html(
-        "<div class='note'>White 0 %, dark purple 100 %; a dot marks recall not above its floors. "
+    several.how_to_read(
         "Exact: as far as its context reaches, four symbols at most, an n-gram's state holds the "
-        "symbol itself; beyond it the best guess is counted.</div>"
+        "symbol itself; beyond it the best guess is counted."
     )
 
 

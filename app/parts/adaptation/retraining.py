@@ -91,7 +91,7 @@ def signatures(selected: Choices, plan: Plan, computed: frozenset[str]) -> None:
     )
     st.html(
         "<div class='note'>The paper's green: the lighter, the higher the recall, dark 0 %, light "
-        "100 %. A dot marks recall not above its floors. All three are measured on "
+        "100 %. A ring marks recall that a guess reaches. All three are measured on "
         f"{html.escape(target)}.</div>"
     )
 

@@ -61,11 +61,10 @@ def signatures(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
         export.chart(figure, "side", recognizer.file_name("las"), alt, zooms=True)
     else:
         export.empty(SIGNATURES, "Not computed yet; the linear preview comes first")
-    st.html(
-        "<div class='note'>White 0 %, dark purple 100 %; a dot marks recall not above its floors. "
+    several.how_to_read(
         "Above the line: the grapheme heard now, and those still to come. The encoder is "
         "bidirectional, so it has heard the future as well as the past. The query reads "
-        "y<sub>i−1</sub> as its input: its recall one grapheme ago is near-trivial.</div>"
+        "y<sub>i−1</sub> as its input: its recall one grapheme ago is near-trivial."
     )
 
 

@@ -35,7 +35,7 @@ WORDS = """
 | decoder | the small network trained for one layer and one lag |
 | recall | how often a decoder is right on held-out text, for each true symbol or over all |
 | signature | all recalls of one model and layer: symbol by lag |
-| floor | what guessing without a memory would get; a dot marks recall not above it |
+| guess | answering without a memory; a ring marks recall that a guess reaches |
 | study | the signatures that one figure of the paper needs |
 | profile | how much is computed: smoke (seconds), laptop (two cores), paper (the paper's sizes) |
 """

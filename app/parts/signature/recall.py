@@ -21,6 +21,14 @@ FROM confusion
 WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
 ORDER BY n DESC"""
 
+RISING = """
+SELECT lag, rising
+FROM recall
+WHERE signature = {key} AND symbol IS NULL AND lag >= 1
+ORDER BY rising DESC NULLS LAST, lag
+LIMIT 1"""
+ENOUGH = 0.005  # of recall: a smaller rise is not worth another doubling of the training
+
 
 def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     """Recall by lag and symbol, and below it how well the symbols are predicted; the cells."""
@@ -41,9 +49,8 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
         on_click=_select,
     )
     st.html(
-        "<div class='note'>White 0 %, dark purple 100 %. A dot marks recall not above its "
-        "floors. Row “next”: accuracy of predicting the symbol. Click a cell for its "
-        "answers.</div>"
+        f"<div class='note'>{look.READING} Row “next”: accuracy of predicting the symbol. Click a "
+        "cell for its answers.</div>"
     )
     return matrix
 
@@ -57,6 +64,25 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
     figure = curves.marginal(queries.table(trained), queries.table(preview), export.colors())
     name = file_name(spec if spec.key in computed else spec.preview())
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
+    if spec.key in computed and spec.decoder == "mlp":
+        st.html(f"<div class='note'>{how_converged(spec)}</div>")
+
+
+def how_converged(spec: SignatureSpec) -> str:
+    """How far the recall of trained decoders still rose when their training ended."""
+    for lag, rising in queries.table(queries.fill(RISING, key=spec.key)).iter_rows():
+        if rising is None:
+            break
+        if rising > ENOUGH:
+            return (
+                "A recall is at least what is shown: when the decoders' training was last doubled, "
+                f"it still rose by {100 * rising:.1f} points at lag {lag}."
+            )
+        return "Doubling the decoders' training added less than half a point at every lag."
+    return (
+        "A recall is at least what is shown: these decoders were trained for a fixed time, and "
+        "longer training finds more."
+    )
 
 
 def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:

@@ -16,7 +16,7 @@ def curve(untrained: float | None = 0.2) -> pl.DataFrame:
 def test_marginal_shows_both_decoders_and_every_known_floor() -> None:
     both = curves.marginal(curve(), curve(), look.LIGHT)
     names = {trace.name for trace in both.data if trace.name}
-    assert names == {"trained decoders", "linear preview", *look.FLOORS.values()}
+    assert names == {"trained decoders", "linear preview", *look.CONTROLS.values()}
     alone = curves.marginal(curve().clear(), curve(None), look.LIGHT)
     names = {trace.name for trace in alone.data if trace.name}
     assert names == {"linear preview", "majority symbol", "current symbol"}

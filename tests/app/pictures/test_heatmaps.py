@@ -68,12 +68,20 @@ def test_every_cell_takes_clicks_and_tells_its_numbers() -> None:
         assert part in told
 
 
-def test_cells_not_above_their_floor_are_marked() -> None:
+def test_cells_that_a_guess_reaches_are_ringed() -> None:
     figure = heatmaps.signature(MATRIX, FORWARD, look.LIGHT)
-    dots = next(t for t in figure.data if t.type == "scatter" and t.marker.size == 3)
-    # q at lag 2 touches the untrained floor. The majority's guess recalls every space: at lag 2
-    # the space is no better than always guessing it, at lag 1 it is.
-    assert set(zip(dots.x, dots.y, strict=True)) == {(1, 2), (2, 2)}
+    rings = next(t for t in figure.data if t.type == "scatter" and t.marker.size == 5)
+    # The most frequent symbol's guess recalls every space: at lag 2 the space is no better than
+    # always guessing it, at lag 1 it is. An untrained network is no guess: q at lag 2 stays.
+    assert set(zip(rings.x, rings.y, strict=True)) == {(2, 2)}
+    assert rings.marker.color != rings.marker.line.color  # one of them shows on any color
+
+
+def test_the_guessed_symbol_is_judged_by_its_precision_with_an_interval() -> None:
+    always = cell(1, " ", 1.0, majority=1.0, share=0.2, precision=0.2 + 2e-9, n=20)
+    assert look.at_guess_level(always)  # a hair above is not above
+    assert not look.at_guess_level(always | {"precision": 0.4, "n": 200})
+    assert look.at_guess_level(always | {"precision": 0.3, "n": 5})
 
 
 def test_a_signature_without_forward_accuracy_still_draws() -> None:
