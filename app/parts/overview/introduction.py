@@ -8,6 +8,7 @@ import streamlit as st
 
 import core
 from app import watching
+from app.parts import several
 from app.pictures import heatmaps
 from app.shell import export, links, pickers, queries
 from core.paper.reproduce import recorded
@@ -73,6 +74,7 @@ def live_signature(profile: str) -> None:
     export.heading(title, "live", sql, ahead, buttons=link)
     figure = heatmaps.signature(queries.table(sql), queries.table(ahead), export.colors(), (0, ""))
     export.chart(figure, "live", "signature", "Recall of every symbol at every lag")
+    several.how_to_read("Row “next”: accuracy of predicting the symbol.")
 
 
 def _spec(profile: str) -> SignatureSpec:

@@ -7,6 +7,7 @@ import html
 import polars as pl
 import streamlit as st
 
+from app.parts import several
 from app.pictures import curves, heatmaps, look, symbols
 from app.shell import choices, export, pins, queries
 from app.shell.buttons import icon_button
@@ -48,9 +49,8 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
         "accuracy of predicting it as the next symbol",
         on_click=_select,
     )
-    st.html(
-        f"<div class='note'>{look.READING} Row “next”: accuracy of predicting the symbol. Click a "
-        "cell for its answers.</div>"
+    several.how_to_read(
+        "Row “next”: accuracy of predicting the symbol. Click a cell for its answers."
     )
     return matrix
 
