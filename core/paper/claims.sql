@@ -47,7 +47,7 @@ SELECT * FROM (VALUES
 --- threshold: The threshold; NULL for a part that is told beside and not judged.
 CREATE OR REPLACE VIEW claim_parts AS
 SELECT * FROM (VALUES
-    ('C1', 1, 'largest change of recall from one lag to the next', 'below', 0.0),
+    ('C1', 1, 'largest change of recall from one lag to the next, from lags at which it is above a guess', 'below', 0.0),
     ('C2', 1, 'rank correlation of memory and forward accuracy over symbols, its absolute value', 'below', 0.5),
     ('C2', 2, 'q: rank in memory less rank in prediction, as a share of the alphabet', 'above', 0.1),
     ('C2', 3, 'y: the same', 'below', -0.1),
@@ -56,6 +56,8 @@ SELECT * FROM (VALUES
     ('C2', 6, 'period: the same, its absolute value', 'above', 0.1),
     ('C3', 1, 'GRU: fall of test perplexity from the smallest to the largest size, as a share', 'above', 0.075),
     ('C3', 2, 'LSTM: the same', 'above', 0.075),
+    ('C3', 3, 'GRU: the same', 'below', 0.225),
+    ('C3', 4, 'LSTM: the same', 'below', 0.225),
     ('C4', 1, 'GRU: recall of the largest size less that of the smallest, at the lag where it is least', 'above', 0.0),
     ('C4', 2, 'LSTM: the same', 'above', 0.0),
     ('C4', 3, 'GRU: rise of mean recall over lags from one size to the next, where it is least', 'above', 0.0),
@@ -79,7 +81,7 @@ SELECT * FROM (VALUES
     ('C10', 4, 'the same outside the context', NULL, NULL),
     ('C11', 1, 'recall of W₀ alone above the majority, as a share of the full kernel''s, mean over lags', 'above', 0.5),
     ('C11', 2, 'recall of W₀ alone less that of the best of the bases that the paper names, mean over lags', 'above', 0.0),
-    ('C11', 3, 'the same against the best of all bases, by linear decoders', NULL, NULL),
+    ('C11', 3, 'the same against the best of all bases, by linear decoders', 'above', 0.0),
     ('C12', 1, 'mean distance between the signatures of two bases, against that of two random kernels of their norms, as a ratio', 'above', 1.0),
     ('C12', 2, 'share of the other bases that recall the symbols of a basis''s bigram worse than it does, mean over bases', 'above', 0.5),
     ('C13', 1, 'rise of perplexity on the target by pruning half of the bases by recall, as a share of the rise by pruning as many at random', 'below', 0.5),
@@ -143,7 +145,7 @@ QUALIFY row_number() OVER (
 --- value: The number.
 CREATE OR REPLACE VIEW claim_values AS
 WITH marginal AS (
-    SELECT s.*, r.lag,
+    SELECT s.*, r.lag, r.low > greatest(r.majority, r."current") AS above_guess,
            unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
            generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
     FROM claim_signatures s
@@ -164,10 +166,11 @@ WITH marginal AS (
 -- Fig. 1: a GRU of one layer and 80 units.
 steps AS (
     SELECT key, profile, corpus_name AS corpora, seed, replicate,
-           accuracy - lag(accuracy) OVER (PARTITION BY key, replicate ORDER BY lag) AS step
+           accuracy - lag(accuracy) OVER by_lag AS step, lag(above_guess) OVER by_lag AS from_above
     FROM marginal
     WHERE kind = 'char_lm' AND cell = 'gru' AND layers = 1 AND hidden = 80 AND learned = corpus
       AND parent IS NULL
+    WINDOW by_lag AS (PARTITION BY key, replicate ORDER BY lag)
 ), both_ways AS (
     SELECT model, corpus, profile, corpora, seed, symbol, replicate,
            avg(accuracy) AS memory, any_value(forward) AS forward
@@ -374,7 +377,7 @@ heard AS (
 )
 
 SELECT 'C1' AS claim, 1 AS part, profile, corpora, seed, replicate, max(step) AS value
-FROM steps WHERE step IS NOT NULL GROUP BY ALL
+FROM steps WHERE from_above GROUP BY ALL
 UNION ALL
 SELECT 'C2', 1, profile, corpora, seed, replicate, abs(corr(in_memory, ahead))
 FROM ranked GROUP BY ALL
@@ -383,8 +386,10 @@ SELECT 'C2', 1 + list_position(['q', 'y', 'k', 'e', '.'], symbol), profile, corp
        replicate, CASE WHEN symbol IN ('q', 'y') THEN shift ELSE abs(shift) END
 FROM shifted WHERE symbol IN ('q', 'y', 'k', 'e', '.')
 UNION ALL
-SELECT 'C3', list_position(['gru', 'lstm'], cell), profile, corpora, seed, 0, any_value(fall)
-FROM ends WHERE replicate = 0 AND fall IS NOT NULL GROUP BY ALL
+SELECT 'C3', more + list_position(['gru', 'lstm'], cell), profile, corpora, seed, 0,
+       any_value(fall)
+FROM ends, (VALUES (0), (2)) AS both_sides(more)
+WHERE replicate = 0 AND fall IS NOT NULL GROUP BY ALL
 UNION ALL
 SELECT 'C4', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(rise)
 FROM ends WHERE rise IS NOT NULL GROUP BY ALL

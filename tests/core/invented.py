@@ -86,7 +86,7 @@ def fill(
                     n = 100 if symbol else 100 * len(SYMBOLS)
                     cell = {"signature": spec.key, "lag": lag, "symbol": symbol}
                     facts = {"n": n, "accuracy": value, "majority": MAJORITY, "current": 0.0}
-                    add("recall", cell | facts)
+                    add("recall", cell | facts | {"low": value - 0.01, "high": value + 0.01})
                     add("draws", cell | {"accuracies": drawn(value)})
         for model in spec.members if isinstance(spec, MixtureSpec) else (spec.model,):
             add("models", known(model) | {"test_perplexity": score(model), "monotone": monotone})
