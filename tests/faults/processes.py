@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 
 from core import jobs
 from tests.app.server import browsing, start
@@ -19,6 +20,7 @@ from tests.faults.tally import Tally
 # Visitors bring a machine of their own each. Here all tabs are on the app's: in few processes, so
 # that fifty of them do not take all of its time from the app and its job.
 RENDERERS = "--renderer-process-limit=2"
+BEGIN = ".st-key-begin button"  # what asks for a signature that is missing
 
 
 def kills(folder: Path, tries: int, seed: int) -> Tally:
@@ -57,7 +59,7 @@ def kills(folder: Path, tries: int, seed: int) -> Tally:
 
 
 def tabs(folder: Path, tries: int, seed: int) -> Tally:
-    """Each tab opens the page of a signature that nobody has computed; one job computes it."""
+    """Each tab opens a signature that nobody has computed and asks for it; one job computes it."""
     tally = Tally()
     with (
         study.cache(folder / "cache") as store,
@@ -74,6 +76,11 @@ def tabs(folder: Path, tries: int, seed: int) -> Tally:
             for tab in opened:
                 tab.set_default_timeout(900_000)  # they all load at once
                 tab.goto(f"{url}/signature?{query}", wait_until="commit")
+            for tab in opened:
+                tab.wait_for_selector(f"{BEGIN}, [class*=st-key-strip-cancel], .js-plotly-plot")
+                with suppress(PlaywrightError):  # the button goes once another tab has asked
+                    if tab.locator(BEGIN).count():
+                        tab.locator(BEGIN).click(timeout=10_000)
             for number, tab in enumerate(opened):
                 tally.tried += 1
                 try:
