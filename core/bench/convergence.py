@@ -20,7 +20,6 @@ from core.models.language.spec import ModelSpec
 from core.models.language.states import ModelStates
 from core.probes import mlp, rounds
 from core.probes.mlp import Decoders, decoder_parameters, width_for
-from core.profiles import DecoderBudget
 from core.text import N_SYMBOLS
 from core.training.batches import samples
 
@@ -76,38 +75,33 @@ def _networks(device: str) -> Iterator[dict[str, Any]]:
 
 
 def _figures(model: char_lm.CharLM, spec: ModelSpec, corpus: Corpus, device: str) -> dict[str, Any]:
-    """Recall by lag of one network, by each trainer."""
+    """Recall by lag of one network by each trainer, what it rose by last, and what it took."""
     figures: dict[str, Any] = {"lags": list(range(LAGS + 1))}
-    state = spec.states[0]
-    for budget in (FIRST_RELEASE, TODAY):
+    trainers = (("first_release", FIRST_RELEASE), ("", TODAY), ("reference", LONGER))
+    for name, budget in trainers:
         train, dev, test = (
-            ModelStates(model, text, 1, state, LAGS, device) for text in samples(corpus, budget, 0)
+            ModelStates(model, text, 1, spec.states[0], LAGS, device)
+            for text in samples(corpus, budget, 0)
         )
         width = width_for(train.dim, N_SYMBOLS, model.kernel_parameters())
-        one = decoder_parameters(train.dim, N_SYMBOLS, width)
         started = time.monotonic()
-        if budget is FIRST_RELEASE:
-            decoders = mlp.train(train, dev, width, budget, 0, device)
-            steps = len(figures["lags"]) * budget.epochs * train.size // budget.batch
-            figures["first_release"] = recall(decoders, test)
-            figures |= _cost("first_release_", started, steps, one, budget)
-            continue
-        training = rounds.train(train, dev, width, budget, 0, device)
-        steps = int(training.rounds.group_by("lag", "keep", "width").max()["steps"].sum())
-        figures["recall"] = recall(training.decoders, test)
-        figures["rising"] = _less(figures["recall"], recall(training.before, test))
-        figures |= _cost("", started, steps, one, budget)
-        long = rounds.train(train, dev, width, LONGER, 0, device)
-        figures["reference"] = recall(long.decoders, test)
-        figures["reference_rising"] = _less(figures["reference"], recall(long.before, test))
+        if budget.rounds:
+            decoders, before, done = rounds.train(train, dev, width, budget, 0, device)
+            steps = int(done.group_by("lag", "keep", "width").max()["steps"].sum())
+        else:
+            decoders, before = mlp.train(train, dev, width, budget, 0, device), None
+            steps = train.lags * budget.epochs * train.size // budget.batch
+        prefix = f"{name}_" if name else ""
+        flop = 6 * decoder_parameters(train.dim, N_SYMBOLS, width) * budget.batch * steps
+        figures |= {
+            f"{prefix}seconds": time.monotonic() - started,
+            f"{prefix}gigaflop": flop / 1e9,
+            name or "recall": recall(decoders, test),
+        }
+        if before:
+            pairs = zip(figures[name or "recall"], recall(before, test), strict=True)
+            figures[f"{prefix}rising"] = [now - then for now, then in pairs]
     return figures
-
-
-def _cost(
-    prefix: str, started: float, steps: int, parameters: int, budget: DecoderBudget
-) -> dict[str, float]:
-    gigaflop = 6 * parameters * budget.batch * steps / 1e9
-    return {f"{prefix}seconds": time.monotonic() - started, f"{prefix}gigaflop": gigaflop}
 
 
 def recall(decoders: Decoders, test: ModelStates) -> list[float]:
@@ -120,7 +114,3 @@ def recall(decoders: Decoders, test: ModelStates) -> list[float]:
             hits += ((guess == targets) & (targets >= 0)).sum(0)
             n += (targets >= 0).sum(0)
     return list((hits / n).tolist())
-
-
-def _less(these: list[float], those: list[float]) -> list[float]:
-    return [one - other for one, other in zip(these, those, strict=True)]

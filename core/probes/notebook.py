@@ -21,7 +21,7 @@ from core.profiles import DecoderBudget
 
 MIN_BLOCKS = 60  # so that dev and test hold enough segments for an interval
 # States are few here, so minibatches are small; 100 of them are about three passes over 300
-# segments of 40 steps, and the last of four rounds has eight times as many.
+# segments of 40 steps, and four rounds have fifteen times as many.
 BATCH, STEPS, LEARNING_RATE = 256, 100, 2e-2
 
 

@@ -2,12 +2,14 @@
 
 Decoders read whitened states. Each begins with the hidden layer of the decoder of the lag before,
 just trained: what finds the symbol two steps back is most of what finds the one three steps back,
-and far lags alone hardly find it. Every round lowers
-its learning rate to zero, so that its decoders can be measured as they are. After it the worse half
-of a lag's keep probabilities and widths is dropped, and a decoder that has gained less than ENOUGH
-is finished. Without hidden layers they are linear decoders, by softmax regression. A recall is a
-lower bound, so the decoders of half the work are returned too: what the
-last doubling of the work has added says how far below. docs/log.md has what else was tried.
+and far lags alone hardly find it. Every round lowers its learning rate to zero, so that its
+decoders can be measured as they are. After it the worse half of a lag's keep probabilities and
+widths is dropped, and a decoder that has gained less than ENOUGH is finished. Without hidden layers
+they are linear decoders, by softmax regression.
+
+A recall is a lower bound, so the decoders of the round before are returned too, which had a little
+less than half of the work: what the last doubling has added says how far below it may be.
+docs/log.md has what else was tried.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from core.profiles import DecoderBudget
 from core.step import Progress
 from core.training.schedule import linear_decay
 
-ENOUGH = 0.005  # of recall: what another doubling of the work has to add to be worth it
+ENOUGH = 0.002  # of recall on dev: what a doubling of the work has to add to be worth another
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Candidate:
     """The decoder of one lag with one keep probability and width, after some rounds.
 
     recall, bits: on dev (bits: cross-entropy). steps: minibatches so far. layers: (weight [out,
-    in], bias [1, out]) of each layer. before: the same decoder after half of these steps.
+    in], bias [1, out]) of each layer. before: the same decoder a round ago, after a little
+    less than half of these steps.
     """
 
     lag: int
@@ -66,13 +69,14 @@ class Candidate:
 
 
 class Training(NamedTuple):
-    """Trained decoders, those of half the work, and how recall on dev rose from round to round.
+    """Trained decoders, those of a round before, and how recall on dev rose from round to round.
 
-    rounds: lag, keep, width, steps, recall, bits, a row for each decoder and round.
+    before: None after a single round. rounds: lag, keep, width, steps, recall, bits; a row for each
+    decoder and round.
     """
 
     decoders: Decoders
-    before: Decoders
+    before: Decoders | None
     rounds: pl.DataFrame
 
 
@@ -113,10 +117,11 @@ def train(
             if number == budget.rounds - 1 or (len(ranked) == 1 and ranked[0].rise < ENOUGH):
                 finished[lag] = max(running.pop(lag), key=lambda c: c.score).better()
     best = [finished[lag] for lag in range(fit.lags)]
-    before = [each.before or each for each in best]
+    before = [each.before for each in best if each.before]
     facts = ("lag", "keep", "width", "steps", "recall", "bits")
     rounds = pl.DataFrame([{name: getattr(row, name) for name in facts} for row in rows])
-    return Training(_stacked(best, fit, budget), _stacked(before, fit, budget), rounds)
+    earlier = _stacked(before, fit, budget) if len(before) == len(best) else None
+    return Training(_stacked(best, fit, budget), earlier, rounds)
 
 
 @dataclass

@@ -58,12 +58,10 @@ def test_a_delay_line_is_recalled_as_far_as_it_reaches(budget: DecoderBudget) ->
     )
 
 
-def test_half_the_work_is_the_run_of_one_round_less() -> None:
+def test_the_decoders_before_are_those_of_one_round_less() -> None:
     train, dev = noise(4000, 8, 3, 0), noise(2000, 8, 3, 1)
     # Recall on dev rises from round to round here, so that no decoder finishes early.
-    whole, less = (
-        rounds.train(train, dev, 16, changed(rounds=n, steps=4, learning_rate=5e-3)) for n in (3, 2)
-    )
+    whole, less = (rounds.train(train, dev, 16, changed(rounds=n, steps=10)) for n in (3, 2))
     rose = [
         lag for lag in range(3) if whole.decoders.dev_recall[lag] > less.decoders.dev_recall[lag]
     ]
@@ -72,6 +70,14 @@ def test_half_the_work_is_the_run_of_one_round_less() -> None:
         assert whole.before.dev_recall[lag] == less.decoders.dev_recall[lag]
         for (a, _), (b, _) in zip(whole.before.layers, less.decoders.layers, strict=True):
             assert torch.equal(a[lag], b[lag])
+
+
+def test_each_round_is_twice_as_long_as_the_last() -> None:
+    train, dev = delay_line(4000, 2, 2, 0), delay_line(1000, 2, 2, 1)
+    done = rounds.train(train, dev, 32, changed(rounds=4, steps=3)).rounds.filter(lag=1)
+    assert done["steps"].to_list() == [3, 9, 21, 45]
+    one = rounds.train(train, dev, 32, changed(rounds=1, steps=3))
+    assert one.before is None  # a single round says nothing of a rise
 
 
 def test_a_decoder_that_no_longer_gains_is_finished() -> None:
