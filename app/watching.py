@@ -138,7 +138,7 @@ def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str
             missing,
             "beside",
             shown,
-            label="Compute floors",
+            label="Compute untrained",
             head="Signature",
             about=caption(spec.key),
         )

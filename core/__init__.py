@@ -15,8 +15,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# torch's threads spin while they wait for each other, and beside any other busy process that costs
-# nine tenths of the speed (`bench neighbour`). It counts only if it is set before torch is loaded.
+# torch's threads spin while they wait for each other, which beside another busy process costs most of
+# the speed (`bench neighbour`). This counts only if it is set before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.9.0"

@@ -251,7 +251,7 @@ def at_guess_level(row: Row) -> bool:
     """Whether a cell's recall is no better than a guess, by its 95 % interval.
 
     A guesser that always answers one symbol recalls all of it. So a decoder's recall of that symbol
-    says nothing, and its precision has to be above the symbol's share.
+    says nothing, and its precision has to be above the symbol's share (binomial interval).
     row: n, accuracy, low, precision, share (of the symbol at its lag) and the guesses.
     """
     if float(row["majority"] or 0) >= 1 and row["precision"]:

@@ -133,7 +133,8 @@ class _Trainer:
     budget: DecoderBudget
     seed: int
     progress: Progress | None
-    done: int = 0  # steps of single decoders
+    done: int = 0  # steps of single decoders, behind and ahead
+    left: int = 0
 
     def round(
         self, number: int, running: dict[int, list[Candidate]], finished: dict[int, Candidate]
@@ -215,12 +216,12 @@ def _stacked(best: list[Candidate], train: Split, budget: DecoderBudget) -> Deco
     """
     widest = max(len(each.layers[0][0]) for each in best)
     width = max(each.width for each in best) if budget.depth else 0
+    rotation = train.inputs.rotation
+    assert rotation is not None
     parts: list[Layers] = []
     for each in best:
         layers = [(weight.clone(), bias.clone()) for weight, bias in each.layers]
-        rotation = train.inputs.rotation
-        if rotation is not None:
-            layers[0] = layers[0][0] @ rotation.T, layers[0][1]
+        layers[0] = layers[0][0] @ rotation.T, layers[0][1]
         parts.append(_widened(layers, widest))
     return Decoders(
         mean=train.inputs.mean,

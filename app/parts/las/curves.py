@@ -47,12 +47,12 @@ def all_layers(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
             )
     if sound.key in tables:
         floors.append(curves.Curve("log-mel window", tables[sound.key], colors.faint, thin=True))
-    export.heading("Marginal recall of every layer, over its floors", "curves", sql)
+    export.heading("Marginal recall of every layer, beside guesses and controls", "curves", sql)
     name = recognizer.file_name("las-curves")
     _chart(recognizer, drawn, floors, "curves", name, "Marginal recall by lag", curves.LAYERS)
     st.html(
-        "<div class='note'>Thin: floors. Untrained: the same network at its initial weights. "
-        "Log-mel window: no network, the sound around the moment. Hover for milliseconds.</div>"
+        "<div class='note'>Thin: guesses and controls. Untrained: the same network at its initial "
+        "weights. Log-mel window: no network, the sound around the moment. Hover for milliseconds.</div>"
     )
 
 

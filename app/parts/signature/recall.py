@@ -28,7 +28,7 @@ FROM recall
 WHERE signature = {key} AND symbol IS NULL AND lag >= 1
 ORDER BY rising DESC NULLS LAST, lag
 LIMIT 1"""
-ENOUGH = 0.005  # of recall: a smaller rise is not worth another doubling of the training
+HALF_A_POINT = 0.005  # of recall: a smaller rise changes no picture
 
 
 def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
@@ -73,7 +73,7 @@ def how_converged(spec: SignatureSpec) -> str:
     for lag, rising in queries.table(queries.fill(RISING, key=spec.key)).iter_rows():
         if rising is None:
             break
-        if rising > ENOUGH:
+        if rising > HALF_A_POINT:
             return (
                 "A recall is at least what is shown: when the decoders' training was last doubled, "
                 f"it still rose by {100 * rising:.1f} points at lag {lag}."
