@@ -15,7 +15,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# torch's threads spin while they wait for each other, which beside another busy process costs most of
+# torch's threads spin while they wait for each other, which beside a busy process costs most of
 # the speed (`bench neighbour`). This counts only if it is set before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -52,7 +52,8 @@ def all_layers(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
     _chart(recognizer, drawn, floors, "curves", name, "Marginal recall by lag", curves.LAYERS)
     st.html(
         "<div class='note'>Thin: guesses and controls. Untrained: the same network at its initial "
-        "weights. Log-mel window: no network, the sound around the moment. Hover for milliseconds.</div>"
+        "weights. Log-mel window: no network, the sound around the moment. Hover for "
+        "milliseconds.</div>"
     )
 
 
