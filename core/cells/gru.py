@@ -17,6 +17,17 @@ def layer(inputs: int, hidden: int) -> nn.GRU:
     return nn.GRU(inputs, hidden)
 
 
+def output(layer: nn.GRU, x: Tensor) -> Tensor:
+    """h_t of every step. x: [time, batch, inputs] -> [time, batch, hidden]."""
+    import torch
+
+    if torch.is_grad_enabled() and x.device.type == "cpu" and layer.bias:
+        from core.cells import gru_loop
+
+        return gru_loop.output(layer, x)
+    return first(layer, x)
+
+
 def unroll(layer: nn.GRU, x: Tensor) -> dict[str, Tensor]:
     """h_t of every step. x: [time, batch, inputs] -> {"h": [time, batch, hidden]}."""
     return {"h": first(layer, x)}
@@ -30,4 +41,4 @@ def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     return fresh.lerp(states[0], (update + update_h).sigmoid())[None]
 
 
-CELL = Cell("gru", "GRU", ("h",), 3, layer, first, unroll, step)
+CELL = Cell("gru", "GRU", ("h",), 3, layer, output, unroll, step)

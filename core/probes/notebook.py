@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from core import machine
 from core.cells import lstm
 from core.errors import BadInput
+from core.probes import linear
+from core.probes import rounds as rounds_of
 from core.probes.measure import check_countable, evaluate
-from core.probes.rounds import linear
-from core.probes.rounds import train as train_decoders
 from core.probes.states import ArrayStates
 from core.profiles import DecoderBudget
 
@@ -75,7 +75,6 @@ def measure(
         states=None,
         dev_states=None,
         test_states=None,
-        epochs=0,
         batch=BATCH,
         learning_rate=LEARNING_RATE,
         keeps=keeps,
@@ -85,10 +84,11 @@ def measure(
         steps=STEPS,
     )
     if decoder == "linear":
-        budget = linear(budget)
-    width = width or max(128, 4 * train.dim)
-    decoders, before, _ = train_decoders(train, dev, width, budget, seed, device)
-    recall = evaluate(decoders, train, test, seed, before).recall
+        training = linear.train(train, dev, budget, seed, device)
+    else:
+        width = width or max(128, 4 * train.dim)
+        training = rounds_of.train(train, dev, width, budget, seed, device)
+    recall = evaluate(training.decoders, train, test, seed, training.before).recall
     names = pl.Series("symbol", ids[recall["symbol"].fill_null(0)], dtype=pl.Int64)
     return recall.with_columns(pl.when(pl.col("symbol").is_not_null()).then(names).alias("symbol"))
 

@@ -4,8 +4,7 @@ Decoders read whitened states. Each begins with the hidden layer of the decoder 
 just trained: what finds the symbol two steps back is most of what finds the one three steps back,
 and far lags alone hardly find it. Every round lowers its learning rate to zero, so that its
 decoders can be measured as they are. After it the worse half of a lag's keep probabilities and
-widths is dropped, and a decoder that has gained less than ENOUGH is finished. Without hidden layers
-they are linear decoders, by softmax regression.
+widths is dropped, and a decoder that has gained less than ENOUGH is finished.
 
 A recall is a lower bound, so the decoders of the round before are returned too, which had a little
 less than half of the work: what the last doubling has added says how far below it may be.
@@ -80,11 +79,6 @@ class Training(NamedTuple):
     rounds: pl.DataFrame
 
 
-def linear(budget: DecoderBudget) -> DecoderBudget:
-    """The same budget for linear decoders: no hidden layer, and so nothing to sweep."""
-    return budget.model_copy(update={"depth": 0, "keeps": (1.0,), "widths": (1.0,)})
-
-
 def train(
     train: StateSource,
     dev: StateSource,
@@ -116,12 +110,16 @@ def train(
             running[lag] = ranked[: math.ceil(len(ranked) / 2)]
             if number == budget.rounds - 1 or (len(ranked) == 1 and ranked[0].rise < ENOUGH):
                 finished[lag] = max(running.pop(lag), key=lambda c: c.score).better()
-    best = [finished[lag] for lag in range(fit.lags)]
+    return training_of([finished[lag] for lag in range(fit.lags)], rows, fit, budget.depth)
+
+
+def training_of(best: list[Candidate], rows: list[Candidate], train: Split, depth: int) -> Training:
+    """What training gave. best: the decoder of each lag; rows: every one after every round."""
     before = [each.before for each in best if each.before]
     facts = ("lag", "keep", "width", "steps", "recall", "bits")
     rounds = pl.DataFrame([{name: getattr(row, name) for name in facts} for row in rows])
-    earlier = _stacked(before, fit, budget) if len(before) == len(best) else None
-    return Training(_stacked(best, fit, budget), earlier, rounds)
+    earlier = _stacked(before, train, depth) if len(before) == len(best) else None
+    return Training(_stacked(best, train, depth), earlier, rounds)
 
 
 @dataclass
@@ -208,14 +206,14 @@ def _stack(each: list[Layers]) -> Layers:
     ]
 
 
-def _stacked(best: list[Candidate], train: Split, budget: DecoderBudget) -> Decoders:
+def _stacked(best: list[Candidate], train: Split, depth: int) -> Decoders:
     """One candidate for each lag as decoders of standardized states.
 
     The rotation becomes part of the first layer. Narrower decoders are as wide as the widest one,
     by units whose weights are zero.
     """
     widest = max(len(each.layers[0][0]) for each in best)
-    width = max(each.width for each in best) if budget.depth else 0
+    width = max(each.width for each in best)
     rotation = train.inputs.rotation
     assert rotation is not None
     parts: list[Layers] = []
@@ -229,8 +227,8 @@ def _stacked(best: list[Candidate], train: Split, budget: DecoderBudget) -> Deco
         layers=_stack(parts),
         keeps=tuple(each.keep for each in best),
         width=width,
-        depth=budget.depth,
-        parameters=decoder_parameters(train.dim, train.n_symbols, width, budget.depth),
+        depth=depth,
+        parameters=decoder_parameters(train.dim, train.n_symbols, width, depth),
         dev_recall=tuple(each.recall for each in best),
         dev_bits=tuple(each.bits for each in best),
     )

@@ -64,7 +64,7 @@ class SignatureSpec(Spec):
         return f"{how[self.decoder]}: {self.model.title}, layer {self.layer} ({self.state})"
 
     def preview(self) -> SignatureSpec:
-        """The same signature by the closed-form linear decoder."""
+        """The same signature by the linear decoder."""
         return self.model_copy(update={"decoder": "linear"})
 
     @property
@@ -75,11 +75,11 @@ class SignatureSpec(Spec):
 
     def work(self) -> float:
         budget, lags, size = self.budget, self.max_lag + 1, self.model.state_size
-        states = budget.states or WHOLE_CORPUS
-        if self.decoder != "mlp":
-            return states * 2 * size * lags * N_SYMBOLS / 1e9
-        sweep = 2.3 if len(budget.keeps) > 1 else 1.0
-        return states * budget.epochs * sweep * lags * 40 * size**2 * sum(budget.widths) / 1e9
+        if self.decoder == "exact":
+            return WHOLE_CORPUS * 2 * size * lags * N_SYMBOLS / 1e9
+        if self.decoder == "linear":
+            return budget.read_linear * 6 * size * lags * N_SYMBOLS / 1e9
+        return budget.read * lags * 40 * size**2 / 1e9
 
     def alike(self, other: Spec) -> bool:
         return isinstance(other, SignatureSpec) and (self.decoder, self.model.state_size) == (

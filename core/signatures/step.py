@@ -11,10 +11,9 @@ from core.corpora import Corpus
 from core.models.base import StateSelection
 from core.models.las.spec import LasSignatureSpec
 from core.models.ngram.exact import ExactDecoders
-from core.probes import mlp, rounds
+from core.probes import linear, rounds
 from core.probes.measure import evaluate
 from core.probes.mlp import Decoders, width_for
-from core.probes.ridge import LinearDecoders, train_linear
 from core.probes.rounds import Training
 from core.probes.states import StatesBySplit
 from core.registry import load_model
@@ -25,7 +24,7 @@ from core.text import SYMBOLS
 from core.training.batches import samples
 from core.training.checkpoints import Checkpoint
 
-AnyDecoders = Decoders | LinearDecoders | ExactDecoders
+AnyDecoders = Decoders | ExactDecoders
 
 
 def measure_signature(
@@ -101,17 +100,15 @@ def _trained(
     device: str,
     progress: Progress,
 ) -> tuple[AnyDecoders, Training | None]:
-    """The decoders of a signature, and how their training in rounds went, if it was that."""
+    """The decoders of a signature, and how their training went, if they needed any."""
     train, dev, budget = states.train, states.dev, spec.budget
     if spec.decoder == "exact":
         return ExactDecoders.fit(train), None
-    if budget.rounds:
-        budget = rounds.linear(budget) if spec.decoder == "linear" else budget
-        training = rounds.train(train, dev, width, budget, spec.seed, device, progress)
-        return training.decoders, training
     if spec.decoder == "linear":
-        return train_linear(train, dev, device, progress), None
-    return mlp.train(train, dev, width, budget, spec.seed, device, progress), None
+        training = linear.train(train, dev, budget, spec.seed, device, progress)
+    else:
+        training = rounds.train(train, dev, width, budget, spec.seed, device, progress)
+    return training.decoders, training
 
 
 def _of(spec: Spec, rows: pl.DataFrame) -> pl.DataFrame:

@@ -70,6 +70,21 @@ def sample(segments: Segments, symbols: int | None, seed: int, fraction: float =
     return np.sort(shuffled[: int(np.searchsorted(total, symbols)) + 1])
 
 
+def share(lengths: np.ndarray, symbols: int | None, seed: int, number: int) -> np.ndarray:
+    """Indices of the segments of a numbered share, about `symbols` symbols, of a shuffled text.
+
+    lengths: symbols of each segment. Shares follow one another through the text and begin again
+    at its end, so that a network that reads one each epoch has read every segment before it reads
+    any twice. symbols: None takes all segments.
+    """
+    if symbols is None or symbols >= lengths.sum():
+        return np.arange(len(lengths))
+    shuffled = np.random.default_rng(seed).permutation(len(lengths))
+    ends = np.cumsum(lengths[shuffled])
+    inside = (ends - 1 - number * symbols) % ends[-1] < symbols
+    return np.sort(shuffled[inside])
+
+
 def samples(corpus: Corpus, budget: DecoderBudget | AtlasBudget, seed: int) -> list[Segments]:
     """As much of the text of train, dev and test as the budget of the decoders asks for."""
     limits = (budget.states, budget.dev_states, budget.test_states)

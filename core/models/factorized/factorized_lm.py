@@ -182,17 +182,11 @@ class Mix:
         self.train, self.dev = (
             [Windows(spec, corpus, split) for corpus in corpora] for split in ("train", "dev")
         )
-        self.selected = [part.sample(spec.budget.symbols, spec.seed) for part in self.train]
         self.held_out = [part.sample_rows(spec.budget.evaluate, spec.seed) for part in self.dev]
-        drawn = list(zip(self.train, (part.tolist() for part in self.selected), strict=True))
-        self.means = torch.from_numpy(
-            np.stack(
-                [np.mean([part.factors(w) for w in windows], axis=0) for part, windows in drawn]
-            )
-        )
-        self.counts = torch.from_numpy(
-            np.stack([np.sum([part.counts(w) for w in windows], axis=0) for part, windows in drawn])
-        )
+        pairs = [(part, self._read(part)) for part in self.train]
+        means = [np.mean([part.factors(w) for w in windows], axis=0) for part, windows in pairs]
+        counts = [np.sum([part.counts(w) for w in windows], axis=0) for part, windows in pairs]
+        self.means, self.counts = (torch.from_numpy(np.stack(both)) for both in (means, counts))
 
     def build(self) -> FactorizedLM:
         model = build(self.spec)
@@ -200,11 +194,17 @@ class Mix:
         model.counts.copy_(self.counts)
         return model
 
+    def _read(self, part: Windows) -> list[int]:
+        """The windows of a corpus that some epoch reads."""
+        epochs = range(self.budget.epochs)
+        shares = [part.share(self.budget.symbols, self.seed, epoch) for epoch in epochs]
+        return list(np.unique(np.concatenate(shares)).tolist())
+
     def minibatches(self, epoch: int, order: int) -> Iterator[tuple[float, WindowRows]]:
         """Every window in pieces of like lengths, about `budget.batch` padded steps each."""
         batches: list[WindowRows] = []
-        for corpus, (part, selected) in enumerate(zip(self.train, self.selected, strict=True)):
-            for window in selected.tolist():
+        for corpus, part in enumerate(self.train):
+            for window in part.share(self.budget.symbols, self.seed, epoch).tolist():
                 rows = part.rows(window)
                 ranked = rows[np.argsort(part.segments.lengths[rows], kind="stable")]
                 area = (part.segments.lengths[rows] + 1).sum()

@@ -14,7 +14,7 @@ from core.corpora import Corpus, Segments
 from core.models.factorized.spec import FactorizedSpec
 from core.models.rows import next_symbols
 from core.text import BOS, N_SYMBOLS, SYMBOLS
-from core.training.batches import sample
+from core.training.batches import sample, share
 
 BASES = N_SYMBOLS**2
 
@@ -82,12 +82,17 @@ class Windows:
         rows = self.rows(window)
         return bigram_counts(self.segments, int(rows[0]), int(rows[-1]) + 1)
 
-    def sample(self, symbols: int | None, seed: int) -> np.ndarray:
-        """Randomly drawn windows that hold about `symbols` symbols (None: all), ascending."""
-        ends = np.minimum(np.arange(len(self) + 1) * self.spec.window, len(self.segments))
-        whole = Segments(self.segments.symbols, self.segments.offsets[ends])
-        return sample(whole, symbols, seed)
+    def share(self, symbols: int | None, seed: int, number: int) -> np.ndarray:
+        """The windows of a share of the split, see `core.training.batches.share`."""
+        return share(np.diff(self._starts), symbols, seed, number)
 
     def sample_rows(self, symbols: int | None, seed: int) -> np.ndarray:
-        """The segments of the windows of `sample`, ascending."""
-        return np.concatenate([self.rows(int(window)) for window in self.sample(symbols, seed)])
+        """The segments of randomly drawn windows with about `symbols` symbols, ascending."""
+        drawn = sample(Segments(self.segments.symbols, self._starts), symbols, seed)
+        return np.concatenate([self.rows(int(window)) for window in drawn])
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        """Where each window's symbols start, and where the last one's end: [windows + 1]."""
+        ends = np.minimum(np.arange(len(self) + 1) * self.spec.window, len(self.segments))
+        return self.segments.offsets[ends]

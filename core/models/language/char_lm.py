@@ -19,7 +19,7 @@ from core.corpora import Corpus, Segments
 from core.models.language.spec import ModelSpec
 from core.step import Progress
 from core.text import SYMBOLS
-from core.training.batches import PAD, bucketed, padded, sample
+from core.training.batches import PAD, bucketed, padded, sample, share
 from core.training.checkpoints import Checkpoint, pack, unpack
 from core.training.loop import Loss, fit, next_symbol
 
@@ -128,8 +128,7 @@ class NextSymbolLesson:
         self.spec, self.device, self.init = spec, device, init
         self.budget, self.seed, self.keeps = spec.budget, spec.seed, spec.budget.keeps
         self.segments = corpus.train
-        self.selected = sample(self.segments, spec.budget.symbols, spec.seed, spec.fraction)
-        self.lengths = self.segments.lengths[self.selected]
+        self.allowed = sample(self.segments, None, spec.seed, spec.fraction)
         self.dev = corpus.dev.take(sample(corpus.dev, spec.budget.evaluate, spec.seed))
 
     def build(self) -> CharLM:
@@ -139,9 +138,11 @@ class NextSymbolLesson:
         return model
 
     def minibatches(self, epoch: int, order: int) -> Iterator[tuple[float, np.ndarray]]:
-        batches = bucketed(self.lengths, self.budget.batch, order)
+        lengths = self.segments.lengths[self.allowed]
+        rows = self.allowed[share(lengths, self.budget.symbols, self.seed, epoch)]
+        batches = bucketed(self.segments.lengths[rows], self.budget.batch, order)
         for number, batch in enumerate(batches):
-            yield number / len(batches), self.selected[batch]
+            yield number / len(batches), rows[batch]
 
     def loss(self, model: CharLM, minibatch: np.ndarray, keep: float, done: float) -> Loss:
         read, predict = padded(self.segments, minibatch)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from core.corpora.speech.spec import SHARD, SpeechSpec
 from core.profiles import DecoderBudget, LasBudget
-from core.spec import WHOLE_CORPUS, Spec
+from core.spec import Spec
 from core.text import N_SYMBOLS
 
 BASE_WIDTH = 128  # hidden units of a decoder, before its budget's multiples
@@ -174,7 +174,7 @@ class LasSignatureSpec(Spec):
         return [*self.model.aligner.steps(), *untrained, *own]
 
     def preview(self) -> LasSignatureSpec:
-        """The same signature by the closed-form linear decoder."""
+        """The same signature by the linear decoder."""
         return self.model_copy(update={"decoder": "linear"})
 
     @property
@@ -185,11 +185,8 @@ class LasSignatureSpec(Spec):
         return self.model_copy(update={"model": self.model.untrained()})
 
     def work(self) -> float:
-        budget, lags, corpus = self.budget, self.max_lag - self.min_lag + 1, self.corpus
-        spoken = corpus.train * corpus.frames * SYMBOLS_PER_FRAME
-        states = min(budget.states or WHOLE_CORPUS, spoken)
-        if self.decoder != "mlp":
-            return states * 2 * self.dim * (self.dim + lags * N_SYMBOLS) / 1e9
-        sweep = 2.3 if len(budget.keeps) > 1 else 1.0
-        units = lags * sweep * BASE_WIDTH * sum(budget.widths)
-        return states * budget.epochs * units * 6 * (self.dim + N_SYMBOLS) / 1e9
+        budget, lags = self.budget, self.max_lag - self.min_lag + 1
+        if self.decoder == "linear":
+            return budget.read_linear * 6 * self.dim * lags * N_SYMBOLS / 1e9
+        width = BASE_WIDTH * sum(budget.widths) / len(budget.widths)
+        return budget.read * lags * width * 6 * (self.dim + N_SYMBOLS) / 1e9
