@@ -118,7 +118,9 @@ def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[s
         if name in EVERY_CELL:
             frame = frame.cast({pl.Float64: pl.Float32})
         if frame.height:
-            frames[name] = frame.sort([c for c in (column, "lag", "symbol") if c in frame.columns])
+            frames[name] = frame.sort(
+                [c for c in (column, "lag", "symbol", "place") if c in frame.columns]
+            )
     return frames
 
 

@@ -26,11 +26,13 @@ class Chunk:
 
     states: float32 [N, dim]. targets: int64 [N, lags], column d = the symbol first + d steps back
     (lag 0 is the symbol just read), −1 = no target. segments: int64 [N], the segment's number.
+    places: int64 [N], where in its segment the symbol just read stands, 1 = its first symbol.
     """
 
     states: np.ndarray
     targets: np.ndarray
     segments: np.ndarray
+    places: np.ndarray
 
 
 class StateSource(Protocol):

@@ -18,6 +18,8 @@ from core.probes.intervals import REPLICATES, intervals, resampled
 BATCH = 8192
 MOST_CELLS = 1 << 28  # of counts by segment, and of replicates by cell: 1 to 2 GB
 DRAWS = 200  # bootstrap replicates that are stored, to compare signatures replicate by replicate
+# Places in a segment that are counted together, each by its first: 1, 2, 3, 4-5, 6-10, 11-20, 21-.
+PLACES = (1, 2, 3, 4, 6, 11, 21)
 RECALL = {
     **dict.fromkeys(("lag", "symbol"), pl.Int32),
     **dict.fromkeys(("n", "correct"), pl.Int64),
@@ -46,11 +48,14 @@ class MeasuredSignature:
     Signatures measured on the same segments with the same seed have the same resampled segments,
     so that their differences are those of paired measurements.
     confusion: lag, truth, guess, n.
+    positions: lag, place, n, correct, accuracy: recall of all symbols together by where in its
+    segment the recalled symbol stands. place: the first of a range of `PLACES`.
     """
 
     recall: pl.DataFrame
     draws: pl.DataFrame
     confusion: pl.DataFrame
+    positions: pl.DataFrame
 
 
 def best_guess(train: StateSource) -> Tensor:
@@ -124,6 +129,7 @@ def evaluate(
             logits = decoders.logits(chunk.states[part]).cpu()
             earlier = before.logits(chunk.states[part]).argmax(2).cpu() if before else None
             tally.add(chunk.segments[part], chunk.targets[part], logits, earlier)
+            tally.add_places(chunk.places[part], chunk.targets[part], logits)
     lags, size = test.lags, test.n_symbols
     n, correct = tally.by_segment()
     flat = n.reshape(len(n), -1), correct.reshape(len(n), -1)
@@ -134,7 +140,7 @@ def evaluate(
     draws = _draws(recall, rates.reshape(-1, lags, size + 1))
     # Up to here lags were columns of targets.
     lag = (pl.col("lag") + test.first).cast(pl.Int32)
-    tables = (recall, draws, _confusion(tally.confusion, lags))
+    tables = (recall, draws, _confusion(tally.confusion, lags), _positions(tally))
     return MeasuredSignature(*(table.with_columns(lag) for table in tables))
 
 
@@ -143,7 +149,8 @@ class _Tally:
 
     guesses: the best guess from the current symbol, see `best_guess`. nats: the cross-entropy
     summed by true symbol; current_hits, before_hits: hits of that guess, and of the decoders after
-    half of their training; each [lags, symbols].
+    half of their training; each [lags, symbols]. places, place_hits: trials and hits by the place
+    of the recalled symbol, int64 [lags, PLACES].
     """
 
     def __init__(self, test: StateSource, guesses: Tensor) -> None:
@@ -153,6 +160,7 @@ class _Tally:
         self.nats = torch.zeros(self.lags, self.size, dtype=torch.float64)
         self.current_hits = torch.zeros(self.lags, self.size, dtype=torch.int64)
         self.before_hits = torch.zeros_like(self.current_hits)
+        self.places, self.place_hits = np.zeros((2, self.lags, len(PLACES)), dtype=np.int64)
         self._counts: list[tuple[Tensor, Tensor]] = []  # per batch: cell index, hit
 
     def add(
@@ -175,6 +183,16 @@ class _Tally:
                 self.before_hits[column].index_add_(0, truth, hit.long())
             cell = (ranks[valid] * self.lags + column) * self.size + truth
             self._counts.append((cell, guessed == truth))
+
+    def add_places(self, places: np.ndarray, targets: np.ndarray, logits: Tensor) -> None:
+        """The same batch by place. places: [n], where the symbol just read stands."""
+        hits = logits.argmax(2).numpy() == targets
+        for column in range(self.lags):
+            valid, hit = targets[:, column] >= 0, hits[:, column]
+            # The recalled symbol stands `lag` places before the one just read.
+            ranges = np.searchsorted(PLACES, places - (self.first + column), side="right") - 1
+            self.places[column] += np.bincount(ranges[valid], minlength=len(PLACES))
+            self.place_hits[column] += np.bincount(ranges[valid & hit], minlength=len(PLACES))
 
     def by_segment(self) -> tuple[np.ndarray, np.ndarray]:
         """Positions, and hits: int64 [segments, lags, symbols + 1], see `_by_cell`."""
@@ -278,6 +296,16 @@ def _draws(recall: pl.DataFrame, rates: np.ndarray) -> pl.DataFrame:
     return recall.select("lag", "symbol").with_columns(
         pl.Series("accuracies", accuracies, dtype=pl.List(pl.Float32))
     )
+
+
+def _positions(tally: _Tally) -> pl.DataFrame:
+    """Recall by lag and place of the recalled symbol; places that never occurred have no row."""
+    lags, ranges = np.nonzero(tally.places)
+    n, correct = tally.places[lags, ranges], tally.place_hits[lags, ranges]
+    return pl.DataFrame(
+        {"lag": lags, "place": np.array(PLACES)[ranges], "n": n, "correct": correct},
+        schema_overrides={"lag": pl.Int32, "place": pl.Int32},
+    ).with_columns(accuracy=pl.col("correct") / pl.col("n"))
 
 
 def _confusion(confusion: PairCounts, lags: int) -> pl.DataFrame:

@@ -35,6 +35,7 @@ def measure(
     keeps: Sequence[float] = (1.0,),
     rounds: int = 4,
     seed: int = 0,
+    by: Literal["symbol", "place"] = "symbol",
 ) -> pl.DataFrame:
     """The memory signature of a network from its states: how well they recall earlier symbols.
 
@@ -52,11 +53,15 @@ def measure(
     symbol null over all symbols: lag, symbol, n, correct, accuracy, low, high (95 %, bootstrap
     over segments), bits, majority, current (floors), precision, rising (what the last doubling of
     the training added to accuracy: a recall is at least what it says). See docs/method.md.
+    by='place' returns rows by where in its segment the recalled symbol stands instead: lag, place
+    (1, 2, 3, 4 to 5, 6 to 10, 11 to 20, 21 and later, by the first), n, correct, accuracy.
 
     Raises BadInput with one sentence if the arrays do not fit together or hold too little.
     """
     if decoder not in ("mlp", "linear"):
         raise BadInput(f"There is no decoder {decoder!r}; choose 'mlp' or 'linear'.")
+    if by not in ("symbol", "place"):
+        raise BadInput(f"Rows are by 'symbol' or by 'place', not by {by!r}.")
     for name, number, least in (("max_lag", max_lag, 0), ("rounds", rounds, 1), ("seed", seed, 0)):
         _whole(name, number, least)
     if width is not None:
@@ -88,7 +93,10 @@ def measure(
     else:
         width = width or max(128, 4 * train.dim)
         training = rounds_of.train(train, dev, width, budget, seed, device)
-    recall = evaluate(training.decoders, train, test, seed, training.before).recall
+    found = evaluate(training.decoders, train, test, seed, training.before)
+    if by == "place":
+        return found.positions
+    recall = found.recall
     names = pl.Series("symbol", ids[recall["symbol"].fill_null(0)], dtype=pl.Int64)
     return recall.with_columns(pl.when(pl.col("symbol").is_not_null()).then(names).alias("symbol"))
 

@@ -105,24 +105,34 @@ class ArrayStates(Chunked):
             before = max(0, start - self.lags + 1)
             symbols = self.symbols[selected, before:stop].astype(np.int64)
             states = self.states[selected, start:stop].astype(np.float32)
-            parts.append(flat(states, symbols, rows[pieces == piece], self.lags))
+            begins = (self.symbols[selected] >= 0).argmax(1)
+            parts.append(
+                flat(states, symbols, rows[pieces == piece], self.lags, start - begins + 1)
+            )
             if not np.isfinite(parts[-1][0]).all():
                 raise BadInput("The states hold NaN or infinity; give finite numbers.")
         return Chunk(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def flat(
-    states: np.ndarray, symbols: np.ndarray, owners: np.ndarray, lags: int, first: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """States, targets and segment numbers of a `Chunk`, without padding.
+    states: np.ndarray,
+    symbols: np.ndarray,
+    owners: np.ndarray,
+    lags: int,
+    place: int | np.ndarray,
+    first: int = 0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """States, targets, segment numbers and places of a `Chunk`, without padding.
 
     states: [segments, time, dim]. symbols: int [segments, time or more], aligned at the end, -1
-    where padded. owners: the number of each segment.
+    where padded. owners: the number of each segment. place: of the first state's symbol in its
+    segment, for all segments or for each, 1 = the first symbol (0: a state before any symbol).
     """
     targets = lagged(symbols, lags, first)[:, -states.shape[1] :]
     valid = targets[:, :, -first] >= 0
     segments = np.broadcast_to(owners[:, None], valid.shape)
-    return np.ascontiguousarray(states[valid]), targets[valid], segments[valid]
+    places = np.broadcast_to(place, len(owners))[:, None] + np.arange(states.shape[1])
+    return np.ascontiguousarray(states[valid]), targets[valid], segments[valid], places[valid]
 
 
 @dataclass(frozen=True)

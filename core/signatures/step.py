@@ -88,6 +88,7 @@ def measured(
     return bank, tables | {
         "signatures": pl.DataFrame([row], schema_overrides=missing),
         "recall": _named(spec, found.recall, "symbol"),
+        "positions": _of(spec, found.positions),
         "draws": _named(spec, found.draws, "symbol"),
         "confusion": _named(spec, found.confusion, "truth", "guess"),
     }

@@ -9,6 +9,7 @@ OWNED = {
     "predictions": ("model", "corpus"),
     "recall": ("signature",),
     "decoder_rounds": ("signature",),
+    "positions": ("signature",),
     "draws": ("signature",),
     "confusion": ("signature",),
     "bases": ("atlas", "first"),

@@ -138,6 +138,16 @@ CREATE TABLE IF NOT EXISTS recall (
     rising DOUBLE --- What the last doubling of the decoders' training added to accuracy; NULL where they were trained once.
 );
 
+--- Recall of every signature by lag and by where in its segment the recalled symbol stands, all symbols together.
+CREATE TABLE IF NOT EXISTS positions (
+    signature VARCHAR NOT NULL, --- Key of the signature.
+    lag INTEGER NOT NULL, --- Steps back that the decoder looks.
+    place INTEGER NOT NULL, --- First of the places counted together, 1 being a segment's first symbol: 1, 2, 3, 4 to 5, 6 to 10, 11 to 20, 21 and later.
+    n BIGINT NOT NULL, --- Test positions counted.
+    correct BIGINT NOT NULL, --- Positions decoded right.
+    accuracy DOUBLE --- Recall: correct / n.
+);
+
 --- How recall on dev rose while decoders were trained, a row for each decoder and round.
 CREATE TABLE IF NOT EXISTS decoder_rounds (
     signature VARCHAR NOT NULL, --- Key of the signature.

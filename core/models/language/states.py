@@ -49,7 +49,8 @@ class ModelStates(Chunked):
         parts = []
         for owners, read, symbols in batches(self.segments, rows):
             states = self.model.states(read.to(self.device), self.layer)[self.state]
+            # The first state is the one after `<s>`, before any symbol.
             parts.append(
-                flat(states.transpose(0, 1).cpu().numpy(), symbols.numpy(), owners, self.lags)
+                flat(states.transpose(0, 1).cpu().numpy(), symbols.numpy(), owners, self.lags, 0)
             )
         return Chunk(*map(np.concatenate, zip(*parts, strict=True)))

@@ -63,7 +63,7 @@ class LasStates(Chunked):
         for some, batch in passes(self.utterances, rows, self.model.reduction):
             symbols = batch.predict[:, :-1].masked_fill(batch.predict[:, :-1] == EOS, PAD)
             states = self._states(some, batch)
-            parts.append(flat(states, symbols.numpy(), some, self.lags, self.first))
+            parts.append(flat(states, symbols.numpy(), some, self.lags, 1, self.first))
         return Chunk(*map(np.concatenate, zip(*parts, strict=True)))
 
     @torch.no_grad()

@@ -28,7 +28,8 @@ class NgramStates(Chunked):
         part = self.segments.take(rows)
         contexts = self.model.contexts(part)
         states = one_hot(contexts) if self.hot else contexts.astype(np.float32)
-        return Chunk(states, targets(part, self.lags - 1), np.repeat(rows, part.lengths))
+        owners, places = np.repeat(rows, part.lengths), part.positions + 1
+        return Chunk(states, targets(part, self.lags - 1), owners, places)
 
 
 def targets(segments: Segments, max_lag: int) -> np.ndarray:

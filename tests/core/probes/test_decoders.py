@@ -46,7 +46,8 @@ class Arrays:
         for start in starts:
             part = slice(start, start + self.size)
             states, targets = self.states[part], self.targets[part]
-            yield Chunk(states, targets, np.full(len(states), start))
+            places = np.arange(1, len(states) + 1)
+            yield Chunk(states, targets, np.full(len(states), start), places)
 
 
 def delay_line(n: int, slots: int, lags: int, seed: int, n_symbols: int = 6) -> Arrays:

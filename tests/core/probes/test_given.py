@@ -185,7 +185,8 @@ def test_lags_below_zero_have_no_context() -> None:
     symbols, size = leaning(9, 60, 5), 5
     floor = RecentFloor.fit(source_of(symbols, 3, size))
     targets = lagged(symbols, 6, -2)[symbols >= 0]
-    chunk = Chunk(np.zeros((len(targets), 1)), targets, np.nonzero(symbols >= 0)[0])
+    segments, steps = np.nonzero(symbols >= 0)
+    chunk = Chunk(np.zeros((len(targets), 1)), targets, segments, steps + 1)
     ahead = RecentFloor.fit(
         SimpleNamespace(n_symbols=size, first=-2, lags=6, chunks=lambda: iter([chunk]))
     )

@@ -13,7 +13,8 @@ from torch import nn
 import core
 from core.errors import BadInput
 from core.probes import notebook
-from core.probes.measure import PairCounts
+from core.probes.measure import PairCounts, evaluate
+from core.probes.states import ArrayStates
 
 SYMBOLS, SEGMENTS, STEPS = 12, 300, 40
 
@@ -71,6 +72,49 @@ def test_the_current_symbol_alone_gives_the_current_symbol_floor() -> None:
     for lag in (1, 2, 3, 4):
         assert rows[lag]["low"] <= rows[lag]["current"] <= rows[lag]["high"]
     assert rows[1]["current"] > rows[1]["majority"] + 0.05  # the two floors are different things
+
+
+class Stored:
+    """Decoders that answer what the state holds, whatever the lag."""
+
+    def logits(self, states: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(states)[:, None].expand(-1, 5, -1)
+
+
+def test_only_the_first_symbol_is_recalled_where_nothing_else_is_stored() -> None:
+    text = np.random.default_rng(4).integers(0, SYMBOLS, (SEGMENTS, STEPS))
+    first = np.eye(SYMBOLS, dtype=np.float32)[text[:, :1]].repeat(STEPS, 1)
+    source = ArrayStates(first, text, np.arange(SEGMENTS), 4, SYMBOLS)
+    table = evaluate(Stored(), source, source).positions
+    assert table.columns == ["lag", "place", "n", "correct", "accuracy"]
+    for row in table.rows(named=True):
+        if row["place"] == 1:
+            assert row["accuracy"] == 1.0
+        else:
+            assert abs(row["accuracy"] - 1 / SYMBOLS) < 4 * np.sqrt(1 / SYMBOLS / row["n"])
+    widths = {1: 1, 2: 1, 3: 1, 4: 2, 6: 5, 11: 10, 21: 20}
+    for lag in range(5):  # the last four symbols are never four steps back
+        counts = {place: SEGMENTS * n for place, n in (widths | {21: 20 - lag}).items()}
+        assert dict(table.filter(lag=lag).select("place", "n").rows()) == counts
+
+
+def test_measure_gives_recall_by_place() -> None:
+    text = skewed_text()
+    options = {"max_lag": 2, "decoder": "linear", "rounds": 1}
+    table = core.measure(delay_line(text, 1), text, by="place", **options)
+    assert table["lag"].unique().to_list() == [0, 1, 2]
+    assert table.filter(lag=0)["accuracy"].to_list() == [1.0] * 7
+    with pytest.raises(BadInput, match="by 'lag'"):
+        core.measure(delay_line(text, 1), text, by="lag", **options)
+
+
+def test_places_are_counted_from_the_start_of_a_segment_that_is_cut_into_blocks() -> None:
+    text = np.full((6, 200), -1)
+    text[:, 20:] = np.arange(180) % 3  # padded in front: place 1 is the symbol at step 20
+    source = ArrayStates(np.zeros((6, 200, 1)), text, np.arange(60), 2, 3, pieces=10)
+    (chunk,) = source.chunks()
+    assert np.array_equal(chunk.targets[:, 0], (chunk.places - 1) % 3)
+    assert np.array_equal(np.bincount(chunk.places), [0, *[6] * 180])
 
 
 def test_rows_add_up() -> None:

@@ -331,7 +331,7 @@ def test_one_hot_marks_what_is_retained_and_nothing_else() -> None:
 
 def fitted(contexts: np.ndarray, truth: np.ndarray) -> ExactDecoders:
     """Exact decoders of these contexts as the only chunk of a source."""
-    chunk = Chunk(contexts, truth, np.arange(len(truth)))
+    chunk = Chunk(contexts, truth, np.arange(len(truth)), np.ones(len(truth)))
     return ExactDecoders.fit(SimpleNamespace(chunks=lambda: [chunk]))
 
 
