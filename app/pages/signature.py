@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import watching
-from app.parts.signature import prediction, recall, toolbar
+from app.parts.signature import places, prediction, recall, toolbar
 
 WIDTHS = [16, 9]
 
@@ -36,7 +36,8 @@ if shown.key in computed:
     with left:
         prediction.memory_against_prediction(shown)
     with right:
-        prediction.numbers(shown)
+        places.recall_by_place(shown)
+    prediction.numbers(shown)
 else:
     left, right = st.columns(WIDTHS, gap="medium")
     with left:

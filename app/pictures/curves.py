@@ -109,6 +109,26 @@ def marginal(trained: pl.DataFrame, preview: pl.DataFrame, colors: Theme) -> go.
     return recall({"": curves}, _lags([trained, preview]), colors, 222, corner)
 
 
+def by_place(tables: Mapping[str, pl.DataFrame], colors: Theme) -> go.Figure:
+    """Recall by lag of each range of places in the segment; a pane for each network.
+
+    tables: place (the first of its range), lag, accuracy, of each network.
+    """
+    first = sorted({place for table in tables.values() for place in table["place"]})
+    lasts = [after - 1 for after in first[1:]]
+    names = [f"{a}" if a == b else f"{a} to {b}" for a, b in zip(first, lasts, strict=False)]
+    styles = list(zip(first, [*names, f"{first[-1]} on"], shades(len(first), colors), strict=True))
+    panes = {
+        title: [
+            Curve(f"place {name}", table.filter(place=place), color)
+            for place, name, color in styles
+        ]
+        for title, table in tables.items()
+    }
+    lags = _lags(list(tables.values()))
+    return recall(panes, lags, colors, LAYER_DETAIL, BELOW)
+
+
 def lettered(tables: Sequence[tuple[str, pl.DataFrame]], colors: Theme) -> go.Figure:
     """Marginal recall of each of up to four signatures, each with its letter, color and mark.
 
