@@ -38,7 +38,7 @@ FAULTS = (
     Fault("planted pickles", damage.pickles, 15, 15),
     Fault("a full disk", disk.full, 40, 6),
     Fault("a clock that jumps", clock.jumps, 10, 2),
-    Fault("generated links to a running server", links.opened, 1_000, 40),
+    Fault("generated links to a running server", links.opened, 1_000, 20),
     Fault("mutated uploads", uploads.mutated, 10_000, 500),
     Fault("generated texts and sounds", uploads.generated, 10_000, 200),
 )
