@@ -1,7 +1,7 @@
-"""How far decoders are from what much longer training would recall.
+"""How far the decoders of profile `laptop` are from what longer training would recall.
 
-Trained and untrained networks on Shakespeare, their states decoded by the first release's trainer,
-by today's, and by today's with four times the work, which is the reference.
+Trained and untrained networks on Shakespeare, their states decoded with the budget of the profile,
+and with rounds beyond it, each of which doubles the work: the reference.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from core.corpora import Corpus, build
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
 from core.models.language.states import ModelStates
-from core.probes import mlp, rounds
+from core.probes import rounds
 from core.probes.mlp import Decoders, decoder_parameters, width_for
 from core.text import N_SYMBOLS
 from core.training.batches import samples
@@ -26,20 +26,16 @@ from core.training.batches import samples
 NETWORKS = (("gru", 80), ("lstm", 80), ("gru", 160), ("lstm", 160))
 LAGS = 10
 LAPTOP = profiles.find("laptop")
-FIRST_RELEASE = LAPTOP.decoders.model_copy(update={"keeps": (1.0,)})
-TODAY = FIRST_RELEASE.model_copy(
-    update={"states": 600_000, "rounds": 3, "steps": 600, "learning_rate": 2e-2}
-)
-LONGER = TODAY.model_copy(update={"rounds": TODAY.rounds + 2})  # each round doubles the work
+MORE_ROUNDS = 2  # of the reference
 
 
 def run() -> dict[str, Any]:
-    """Trains and decodes all networks, in about two hours on two cores.
+    """Trains and decodes all networks, which takes hours on two cores.
 
     networks: for each `lags`, and by lag `recall` on test, `rising` (what the last doubling of the
-    work added), `reference` and the reference's own rise, `first_release`; `seconds` and 10⁹
-    floating-point operations of each. worst_gap: the largest amount, over networks and lags from 1
-    up, that recall lies below its reference.
+    work added), `reference` and `reference_rising`; `seconds` and `gigaflop` (10⁹ floating-point
+    operations) of both. worst_gap: the largest amount, over networks and lags from 1 up, that
+    recall lies below its reference.
     """
     networks = list(_networks(torch.device(machine.settle()).type))
     return {
@@ -49,8 +45,8 @@ def run() -> dict[str, Any]:
             for network in networks
             for longer, short in zip(network["reference"][1:], network["recall"][1:], strict=True)
         ),
-        "steps": TODAY.steps,
-        "rounds": TODAY.rounds,
+        "rounds": LAPTOP.decoders.rounds,
+        "reference_rounds": LAPTOP.decoders.rounds + MORE_ROUNDS,
         "threads": machine.threads(),
         "machine": machine.name(),
     }
@@ -75,32 +71,29 @@ def _networks(device: str) -> Iterator[dict[str, Any]]:
 
 
 def _figures(model: char_lm.CharLM, spec: ModelSpec, corpus: Corpus, device: str) -> dict[str, Any]:
-    """Recall by lag of one network by each trainer, what it rose by last, and what it took."""
-    figures: dict[str, Any] = {"lags": list(range(LAGS + 1))}
-    trainers = (("first_release", FIRST_RELEASE), ("", TODAY), ("reference", LONGER))
-    for name, budget in trainers:
-        train, dev, test = (
-            ModelStates(model, text, 1, spec.states[0], LAGS, device)
-            for text in samples(corpus, budget, 0)
-        )
-        width = width_for(train.dim, N_SYMBOLS, model.kernel_parameters())
+    """Recall by lag of one network by each budget, what it rose by last, and what it took."""
+    today = LAPTOP.decoders_for(spec.hidden)
+    longer = today.model_copy(update={"rounds": today.rounds + MORE_ROUNDS})
+    train, dev, test = (
+        ModelStates(model, text, 1, spec.states[0], LAGS, device)
+        for text in samples(corpus, today, 0)
+    )
+    width = width_for(train.dim, N_SYMBOLS, model.kernel_parameters())
+    step = 6e-9 * today.batch * decoder_parameters(train.dim, N_SYMBOLS, width)
+    figures: dict[str, Any] = {"lags": list(range(LAGS + 1)), "steps": today.steps}
+    for name, prefix, budget in (("recall", "", today), ("reference", "reference_", longer)):
         started = time.monotonic()
-        if budget.rounds:
-            decoders, before, done = rounds.train(train, dev, width, budget, 0, device)
-            steps = int(done.group_by("lag", "keep", "width").max()["steps"].sum())
-        else:
-            decoders, before = mlp.train(train, dev, width, budget, 0, device), None
-            steps = train.lags * budget.epochs * train.size // budget.batch
-        prefix = f"{name}_" if name else ""
-        flop = 6 * decoder_parameters(train.dim, N_SYMBOLS, width) * budget.batch * steps
+        decoders, before, done = rounds.train(train, dev, width, budget, 0, device)
+        seconds = time.monotonic() - started
+        steps = int(done.group_by("lag", "keep", "width").max()["steps"].sum())
+        assert before is not None  # there are two rounds at least
+        now, then = recall(decoders, test), recall(before, test)
         figures |= {
-            f"{prefix}seconds": time.monotonic() - started,
-            f"{prefix}gigaflop": flop / 1e9,
-            name or "recall": recall(decoders, test),
+            name: now,
+            f"{prefix}rising": [new - old for new, old in zip(now, then, strict=True)],
+            f"{prefix}seconds": seconds,
+            f"{prefix}gigaflop": step * steps,
         }
-        if before:
-            pairs = zip(figures[name or "recall"], recall(before, test), strict=True)
-            figures[f"{prefix}rising"] = [now - then for now, then in pairs]
     return figures
 
 

@@ -149,7 +149,7 @@ class Rates:
 
 
 def _small(corpus: CorpusSpec, hidden: int, symbols: int, states: int) -> SignatureSpec:
-    """A signature of the paper's sizes, on little text and with one decoder width."""
+    """A signature of the paper's sizes, whose decoders read a little text once, at one width."""
     paper = find("paper")
     training = paper.training.model_copy(
         update={"symbols": symbols, "epochs": 1, "keeps": (1.0,), "evaluate": 5_000}
@@ -159,7 +159,8 @@ def _small(corpus: CorpusSpec, hidden: int, symbols: int, states: int) -> Signat
             "states": states,
             "dev_states": 1_000,
             "test_states": 1_000,
-            "epochs": 1,
+            "rounds": 1,
+            "steps": states // paper.decoders.batch,
             "keeps": (0.8,),
             "widths": (1.0,),
         }
