@@ -41,8 +41,8 @@ class DecoderBudget(Frozen):
     rounds, steps: rounds of training, at most, and minibatches of the first one; each is twice as
     long as the one before (core.probes.rounds).
     batch, learning_rate: states a minibatch, and the rate from which each round goes down to zero.
-    keeps: keep probabilities swept, chosen on dev per decoder.
-    widths: multiples of the paper's kernel rule that are swept, chosen on dev.
+    keeps: keep probabilities tried, chosen on dev per decoder.
+    widths: multiples of the paper's kernel rule that are tried, chosen on dev.
     depth: hidden layers.
     """
 
@@ -163,7 +163,7 @@ class Profile:
 NAMES = ("smoke", "laptop", "paper")
 ABOUT = (
     "seconds; for tests, too short to mean anything",
-    "minutes on two cores; part of the corpus",
+    "minutes on two cores; a quarter of the paper's sizes, without its sweeps",
     "the paper's sizes and sweeps on the whole corpus; wants a GPU",
 )
 ONE = (1.0,)  # no dropout: nothing is swept

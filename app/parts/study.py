@@ -38,8 +38,8 @@ def note(selected: Choices, paper: str = "") -> None:
     """
     corpora = [spec.name for spec in (selected.corpus, selected.target) if spec]
     symbols = PROFILES[selected.profile].training.symbols
-    used = "the whole corpus" if symbols is None else f"at most {words.number(symbols)} symbols"
-    trained = f"Profile {selected.profile} trains on {used}."
+    share = f"{words.number(symbols)} symbols an epoch, other ones each time" if symbols else ""
+    trained = f"Profile {selected.profile} trains on {share or 'the whole corpus'}."
     text = " ".join(part for part in (_stand_in(corpora), paper, trained) if part)
     st.html(f"<div class='note'>{html.escape(text)}</div>")
 

@@ -1,11 +1,16 @@
-"""Ridge regression of one-hot symbols, in closed form: the decoders of very many kernels."""
+"""Ridge regression of one-hot symbols, in closed form: the decoders of very many kernels.
+
+The atlas of a factorized network fits thousands of linear decoders (core.models.factorized.ruler),
+for which softmax regression (core.probes.linear) takes too long. Ridge regression finds less.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# Ridge strengths tried, in units of the number of states (a standardized dimension's own square).
+# Ridge strengths tried, in units of the number of states: the squares of a standardized dimension
+# add up to that number.
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 
 
@@ -22,8 +27,10 @@ def one_hot_targets(targets: Tensor, n_symbols: int, dtype: torch.dtype) -> Tens
 def solve(gram: Tensor, cross: Tensor, ridges: tuple[float, ...]) -> tuple[Tensor, Tensor]:
     """Ridge weights [ridges, dim, symbols] and free intercepts [ridges, symbols] of one lag.
 
-    Minimizes the squared error plus ridge · n · |weights|². One eigendecomposition serves all
-    strengths. A lag without any target gets zeros.
+    Minimizes the squared error plus ridge · n · |weights|², with n states that have a target.
+    gram: [dim + 1, dim + 1], the sum over these states of x xᵀ, where x is the state with a 1
+    behind it; cross: [dim + 1, symbols], of x and the one-hot target. One eigendecomposition serves
+    all strengths. A lag without any target gets zeros.
     """
     n = gram[-1, -1].clamp(min=1)
     mean, prior = gram[-1, :-1] / n, cross[-1] / n

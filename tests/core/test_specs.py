@@ -25,14 +25,14 @@ def specs() -> dict[str, Spec]:
     exact = {"model": gram, "state": "context", "decoder": "exact", "layer": 1}
     return {
         "000000000000": CORPUS,
-        "052cd54f2f85": signature,
-        "1cd6d43f7b48": signature.floor,
-        "55b6a1e54e64": signature.preview(),
-        "45f873956e22": model,
-        "d8b14a2a104a": model.model_copy(update={"init_from": model, "fraction": 0.05}),
-        "3f0a6d7d9f4b": gram,
-        "c50e71ee068c": signature.model_copy(update=exact),
-        "b94d67b2394d": perplexity_spec("laptop", CORPUS, model, gram),
+        "06e7ca3a44d2": signature,
+        "a1b345829f2b": signature.floor,
+        "bb2061363950": signature.preview(),
+        "b1e1b30a4030": model,
+        "a31d2efa0b4b": model.model_copy(update={"init_from": model, "fraction": 0.05}),
+        "a46034f637f5": gram,
+        "bc7e54dab021": signature.model_copy(update=exact),
+        "100f195f1423": perplexity_spec("laptop", CORPUS, model, gram),
     }
 
 

@@ -1,8 +1,8 @@
 """Linear signatures of many rank-one kernels, and how much the model loses without each.
 
 The decoders are those of `core.probes.ridge`: ridge regression, exact for every lag, its strength
-selected on dev. Here thousands of kernels read the same text, so everything that depends on the
-text alone is computed once, and nothing is calibrated: recall needs only the largest output.
+selected on dev. Thousands of kernels read the same text, so everything that depends on the text
+alone is computed once.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def drawn(cell: str, steps: int) -> tuple[nn.Module, Tensor]:
     with torch.no_grad():
         for weights in layer.parameters():
             weights.mul_(2)
-    return layer, torch.randn(steps, 5, 16)
+    return layer, torch.randn(steps, 5, 16, requires_grad=True)
 
 
 @pytest.mark.parametrize("cell", REFERENCES)
@@ -71,7 +71,7 @@ def test_values_and_gradients_equal_a_plain_recurrence(cell: str, steps: int) ->
     assert set(states) == set(expected)
     for name, values in expected.items():
         assert (states[name] - values).abs().max() < 1e-5
-    weights = [*layer.parameters()]
+    weights = [*layer.parameters(), x]
     pull = torch.randn_like(expected["h"])
     wanted = torch.autograd.grad((expected["h"] * pull).mean(), weights)
     output = CELLS[cell].output(layer, x)

@@ -9,17 +9,15 @@ import torch
 
 import core
 from core.probes import rounds
-from core.probes.bank import read_out
+from core.probes.bank import Bank, read_out
 from core.probes.data import SHRINKAGE, Split
 from core.probes.measure import evaluate
 from core.profiles import DecoderBudget
-from tests.core.probes.test_decoders import BUDGET, CPU, delay_line, noise
-
-IN_ROUNDS = BUDGET.model_copy(update={"rounds": 3, "steps": 40, "learning_rate": 2e-2})
+from tests.core.probes.test_decoders import BUDGET, CPU, delay_line, delay_line_recall, noise
 
 
 def changed(**options: object) -> DecoderBudget:
-    return IN_ROUNDS.model_copy(update=options)
+    return BUDGET.model_copy(update=options)
 
 
 def test_inputs_are_whitened_by_the_statistics_of_train() -> None:
@@ -41,21 +39,62 @@ def test_inputs_are_whitened_by_the_statistics_of_train() -> None:
     assert torch.allclose(other, (torch.from_numpy(dev.states) - mean) / scale @ rotation)
 
 
-@pytest.mark.parametrize("budget", [IN_ROUNDS, rounds.linear(IN_ROUNDS)], ids=["mlp", "linear"])
-def test_a_delay_line_is_recalled_as_far_as_it_reaches(budget: DecoderBudget) -> None:
-    train, dev, test = (delay_line(n, 2, 4, seed) for n, seed in ((8000, 0), (2000, 1), (2000, 2)))
+def test_a_delay_line_is_recalled_as_far_as_it_reaches() -> None:
+    train, dev = delay_line(8000, 4, 6, 0), delay_line(3000, 4, 6, 1)
+    budget = changed(keeps=(0.8, 1.0), steps=60)
     decoders = rounds.train(train, dev, 32, budget).decoders
-    guess = decoders.logits(test.states).argmax(2).numpy()
-    for lag in (0, 1):
-        valid = test.targets[:, lag] >= 0
-        assert (guess[valid, lag] == test.targets[valid, lag]).all()
-    for lag in (2, 3):
-        valid = test.targets[:, lag] >= 0
-        # Six symbols alike; 2,000 positions: three standard deviations.
-        assert (guess[valid, lag] == test.targets[valid, lag]).mean() < 1 / 6 + 0.027
-    assert decoders.parameters == sum(
-        weight[0].numel() + bias[0].numel() for weight, bias in decoders.layers
-    )
+    recalls = delay_line_recall(decoders, dev)
+    assert recalls[:4] == [1, 1, 1, 1] and max(decoders.dev_bits[:4]) < 0.1
+    # Six equally likely symbols.
+    assert max(recalls[4:]) < 0.25 and min(decoders.dev_bits[4:]) > 2.4
+
+
+def test_the_same_seed_gives_the_same_decoders() -> None:
+    train, dev = noise(1500, 8, 3, 0), noise(500, 8, 3, 1)
+    budget = changed(keeps=(0.5, 0.8, 1.0), widths=(0.5, 1.0), steps=10)
+    first, second, other = (rounds.train(train, dev, 16, budget, seed) for seed in (0, 0, 1))
+    assert first.rounds.equals(second.rounds)
+    one, same, another = (each.decoders.logits(dev.states) for each in (first, second, other))
+    assert torch.equal(one, same) and not torch.equal(one, another)
+
+
+def test_a_lag_without_any_target_leaves_the_others_as_they_are() -> None:
+    train, dev = noise(1500, 8, 2, 0), noise(500, 8, 2, 1)
+    whole = rounds.train(train, dev, 16, BUDGET).decoders
+    train.targets[:, 1] = dev.targets[:, 1] = -1
+    assert rounds.train(train, dev, 16, BUDGET).decoders.dev_recall == (whole.dev_recall[0], 0.0)
+
+
+def test_progress_goes_from_nothing_to_done() -> None:
+    seen: list[float] = []
+    train, dev = noise(1500, 8, 2, 0), noise(500, 8, 2, 1)
+    budget = changed(keeps=(0.5, 0.6, 0.7, 0.8))
+    rounds.train(train, dev, 16, budget, progress=lambda share, _: seen.append(share))
+    assert seen == sorted(seen) and seen[0] < 0.01 and seen[-1] == 1
+
+
+def test_a_sweep_of_six_keeps_costs_as_its_budget_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked = 0
+    differentiate = Bank._differentiate
+
+    def counted(bank: Bank, *arguments: object) -> None:
+        nonlocal worked
+        worked += 1
+        differentiate(bank, *arguments)
+
+    monkeypatch.setattr(Bank, "_differentiate", counted)
+    monkeypatch.setattr(rounds, "ENOUGH", -1.0)  # no decoder finishes early
+    train, dev = noise(2000, 8, 3, 0), noise(500, 8, 3, 1)
+    costs = []
+    for keeps in ((0.8,), (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)):
+        worked = 0
+        budget = changed(keeps=keeps, steps=5)
+        found = rounds.train(train, dev, 16, budget).decoders
+        assert set(found.keeps) <= set(keeps)
+        assert worked * budget.batch == 3 * budget.read
+        costs.append(worked)
+    # Three lags; rounds of 5, 10 and 20 steps, of one keep each, and of six, three and two.
+    assert costs == [3 * 35, 3 * (6 * 5 + 3 * 10 + 2 * 20)]
 
 
 def test_the_decoders_before_are_those_of_one_round_less() -> None:

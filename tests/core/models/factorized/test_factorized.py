@@ -146,10 +146,25 @@ def test_windows_cover_the_split_in_order(corpora: tuple[Corpus, Corpus]) -> Non
     windows = Windows(spec(corpora, window=7), corpora[0], "train")
     rows = np.concatenate([windows.rows(window) for window in range(len(windows))])
     assert (rows == np.arange(len(corpora[0].train))).all()
-    drawn = windows.sample(2000, seed=0)
-    held = sum(windows.segments.lengths[windows.rows(window)].sum() for window in drawn)
-    assert 2000 <= held < 2000 + 7 * 60 and list(drawn) == sorted(set(drawn))
-    assert len(windows.sample(None, 0)) == len(windows)
+    drawn = windows.sample_rows(2000, seed=0)
+    assert 2000 <= windows.segments.lengths[drawn].sum() < 2000 + 7 * 60
+    assert list(drawn) == sorted(set(drawn))
+    held = {row // 7 for row in drawn.tolist()}  # whole windows
+    assert set(drawn.tolist()) == {row for window in held for row in windows.rows(window).tolist()}
+    assert len(windows.sample_rows(None, 0)) == len(windows.segments)
+
+
+def test_an_epoch_reads_another_share_of_the_windows(corpora: tuple[Corpus, Corpus]) -> None:
+    windows = Windows(spec(corpora, window=7), corpora[0], "train")
+    third = windows.segments.total // 3
+    shares = [windows.share(third, 0, number) for number in range(3)]
+    lengths = windows.segments.lengths
+    for share in shares:
+        held = sum(lengths[windows.rows(window)].sum() for window in share.tolist())
+        assert abs(held - third) < 7 * 60
+    read = np.concatenate(shares).tolist()
+    assert len(read) == len(set(read)) and len(read) >= len(windows) - 1
+    assert list(windows.share(None, 0, 4)) == list(range(len(windows)))
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.cells import cell, gru_loop
 from core.corpora import Corpus, Segments, from_text
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
@@ -16,7 +17,7 @@ from core.models.rows import count_first
 from core.profiles import PROFILES
 from core.text import BOS, EOS
 from core.training import loop
-from core.training.batches import PAD, bucketed, padded, sample
+from core.training.batches import PAD, bucketed, padded, sample, share
 from core.training.checkpoints import pack
 
 Trained = tuple[bytes, dict[str, Any]]
@@ -73,6 +74,35 @@ def test_training_learns_and_reports(corpus: Corpus) -> None:
     assert facts["symbols"] == 8 * (corpus.train.total + len(corpus.train))
     model = char_lm.load(mine, weights)
     assert char_lm.evaluate(model, corpus.dev, "cpu") == pytest.approx(facts["perplexity"])
+
+
+def test_a_gru_is_trained_by_the_gradient_by_hand(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And ends at the weights that torch's own gradient gives, within rounding."""
+    calls = 0
+    by_hand = gru_loop.output
+
+    def counted(layer: torch.nn.GRU, x: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return by_hand(layer, x)
+
+    mine = spec(corpus, epochs=2, symbols=2000)
+    monkeypatch.setattr(gru_loop, "output", counted)
+    weights, _ = char_lm.train(mine, corpus)
+    minibatches = sum(
+        len(list(char_lm.NextSymbolLesson(mine, corpus, "cpu", None).minibatches(epoch, epoch)))
+        for epoch in range(2)
+    )
+    assert calls == minibatches * mine.layers > 0
+    monkeypatch.setattr(gru_loop, "output", cell.first)
+    expected, _ = char_lm.train(mine, corpus)
+    models = [char_lm.load(mine, each).state_dict() for each in (weights, expected)]
+    initial = char_lm.build(mine).state_dict()
+    for name, values in models[0].items():
+        assert (values - models[1][name]).abs().max() < 1e-3 * (1 + values.abs().max())
+        assert (values - initial[name]).abs().max() > 1e-2
 
 
 @pytest.mark.slow
@@ -155,3 +185,36 @@ def test_sample_takes_about_as_many_symbols_as_asked() -> None:
     assert 1000 <= segments.lengths[rows].sum() < 1035
     assert len(set(rows)) == len(rows) and list(rows) == sorted(rows)
     assert list(sample(segments, None, 0)) == list(range(200))
+
+
+def test_shares_read_every_segment_once_before_any_twice() -> None:
+    lengths = np.random.default_rng(0).integers(1, 60, 400)
+    third = int(np.ceil(lengths.sum() / 3))
+    shares = [share(lengths, third, 0, number) for number in range(6)]
+    for rows in shares:
+        assert list(rows) == sorted(set(rows.tolist()))
+        assert abs(lengths[rows].sum() - third) < 60
+    for start in (0, 3):  # twice through the text; a pass ends up to two symbols late
+        read = np.concatenate(shares[start : start + 3])
+        counts = np.bincount(read, minlength=400)
+        assert counts.min() >= 0 and (counts == 1).sum() >= 399
+    assert not set(shares[0]) & set(shares[1])
+    assert share(lengths, third, 0, 0).tolist() == shares[0].tolist()
+    assert share(lengths, third, 1, 0).tolist() != shares[0].tolist()
+    for everything in (None, int(lengths.sum())):
+        assert share(lengths, everything, 0, 2).tolist() == list(range(400))
+
+
+def test_an_epoch_reads_the_share_of_its_number(corpus: Corpus) -> None:
+    half = int(np.ceil(corpus.train.total / 2))
+    lesson = char_lm.NextSymbolLesson(spec(corpus, symbols=half), corpus, "cpu", None)
+    first, second = (
+        np.concatenate([rows for _, rows in lesson.minibatches(epoch, epoch)]).tolist()
+        for epoch in (0, 1)
+    )
+    assert not set(first) & set(second)
+    assert len(first) + len(second) == len(set(first + second)) == len(corpus.train)
+    fiftieth = lesson.spec.model_copy(update={"fraction": 0.02})
+    few = char_lm.NextSymbolLesson(fiftieth, corpus, "cpu", None)
+    rows = [np.concatenate([r for _, r in few.minibatches(n, n)]) for n in (0, 1)]
+    assert sorted(rows[0]) == sorted(rows[1]) and len(rows[0]) < len(corpus.train) / 20

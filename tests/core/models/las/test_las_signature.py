@@ -44,15 +44,16 @@ def delay_line(count: int, seed: int) -> Utterances:
     )
 
 
-@pytest.mark.parametrize("decoder", ["linear", "mlp"])
-def test_a_delay_line_is_recalled_as_far_as_it_reaches_both_ways(decoder: str) -> None:
+# Smoke's 120 minibatches are too few for the linear decoder, which begins at no weights at all.
+@pytest.mark.parametrize(("decoder", "steps"), [("linear", 400), ("mlp", 40)])
+def test_a_delay_line_is_recalled_as_far_as_it_reaches_both_ways(decoder: str, steps: int) -> None:
     """The window of log-mel frames around a symbol ends inside the symbols on its either side."""
     model = toy_speech.model(toy_speech.corpus(200, 60))
     budget = model.budget
     signature = builders.las_signature(model, "log-mel", alignment="words")
     spec = signature.model_copy(update={"decoder": decoder, "min_lag": -3, "max_lag": 3})
     decoders = spec.budget.model_copy(
-        update={"states": None, "dev_states": None, "test_states": None, "epochs": 4}
+        update={"states": None, "dev_states": None, "test_states": None, "steps": steps}
     )
     spec = spec.model_copy(update={"budget": decoders})
     corpus, parts = model.corpus, {}
