@@ -15,6 +15,7 @@ from app.pictures.look import (
     CONTROLS,
     MARKS,
     TOP,
+    Row,
     Theme,
     add_band,
     finish,
@@ -212,6 +213,11 @@ def _lags(tables: Sequence[pl.DataFrame]) -> tuple[int, int]:
     return 1, max((lag for table in tables for lag in table["lag"].to_list()), default=1)
 
 
+def _interval(row: Row) -> str:
+    """The 95 % interval of a recall for its hover; nothing where it has none."""
+    return "" if row["low"] is None else f" ({row['low']:.1%} to {row['high']:.1%})"
+
+
 def _add(figure: go.Figure, curve: Curve, pane: int) -> None:
     """Add a curve to a pane; its name stands in the legend once, for all panes."""
     table, x = curve.table, curve.table["lag"].to_list()
@@ -221,12 +227,12 @@ def _add(figure: go.Figure, curve: Curve, pane: int) -> None:
     more: dict[str, Any] = {"mode": "lines", "hovertemplate": "%{y:.1%}"}
     if band:
         add_band(figure, x, table["low"], table["high"], curve.color, 0.22, **common)
-        ms = ", %{customdata[2]}" if "ms" in table.columns else ""
+        ms = ", %{customdata[1]}" if "ms" in table.columns else ""
         more = {
             "mode": "lines+markers",
             "marker": {"size": 5, "symbol": curve.mark},
-            "customdata": [[row["low"], row["high"], lag_text(row)] for row in table.to_dicts()],
-            "hovertemplate": "%{y:.1%} (%{customdata[0]:.1%} to %{customdata[1]:.1%})" + ms,
+            "customdata": [[_interval(row), lag_text(row)] for row in table.to_dicts()],
+            "hovertemplate": "%{y:.1%}%{customdata[0]}" + ms,
         }
     figure.add_scatter(
         x=x,

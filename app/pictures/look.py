@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import plotly.graph_objects as go
@@ -149,7 +150,9 @@ def add_band(
     opacity: float,
     **more: Any,
 ) -> None:
-    """Add a band from low to high."""
+    """Add a band from low to high; where they are null, it has none."""
+    both = (low.is_not_null() & high.is_not_null()).to_list()
+    x, low, high = list(compress(x, both)), low.filter(both), high.filter(both)
     figure.add_scatter(
         x=x + x[::-1],
         y=high.to_list() + low.to_list()[::-1],
@@ -248,7 +251,7 @@ def error_bars(values: pl.Series, low: pl.Series, high: pl.Series, width: float)
 
 
 def at_guess_level(row: Row) -> bool:
-    """Whether a cell's recall is no better than a guess, by its 95 % interval.
+    """Whether a cell's recall is no better than a guess, by its 95 % interval, or has none.
 
     A guesser that always answers one symbol recalls all of it. So a decoder's recall of that symbol
     says nothing, and its precision has to be above the symbol's share (binomial interval).
@@ -259,6 +262,8 @@ def at_guess_level(row: Row) -> bool:
         answers = row["n"] * row["accuracy"] / precision
         error = 1.96 * math.sqrt(precision * (1 - precision) / max(answers, 1))
         return precision - error <= float(row["share"])
+    if row["low"] is None:
+        return True
     return float(row["low"]) <= max(float(row[guess] or 0) for guess in GUESSES)
 
 
@@ -287,5 +292,8 @@ def recall_text(row: Row) -> str:
 
 def cell_text(row: Row) -> str:
     """What hovering over a cell says. row: symbol, lag, and what `recall_text` takes."""
-    below = "<br>no better than a guess" if "low" in row and at_guess_level(row) else ""
+    below = ""
+    if "low" in row and at_guess_level(row):
+        few = row["low"] is None
+        below = f"<br>{'too few segments to tell' if few else 'no better than a guess'}"
     return f"<b>{printable(row['symbol'])}</b>, {lag_text(row)}: {recall_text(row)}{below}"

@@ -92,7 +92,7 @@ def predictions(
             if total[i]
         ],
         schema_overrides={"symbol": pl.String, "draws": DRAWN},
-    )
+    ).with_columns(pl.col("low", "high").fill_nan(None))
 
 
 def redrawn(test: Segments, logs: np.ndarray, seed: int) -> list[float]:

@@ -145,7 +145,7 @@ QUALIFY row_number() OVER (
 --- value: The number.
 CREATE OR REPLACE VIEW claim_values AS
 WITH marginal AS (
-    SELECT s.*, r.lag, r.low > greatest(r.majority, r."current") AS above_guess,
+    SELECT s.*, r.lag, coalesce(r.low > greatest(r.majority, r."current"), false) AS above_guess,
            unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
            generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
     FROM claim_signatures s

@@ -7,8 +7,10 @@ import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtr, stdtrit
 
 REPLICATES = 1000
+SEGMENTS = 20  # that hold a cell, at least, for its interval
 Z = 1.96  # 95 %
 
 
@@ -35,28 +37,41 @@ def resampled(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> np.ndarray:
 def intervals(
     rates: np.ndarray, n: np.ndarray, correct: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """95 % intervals from `resampled` rates: (low, high), float [cells]; NaN without any trial.
+    """95 % intervals from `resampled` rates: (low, high), float [cells].
 
-    Where every trial of a cell (or none) is a hit, the bootstrap interval has no width, however
-    few the trials; the Wilson interval over the segments that hold the cell replaces it.
+    NaN where fewer than `SEGMENTS` segments hold a trial of the cell: so few do not tell how much
+    segments differ. Where every trial of a cell is a hit, the bootstrap interval has no width; the
+    Wilson interval over the segments that hold the cell replaces it. A cell with a mistake is not
+    surer than one without: a bootstrap interval inside that Wilson interval is replaced by it too.
+    The same holds for cells without a hit.
     """
-    low, high = _percentiles(rates)
-    total, hits = n.sum(0), correct.sum(0)
-    certain = (total > 0) & ((hits == 0) | (hits == total))
-    holders = (n > 0).sum(0)[certain]
-    low[certain], high[certain] = wilson(holders, hits[certain] / total[certain])
+    holders = (n > 0).sum(0)
+    low, high = _percentiles(rates, holders)
+    enough = holders >= SEGMENTS
+    least, most = wilson(np.maximum(holders, 1), np.ones(len(holders)))
+    right, wrong = low >= least, high <= 1 - least
+    low = np.where(right, least, np.where(wrong, 1 - most, low))
+    high = np.where(right, most, np.where(wrong, 1 - least, high))
     with np.errstate(invalid="ignore"):
-        rate = hits / total  # NaN without a trial. Every interval includes its own rate.
-    return np.minimum(low, rate), np.maximum(high, rate)
+        rate = correct.sum(0) / n.sum(0)  # every interval includes its own rate
+    low, high = np.minimum(low, rate), np.maximum(high, rate)
+    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
-def _percentiles(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """2.5th and 97.5th percentile of each column, leaving out replicates without the cell."""
+def _percentiles(rates: np.ndarray, holders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The expanded percentile interval of each column, without replicates that lack the cell.
+
+    Percentiles of draws from few segments are too narrow; these are as much further out as a t
+    interval is wider than a normal one with the bootstrap's standard error (T. Hesterberg, "What
+    teachers should know about the bootstrap", 2015, section 3.1). holders: int [cells], segments.
+    """
+    held = np.maximum(holders, 2)
+    tail = ndtr(stdtrit(held - 1, 0.025) * np.sqrt(held / (held - 1)))
     ranked = np.sort(rates, axis=0)  # NaN sorts last
     valid = np.maximum((~np.isnan(ranked)).sum(0), 1)
     columns = np.arange(ranked.shape[1])
-    low = ranked[np.floor(0.025 * (valid - 1)).astype(int), columns]
-    high = ranked[np.ceil(0.975 * (valid - 1)).astype(int), columns]
+    low = ranked[np.floor(tail * (valid - 1)).astype(int), columns]
+    high = ranked[np.ceil((1 - tail) * (valid - 1)).astype(int), columns]
     return low, high
 
 

@@ -42,8 +42,9 @@ class Recaller(Protocol):
 class MeasuredSignature:
     """A measured signature. Symbols are indices; the row with symbol null is over all symbols.
 
-    recall: lag, symbol, n, correct, accuracy, low, high, bits, majority, current, precision,
-    rising (what the last doubling of the decoders' training added to accuracy, or null).
+    recall: lag, symbol, n, correct, accuracy, low, high (null below 20 segments), bits, majority,
+    current, precision, rising (what the last doubling of the decoders' training added to accuracy,
+    or null).
     draws: lag, symbol, accuracies: the recall of each cell in the first DRAWS bootstrap replicates.
     Signatures measured on the same segments with the same seed have the same resampled segments,
     so that their differences are those of paired measurements.
@@ -273,7 +274,8 @@ def _recall(
                     None,
                 )
             )
-    return pl.DataFrame(rows, orient="row", schema=RECALL)
+    table = pl.DataFrame(rows, orient="row", schema=RECALL)
+    return table.with_columns(pl.col("low", "high").fill_nan(None))  # no interval
 
 
 def _with_rise(recall: pl.DataFrame, before: Tensor | None) -> pl.DataFrame:

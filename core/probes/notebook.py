@@ -19,7 +19,8 @@ from core.probes.measure import check_countable, evaluate
 from core.probes.states import ArrayStates
 from core.profiles import DecoderBudget
 
-MIN_BLOCKS = 60  # so that dev and test hold enough segments for an interval
+MIN_BLOCKS = 60  # segments, below which segments are cut into blocks of time
+BLOCKS, BLOCK = 200, 10  # so many then, that a tenth give an interval, of so many steps at least
 # States are few here, so minibatches are small; 100 of them are about three passes over 300
 # segments of 40 steps, and four rounds have fifteen times as many.
 BATCH, STEPS, LEARNING_RATE = 256, 100, 2e-2
@@ -47,7 +48,7 @@ def measure(
     one before. A decoder whose recall has stopped rising is trained no longer.
 
     80 % of the segments train the decoders, 10 % choose among them, 10 % are measured. Fewer than
-    60 segments are cut into blocks of time first.
+    60 segments are cut into blocks of time first. Below 20 test segments there is no interval.
 
     Returns one row per lag (0..Δ, 0 = the symbol just read) and symbol, and one per lag with
     symbol null over all symbols: lag, symbol, n, correct, accuracy, low, high (95 %, bootstrap
@@ -205,6 +206,8 @@ def _split(
             f"A signature needs at least {10 * MIN_BLOCKS} states; give longer segments."
         )
     pieces = -(-MIN_BLOCKS // count)
+    if pieces > 1:
+        pieces = max(pieces, min(-(-BLOCKS // count), symbols.shape[1] // BLOCK))
     rows = np.random.default_rng(seed).permutation(count * pieces)
     held_out = max(len(rows) // 10, 1)
     parts = np.split(rows, [held_out, 2 * held_out])

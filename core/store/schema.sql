@@ -84,8 +84,8 @@ CREATE TABLE IF NOT EXISTS predictions (
     n BIGINT, --- Test positions counted.
     correct BIGINT, --- Positions predicted right.
     accuracy DOUBLE, --- correct / n.
-    low DOUBLE, --- Lower end of the 95 % bootstrap interval of accuracy.
-    high DOUBLE, --- Upper end of the 95 % bootstrap interval of accuracy.
+    low DOUBLE, --- Lower end of the 95 % bootstrap interval of accuracy; NULL where fewer than 20 segments hold the cell.
+    high DOUBLE, --- Upper end of that interval.
     draws FLOAT[] --- Accuracy in bootstrap replicates.
 );
 
@@ -128,8 +128,8 @@ CREATE TABLE IF NOT EXISTS recall (
     n BIGINT, --- Test positions counted.
     correct BIGINT, --- Positions decoded right.
     accuracy DOUBLE, --- Recall: correct / n.
-    low DOUBLE, --- Lower end of the 95 % bootstrap interval of accuracy.
-    high DOUBLE, --- Upper end of the 95 % bootstrap interval of accuracy.
+    low DOUBLE, --- Lower end of the 95 % bootstrap interval of accuracy; NULL where fewer than 20 segments hold the cell.
+    high DOUBLE, --- Upper end of that interval.
     bits DOUBLE, --- Recalled bits: entropy of the symbol less cross-entropy of the decoder.
     majority DOUBLE, --- Floor: recall of always guessing the most frequent symbol.
     "current" DOUBLE, --- Floor: recall of the best guess from the current symbol alone.
@@ -429,16 +429,17 @@ ORDER BY r.lag, r.symbol;
 --- a: Recall in signature a.
 --- b: Recall in signature b.
 --- difference: a − b.
---- low: Lower end of its 95 % interval: draw by draw, as paired where both were tested on the same text.
+--- low: Lower end of its 95 % interval: draw by draw, as paired where both were tested on the same text; NULL where either recall has none.
 --- high: Upper end of its 95 % interval.
---- significant: Whether that interval leaves out zero. Where there are no draws, or a recall of 0 or 1 has no spread, whether the intervals of the two recalls do not overlap.
+--- significant: Whether that interval leaves out zero. Where there are no draws, or a recall of 0 or 1 has no spread, whether the intervals of the two recalls do not overlap; false where either has none.
 --- n_a: Test positions counted in a.
 --- n_b: Test positions counted in b.
 CREATE OR REPLACE MACRO difference(a, b) AS TABLE
 WITH cells AS (
     SELECT
         x.lag, x.symbol, x.accuracy AS first, y.accuracy AS second, x.n AS n_a, y.n AS n_b,
-        x.low > y.high OR y.low > x.high AS apart,
+        coalesce(x.low > y.high OR y.low > x.high, false) AS apart,
+        x.low IS NULL OR y.low IS NULL AS few,
         list_transform(list_zip(v.accuracies, w.accuracies), lambda d: d[1] - d[2]) AS drawn
     FROM recall x
     JOIN recall y ON y.lag = x.lag AND y.symbol = x.symbol
@@ -448,8 +449,8 @@ WITH cells AS (
 ), spread AS (
     SELECT
         *,
-        list_aggregate(drawn, 'quantile_cont', 0.025) AS low,
-        list_aggregate(drawn, 'quantile_cont', 0.975) AS high
+        CASE WHEN NOT few THEN list_aggregate(drawn, 'quantile_cont', 0.025) END AS low,
+        CASE WHEN NOT few THEN list_aggregate(drawn, 'quantile_cont', 0.975) END AS high
     FROM cells
 )
 SELECT

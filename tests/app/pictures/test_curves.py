@@ -62,7 +62,7 @@ def test_curves_carry_milliseconds_and_their_floors() -> None:
     figure = curves.layers([curve, *floors], (-1, 1), 300, look.theme("dark"))
     named = {trace.name: trace for trace in figure.data if trace.name}
     assert list(named) == ["encoder 1", "majority symbol", "current symbol"]
-    assert named["encoder 1"].customdata[0][2] == "1 ahead (80 ms)"
+    assert named["encoder 1"].customdata[0][1] == "1 ahead (80 ms)"
     assert list(named["current symbol"].y) == [0.1, None, 0.1]
 
 
@@ -88,3 +88,13 @@ def test_training_draws_each_keep_in_perplexity() -> None:
 def test_learning_is_drawn_as_error_rates() -> None:
     curve = pl.DataFrame({"epoch": [0.5, 1.0, 2.0], "dev_cer": [None, 0.9, 0.1]})
     assert list(curves.recognizer_training(curve, look.LIGHT).data[0].y) == [0.9, 0.1]
+
+
+def test_where_there_is_no_interval_there_is_no_band_and_no_hover_of_one() -> None:
+    rows = pl.DataFrame(
+        {"lag": [1, 2], "accuracy": [0.9, 0.5], "low": [0.8, None], "high": [1.0, None]}
+    )
+    figure = curves.kernels([("a", rows)], 200, look.LIGHT)
+    band, line = figure.data[0], figure.data[1]
+    assert list(band.x) == [1, 1]
+    assert [text for text, _ in line.customdata] == [" (80.0% to 100.0%)", ""]

@@ -14,16 +14,41 @@ def bootstrap(n: np.ndarray, correct: np.ndarray, seed: int = 0) -> tuple[np.nda
     return intervals(resampled(n, correct, seed), n, correct)
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    """Segments whose symbols share their fate: 95 % intervals must still hold the true rate."""
-    generator = np.random.default_rng(0)
-    inside = 0
-    for trial in range(200):
-        rate = generator.beta(6, 4, (80, 1))  # per segment; mean 0.6
-        n = generator.integers(5, 15, (80, 1))
-        low, high = bootstrap(n, generator.binomial(n, rate), seed=trial)
-        inside += low[0] <= 0.6 <= high[0]
-    assert 0.88 <= inside / 200 <= 0.99
+@pytest.mark.parametrize("segments", [20, 60, 200])
+@pytest.mark.parametrize(("hits", "misses"), [(6, 4), (12, 3)])
+def test_intervals_cover_the_truth_as_often_as_they_say(
+    segments: int, hits: int, misses: int
+) -> None:
+    """Text drawn at random, in segments of different lengths whose symbols share their fate."""
+    generator = np.random.default_rng(segments + hits)
+    cells = 2000  # alike and independent, of one text each
+    rate = generator.beta(hits, misses, (segments, cells))
+    n = generator.integers(5, 16, (segments, cells))
+    low, high = bootstrap(n, generator.binomial(n, rate))
+    truth = hits / (hits + misses)
+    assert 0.93 <= ((low <= truth) & (truth <= high)).mean() <= 0.97
+
+
+def test_fewer_than_20_segments_give_no_interval() -> None:
+    n = np.zeros((50, 3), dtype=int)
+    n[:19, 0], n[:20, 1] = 30, 30
+    low, high = bootstrap(n, np.random.default_rng(0).binomial(n, 0.5))
+    assert np.isnan(low).tolist() == np.isnan(high).tolist() == [True, False, True]
+    assert low[1] < 0.5 < high[1]
+
+
+@pytest.mark.parametrize("segments", [20, 40, 200])
+def test_a_cell_with_a_mistake_is_not_surer_than_one_without(segments: int) -> None:
+    n = np.full((segments, 6), 200 // segments)
+    mistakes = np.zeros_like(n)
+    for cell, count in enumerate((0, 1, 2, 3, 4, 5)):
+        mistakes[:count, cell] = 1
+    low, high = bootstrap(n, n - mistakes)
+    assert high[0] == 1 and low[0] == pytest.approx(segments / (segments + 1.96**2))
+    assert (high - low >= high[0] - low[0]).all()
+    assert (low <= low[0]).all()
+    mirrored = bootstrap(n, mistakes)
+    assert np.allclose(mirrored[0], 1 - high) and np.allclose(mirrored[1], 1 - low)
 
 
 def test_errors_that_go_together_make_wider_intervals() -> None:
@@ -36,12 +61,12 @@ def test_errors_that_go_together_make_wider_intervals() -> None:
 
 def test_a_cell_that_is_always_right_keeps_an_honest_width() -> None:
     n = np.zeros((50, 3), dtype=int)
-    n[:4, 0] = 1  # four trials in four segments, all right
+    n[:20, 0] = 1  # twenty trials in as many segments, all right
     n[:, 1] = 10
     correct = n.copy()
     correct[:, 1] = 0
     low, high = bootstrap(n, correct)
-    assert high[0] == 1 and 0.4 < low[0] < 0.7
+    assert high[0] == 1 and 0.8 < low[0] < 0.85
     assert low[1] == 0 and 0.05 < high[1] < 0.1
     assert np.isnan(low[2]) and np.isnan(high[2])
 
