@@ -253,7 +253,7 @@ def ngram_spec(
         corpus=corpus,
         order=order,
         profile=profile,
-        symbols=budget.symbols,
+        symbols=budget.text,
         evaluate=budget.evaluate,
         fraction=fraction,
     )

@@ -33,6 +33,11 @@ class TrainingBudget(Frozen):
     patience: int
     evaluate: int | None  # dev symbols scored after each epoch, and test symbols at the end
 
+    @property
+    def text(self) -> int | None:
+        """The most symbols of a corpus that training reads, repeats not counted (None: all)."""
+        return None if self.symbols is None else self.symbols * self.epochs
+
 
 class DecoderBudget(Frozen):
     """How decoders are trained and measured.

@@ -53,7 +53,7 @@ def read(corpus: str) -> CorpusSpec:
 def hidden_choice(
     name: str,
     usual: int,
-    sizes: tuple[int, ...] = (40, 80, 160, 320, 640),
+    sizes: tuple[int, ...] = (20, 40, 80, 160, 320, 640),
     width: int = 100,
     of: str = "each layer",
 ) -> int:

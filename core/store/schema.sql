@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS models (
     wer DOUBLE, --- Word error rate of a recognizer on the test split.
     monotone DOUBLE, --- Share of the moves of a recognizer's attention that do not go back in time, on the test split.
     train_symbols BIGINT, --- Training symbols seen, repeats counted.
-    epochs DOUBLE, --- Passes over its training symbols.
+    epochs DOUBLE, --- Epochs it was trained, each of as many symbols as its budget says.
     seconds DOUBLE, --- Seconds of training.
     device VARCHAR, --- Device it was trained on: cpu or the name of a GPU.
     threads INTEGER, --- CPU threads used.
@@ -67,7 +67,7 @@ CREATE TABLE IF NOT EXISTS models (
 CREATE TABLE IF NOT EXISTS training_curve (
     model VARCHAR NOT NULL, --- Key of the model.
     keep DOUBLE, --- Keep probability of this run.
-    epoch DOUBLE, --- Passes over the training symbols so far.
+    epoch DOUBLE, --- Epochs so far.
     symbols BIGINT, --- Training symbols seen so far.
     train_bits DOUBLE, --- Mean cross-entropy since the row before, in bits per symbol.
     dev_perplexity DOUBLE, --- Perplexity on the dev split at this point.
@@ -99,7 +99,7 @@ CREATE TABLE IF NOT EXISTS signatures (
     half VARCHAR, --- Of a recognizer's bidirectional layer: both halves or forward; NULL elsewhere.
     alignment VARCHAR, --- How a symbol finds its moment in speech: attention, ctc or words.
     corpus VARCHAR, --- Key of the corpus it was measured on.
-    decoder VARCHAR, --- Decoder: mlp, linear for the closed-form preview, or exact (n-gram).
+    decoder VARCHAR, --- Decoder: mlp, linear for the preview, or exact (n-gram).
     width INTEGER, --- Hidden units of a decoder; 0 for the linear and the exact one.
     depth INTEGER, --- Hidden layers of a decoder.
     min_lag INTEGER, --- Smallest lag, below zero where decoders also look ahead; NULL is 0.

@@ -59,7 +59,8 @@ GROUP BY c.symbol
 HAVING min(c.n) >= 50
 ORDER BY change DESC"""
 
-# cap: the most symbols that the profile trains on.
+UNLIMITED = 10**12  # symbols
+# cap, source_cap: the most symbols that retraining and training read by the profile.
 SAMPLE = """
 WITH drawn AS (
     SELECT s.name AS source, t.name AS target,
@@ -69,7 +70,7 @@ WITH drawn AS (
     WHERE s.key = {source} AND t.key = {target}
 )
 SELECT source, target, sample, sample / target_symbols AS of_target,
-       sample / source_symbols AS of_source, least(source_symbols, {cap}) AS source_trained_on
+       sample / source_symbols AS of_source, least(source_symbols, {source_cap}) AS source_trained_on
 FROM drawn"""
 
 
@@ -171,11 +172,13 @@ def sample(selected: Choices) -> None:
     """The size of the retraining sample, against the target and against the source."""
     if not (selected.source and selected.target):
         return
-    cap = find(selected.profile).retraining.symbols or 10**12
+    profile = find(selected.profile)
+    cap = profile.retraining.text or UNLIMITED
     sql = queries.fill(
         SAMPLE,
         percent=round(100 * selected.fraction),
         cap=cap,
+        source_cap=profile.training.text or UNLIMITED,
         source=selected.source.key,
         target=selected.target.key,
     )
