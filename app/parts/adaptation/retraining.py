@@ -70,7 +70,8 @@ WITH drawn AS (
     WHERE s.key = {source} AND t.key = {target}
 )
 SELECT source, target, sample, sample / target_symbols AS of_target,
-       sample / source_symbols AS of_source, least(source_symbols, {source_cap}) AS source_trained_on
+       sample / source_symbols AS of_source,
+       least(source_symbols, {source_cap}) AS source_trained_on
 FROM drawn"""
 
 
