@@ -151,7 +151,7 @@ def add_band(
     **more: Any,
 ) -> None:
     """Add a band from low to high; where they are null, it has none."""
-    both = (low.is_not_null() & high.is_not_null()).to_list()
+    both = low.is_not_null() & high.is_not_null()
     x, low, high = list(compress(x, both)), low.filter(both), high.filter(both)
     figure.add_scatter(
         x=x + x[::-1],
