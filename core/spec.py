@@ -19,7 +19,7 @@ VERSIONS = {
     "states": 1,
     "mlp": 2,
     "linear": 2,
-    "exact": 1,
+    "exact": 2,
     "mixture": 2,
     "imported": 1,
     "factorized": 2,

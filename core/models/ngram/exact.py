@@ -58,11 +58,12 @@ class ExactDecoders:
     @classmethod
     def fit(cls, train: StateSource) -> ExactDecoders:
         """Counts the train split, whose states are contexts (`NgramStates` with hot=False)."""
-        chunks = list(train.chunks())
-        contexts = np.concatenate([chunk.states for chunk in chunks]).astype(np.uint8)
-        targets = np.concatenate([chunk.targets for chunk in chunks])
-        width, packed = contexts.shape[1], pack(contexts)
-        return cls(width, [_count(packed, column, width) for column in targets.T])
+        read = [
+            (pack(chunk.states.astype(np.uint8)), chunk.targets.astype(np.int8))
+            for chunk in train.chunks()
+        ]
+        packed, targets = (np.concatenate(parts) for parts in zip(*read, strict=True))
+        return cls(train.dim, [_count(packed, column, train.dim) for column in targets.T])
 
     def logits(self, states: np.ndarray) -> Tensor:
         """Contexts [n, order - 1] → natural log probabilities, float32 [n, lags, symbols]."""

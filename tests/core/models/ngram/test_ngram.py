@@ -332,7 +332,7 @@ def test_one_hot_marks_what_is_retained_and_nothing_else() -> None:
 def fitted(contexts: np.ndarray, truth: np.ndarray) -> ExactDecoders:
     """Exact decoders of these contexts as the only chunk of a source."""
     chunk = Chunk(contexts, truth, np.arange(len(truth)), np.ones(len(truth)))
-    return ExactDecoders.fit(SimpleNamespace(chunks=lambda: [chunk]))
+    return ExactDecoders.fit(SimpleNamespace(dim=contexts.shape[1], chunks=lambda: [chunk]))
 
 
 def test_recall_of_a_5_gram_is_perfect_exactly_while_the_symbol_is_in_its_context() -> None:
