@@ -49,7 +49,7 @@ def _row(row: dict[str, Any]) -> str:
 
 
 def _part(row: dict[str, Any]) -> str:
-    verdict = row["verdict"] or "told beside"
+    verdict = row["verdict"] or "not judged"
     return f"| {row['claim']}.{row['part']} {row['statistic']} | {_number(row)} | {verdict} |\n"
 
 

@@ -20,7 +20,7 @@ with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignmen
 if figure == RETRAINING:
     plan = STUDIES["adaptation"].plan(selected)
     computed = watching.watch_plan(plan)
-    study.note(selected)
+    study.note(selected, plan)
     retraining.signatures(selected, plan, computed)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -40,12 +40,12 @@ if figure == RETRAINING:
 else:
     plan = STUDIES["ngram"].plan(selected)
     computed = watching.watch_plan(plan)
-    study.note(selected, "The paper: a 1-layer GRU and a 5-gram.")
+    study.note(selected, plan, "The paper: a 1-layer GRU and a 5-gram.")
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
         ngram.difference(selected, plan)
     with right:
-        labels = [(label, spec.key) for label, spec in plan.signatures.items()]
+        labels = [(label, spec.key) for label, spec in plan.drawn.items()]
         several.marginal(labels, toolbar.file_name(selected, "marginal"))
     ngram.signatures(selected, plan, computed)
     ngram.perplexities(selected, plan)

@@ -15,7 +15,7 @@ with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignmen
     figure = choices.switch("sweep", "Figure", [SIZE, DEPTH], SIZE)
     sweep = toolbar.sizes() if figure == SIZE else toolbar.layers()
 computed = watching.watch_plan(sweep.plan)
-study.note(sweep.choices, sweep.note)
+study.note(sweep.choices, sweep.plan, sweep.note)
 
 left, right = st.columns(2, gap="medium")
 with left:

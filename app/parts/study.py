@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import polars as pl
 import streamlit as st
 
-from app.parts import several
+from app.parts import several, unfinished
 from app.pictures import look
 from app.shell import export, pins, queries, words
 from core.corpora import NAMES
@@ -31,8 +31,9 @@ def default_corpus() -> str:
     return installed(WSJ)
 
 
-def note(selected: Choices, paper: str = "") -> None:
-    """One line: what stands in for the paper's corpus, its sizes, and how much is trained on.
+def note(selected: Choices, plan: Plan, paper: str = "") -> None:
+    """One line: what stands in for the paper's corpus, its sizes, how much is trained on, and which
+    networks of the plan are unfinished.
 
     paper: a sentence on what the paper has, where that is not what is shown.
     """
@@ -41,7 +42,8 @@ def note(selected: Choices, paper: str = "") -> None:
     share = f"{words.number(symbols)} symbols an epoch, other ones each time" if symbols else ""
     trained = f"Profile {selected.profile} trains on {share or 'the whole corpus'}."
     text = " ".join(part for part in (_stand_in(corpora), paper, trained) if part)
-    st.html(f"<div class='note'>{html.escape(text)}</div>")
+    rest = unfinished.sentence(spec.key for spec in plan.drawn.values())
+    st.html(f"<div class='note'>{html.escape(text)} {rest}</div>")
 
 
 def _stand_in(corpora: list[str]) -> str:
@@ -108,7 +110,7 @@ def side_by_side(
     """The signatures of a plan on one scale; what is not computed yet says so."""
     signatures = [
         (titles[label] if spec.key in computed else f"{label}: not computed yet", spec.key)
-        for label, spec in plan.signatures.items()
+        for label, spec in plan.drawn.items()
     ]
     keys = [key for _, key in signatures]
     several.side_by_side(

@@ -38,13 +38,14 @@ SELECT * FROM (VALUES
 
 -- The rules. A part holds when the whole interval of its number is on the side of the threshold
 -- that is named, and fails when the whole interval is on the other. A part without a threshold is
--- told beside and not judged.
+-- shown and not judged. A part that needs an unfinished network, or a recall that still rises by more
+-- than half a point, is undecided whatever its number.
 --- What is measured for each claim, and the threshold that decides.
 --- claim: Number of the claim.
 --- part: Number of the part; the first is the claim's own number.
 --- statistic: What is measured.
 --- side: Side of the threshold on which it holds: above or below.
---- threshold: The threshold; NULL for a part that is told beside and not judged.
+--- threshold: The threshold; NULL for a part that is shown and not judged.
 CREATE OR REPLACE VIEW claim_parts AS
 SELECT * FROM (VALUES
     ('C1', 1, 'largest change of recall from one lag to the next, from lags at which it is above a guess', 'below', 0.0),
@@ -72,9 +73,10 @@ SELECT * FROM (VALUES
     ('C8', 2, 'perplexity of the source network on the target', NULL, NULL),
     ('C8', 3, 'perplexity of the retrained network', NULL, NULL),
     ('C8', 4, 'perplexity of the target network', NULL, NULL),
-    ('C9', 1, 'distance to the source''s signature less distance to the target''s', 'above', 0.0),
-    ('C9', 2, 'change of recall of k, l, m, b, c and u from source to retrained, mean over them and lags', 'below', 0.0),
-    ('C9', 3, 'the same from source to target', NULL, NULL),
+    ('C9', 1, 'distance to the source''s signature less distance to the target''s, networks of different seeds', 'above', 0.0),
+    ('C9', 2, 'distance of source and target less that of two seeds of one network', 'above', 0.0),
+    ('C9', 3, 'change of recall of k, l, m, b, c and u from source to retrained, mean over them and lags', 'below', 0.0),
+    ('C9', 4, 'the same from source to target', NULL, NULL),
     ('C10', 1, 'standard deviation over symbols of the recall of the GRU less that of the 5-gram, mean over lags', 'above', 0.05),
     ('C10', 2, 'fall of perplexity by interpolating the two, against the better one, as a share', 'above', 0.01),
     ('C10', 3, 'marginal recall of the GRU less that of the 5-gram, mean over the lags inside the context', NULL, NULL),
@@ -82,14 +84,22 @@ SELECT * FROM (VALUES
     ('C11', 1, 'recall of W₀ alone above the majority, as a share of the full kernel''s, mean over lags', 'above', 0.5),
     ('C11', 2, 'recall of W₀ alone less that of the best of the bases that the paper names, mean over lags', 'above', 0.0),
     ('C11', 3, 'the same against the best of all bases, by linear decoders', 'above', 0.0),
-    ('C12', 1, 'mean distance between the signatures of two bases, against that of two random kernels of their norms, as a ratio', 'above', 1.0),
-    ('C12', 2, 'share of the other bases that recall the symbols of a basis''s bigram worse than it does, mean over bases', 'above', 0.5),
-    ('C13', 1, 'rise of perplexity on the target by pruning half of the bases by recall, as a share of the rise by pruning as many at random', 'below', 0.5),
+    ('C11', 4, 'recall of an untrained kernel above the majority, as a share of the full kernel''s', NULL, NULL),
+    ('C12', 1, 'mean distance between the signatures of two bases, against that of two random kernels of their norms, as a ratio', 'above', 1.5),
+    ('C12', 2, 'share of the other bases that recall the symbols of a basis''s bigram worse than it does, mean over bases', 'above', 0.6667),
+    ('C13', 1, 'rise of perplexity on the target by pruning half of the bases by recall, as a share of the mean rise by pruning as many at random', 'below', 0.5),
     ('C13', 2, 'rise of perplexity on the target by pruning half of the bases by recall, as a share', NULL, NULL),
     ('C14', 1, 'recall of the last encoder layer less that of the first, mean over lags', 'above', 0.0),
     ('C14', 2, 'recall of the first encoder layer less its highest floor, mean over lags', 'above', 0.0),
-    ('C15', 1, 'recall of the attention query less that of the last encoder layer, mean over lags from 2', 'above', 0.0)
+    ('C15', 1, 'recall of the attention query less that of the last encoder layer, mean over lags from 2', 'above', 0.0),
+    ('C15', 2, 'the same less that of the untrained speller''s query', 'above', 0.0)
 ) AS parts(claim, part, statistic, side, threshold);
+
+-- Why a number decides nothing. rising: what the last doubling of the decoders' training added.
+CREATE OR REPLACE MACRO claim_doubt(unfinished, rising) AS CASE
+    WHEN unfinished THEN 'an unfinished network'
+    WHEN coalesce(rising, 1) > 0.005 THEN 'a recall that still rises'
+END;
 
 -- Which signatures a claim may rest on: trained networks and n-grams of a profile, read by decoders
 -- of that profile, the state that the paper reads, by the present version of every stage. Where two
@@ -112,11 +122,13 @@ SELECT * FROM (VALUES
 --- depth: Hidden layers of the decoders.
 --- profile: Profile of model and decoders.
 --- seed: Seed of model and decoders.
+--- unfinished: Whether the training of the model had not come to its end.
 CREATE OR REPLACE VIEW claim_signatures AS
 SELECT
     s.key, s.model, m.kind, m.cell, m.layers, m.hidden, m.ngram_order, m.test_perplexity,
     m.parent, m.corpus AS learned, s.corpus, measured.name AS corpus_name,
-    from_corpus.name AS parent_corpus, s.layer, s.depth, s.profile, s.seed
+    from_corpus.name AS parent_corpus, s.layer, s.depth, s.profile, s.seed,
+    m.key IN (SELECT key FROM unfinished) AS unfinished
 FROM signatures s
 JOIN models m ON m.key = s.model
 LEFT JOIN recurrent_cells k ON k.cell = m.cell
@@ -143,51 +155,70 @@ QUALIFY row_number() OVER (
 --- seed: Seed.
 --- replicate: Bootstrap replicate; 0 is the measurement itself.
 --- value: The number.
+--- doubt: Why it can decide nothing: it needs an unfinished network or a recall that still rises; else NULL.
 CREATE OR REPLACE VIEW claim_values AS
-WITH marginal AS (
-    SELECT s.*, r.lag, coalesce(r.low > greatest(r.majority, r."current"), false) AS above_guess,
+WITH lags AS (
+    SELECT s.key, r.lag, coalesce(r.low > greatest(r.majority, r."current"), false) AS above_guess,
+           claim_doubt(s.unfinished, r.rising) AS doubt
+    FROM claim_signatures s
+    JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
+), marginal AS (
+    SELECT s.*, r.lag, l.above_guess, l.doubt,
            unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
            generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
     FROM claim_signatures s
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
+    JOIN lags l ON l.key = s.key AND l.lag = r.lag
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
 ), cells AS (  -- by symbol, of the studies that go by symbol; the replicates are still a list
-    SELECT s.*, r.lag, r.symbol, r.n,
+    SELECT s.*, r.lag, r.symbol, r.n, l.above_guess, l.doubt,
            list_prepend(r.accuracy::FLOAT, d.accuracies) AS accuracies
     FROM claim_signatures s
     JOIN profile_shapes p ON p.profile = s.profile
     JOIN recall r ON r.signature = s.key AND r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0
+    JOIN lags l ON l.key = s.key AND l.lag = r.lag
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol = r.symbol AND d.lag = r.lag
     WHERE s.kind = 'ngram' OR s.layers = 1 AND (
         s.cell = 'gru' AND s.hidden IN (80, p.hidden) OR s.cell = 'lstm' AND s.hidden = p.hidden
     )
+), scored AS (  -- perplexities of single models
+    SELECT p.corpus, p.profile, m.key AS model, m.kind, m.cell, m.layers, m.hidden, m.ngram_order,
+           m.parent, m.corpus AS learned, m.seed,
+           claim_doubt(p.key IN (SELECT key FROM unfinished), 0) AS doubt,
+           (m.spec->>'$.fraction')::DOUBLE AS fraction,
+           list_prepend(p.test_perplexity::FLOAT, p.draws) AS perplexity
+    FROM perplexities p JOIN models m ON m.key = p.members[1]
+    WHERE len(p.members) = 1 AND p.key NOT IN (SELECT key FROM earlier)
 ),
 
 -- Fig. 1: a GRU of one layer and 80 units.
 steps AS (
     SELECT key, profile, corpus_name AS corpora, seed, replicate,
-           accuracy - lag(accuracy) OVER by_lag AS step, lag(above_guess) OVER by_lag AS from_above
+           accuracy - lag(accuracy) OVER by_lag AS step, lag(above_guess) OVER by_lag AS from_above,
+           greatest(doubt, lag(doubt) OVER by_lag) AS doubt
     FROM marginal
     WHERE kind = 'char_lm' AND cell = 'gru' AND layers = 1 AND hidden = 80 AND learned = corpus
       AND parent IS NULL
     WINDOW by_lag AS (PARTITION BY key, replicate ORDER BY lag)
 ), both_ways AS (
     SELECT model, corpus, profile, corpora, seed, symbol, replicate,
-           avg(accuracy) AS memory, any_value(forward) AS forward
+           avg(accuracy) AS memory, any_value(forward) AS forward, max(doubt) AS doubt
     FROM (
-        SELECT c.model, c.corpus, c.profile, c.corpus_name AS corpora, c.seed, c.symbol,
+        SELECT c.model, c.corpus, c.profile, c.corpus_name AS corpora, c.seed, c.symbol, c.n,
+               c.doubt,
                unnest(c.accuracies) AS accuracy,
                unnest(list_prepend(p.accuracy::FLOAT, p.draws)) AS forward,
                generate_subscripts(c.accuracies, 1) - 1 AS replicate
         FROM cells c
         JOIN predictions p ON p.model = c.model AND p.corpus = c.corpus AND p.symbol = c.symbol
         WHERE c.kind = 'char_lm' AND c.cell = 'gru' AND c.hidden = 80 AND c.learned = c.corpus
-          AND c.parent IS NULL AND p.n > 0
+          AND c.parent IS NULL AND c.above_guess AND p.n >= 50
     )
     WHERE accuracy IS NOT NULL AND forward IS NOT NULL
-    GROUP BY ALL
+    GROUP BY model, corpus, profile, corpora, seed, symbol, replicate
+    HAVING min(n) >= 50
 ), ranked AS (  -- as Spearman's correlation needs them: equal values share the mean of their ranks
-    SELECT profile, corpora, seed, replicate, symbol, count(*) OVER everything AS symbols,
+    SELECT profile, corpora, seed, replicate, symbol, doubt, count(*) OVER everything AS symbols,
            rank() OVER (everything ORDER BY memory) + (count(*) OVER alike_m - 1) / 2 AS in_memory,
            rank() OVER (everything ORDER BY forward) + (count(*) OVER alike_f - 1) / 2 AS ahead
     FROM both_ways
@@ -195,28 +226,37 @@ steps AS (
            alike_m AS (PARTITION BY model, corpus, seed, replicate, memory),
            alike_f AS (PARTITION BY model, corpus, seed, replicate, forward)
 ), shifted AS (
-    SELECT profile, corpora, seed, replicate, symbol, (in_memory - ahead) / symbols AS shift
+    SELECT profile, corpora, seed, replicate, symbol, doubt, (in_memory - ahead) / symbols AS shift
     FROM ranked
 ),
 
 -- Fig. 2: one-layer networks of every size of the profile, of the paper's two cells.
 sized AS (
     SELECT m.cell, m.profile, m.corpus_name AS corpora, m.seed, m.replicate, m.lag, m.accuracy,
-           m.test_perplexity, list_position(p.sizes, m.hidden) AS place, len(p.sizes) AS sizes
+           m.doubt, list_position(p.sizes, m.hidden) AS place, len(p.sizes) AS sizes
     FROM marginal m JOIN profile_shapes p ON p.profile = m.profile
     WHERE m.kind = 'char_lm' AND m.cell IN ('gru', 'lstm') AND m.layers = 1
       AND m.learned = m.corpus AND m.parent IS NULL AND list_contains(p.sizes, m.hidden)
 ), ends AS (
     SELECT cell, profile, corpora, seed, replicate, lag,
            max(accuracy) FILTER (place = sizes) - max(accuracy) FILTER (place = 1) AS rise,
-           1 - max(test_perplexity) FILTER (place = sizes) / max(test_perplexity) FILTER (place = 1)
-               AS fall
+           max(doubt) FILTER (place IN (1, sizes)) AS doubt
     FROM sized GROUP BY ALL
+), predicted AS (
+    SELECT s.cell, s.profile, c.name AS corpora, s.seed, s.doubt, s.hidden,
+           list_position(p.sizes, s.hidden) AS place, len(p.sizes) AS sizes,
+           generate_subscripts(s.perplexity, 1) - 1 AS replicate, unnest(s.perplexity) AS perplexity
+    FROM scored s
+    JOIN profile_shapes p ON p.profile = s.profile AND list_contains(p.sizes, s.hidden)
+    JOIN corpora c ON c.key = s.corpus
+    WHERE s.kind = 'char_lm' AND s.cell IN ('gru', 'lstm') AND s.layers = 1
+      AND s.learned = s.corpus AND s.parent IS NULL AND s.fraction = 1
 ), means AS (
-    SELECT cell, profile, corpora, seed, replicate, place, sizes, avg(accuracy) AS mean
+    SELECT cell, profile, corpora, seed, replicate, place, sizes, avg(accuracy) AS mean,
+           max(doubt) AS doubt
     FROM sized GROUP BY ALL
 ), rises AS (
-    SELECT cell, profile, corpora, seed, replicate, sizes,
+    SELECT cell, profile, corpora, seed, replicate, sizes, doubt,
            mean - lag(mean) OVER (PARTITION BY cell, profile, corpora, seed, replicate
                                   ORDER BY place) AS rise
     FROM means
@@ -225,7 +265,7 @@ sized AS (
 -- Fig. 3: the deep network, layer by layer, of the same two cells.
 deep AS (
     SELECT m.cell, m.profile, m.corpus_name AS corpora, m.seed, m.replicate, m.lag, m.layer,
-           m.layers, m.depth, m.accuracy
+           m.layers, m.depth, m.accuracy, m.doubt
     FROM marginal m JOIN profile_shapes p ON p.profile = m.profile
     WHERE m.kind = 'char_lm' AND m.cell IN ('gru', 'lstm')
       AND m.layers = p.layers AND m.hidden = p.deep AND m.layers > 1
@@ -233,23 +273,20 @@ deep AS (
 ), falls AS (
     SELECT cell, profile, corpora, seed, replicate, layers,
            lag(avg(accuracy)) OVER (PARTITION BY cell, profile, corpora, seed, replicate
-                                    ORDER BY layer) - avg(accuracy) AS fall
+                                    ORDER BY layer) - avg(accuracy) AS fall,
+           max(doubt) AS doubt
     FROM deep WHERE depth = 1 GROUP BY cell, profile, corpora, seed, replicate, layer, layers
 ), gains AS (
     SELECT cell, profile, corpora, seed, replicate, lag, layer,
-           max(accuracy) FILTER (depth = 2) - max(accuracy) FILTER (depth = 1) AS gain
+           max(accuracy) FILTER (depth = 2) - max(accuracy) FILTER (depth = 1) AS gain,
+           max(doubt) AS doubt
     FROM deep WHERE layer > layers - 2 GROUP BY ALL
 ),
 
 -- Fig. 4: source, retrained and target, an LSTM of one layer, measured on the target.
-scored AS (  -- perplexities of single models
-    SELECT p.corpus, p.profile, m.key AS model, m.kind, m.cell, m.layers, m.hidden, m.ngram_order,
-           m.parent, m.corpus AS learned, m.seed, (m.spec->>'$.fraction')::DOUBLE AS fraction,
-           list_prepend(p.test_perplexity::FLOAT, p.draws) AS perplexity
-    FROM perplexities p JOIN models m ON m.key = p.members[1]
-    WHERE len(p.members) = 1 AND p.key NOT IN (SELECT key FROM earlier)
-), adapted AS (
+adapted AS (
     SELECT r.profile, away.name || ' → ' || home.name AS corpora, r.seed,
+           greatest(s.doubt, r.doubt, t.doubt) AS doubt,
            generate_subscripts(r.perplexity, 1) - 1 AS replicate,
            unnest(s.perplexity) AS source, unnest(r.perplexity) AS retrained,
            unnest(t.perplexity) AS target
@@ -265,7 +302,8 @@ scored AS (  -- perplexities of single models
     WHERE r.kind = 'char_lm' AND r.cell = 'lstm' AND r.layers = 1 AND r.fraction = 0.05
       AND r.learned = r.corpus
 ), three AS (
-    SELECT r.profile, r.parent_corpus || ' → ' || r.corpus_name AS corpora, r.seed, r.symbol, r.n,
+    SELECT r.profile, r.parent_corpus || ' → ' || r.corpus_name AS corpora, r.seed, r.lag, r.symbol,
+           r.n, greatest(s.doubt, r.doubt, t.doubt) AS doubt,
            generate_subscripts(r.accuracies, 1) - 1 AS replicate,
            unnest(s.accuracies) AS source, unnest(r.accuracies) AS retrained,
            unnest(t.accuracies) AS target
@@ -276,11 +314,33 @@ scored AS (  -- perplexities of single models
      AND (t.cell, t.hidden, t.profile, t.corpus, t.seed, t.lag, t.symbol)
        = (r.cell, r.hidden, r.profile, r.corpus, r.seed, r.lag, r.symbol)
     WHERE r.kind = 'char_lm' AND r.cell = 'lstm' AND r.learned = r.corpus
+), crossed AS (  -- networks of two seeds, which share neither initial weights nor test text
+    SELECT profile, corpora, a.seed, replicate, a.n + b.n AS n, greatest(a.doubt, b.doubt) AS doubt,
+           (abs(a.retrained - b.source) + abs(b.retrained - a.source)) / 2 AS to_source,
+           (abs(a.retrained - b.target) + abs(b.retrained - a.target)) / 2 AS to_target,
+           (abs(a.source - b.target) + abs(b.source - a.target)) / 2 AS apart,
+           (abs(a.source - b.source) + abs(a.target - b.target)) / 2 AS by_seed
+    FROM three a
+    JOIN three b USING (profile, corpora, lag, symbol, replicate)
+    WHERE a.seed <> b.seed AND to_source + to_target + apart + by_seed IS NOT NULL
+), resembling AS (
+    SELECT unnest([1, 2]) AS part, profile, corpora, seed, replicate,
+           unnest([sum(n * (to_source - to_target)), sum(n * (apart - by_seed))]) / sum(n) AS value,
+           max(doubt) AS doubt
+    FROM crossed GROUP BY profile, corpora, seed, replicate
+), jackknifed AS (  -- a pair belongs to two networks, so the values of the networks are too alike
+    SELECT part, profile, corpora, seed, replicate, doubt, value, count(*) FILTER (replicate = 0)
+               OVER (PARTITION BY part, profile, corpora) AS n,
+           max(value) FILTER (replicate = 0) OVER (PARTITION BY part, profile, corpora, seed)
+               - avg(value) FILTER (replicate = 0) OVER (PARTITION BY part, profile, corpora)
+               AS deviation
+    FROM resembling
 ),
 
 -- Fig. 5: a GRU of one layer and a 5-gram.
 against AS (
     SELECT g.profile, g.corpus_name AS corpora, g.seed, g.lag, g.n, x.ngram_order,
+           greatest(g.doubt, x.doubt) AS doubt,
            generate_subscripts(g.accuracies, 1) - 1 AS replicate,
            unnest(g.accuracies) - unnest(x.accuracies) AS difference
     FROM cells g
@@ -290,10 +350,11 @@ against AS (
        = (g.profile, g.corpus, g.seed, g.lag, g.symbol)
     WHERE g.cell = 'gru' AND g.learned = g.corpus AND g.parent IS NULL
 ), spread AS (
-    SELECT profile, corpora, seed, replicate, lag, stddev_pop(difference) AS deviation
+    SELECT profile, corpora, seed, replicate, lag, stddev_pop(difference) AS deviation,
+           max(doubt) AS doubt
     FROM against WHERE n >= 50 GROUP BY ALL
 ), combined AS (
-    SELECT x.profile, c.name AS corpora, g.seed,
+    SELECT x.profile, c.name AS corpora, g.seed, g.doubt,
            generate_subscripts(g.perplexity, 1) - 1 AS replicate,
            unnest(list_prepend(x.test_perplexity::FLOAT, x.draws)) AS combined,
            unnest(g.perplexity) AS network, unnest(n.perplexity) AS ngram
@@ -302,15 +363,17 @@ against AS (
     JOIN profile_shapes p ON p.profile = x.profile AND p.hidden = g.hidden
     JOIN scored n ON n.corpus = x.corpus AND list_contains(x.members, n.model)
     JOIN corpora c ON c.key = x.corpus
-    WHERE len(x.members) = 2 AND x.key NOT IN (SELECT key FROM earlier) AND g.kind = 'char_lm' AND g.cell = 'gru' AND g.layers = 1 AND g.learned = x.corpus
+    WHERE len(x.members) = 2 AND x.key NOT IN (SELECT key FROM earlier)
+      AND g.kind = 'char_lm' AND g.cell = 'gru' AND g.layers = 1 AND g.learned = x.corpus
       AND g.parent IS NULL AND n.kind = 'ngram' AND n.ngram_order = 5 AND n.learned = x.corpus
       AND n.fraction = 1
 ),
 
 -- Fig. 6: parts of the kernel of a factorized LSTM on a mix of two corpora, and its pruning.
 factorized AS (
-    SELECT f.key, f.profile, c1.name || ' + ' || c2.name AS corpora, f.seed, c1.key AS first_corpus,
-           c2.key AS second_corpus
+    SELECT f.key, f.profile, c1.name || ' + ' || c2.name AS corpora, f.seed, f.hidden,
+           c1.key AS first_corpus, c2.key AS second_corpus,
+           claim_doubt(f.key IN (SELECT key FROM unfinished), 0) AS doubt
     FROM models f
     JOIN profile_shapes p ON p.profile = f.profile AND p.factorized = f.hidden
     JOIN corpora c1 ON c1.key = f.spec->>'$.corpora[0].content'
@@ -321,44 +384,55 @@ factorized AS (
     QUALIFY row_number() OVER (
         PARTITION BY f.profile, c1.key, c2.key, f.seed ORDER BY f.created DESC
     ) = 1
+), decoded AS (
+    SELECT s.model, s.corpus, s.profile, s.seed, r.majority, claim_doubt(false, r.rising) AS doubt,
+           unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
+           generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
+    FROM signatures s
+    JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
+    LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
+    WHERE s.decoder = 'mlp' AND s.state IN ('c', 'h') AND s.key NOT IN (SELECT key FROM earlier)
+      AND s.model IN (SELECT key FROM models WHERE kind = 'kernel' OR NOT trained)
 ), kernels AS (
     SELECT f.profile, f.corpora, f.seed, k.key, k.spec->>'$.part' AS part, replicate,
-           avg(accuracy) AS recall, avg(majority) AS majority
-    FROM (
-        SELECT s.key, s.model, s.corpus, r.majority,
-               unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
-               generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1
-                   AS replicate
-        FROM signatures s
-        JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
-        LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
-        WHERE s.decoder = 'mlp' AND s.key NOT IN (SELECT key FROM earlier)
-    ) s
-    JOIN models k ON k.key = s.model AND k.kind = 'kernel'
-    JOIN factorized f ON f.key = k.parent AND f.first_corpus = s.corpus
+           avg(accuracy) AS recall, avg(majority) AS majority,
+           max(greatest(f.doubt, d.doubt)) AS doubt
+    FROM decoded d
+    JOIN models k ON k.key = d.model AND k.kind = 'kernel'
+    JOIN factorized f ON f.key = k.parent AND f.first_corpus = d.corpus
+    GROUP BY ALL
+), random_kernels AS (  -- the untrained network of W₀'s shape
+    SELECT f.profile, f.corpora, f.seed, replicate, avg(accuracy) AS recall
+    FROM decoded d
+    JOIN factorized f ON (f.profile, f.seed, f.first_corpus) = (d.profile, d.seed, d.corpus)
+    JOIN models m ON m.key = d.model AND NOT m.trained AND m.corpus = d.corpus
+     AND (m.kind, m.cell, m.layers, m.hidden) = ('char_lm', 'lstm', 1, f.hidden)
     GROUP BY ALL
 ), held AS (
     SELECT profile, corpora, seed, replicate, any_value(majority) AS majority,
            max(recall) FILTER (part = 'base') AS base, max(recall) FILTER (part = 'full') AS whole,
-           max(recall) FILTER (part = 'basis') AS best
+           max(recall) FILTER (part = 'basis') AS best, max(doubt) AS doubt
     FROM kernels GROUP BY profile, corpora, seed, replicate
 ), pruned AS (
-    SELECT f.profile, f.corpora, p.rule, p.seed,
+    SELECT f.profile, f.corpora, f.seed, f.doubt, p.rule, p.seed AS random_order,
            arg_max(x.perplexity, x.kept) FILTER (x.kept <= 1156 / 2)
                / arg_max(x.perplexity, x.kept) - 1 AS rise
     FROM prunings p
     JOIN factorized f ON f.key = p.model AND f.second_corpus = p.target
     JOIN pruning_curve x ON x.pruning = p.key AND x.corpus = p.target
     WHERE p.key NOT IN (SELECT key FROM earlier)
-    GROUP BY f.profile, f.corpora, p.rule, p.seed
+    GROUP BY f.profile, f.corpora, f.seed, f.doubt, p.rule, p.seed
 ),
 
--- Fig. 7: a recognizer whose attention goes forward, read where attention is.
-heard AS (
+-- Fig. 7: a recognizer whose attention goes forward, read where attention is: c of the encoder, and
+-- of the speller its output h, which is what attention reads.
+recognized AS (
     SELECT s.profile, c.name AS corpora, s.seed, r.lag,
            CASE s.part WHEN 'encoder 1' THEN 'first' WHEN 'query' THEN 'query' ELSE 'last' END
                AS part,
            greatest(r.majority, r."current", u.accuracy) AS floor, u.accuracy AS untrained,
+           claim_doubt(m.key IN (SELECT key FROM unfinished), r.rising) AS doubt,
+           claim_doubt(false, u.rising) AS untrained_doubt,
            unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
            generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
     FROM signatures s
@@ -367,7 +441,8 @@ heard AS (
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
     LEFT JOIN recall u ON u.signature = s.untrained AND u.symbol IS NULL AND u.lag = r.lag
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
-    WHERE s.decoder = 'mlp' AND s.state = 'c' AND s.alignment = 'attention'
+    WHERE s.decoder = 'mlp' AND s.alignment = 'attention'
+      AND s.state = CASE s.part WHEN 'query' THEN 'h' ELSE 'c' END
       AND (s.half = 'both' OR s.part = 'query')
       AND s.part IN ('encoder 1', 'encoder ' || m.layers, 'query') AND m.monotone >= 0.9
       AND m.spec->>'$.reduction' = '4' AND s.key NOT IN (SELECT key FROM earlier)
@@ -376,131 +451,130 @@ heard AS (
     ) = 1
 )
 
-SELECT 'C1' AS claim, 1 AS part, profile, corpora, seed, replicate, max(step) AS value
+SELECT 'C1' AS claim, 1 AS part, profile, corpora, seed, replicate, max(step) AS value,
+       max(doubt) AS doubt
 FROM steps WHERE from_above GROUP BY ALL
 UNION ALL
-SELECT 'C2', 1, profile, corpora, seed, replicate, abs(corr(in_memory, ahead))
+SELECT 'C2', 1, profile, corpora, seed, replicate, abs(corr(in_memory, ahead)), max(doubt)
 FROM ranked GROUP BY ALL
 UNION ALL
 SELECT 'C2', 1 + list_position(['q', 'y', 'k', 'e', '.'], symbol), profile, corpora, seed,
-       replicate, CASE WHEN symbol IN ('q', 'y') THEN shift ELSE abs(shift) END
+       replicate, CASE WHEN symbol IN ('q', 'y') THEN shift ELSE abs(shift) END, doubt
 FROM shifted WHERE symbol IN ('q', 'y', 'k', 'e', '.')
 UNION ALL
-SELECT 'C3', more + list_position(['gru', 'lstm'], cell), profile, corpora, seed, 0,
-       any_value(fall)
-FROM ends, (VALUES (0), (2)) AS both_sides(more)
-WHERE replicate = 0 AND fall IS NOT NULL GROUP BY ALL
+SELECT 'C3', more + list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate,
+       1 - max(perplexity) FILTER (place = sizes) / max(perplexity) FILTER (place = 1), max(doubt)
+FROM predicted, (VALUES (0), (2)) AS both_sides(more)
+WHERE place IN (1, sizes) GROUP BY cell, more, profile, corpora, seed, replicate
 UNION ALL
-SELECT 'C4', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(rise)
-FROM ends WHERE rise IS NOT NULL GROUP BY ALL
+SELECT 'C4', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(rise),
+       max(doubt)
+FROM ends WHERE rise IS NOT NULL GROUP BY cell, profile, corpora, seed, replicate
 UNION ALL
-SELECT 'C4', 2 + list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(rise)
+SELECT 'C4', 2 + list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(rise),
+       max(doubt)
 FROM rises GROUP BY cell, profile, corpora, seed, replicate, sizes HAVING count(*) = sizes
 UNION ALL
 SELECT 'C5', unnest([1, 2]), profile, corpora, seed, replicate,
-       avg(mean) FILTER (cell = 'lstm') - avg(mean) FILTER (cell = 'gru')
+       avg(mean) FILTER (cell = 'lstm') - avg(mean) FILTER (cell = 'gru'), max(doubt)
 FROM means GROUP BY profile, corpora, seed, replicate, sizes HAVING count(*) = 2 * sizes
 UNION ALL
-SELECT 'C6', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(fall)
+SELECT 'C6', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, min(fall),
+       max(doubt)
 FROM falls GROUP BY cell, profile, corpora, seed, replicate, layers HAVING count(*) = layers
 UNION ALL
-SELECT 'C7', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, max(gain)
+SELECT 'C7', list_position(['gru', 'lstm'], cell), profile, corpora, seed, replicate, max(gain),
+       max(doubt)
 FROM gains GROUP BY cell, profile, corpora, seed, replicate
 HAVING count(DISTINCT layer) FILTER (gain IS NOT NULL) = 2
 UNION ALL
 SELECT 'C8', unnest([1, 2, 3, 4]), profile, corpora, seed, replicate,
-       unnest([(source - retrained) / (source - target), source, retrained, target])
+       unnest([(source - retrained) / (source - target), source, retrained, target]), doubt
 FROM adapted
+UNION ALL  -- the jackknife: n times the mean of all networks less n - 1 times that without this one
+SELECT 'C9', part, profile, corpora, seed, replicate,
+       value + deviation * (2 * (n - 1) / nullif(n - 2, 0) - 1), doubt
+FROM jackknifed
 UNION ALL
-SELECT 'C9', 1, profile, corpora, seed, replicate,
-       sum(n * (abs(retrained - source) - abs(retrained - target))) / sum(n)
-FROM three WHERE retrained - source - target IS NOT NULL GROUP BY ALL
-UNION ALL
-SELECT 'C9', unnest([2, 3]), profile, corpora, seed, replicate,
-       unnest([avg(retrained - source), avg(target - source)])
+SELECT 'C9', unnest([3, 4]), profile, corpora, seed, replicate,
+       unnest([avg(retrained - source), avg(target - source)]), max(doubt)
 FROM three WHERE symbol IN ('k', 'l', 'm', 'b', 'c', 'u') GROUP BY profile, corpora, seed, replicate
 UNION ALL
-SELECT 'C10', 1, profile, corpora, seed, replicate, avg(deviation) FROM spread GROUP BY ALL
+SELECT 'C10', 1, profile, corpora, seed, replicate, avg(deviation), max(doubt)
+FROM spread GROUP BY ALL
 UNION ALL
-SELECT 'C10', 2, profile, corpora, seed, replicate, 1 - combined / least(network, ngram)
+SELECT 'C10', 2, profile, corpora, seed, replicate, 1 - combined / least(network, ngram), doubt
 FROM combined
 UNION ALL
-SELECT 'C10', CASE WHEN lag <= ngram_order - 2 THEN 3 ELSE 4 END, profile, corpora, seed,
-       replicate, sum(n * difference) / sum(n)
+SELECT 'C10', CASE WHEN lag <= ngram_order - 2 THEN 3 ELSE 4 END AS part, profile, corpora, seed,
+       replicate, sum(n * difference) / sum(n), max(doubt)
 FROM against WHERE difference IS NOT NULL GROUP BY ALL
 UNION ALL
 SELECT 'C11', unnest([1, 2]), profile, corpora, seed, replicate,
-       unnest([(base - majority) / (whole - majority), base - best])
+       unnest([(base - majority) / (whole - majority), base - best]), doubt
 FROM held
 UNION ALL
-SELECT 'C11', 3, f.profile, f.corpora, f.seed, 0, avg(r.accuracy) - max(b.best)
+SELECT 'C11', 3, f.profile, f.corpora, f.seed, 0, avg(r.accuracy) - max(b.best), any_value(f.doubt)
 FROM factorized f
 JOIN atlases a ON a.model = f.key AND a.first IS NULL AND a.key NOT IN (SELECT key FROM earlier)
 JOIN basis_recall r ON r.atlas = a.key AND r.kernel = 'base' AND r.symbol IS NULL AND r.lag >= 1
 JOIN (SELECT atlas, max(recall) AS best FROM bases GROUP BY atlas) b ON b.atlas = a.key
 GROUP BY f.profile, f.corpora, f.seed
 UNION ALL
-SELECT 'C13', 1, r.profile, r.corpora, x.seed, 0, r.rise / x.rise
-FROM pruned r JOIN pruned x ON x.profile = r.profile AND x.corpora = r.corpora
-WHERE r.rule = 'recall' AND x.rule = 'random'
+SELECT 'C11', 4, profile, corpora, seed, replicate,
+       (r.recall - h.majority) / (h.whole - h.majority), h.doubt
+FROM held h JOIN random_kernels r USING (profile, corpora, seed, replicate)
 UNION ALL
-SELECT 'C13', 2, profile, corpora, seed, 0, rise FROM pruned WHERE rule = 'recall'
+SELECT 'C13', unnest([1, 2]), profile, corpora, seed, 0,
+       unnest([
+           max(rise) FILTER (rule = 'recall') / avg(rise) FILTER (rule = 'random'),
+           max(rise) FILTER (rule = 'recall')
+       ]), max(doubt)
+FROM pruned GROUP BY profile, corpora, seed
 UNION ALL
 SELECT 'C14', 1, profile, corpora, seed, replicate,
-       avg(accuracy) FILTER (part = 'last') - avg(accuracy) FILTER (part = 'first')
-FROM heard GROUP BY ALL
+       avg(accuracy) FILTER (part = 'last') - avg(accuracy) FILTER (part = 'first'),
+       max(doubt) FILTER (part IN ('first', 'last'))
+FROM recognized GROUP BY ALL
 UNION ALL
-SELECT 'C14', 2, profile, corpora, seed, replicate, avg(accuracy - floor)
-FROM heard WHERE part = 'first' AND untrained IS NOT NULL GROUP BY ALL
+SELECT 'C14', 2, profile, corpora, seed, replicate, avg(accuracy - floor),
+       max(greatest(doubt, untrained_doubt))
+FROM recognized WHERE part = 'first' AND untrained IS NOT NULL GROUP BY ALL
 UNION ALL
 SELECT 'C15', 1, profile, corpora, seed, replicate,
-       avg(accuracy) FILTER (part = 'query') - avg(accuracy) FILTER (part = 'last')
-FROM heard WHERE lag >= 2 GROUP BY ALL;
+       avg(accuracy) FILTER (part = 'query') - avg(accuracy) FILTER (part = 'last'),
+       max(doubt) FILTER (part IN ('query', 'last'))
+FROM recognized WHERE lag >= 2 GROUP BY ALL
+UNION ALL
+SELECT 'C15', 2, profile, corpora, seed, replicate, avg(accuracy - untrained),
+       max(greatest(doubt, untrained_doubt))
+FROM recognized WHERE part = 'query' AND untrained IS NOT NULL AND lag >= 2 GROUP BY ALL;
 
--- Several seeds: their mean with the t interval. One seed: the basic bootstrap interval, the
--- replicates mirrored at the measurement, because a largest, smallest or absolute number is moved
--- by noise, in a replicate once more than in the measurement. No interval leaves its number out.
+-- The interval of one network is the basic bootstrap interval, the replicates mirrored at the
+-- measurement, because a largest, smallest or absolute number is moved by noise, in a replicate once
+-- more than in the measurement. Of several, `half_width` adds the variance of the networks. No
+-- interval leaves its number out.
 --- Every part of every claim that has been measured, for each profile and corpus.
 --- claim: Number of the claim.
 --- part: Number of the part.
 --- profile: Profile.
 --- corpora: Corpus, or source and target.
 --- statistic: What is measured.
---- ours: The number, the mean of the seeds.
---- low: Lower end of its 95 % interval; NULL if one seed has no replicates.
+--- ours: The number, the mean of the networks.
+--- low: Lower end of its 95 % interval; NULL if one network has no replicates.
 --- high: Upper end of its 95 % interval.
---- seeds: Seeds it is the mean of.
+--- covers: What the interval covers: test text or symbols, networks, or both.
+--- seeds: Networks it is the mean of.
 --- side: Side of the threshold on which it holds.
 --- threshold: The threshold.
---- verdict: holds, fails or undecided; NULL for what is told beside.
+--- verdict: holds, fails or undecided; NULL for what is not judged.
+--- doubt: Why it can decide nothing: it needs an unfinished network or a recall that still rises; else NULL.
 CREATE OR REPLACE VIEW claim_checks AS
-WITH per_seed AS (
-    SELECT claim, part, profile, corpora, seed,
-           max(value) FILTER (replicate = 0) AS value,
-           quantile_cont(value, 0.025) FILTER (replicate > 0) AS low,
-           quantile_cont(value, 0.975) FILTER (replicate > 0) AS high
-    FROM claim_values WHERE isfinite(value) GROUP BY ALL
-), measured AS (
-    SELECT claim, part, profile, corpora, count(*) AS seeds, avg(value) AS ours,
-           CASE WHEN count(*) = 1 THEN 2 * any_value(value) - any_value(low)
-                ELSE avg(value) + stddev_samp(value) / sqrt(count(*)) * any_value(t) END AS high,
-           CASE WHEN count(*) = 1 THEN 2 * any_value(value) - any_value(high)
-                ELSE avg(value) - stddev_samp(value) / sqrt(count(*)) * any_value(t) END AS low
-    FROM (
-        -- The 97.5th percentile of Student's t with 1 to 29 degrees of freedom, as scipy computes
-        -- it (a test compares); more seeds than 30 use the last.
-        SELECT *, [
-            12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-            2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-            2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045
-        ][least(count(*) OVER (PARTITION BY claim, part, profile, corpora) - 1, 29)] AS t
-        FROM per_seed
-    )
-    GROUP BY claim, part, profile, corpora
-), by_basis AS (  -- of an atlas, with its interval over bases
+WITH by_basis AS (  -- of an atlas
     SELECT 'C12' AS claim, CASE t.claim WHEN 'bases differ' THEN 1 ELSE 2 END AS part,
-           a.profile, one.name || ' + ' || other.name AS corpora, 1 AS seeds,
-           t.effect + o.shift AS ours, t.high + o.shift AS high, t.low + o.shift AS low
+           a.profile, one.name || ' + ' || other.name AS corpora, m.seed, 'symbols' AS sampled,
+           t.effect + o.shift AS value, t.effect - t.low AS below, t.high - t.effect AS above,
+           claim_doubt(m.key IN (SELECT key FROM unfinished), 0) AS doubt
     FROM basis_claims t
     JOIN (VALUES ('bases differ', 0.0), ('a basis recalls its own symbols', 0.5)) o(claim, shift)
         ON o.claim = t.claim
@@ -512,22 +586,47 @@ WITH per_seed AS (
     JOIN corpora other ON other.key = a.corpus_2
     WHERE a.corpus = a.corpus_1
     QUALIFY row_number() OVER (
-        PARTITION BY a.profile, one.key, other.key, t.claim ORDER BY a.created DESC
+        PARTITION BY a.profile, one.key, other.key, m.seed, t.claim ORDER BY a.created DESC
     ) = 1
-), bounded AS (
-    SELECT * REPLACE (CASE WHEN low IS NOT NULL THEN least(low, ours) END AS low,
-                      CASE WHEN high IS NOT NULL THEN greatest(high, ours) END AS high)
-    FROM (SELECT * FROM measured UNION ALL BY NAME SELECT * FROM by_basis)
+), per_seed AS (
+    SELECT claim, part, profile, corpora, seed, 'test text' AS sampled,
+           max(value) FILTER (replicate = 0) AS value,
+           quantile_cont(value, 0.975) FILTER (replicate > 0) - max(value) FILTER (replicate = 0)
+               AS below,
+           max(value) FILTER (replicate = 0) - quantile_cont(value, 0.025) FILTER (replicate > 0)
+               AS above,
+           max(doubt) AS doubt
+    FROM claim_values WHERE isfinite(value) GROUP BY ALL
+    UNION ALL BY NAME
+    SELECT * FROM by_basis
+), measured AS (
+    SELECT claim, part, profile, corpora, count(*) AS seeds, avg(value) AS ours,
+           stddev_samp(value) AS spread, max(doubt) AS doubt,
+           greatest(avg(below), 0 * avg(below)) AS below,
+           greatest(avg(above), 0 * avg(above)) AS above,
+           nullif(concat_ws(
+               ' and ', CASE WHEN count(below) > 0 THEN any_value(sampled) END,
+               CASE WHEN count(*) > 1 THEN 'networks' END
+           ), '') AS covers
+    FROM per_seed GROUP BY claim, part, profile, corpora
+), bounded AS (  -- of what has no replicates the spread of several networks is all that is known
+    SELECT *, ours - half_width(CASE WHEN seeds > 1 THEN coalesce(below, 0) ELSE below END,
+                                spread, seeds) AS low,
+           ours + half_width(CASE WHEN seeds > 1 THEN coalesce(above, 0) ELSE above END,
+                             spread, seeds) AS high
+    FROM measured
 )
 SELECT
-    p.claim, p.part, b.profile, b.corpora, p.statistic, b.ours, b.low, b.high, b.seeds, p.side,
-    p.threshold,
+    p.claim, p.part, b.profile, b.corpora, p.statistic, b.ours, b.low, b.high, b.covers,
+    b.seeds, p.side, p.threshold,
     CASE
         WHEN p.threshold IS NULL THEN NULL
+        WHEN b.doubt IS NOT NULL THEN 'undecided'
         WHEN b.low > p.threshold THEN CASE p.side WHEN 'above' THEN 'holds' ELSE 'fails' END
         WHEN b.high < p.threshold THEN CASE p.side WHEN 'below' THEN 'holds' ELSE 'fails' END
         ELSE 'undecided'
-    END AS verdict
+    END AS verdict,
+    b.doubt
 FROM bounded b JOIN claim_parts p ON p.claim = b.claim AND p.part = b.part;
 
 -- A claim holds when all of its judged parts do, and fails when one of them fails. The paper's own
@@ -537,18 +636,18 @@ FROM bounded b JOIN claim_parts p ON p.claim = b.claim AND p.part = b.part;
 --- statement: The claim in one sentence.
 --- paper: The paper's number, or its word where it gives none.
 --- statistic: What is measured: the first part of the claim.
---- ours: Its number here, the mean of the seeds; NULL where it is not computed.
---- low: Lower end of its 95 % interval, over seeds or, of one seed, by bootstrap over segments.
+--- ours: Its number here, the mean of the networks; NULL where it is not computed.
+--- low: Lower end of its 95 % interval; what that covers, claim_checks says.
 --- high: Upper end of that interval.
 --- profile: The one profile that the row is of.
 --- corpora: Corpus, or source and target.
 --- stand_in: What stands in for which of the paper's corpora.
---- seeds: Seeds behind it.
+--- seeds: Networks behind it.
 --- verdict: holds, fails or undecided; see docs/claims.md.
---- note: What is missing, if anything.
+--- note: What is missing, why it is undecided whatever its number, and what one network leaves open.
 --- study: Study that it rests on.
 CREATE OR REPLACE VIEW claims_by_profile AS
-WITH checks AS (SELECT * FROM claim_checks), chosen AS (
+WITH checks AS (SELECT * FROM claim_checks), selected AS (
     SELECT c.claim, c.profile, c.corpora
     FROM checks c JOIN claim_statements s ON s.claim = c.claim
     WHERE list_contains(s.corpora, c.corpora)
@@ -564,11 +663,12 @@ WITH checks AS (SELECT * FROM claim_checks), chosen AS (
         count(*) FILTER (k.verdict = 'fails') AS failing,
         count(*) FILTER (p.threshold IS NOT NULL AND coalesce(k.verdict, '') <> 'holds') AS still_open,
         count(*) FILTER (k.part IS NULL) AS missing,
-        count(*) FILTER (k.seeds = 1 AND k.low IS NULL AND p.threshold IS NOT NULL) AS bare
+        count(*) FILTER (k.seeds = 1 AND k.low IS NULL AND p.threshold IS NOT NULL) AS bare,
+        max(k.doubt) FILTER (p.threshold IS NOT NULL) AS doubt
     FROM claim_statements s
     CROSS JOIN profile_shapes f
     JOIN claim_parts p ON p.claim = s.claim
-    LEFT JOIN chosen c ON c.claim = s.claim AND c.profile = f.profile
+    LEFT JOIN selected c ON c.claim = s.claim AND c.profile = f.profile
     LEFT JOIN checks k ON k.claim = p.claim AND k.part = p.part AND k.profile = c.profile
      AND k.corpora = c.corpora
     GROUP BY s.claim, f.profile
@@ -585,11 +685,12 @@ SELECT
     j.seeds,
     CASE WHEN j.failing > 0 THEN 'fails' WHEN j.still_open > 0 THEN 'undecided' ELSE 'holds' END
         AS verdict,
-    CASE
-        WHEN j.corpora IS NULL THEN 'not computed'
-        WHEN j.missing > 0 THEN 'not computed in full'
-        WHEN j.bare > 0 THEN 'one seed, so no interval'
-    END AS note,
+    CASE WHEN j.corpora IS NULL THEN 'not computed'
+    ELSE nullif(concat_ws(
+        ', ', 'needs ' || j.doubt, CASE WHEN j.missing > 0 THEN 'not computed in full' END,
+        CASE WHEN j.bare > 0 THEN 'one network, so no interval'
+             WHEN j.seeds = 1 THEN 'one network, whose interval covers the test text alone' END
+    ), '') END AS note,
     s.study
 FROM claim_statements s
 JOIN judged j ON j.claim = s.claim

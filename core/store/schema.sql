@@ -346,6 +346,50 @@ CREATE TABLE IF NOT EXISTS earlier (
     key VARCHAR PRIMARY KEY --- Key of the result.
 );
 
+--- Models and mixtures whose training had not come to its end: the best dev perplexity (of a recognizer, dev CER) still fell by more than 1 % in the last fifth of the epochs, or there were fewer than five.
+--- key: Key of the model, or of the mixture.
+--- epochs: Epochs with the selected keep probability.
+--- fall: By what share the best dev value fell in the last fifth of them; NULL with fewer than five.
+CREATE OR REPLACE VIEW unfinished AS
+WITH curves AS (  -- of the selected keep probability; a recognizer has one only
+    SELECT m.key, c.epoch, coalesce(c.dev_perplexity, c.dev_cer) AS dev,
+           max(c.epoch) OVER (PARTITION BY m.key) AS epochs
+    FROM models m LEFT JOIN training_curve c ON c.model = m.key AND coalesce(c.keep = m.keep, true)
+    WHERE m.trained AND m.kind IN ('char_lm', 'factorized', 'las')
+), networks AS (
+    SELECT key, count(dev) AS epochs,
+           CASE WHEN count(dev) >= 5
+               THEN 1 - min(dev) / min(dev) FILTER (epoch <= 0.8 * epochs) END AS fall
+    FROM curves GROUP BY key
+    HAVING coalesce(fall > 0.01, true)
+), made AS (  -- and what is made of them
+    SELECT key, epochs, fall FROM networks
+    UNION ALL
+    SELECT m.key, n.epochs, n.fall
+    FROM models m JOIN networks n ON n.key = m.parent
+    WHERE m.kind IN ('kernel', 'pruned')
+)
+SELECT key, epochs, fall FROM made
+UNION ALL
+SELECT p.key, min(m.epochs), max(m.fall)
+FROM perplexities p JOIN made m ON list_contains(p.members, m.key)
+GROUP BY p.key;
+
+-- The 97.5th percentile of Student's t with n - 1 degrees of freedom, as scipy computes it (a test
+-- compares); of more than 30 the last.
+CREATE OR REPLACE MACRO student_t(n) AS [
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045
+][least(n - 1, 29)];
+
+-- Half of the 95 % interval of the mean of n networks (docs/method.md, Intervals). Test text and
+-- networks are drawn independently, so their half widths add as squares.
+-- text: the half that the bootstrap over test segments gives, the mean of the networks'; it does not
+-- shrink with n, for they are tested on texts that overlap. spread: their standard deviation.
+CREATE OR REPLACE MACRO half_width(text, spread, n) AS
+    sqrt(text ** 2 + CASE WHEN n > 1 THEN student_t(n) ** 2 * spread ** 2 / n ELSE 0 END);
+
 --- Recall over all symbols by lag, with model, corpus and every floor.
 --- signature: Key of the signature.
 --- model: Key of the model.

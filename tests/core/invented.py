@@ -57,12 +57,15 @@ def fill(
     noise: float = 0.001,
     ahead: Callable[[str], float] = lambda symbol: 0.5,
     monotone: float = 1.0,
+    rising: Callable[[Any], float | None] = lambda spec: 0.0,
+    last: Callable[[Any], float] = lambda model: 1.0,
 ) -> None:
     """Takes the results of these specs in.
 
     recall: of a signature by lag and symbol; score: perplexity of a model, or of a mixture of
     several; ahead: forward accuracy of a symbol; noise: of every number in the replicates;
-    monotone: of a recognizer's attention.
+    monotone: of a recognizer's attention; rising: of the recalls of a signature; last: the dev
+    perplexity of a model after its last epoch, as a share of that after the four before.
     """
     chance = random.Random(0)
     tables: Tables = {}
@@ -86,16 +89,27 @@ def fill(
                     n = 100 if symbol else 100 * len(SYMBOLS)
                     cell = {"signature": spec.key, "lag": lag, "symbol": symbol}
                     facts = {"n": n, "accuracy": value, "majority": MAJORITY, "current": 0.0}
+                    facts["rising"] = rising(spec)
                     add("recall", cell | facts | {"low": value - 0.01, "high": value + 0.01})
                     add("draws", cell | {"accuracies": drawn(value)})
         for model in spec.members if isinstance(spec, MixtureSpec) else (spec.model,):
             add("models", known(model) | {"test_perplexity": score(model), "monotone": monotone})
+            add("training_curve", *curve(model, last(model)))
             for symbol in SYMBOLS:
                 owner = {"model": model.key, "corpus": spec.corpus.key, "symbol": symbol}
                 value = ahead(symbol)
                 add("predictions", owner | {"n": 100, "accuracy": value, "draws": drawn(value)})
     frames = {name: pl.DataFrame(rows, infer_schema_length=None) for name, rows in tables.items()}
-    store.take_in(frames | {"models": frames["models"].unique(maintain_order=True)})
+    once = {name: frames[name].unique(maintain_order=True) for name in ("models", "training_curve")}
+    store.take_in(frames | once)
+
+
+def curve(model: Any, last: float = 1.0) -> list[dict[str, Any]]:
+    """Five epochs of training; last: dev perplexity after the fifth, as a share of the others'."""
+    return [
+        {"model": model.key, "epoch": float(n), "dev_perplexity": 4.0 * (last if n == 5 else 1.0)}
+        for n in range(1, 6)
+    ]
 
 
 def known(model: Any) -> dict[str, Any]:

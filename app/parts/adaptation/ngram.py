@@ -48,7 +48,7 @@ def _ways() -> None:
 
 def signatures(selected: Choices, plan: Plan, computed: frozenset[str]) -> None:
     """The network's signature, and the n-gram's, decoded and exact."""
-    titles = {label: label for label in plan.signatures}
+    titles = {label: label for label in plan.drawn}
     name = file_name(selected, "network-ngram")
     study.side_by_side("Recall by lag and symbol", plan, titles, computed, name)
     several.how_to_read(

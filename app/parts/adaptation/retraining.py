@@ -119,7 +119,7 @@ def target_less(selected: Choices, plan: Plan, other: str) -> None:
 
 def changed_symbols(selected: Choices, plan: Plan) -> None:
     """Which symbols the retrained network remembers better or worse than its source did."""
-    sql = queries.fill(CHANGED, **{label: spec.key for label, spec in plan.signatures.items()})
+    sql = queries.fill(CHANGED, **{label: spec.key for label, spec in plan.drawn.items()})
     table = queries.table(sql)
     export.heading("Symbols whose memory changed most, from source to retrained", "changed", sql)
     if table.height:

@@ -8,7 +8,8 @@ import streamlit as st
 from app.shell import export, queries
 
 CLAIM_PARTS = """
-SELECT claim, part, verdict, statistic, ours, low, high, side, threshold, profile, corpora, seeds
+SELECT claim, part, verdict, statistic, ours, low, high, covers, side, threshold, doubt, profile,
+       corpora, seeds
 FROM claim_checks
 WHERE claim || ' ' || profile || ' ' || corpora IN ({shown})
 ORDER BY substr(claim, 2)::INTEGER, part"""

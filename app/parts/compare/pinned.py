@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from app.parts import unfinished
 from app.pictures import heatmaps, look
 from app.shell import export, pins, queries, tray
 from app.shell.buttons import icon_button
@@ -29,6 +30,8 @@ def cards() -> list[Row]:
             with column.container(key=f"card-{number}", border=True, gap=None):
                 _head(number, rows[number])
                 _facts(rows[number])
+    if note := unfinished.sentence([row["key"] for row in rows]):
+        st.html(f"<div class='note'>{note}</div>")
     if warning := measured_differently(rows):
         st.warning(warning)
     return rows

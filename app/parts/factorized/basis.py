@@ -10,7 +10,7 @@ import polars as pl
 import streamlit as st
 
 from app import watching
-from app.parts import several, study
+from app.parts import several, study, unfinished
 from app.parts.factorized.queries import BASIS, CELLS, CELLS_OF, FORGETTING
 from app.parts.factorized.toolbar import SelectedModel, pick, picked, read_bigram
 from app.pictures import curves, heatmaps
@@ -50,7 +50,7 @@ def selected_basis(model: SelectedModel, computed: frozenset[str]) -> None:
 
     computed: the keys of the study's signatures, the paper's Fig. 6, that have been computed.
     """
-    atlas, six, basis = model.atlas, model.plan.signatures, picked()
+    atlas, six, basis = model.atlas, model.plan.drawn, picked()
     choices.set_value("basis", "".join(basis) if basis else "")
     with st.container(horizontal=True, key="basis-choices", gap="small", wrap=False):
         _search(basis)
@@ -62,7 +62,8 @@ def selected_basis(model: SelectedModel, computed: frozenset[str]) -> None:
         )
         view = _view() if basis else ""
     with st.container(key="basis-facts"):
-        st.html(f"<div class='note'>{_facts(atlas, basis) if basis else ABOUT}</div>")
+        trained = unfinished.sentence([atlas.model.key])
+        st.html(f"<div class='note'>{_facts(atlas, basis) if basis else ABOUT} {trained}</div>")
     if basis is None:
         _figure(model, decoders)
     else:
@@ -115,7 +116,7 @@ def _view() -> str:
 def _figure(model: SelectedModel, decoders: str) -> None:
     """Fig. 6: W₀ and the bases that the paper names."""
     atlas = model.atlas
-    specs = {name: spec for name, spec in model.plan.signatures.items() if name != "full kernel"}
+    specs = {name: spec for name, spec in model.plan.drawn.items() if name != "full kernel"}
     if decoders == "trained":
         shown = [queries.fill(queries.MATRIX, key=spec.key) for spec in specs.values()]
     else:

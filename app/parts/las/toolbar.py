@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import polars as pl
 import streamlit as st
 
+from app.parts import unfinished
 from app.pictures import look
 from app.shell import choices, pickers, queries, words
 from core import listening
@@ -175,5 +176,5 @@ def _about(model: LasSpec) -> str:
         f"<b>{row['cer']:.1%}</b>, word error rate <b>{row['wer']:.1%}</b> on test · attention "
         f"monotone in <b>{row['monotone']:.1%}</b> of its moves · "
         f"{words.number(row['parameters'])} weights, {words.seconds(row['seconds'])} of training · "
-        f"profile {row['profile']}.{paper}"
+        f"profile {row['profile']}.{paper} {unfinished.sentence([model.key])}"
     )

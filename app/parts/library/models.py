@@ -11,6 +11,7 @@ from streamlit.typing import UploadedFile
 
 import core
 from app import access, pace
+from app.parts import unfinished
 from app.parts.library.tables import select_row
 from app.pictures import curves, look
 from app.shell import export, people, pickers, queries, words
@@ -36,6 +37,7 @@ GUIDE = (
 MODELS = f"""
 SELECT m.key, {MODEL} AS model, m.cell, m.layers, m.hidden, c.name AS corpus, m.profile, m.seed,
        m.parameters, m.dev_perplexity, m.test_perplexity, m.epochs, m.seconds, m.device, m.created,
+       m.key IN (SELECT key FROM unfinished) AS unfinished,
        {STANDING.format(row="m")}, m.kind, m.spec
 FROM models m LEFT JOIN corpora c ON c.key = m.corpus
 WHERE m.trained IS NOT FALSE
@@ -124,6 +126,8 @@ def training(model: dict[str, Any]) -> None:
         figure = curves.recognizer_training(curve, export.colors())
         what = "Character error rate in training"
     export.chart(figure, "curve", name, what)
+    if note := unfinished.sentence([model["key"]]):
+        st.html(f"<div class='note'>{note}</div>")
 
 
 def _delete_button(spec: ImportedSpec) -> None:

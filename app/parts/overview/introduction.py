@@ -8,7 +8,7 @@ import streamlit as st
 
 import core
 from app import watching
-from app.parts import several
+from app.parts import several, unfinished
 from app.pictures import heatmaps
 from app.shell import export, links, pickers, queries
 from core.paper.reproduce import recorded
@@ -74,7 +74,8 @@ def live_signature(profile: str) -> None:
     export.heading(title, "live", sql, ahead, buttons=link)
     figure = heatmaps.signature(queries.table(sql), queries.table(ahead), export.colors(), (0, ""))
     export.chart(figure, "live", "signature", "Recall of every symbol at every lag")
-    several.how_to_read("Row “next”: accuracy of predicting the symbol.")
+    trained = unfinished.sentence([spec.model.key])
+    several.how_to_read(f"Row “next”: accuracy of predicting the symbol. {trained}")
 
 
 def _spec(profile: str) -> SignatureSpec:

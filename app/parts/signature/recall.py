@@ -7,7 +7,7 @@ import html
 import polars as pl
 import streamlit as st
 
-from app.parts import several
+from app.parts import several, unfinished
 from app.pictures import curves, heatmaps, look, symbols
 from app.shell import choices, export, pins, queries
 from app.shell.buttons import icon_button
@@ -65,7 +65,8 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
     name = file_name(spec if spec.key in computed else spec.preview())
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
     if spec.key in computed and spec.decoder == "mlp":
-        st.html(f"<div class='note'>{how_converged(spec)}</div>")
+        trained = unfinished.sentence([spec.model.key])
+        st.html(f"<div class='note'>{how_converged(spec)} {trained}</div>")
 
 
 def how_converged(spec: SignatureSpec) -> str:

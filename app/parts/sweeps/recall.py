@@ -14,12 +14,14 @@ from core.profiles import find
 
 BY = {"size": "hidden size", "depth": "layer"}
 
-# Over several seeds the mean, and from the lowest to the highest seed; of one seed its interval.
+# Over several networks the mean; its interval covers the test text and the networks.
 SWEEP = """
 SELECT v.cell, v.hidden, v.layer, s.depth, v.lag, count(*) AS seeds,
        avg(v.n)::BIGINT AS n, avg(v.accuracy) AS accuracy,
-       CASE WHEN count(*) > 1 THEN min(v.accuracy) ELSE min(v.low) END AS low,
-       CASE WHEN count(*) > 1 THEN max(v.accuracy) ELSE max(v.high) END AS high,
+       avg(v.accuracy) - half_width(avg(v.accuracy - v.low), stddev_samp(v.accuracy), count(*))
+           AS low,
+       avg(v.accuracy) + half_width(avg(v.high - v.accuracy), stddev_samp(v.accuracy), count(*))
+           AS high,
        avg(v.bits) AS bits, avg(v.majority) AS majority, avg(v."current") AS "current",
        avg(v.untrained) AS untrained
 FROM marginal_recall v JOIN signatures s ON s.key = v.signature
@@ -51,8 +53,8 @@ def curves(sweep: Sweep) -> None:
     key = f"{sweep.study}-curves"
     alt = f"Marginal recall by lag, a line each {BY[sweep.study]}"
     export.chart(figure, key, sweep.file_name(key), alt)
-    band = "from the lowest to the highest seed" if sweep.many_seeds else "the 95 % interval"
-    st.html(f"<div class='note'>The band is {band}.</div>")
+    covered = "test text and networks" if sweep.many_seeds else "the test text alone"
+    st.html(f"<div class='note'>The band is the 95 % interval; it covers {covered}.</div>")
 
 
 def _recall(sweep: Sweep) -> tuple[str, pl.DataFrame]:
@@ -68,7 +70,7 @@ def _compare(sweep: Sweep, computed: frozenset[str]) -> None:
     for cell in sweep.choices.cells:
         keys = [
             spec.key
-            for spec in sweep.plan.signatures.values()
+            for spec in sweep.plan.drawn.values()
             if spec.model.cell == cell
             and spec.seed == sweep.choices.seeds[0]
             and spec.budget.depth == depth

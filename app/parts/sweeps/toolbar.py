@@ -37,8 +37,8 @@ class Sweep:
 
     @property
     def keys(self) -> list[str]:
-        """Of all signatures of the plan."""
-        return [spec.key for spec in self.plan.signatures.values()]
+        """Of all signatures that are drawn; the controls stand beside them in their rows."""
+        return [spec.key for spec in self.plan.drawn.values()]
 
     @property
     def lags(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.library import ngram_spec, perplexity_spec, signature_spec
-from core.paper.studies.study import Choices, Plan, Study, required
+from core.paper.studies.study import Choices, Plan, Study, required, with_controls
 from core.profiles import find
 from core.signatures.spec import signature_of
 
@@ -30,7 +30,7 @@ def plan(choices: Choices) -> Plan:
         signatures={
             "source": signature_of(out_of_domain, target, profile, seed=seed),
             "retrained": signature_of(retrained, target, profile, seed=seed),
-            "target": there,
+            **with_controls({"target": there}),
         },
         perplexities={
             "source": perplexity_spec(profile, target, out_of_domain),

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from core.cells import label
 from core.library import signature_spec
-from core.paper.studies.study import Choices, Plan, Study, required
+from core.paper.studies.study import Choices, Plan, Study, required, with_controls
 from core.profiles import find
 
 
 def plan(choices: Choices) -> Plan:
-    """One signature per layer, and decoders twice as deep at the two layers furthest from input."""
+    """One signature per layer with its control, and deeper decoders at the last two layers."""
     corpus, profile, seed = required(choices.corpus), choices.profile, choices.seeds[0]
     layers, hidden = find(profile).deep
     hidden = choices.hidden or hidden
-    signatures = {}
+    signatures = with_controls(
+        {
+            f"{label(cell)} layer {layer}": signature_spec(
+                corpus, cell, layers, hidden, layer, profile=profile, seed=seed
+            )
+            for cell in choices.cells
+            for layer in range(1, layers + 1)
+        }
+    )
     for cell in choices.cells:
-        for layer in range(1, layers + 1):
-            spec = signature_spec(corpus, cell, layers, hidden, layer, profile=profile, seed=seed)
-            signatures[f"{label(cell)} layer {layer}"] = spec
         for layer in range(max(1, layers - 1), layers + 1):
             spec = signatures[f"{label(cell)} layer {layer}"]
             deeper = spec.budget.model_copy(update={"depth": 2 * spec.budget.depth})
@@ -33,5 +38,6 @@ STUDY = Study(
     "Fig. 3",
     plan,
     {"corpus": "wsj"},
+    seeds=3,
     address="sweeps?sweep=Depth&corpus={corpus}",
 )

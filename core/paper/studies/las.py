@@ -7,18 +7,22 @@ from core.paper.studies.study import Choices, Plan, Study, required
 
 
 def plan(choices: Choices) -> Plan:
-    """The first and last encoder layer and the query, as in Fig. 7; then layers, floors, checks.
+    """The first and last encoder layer and the query, as in Fig. 7; then layers, controls, checks.
 
-    The linear previews of the three come before anything is trained on a state.
+    Attention reads the speller's output h, so that is there too. The linear previews of the three
+    come before anything is trained on a state.
     """
-    model = las_spec(required(choices.speech), choices.profile, choices.reduction)
+    seed = choices.seeds[0]
+    model = las_spec(required(choices.speech), choices.profile, choices.reduction, seed)
     state = choices.state
     encoders = [layer for layer in layers(model) if layer.startswith("encoder")]
     figure = [encoders[0], encoders[-1], "query"]
     rest = [layer for layer in layers(model) if layer not in figure]
     signatures = {layer: las_signature(model, layer, state) for layer in [*figure, *rest]}
-    floors = {f"{label}, untrained": spec.floor for label, spec in signatures.items()}
-    signatures |= {label: spec for label, spec in floors.items() if spec}
+    if state == "c":
+        signatures["query (h)"] = las_signature(model, "query", "h")
+    controls = {f"{label}, untrained": spec.floor for label, spec in signatures.items()}
+    signatures |= {label: spec for label, spec in controls.items() if spec}
     signatures["log-mel"] = las_signature(model, "log-mel")
     signatures |= {
         f"{layer}, forward half": las_signature(model, layer, state, half="forward")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.library import ngram_spec, perplexity_spec, signature_spec
-from core.paper.studies.study import Choices, Plan, Study, required
+from core.paper.studies.study import Choices, Plan, Study, required, with_controls
 from core.profiles import find
 from core.signatures.spec import signature_of
 
@@ -19,7 +19,7 @@ def plan(choices: Choices) -> Plan:
     decoded = signature_of(gram, corpus, profile, seed=choices.seeds[0], hidden=hidden)
     return Plan(
         signatures={
-            "GRU": network,
+            **with_controls({"GRU": network}),
             "5-gram": decoded,
             "5-gram, exact": decoded.model_copy(update={"decoder": "exact"}),
         },
@@ -37,5 +37,6 @@ STUDY = Study(
     "Fig. 5",
     plan,
     {"corpus": "wsj"},
+    seeds=3,
     address="adaptation?adaptation=Network against n-gram&corpus={corpus}",
 )

@@ -10,13 +10,13 @@ CELL, HIDDEN = "gru", 80
 
 
 def plan(choices: Choices) -> Plan:
-    """The signature of a one-layer network, and the floor under it: the same network untrained."""
+    """The signature of a one-layer network, and its control, the same network untrained."""
     corpus = required(choices.corpus)
     trained = signature_spec(
         corpus, CELL, 1, choices.hidden or HIDDEN, profile=choices.profile, seed=choices.seeds[0]
     )
-    floor = {"untrained": trained.floor} if trained.floor else {}
-    return Plan({label(CELL): trained} | floor)
+    control = {"untrained": trained.floor} if trained.floor else {}
+    return Plan({label(CELL): trained} | control)
 
 
 STUDY = Study(
@@ -25,5 +25,6 @@ STUDY = Study(
     "Fig. 1",
     plan,
     {"corpus": "shakespeare"},
+    seeds=3,
     address=f"signature?cell={CELL}&layers=1&hidden={HIDDEN}&corpus={{corpus}}",
 )

@@ -31,6 +31,15 @@ class Plan:
     previews: tuple[LasSignatureSpec, ...] = ()
 
     @property
+    def drawn(self) -> dict[str, SignatureSpec | LasSignatureSpec]:
+        """The signatures that are drawn as networks: all but the controls of untrained ones."""
+        return {
+            label: spec
+            for label, spec in self.signatures.items()
+            if getattr(spec.model, "trained", True)
+        }
+
+    @property
     def labels(self) -> list[tuple[str, Spec]]:
         """Every label with its spec."""
         return [*self.others.items(), *self.signatures.items(), *self.perplexities.items()]
@@ -81,6 +90,12 @@ class Study:
     corpora: Mapping[str, str]
     seeds: int = 1
     address: str = ""
+
+
+def with_controls(signatures: Mapping[str, SignatureSpec]) -> dict[str, SignatureSpec]:
+    """The signatures, and after them the same of the untrained networks, the controls."""
+    controls = {f"{label}, untrained": spec.floor for label, spec in signatures.items()}
+    return dict(signatures) | {label: spec for label, spec in controls.items() if spec}
 
 
 STAND_INS = {"wsj": "sotu", "wsj-speech": "synthetic-speech"}

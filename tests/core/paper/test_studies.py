@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,16 +29,16 @@ def keys(name: str, choices: Choices) -> set[str]:
 def test_editing_one_size_asks_for_one_model_more() -> None:
     before = STUDIES["size"].plan(Choices("laptop", corpus=ONE, cells=("gru",), sizes=(40, 80)))
     after = STUDIES["size"].plan(Choices("laptop", corpus=ONE, cells=("gru",), sizes=(40, 96)))
-    models = [{spec.model.key for spec in plan.signatures.values()} for plan in (before, after)]
+    models = [{spec.model.key for spec in plan.drawn.values()} for plan in (before, after)]
     assert len(models[1] - models[0]) == 1
 
 
 def test_the_papers_sizes() -> None:
     plan = STUDIES["size"].plan(Choices("paper", corpus=ONE))
-    assert list(plan.signatures) == [
+    assert list(plan.drawn) == [
         f"{cell} [1,{hidden}]" for cell in ("GRU", "LSTM") for hidden in (80, 160, 320, 640)
     ]
-    deep = STUDIES["depth"].plan(Choices("paper", corpus=ONE)).signatures
+    deep = STUDIES["depth"].plan(Choices("paper", corpus=ONE)).drawn
     assert {(s.model.layers, s.model.hidden) for s in deep.values()} == {(4, 320)}
     assert deep["LSTM layer 3, decoders twice as deep"].budget.depth == 2
     assert len({spec.model.key for spec in deep.values()}) == 2
@@ -49,12 +50,37 @@ def test_retraining_starts_from_the_source_and_shares_its_models() -> None:
     assert retrained.init_from == plan.signatures["source"].model
     assert retrained.corpus == ONE and retrained.fraction == 0.05
     assert {spec.corpus for spec in plan.specs} == {ONE}  # all measured on the target
-    # Source, retrained and target network, and two n-grams: nothing is trained twice.
+    # Source, retrained, target and untrained network, and two n-grams: nothing is trained twice.
     trained = {step.key for spec in plan.specs for step in spec.steps() if step.table == "models"}
-    assert len(trained) == 5
+    assert len(trained) == 6
     steps = [step.key for step in plan.perplexities["retrained + n-grams"].steps()]
     assert len(steps) == len(set(steps))
     assert steps.index(retrained.init_from.key) < steps.index(retrained.key)
+
+
+def test_every_network_that_is_drawn_has_its_control() -> None:
+    controlled = {"signature": "GRU", "adaptation": "target", "ngram": "GRU", "factorized": "W₀"}
+    for name, label in controlled.items():
+        plan = STUDIES[name].plan(EVERY)
+        control = plan.signatures["untrained" if name == "signature" else f"{label}, untrained"]
+        assert not control.model.trained and control not in plan.drawn.values()
+        assert control.corpus == plan.signatures[label].corpus
+    for name in ("size", "depth"):
+        plan = STUDIES[name].plan(EVERY)
+        for label, spec in plan.drawn.items():
+            deeper = label.endswith("twice as deep")
+            assert deeper or plan.signatures[f"{label}, untrained"] == spec.floor
+    assert "query (h), untrained" in STUDIES["las"].plan(EVERY).signatures
+
+
+def test_seeds_are_networks_of_their_own() -> None:
+    for study in STUDIES.values():
+        one, other = (study.plan(replace(EVERY, seeds=(seed,))).drawn for seed in (0, 1))
+        assert all(
+            one[label].model.key != other[label].model.key
+            for label in one
+            if label not in ("5-gram", "5-gram, exact")
+        )
 
 
 def test_every_spec_of_every_study_survives_json() -> None:
