@@ -48,8 +48,8 @@ GUESSES = {"majority": "majority symbol", "current": "current symbol"}
 CONTROLS = GUESSES | {"untrained": "untrained"}
 READING = (
     "White 0 %, dark purple 100 %. A ring marks recall that a guess reaches: the most frequent "
-    "symbol, or the best guess from the current one. The interval of one network covers the test text "
-    "alone."
+    "symbol, or the best guess from the current one. The interval of one network covers the "
+    "test text alone."
 )
 FONT = "'Source Sans', 'Source Sans Pro', Inter, 'Helvetica Neue', Arial, sans-serif"
 TOP = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}

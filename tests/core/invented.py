@@ -59,13 +59,15 @@ def fill(
     monotone: float = 1.0,
     rising: Callable[[Any], float | None] = lambda spec: 0.0,
     last: Callable[[Any], float] = lambda model: 1.0,
+    positions: Callable[[str], int] = lambda symbol: 100,
 ) -> None:
     """Takes the results of these specs in.
 
     recall: of a signature by lag and symbol; score: perplexity of a model, or of a mixture of
     several; ahead: forward accuracy of a symbol; noise: of every number in the replicates;
     monotone: of a recognizer's attention; rising: of the recalls of a signature; last: the dev
-    perplexity of a model after its last epoch, as a share of that after the four before.
+    perplexity of a model after its last epoch, as a share of that after the four before;
+    positions: test positions of a symbol.
     """
     chance = random.Random(0)
     tables: Tables = {}
@@ -86,7 +88,7 @@ def fill(
                 cells = [recall(spec, lag, symbol) for symbol in SYMBOLS]
                 mean = sum(cells) / len(cells)
                 for symbol, value in [*zip(SYMBOLS, cells, strict=True), (None, mean)]:
-                    n = 100 if symbol else 100 * len(SYMBOLS)
+                    n = positions(symbol) if symbol else 100 * len(SYMBOLS)
                     cell = {"signature": spec.key, "lag": lag, "symbol": symbol}
                     facts = {"n": n, "accuracy": value, "majority": MAJORITY, "current": 0.0}
                     facts["rising"] = rising(spec)

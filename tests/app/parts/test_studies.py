@@ -117,7 +117,7 @@ def test_several_seeds_are_averaged_and_their_range_shown(half: dict[str, Plan])
     plan = STUDIES["size"].plan(Choices("smoke", corpus=corpus, seeds=(0, 1), cells=("gru",)))
     computed(Store().root, plan.specs)
     app = opened(SWEEPS, seeds=2, cells="gru")
-    assert "4 of 4" in said(app) and "mean of seeds" in said(app)
+    assert "12 of 12" in said(app) and "mean of seeds" in said(app)
     assert app.dataframe[0].value["seeds"].to_list() == [2, 2]
 
 

@@ -168,11 +168,15 @@ def test_memory_that_goes_with_prediction_fails(store: Store) -> None:
 def test_symbols_with_few_positions_have_no_rank(store: Store) -> None:
     memory = {symbol: 0.3 + 0.04 * place for place, symbol in enumerate(SYMBOLS)}
     spec = STUDIES["signature"].plan(replace(EVERY, corpus=SHAKESPEARE)).signatures["GRU"]
-    fill(store, [spec], lambda s, lag, x: memory[x], ahead=memory.__getitem__, noise=1e-6)
-    few = pl.when(pl.col("symbol") == "q").then(49).otherwise("n")
-    names = ("models", "predictions", "training_curve", "signatures", "recall", "draws")
-    tables = {name: store.query(f"FROM {name}") for name in names}
-    store.take_in(tables | {"recall": tables["recall"].with_columns(n=few)})
+    few = {"q": 49}
+    fill(
+        store,
+        [spec],
+        lambda s, lag, x: memory[x],
+        ahead=memory.__getitem__,
+        noise=1e-6,
+        positions=lambda symbol: few.get(symbol, 50),
+    )
     parts = store.query("SELECT part FROM claim_checks WHERE claim = 'C2' ORDER BY part")["part"]
     assert parts.to_list() == [1, 3, 4, 5, 6]
 
@@ -295,7 +299,7 @@ def test_unfinished(store: Store) -> None:
 
 def test_a_sweep_with_a_size_missing_decides_nothing(store: Store) -> None:
     plan = planned("size").drawn.values()
-    specs = [s for s in plan if s.model.hidden != 160 or s.model.cell == "lstm"]
+    specs = [s for s in plan if s.model.hidden != 80 or s.model.cell == "lstm"]
     fill(store, specs)
     assert set(checks(store, "C4")) == {1, 2, 4}
     assert "not computed in full" in claim(store, "C4")["note"]
