@@ -1,6 +1,7 @@
 """Memory signatures: what a recurrent network still remembers, of which symbols, for how long.
 
     core.measure(states, symbols)   recall from arrays of one's own
+    core.added(states, symbols)     what the states hold beyond what recent symbols tell
     core.probe(module, segments)    recall from a torch module with an LSTM, GRU or RNN inside
     core.connect()                  the computed signatures, as a read-only DuckDB connection
     core.citations()                BibTeX of the paper and of the methods used
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from core.library import find_speech as find_speech
     from core.library import query as query
     from core.library import signature_spec as signature_spec
+    from core.probes.notebook import added as added
     from core.probes.notebook import measure as measure
     from core.probes.notebook import probe as probe
 
@@ -43,7 +45,7 @@ _HOME = {
         *("add_corpus", "add_model", "connect", "corpus", "find_corpus", "find_model"),
         *("find_speech", "query", "signature_spec"),
     ),
-    "core.probes.notebook": ("measure", "probe"),
+    "core.probes.notebook": ("added", "measure", "probe"),
 }
 __all__ = sorted(name for names in _HOME.values() for name in names)
 

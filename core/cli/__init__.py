@@ -98,7 +98,7 @@ def _add_signature(commands: Commands) -> None:
     command.add_argument("--layers", type=int, default=1)
     command.add_argument("--hidden", type=int, default=80, help="units of a layer")
     command.add_argument("--state", help="one of the cell's, such as c (default: its first)")
-    command.add_argument("--decoder", choices=("mlp", "linear"), default="mlp")
+    command.add_argument("--decoder", choices=("mlp", "linear", "added"), default="mlp")
     command.add_argument("--profile", default="laptop", help=PROFILES)
     command.add_argument("--segment", help="line, sentence, speech or paragraph")
     command.add_argument("--seed", type=int, default=0)

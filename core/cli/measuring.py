@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli.output import marginal, print_json, print_table
+from core.cli.output import added_bits, marginal, print_json, print_table
 from core.cli.work import obtain
 from core.errors import BadInput
 
@@ -28,7 +28,8 @@ def signature(options: argparse.Namespace) -> None:
     specs = [signature_spec(corpus, *network, layer, *how, model=model) for layer in layers]
     others = {other.key: other for spec in specs for other in beside(spec)}
     fresh = obtain([*specs, *others.values()])
-    rows = marginal([spec.key for spec in specs]).drop("signature", "model")
+    rows_of = added_bits if options.decoder == "added" else marginal
+    rows = rows_of([spec.key for spec in specs]).drop("signature", "model")
     perplexities = query(
         "SELECT test_perplexity FROM models WHERE key = $model AND test_perplexity IS NOT NULL "
         "UNION ALL SELECT test_perplexity FROM perplexities WHERE key IN (SELECT unnest($beside))",
@@ -43,7 +44,7 @@ def signature(options: argparse.Namespace) -> None:
                 "cached": not fresh,
                 "seconds": round(time.monotonic() - started, 3),
                 "perplexity": perplexity,
-                "marginal": rows.to_dicts(),
+                "added" if options.decoder == "added" else "marginal": rows.to_dicts(),
             }
         )
         return

@@ -50,6 +50,19 @@ def marginal(keys: list[str]) -> Any:
     )
 
 
+def added_bits(keys: list[str]) -> Any:
+    """Memory beyond inference over all symbols, by signature and lag."""
+    from core.library import query
+
+    return query(
+        "SELECT a.signature, m.title AS model, s.layer, a.lag, a.floor_bits, a.bits, a.added, "
+        "a.low, a.high, a.rising FROM added a JOIN signatures s ON s.key = a.signature "
+        "JOIN models m ON m.key = s.model WHERE a.signature IN (SELECT unnest(?)) "
+        "AND a.symbol IS NULL ORDER BY a.signature, s.layer, a.lag",
+        [keys],
+    )
+
+
 def clock(seconds: float) -> str:
     """A duration in hours and minutes, or in seconds where it is short."""
     minutes = round(seconds / 60)

@@ -38,7 +38,12 @@ log = logging.getLogger(__name__)
 
 BY_SYMBOL = ("signature", "adaptation", "ngram")  # studies whose claims go by symbol
 DIGITS = 4  # of a number in a replicate
-EVERY_CELL = ("recall", "draws", "basis_recall")  # tables with many numbers: four bytes each
+EVERY_CELL = (
+    "recall",
+    "added",
+    "draws",
+    "basis_recall",
+)  # tables with many numbers: four bytes each
 
 
 def folder() -> Path | None:

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from core.probes.data import Split
 
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a decoder's logits, beside a fixed offset
 POOL = 1 << 22  # mask elements in a pool: 16 MiB
 REFRESH = 64  # minibatches in which all of a pool is generated anew, a slice in each
 
@@ -84,6 +85,8 @@ class Bank:
 
     members: keep probability → the lags decoded with it; decoders are numbered in that order.
     hidden: the hidden layers to begin with (None: new ones by the seed, as the readout always is).
+    offsets: float32 [rows, symbols], what is added to the logits; targets then come with the rows
+    that hold for them, and the readout begins at zero (core.probes.added).
     Widths are padded to a multiple of 16 with units whose weights are zero and stay zero.
     """
 
@@ -98,13 +101,16 @@ class Bank:
         seed: int,
         device: torch.device,
         hidden: Layers | None = None,
+        offsets: Tensor | None = None,
     ) -> None:
         self.members = [(keep, lag) for keep, lags in members.items() for lag in lags]
-        self.batch = batch
+        self.batch, self.offsets = batch, offsets
         lags = [lag for _, lag in self.members]
         initial = _initial(dim, [width] * depth, n_symbols, lags, seed)
         if hidden:
             initial[:-1] = [(weight.clone(), bias.clone()) for weight, bias in hidden]
+        if offsets is not None:
+            initial[-1] = torch.zeros_like(initial[-1][0]), torch.zeros_like(initial[-1][1])
         self.layers = [(weight.to(device), bias.to(device)) for weight, bias in initial]
         self.gradients = [(torch.zeros_like(w), torch.zeros_like(b)) for w, b in self.layers]
         for values, gradients in zip(self.layers, self.gradients, strict=True):
@@ -140,10 +146,13 @@ class Bank:
         pairs = zip(self.layers, self.gradients, strict=True)
         return [(w[index], b[index], dw[index], db[index]) for (w, b), (dw, db) in pairs]
 
-    def step(self, states: Tensor, targets: Tensor, learning_rate: float) -> None:
+    def step(
+        self, states: Tensor, targets: Tensor, learning_rate: float, rows: Tensor | None = None
+    ) -> None:
         """One optimizer step of every decoder.
 
-        states: standardized [batch, dim]. targets: int64 [batch, lags], −1 = no target.
+        states: standardized [batch, dim]. targets: int64 [batch, lags], −1 = no target. rows:
+        int32 [batch, lags], those of `offsets` that hold for the targets.
         """
         truth = targets.T.contiguous()
         weights = (truth >= 0).float()
@@ -152,12 +161,23 @@ class Bank:
         for pool in self.pools.values():
             pool.refresh()
         for group in self.groups:
-            self._differentiate(group, states, truth[group.lags], weights[group.lags])
+            offset = self._offset(rows, group.lags)
+            self._differentiate(group, states, truth[group.lags], weights[group.lags], offset)
         for settings in self.optimizer.param_groups:
             settings["lr"] = learning_rate
         self.optimizer.step()
 
-    def _differentiate(self, group: Group, states: Tensor, truth: Tensor, weights: Tensor) -> None:
+    def _offset(self, rows: Tensor | None, lags: int | list[int]) -> Tensor | None:
+        """What is added to the logits of these lags: float32 [batch, symbols], of a list of lags
+        [lags, batch, symbols]; None where nothing is."""
+        if rows is None or self.offsets is None:
+            return None
+        of_lags = rows.T[lags]
+        return self.offsets.index_select(0, of_lags.flatten()).view(*of_lags.shape, -1)
+
+    def _differentiate(
+        self, group: Group, states: Tensor, truth: Tensor, weights: Tensor, offset: Tensor | None
+    ) -> None:
         """Gradients of the mean cross-entropy of one group: forward, then backward, by hand."""
         product: Callable[..., Tensor] = torch.mm
         affine: Callable[..., Tensor] = torch.addmm
@@ -175,7 +195,8 @@ class Bank:
                 hidden.mul_(pool.take(*hidden.shape))
             inputs.append(hidden.relu_())
         weight, bias, *_ = group.layers[-1]
-        delta = torch.softmax(affine(bias, inputs[-1], weight.mT), -1)
+        logits = affine(bias, inputs[-1], weight.mT)
+        delta = torch.softmax(logits if offset is None else logits.add_(offset), -1)
         delta.mul_(weights.unsqueeze(-1))
         delta.scatter_add_(-1, truth.unsqueeze(-1), -weights.unsqueeze(-1))
         for layer in reversed(range(len(group.layers))):
@@ -196,15 +217,38 @@ class Bank:
         """Recall and cross-entropy in bits of each decoder on a whole split, each [decoders]."""
         correct, bits, count = torch.zeros(3, len(self.members), dtype=torch.float64)
         with torch.inference_mode():
-            for states, targets in split.tiles():
+            for states, targets, *rows in split.tiles():
                 for i, (_, lag) in enumerate(self.members):
                     truth = targets[:, lag]
                     logits = read_out(states, self.layers, i)
+                    if (offset := self._offset(rows[0] if rows else None, lag)) is not None:
+                        logits += offset
                     correct[i] += (logits.argmax(1) == truth).sum().cpu()
                     loss = functional.cross_entropy(logits, truth, ignore_index=-1, reduction="sum")
                     bits[i] += loss.cpu() / math.log(2)
                     count[i] += (truth >= 0).sum().cpu()
         return correct / count.clamp(min=1), bits / count.clamp(min=1)
+
+    def calibrate(self, split: Split) -> None:
+        """Multiplies each readout by that of SHARES with the least cross-entropy on a split.
+
+        A decoder that is too sure of itself would take away from what the offset says; with 0 it
+        says no more than the offset.
+        """
+        nats = torch.zeros(len(self.members), len(SHARES), dtype=torch.float64)
+        with torch.inference_mode():
+            for states, targets, rows in split.tiles():
+                for i, (_, lag) in enumerate(self.members):
+                    logits, offset = read_out(states, self.layers, i), self._offset(rows, lag)
+                    assert offset is not None
+                    for place, share in enumerate(SHARES):
+                        scaled = torch.add(offset, logits, alpha=share)
+                        nats[i, place] += functional.cross_entropy(
+                            scaled, targets[:, lag], ignore_index=-1, reduction="sum"
+                        ).cpu()
+            for i, place in enumerate(nats.argmin(1).tolist()):
+                for values in self.layers[-1]:
+                    values[i] *= SHARES[place]
 
 
 def _initial(dim: int, hidden: list[int], n_symbols: int, lags: list[int], seed: int) -> Layers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -86,6 +86,8 @@ class Split:
 
     Reads the source once. inputs: how states become inputs; None takes the source's own
     statistics. whiten: whether its own statistics whiten. n: how many states there are.
+    offsets: the rows of the decoders' fixed offsets of a chunk, int32 [N, lags], where they have
+    any (core.probes.added); tiles and minibatches then hold them behind the targets.
     """
 
     def __init__(
@@ -94,13 +96,14 @@ class Split:
         device: torch.device,
         inputs: Scaling | None = None,
         whiten: bool = False,
+        offsets: Callable[[Chunk], Tensor] | None = None,
     ) -> None:
-        self.source, self.device, self.n = source, device, 0
+        self.source, self.device, self.n, self.offsets = source, device, 0, offsets
         self.dim, self.n_symbols, self.lags = source.dim, source.n_symbols, source.lags
         sums = torch.zeros(2, source.dim, dtype=torch.float64)
         gram = torch.zeros(source.dim, source.dim, dtype=torch.float64)
         head = 0, sums  # states in the Gram matrix, and their sums
-        chunks: list[tuple[Tensor, Tensor]] = []
+        chunks: list[tuple[Tensor, ...]] = []
         for chunk in source.chunks():
             states = torch.as_tensor(chunk.states)
             self.n += len(states)
@@ -111,7 +114,7 @@ class Split:
                 gram += (states.T @ states).double()
                 head = self.n, sums.clone()
             if self.n * source.dim * 4 <= MEMORY_BYTES:
-                chunks.append((states, torch.as_tensor(chunk.targets)))
+                chunks.append((states, *self._symbols(chunk)))
         mean, square = (sums / max(1, self.n)).unbind()
         scale = scale_of(mean, (square - mean.square()).clamp(min=0).sqrt())
         if inputs is None:
@@ -126,42 +129,46 @@ class Split:
             inputs.scale.to(device),
             None if rotation is None else rotation.to(device),
         )
-        self.in_memory: tuple[Tensor, Tensor] | None = None
+        self.in_memory: tuple[Tensor, ...] | None = None
         if self.n * source.dim * 4 <= MEMORY_BYTES and chunks:
-            states, targets = (torch.cat(parts) for parts in zip(*chunks, strict=True))
-            self.in_memory = self._prepared(states), targets.to(device)
+            states, *symbols = (torch.cat(parts) for parts in zip(*chunks, strict=True))
+            self.in_memory = self._prepared(states), *(each.to(device) for each in symbols)
 
     def _prepared(self, states: Tensor) -> Tensor:
         mean, scale, rotation = self.inputs
         states = (states.to(self.device) - mean) / scale
         return states if rotation is None else states @ rotation
 
-    def _parts(self, order: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+    def _symbols(self, chunk: Chunk) -> list[Tensor]:
+        """The targets of a chunk, and the rows of their offsets if there are any."""
+        return [torch.as_tensor(chunk.targets), *([self.offsets(chunk)] if self.offsets else [])]
+
+    def _parts(self, order: int | None) -> Iterator[tuple[Tensor, ...]]:
         if self.in_memory:
             yield self.in_memory
             return
         for chunk in self.source.chunks(order):
             states = self._prepared(torch.as_tensor(chunk.states))
-            yield states, torch.as_tensor(chunk.targets).to(self.device)
+            yield states, *(each.to(self.device) for each in self._symbols(chunk))
 
-    def tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def tiles(self) -> Iterator[tuple[Tensor, ...]]:
         """All states once in natural order, `TILE` at a time: [n, dim], [n, lags]."""
-        for states, targets in self._parts(None):
-            yield from zip(states.split(TILE), targets.split(TILE), strict=True)
+        for part in self._parts(None):
+            yield from zip(*(each.split(TILE) for each in part), strict=True)
 
-    def minibatches(self, batch: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def minibatches(self, batch: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
         """Shuffled minibatches of exactly `batch` states without end, one pass after another."""
         draws = torch.Generator().manual_seed(seed)
-        rest: tuple[Tensor, Tensor] | None = None  # the end of a part, shorter than a minibatch
+        rest: tuple[Tensor, ...] | None = None  # the end of a part, shorter than a minibatch
         for epoch in itertools.count():
-            for states, targets in self._parts(seed + epoch):
-                rows = torch.randperm(len(states), generator=draws).to(self.device)
+            for part in self._parts(seed + epoch):
+                rows = torch.randperm(len(part[0]), generator=draws).to(self.device)
                 first = batch - len(rest[0]) if rest else 0
                 pieces = rows[first:].split(batch)
                 for piece in (rows[:first], *pieces) if rest else pieces:
-                    ready = states[piece], targets[piece]
+                    ready = tuple(each[piece] for each in part)
                     if rest:
-                        ready = torch.cat([rest[0], ready[0]]), torch.cat([rest[1], ready[1]])
+                        ready = tuple(map(torch.cat, zip(rest, ready, strict=True)))
                     rest = None if len(ready[0]) == batch else ready
                     if not rest:
                         yield ready

@@ -52,16 +52,9 @@ class RecentFloor:
     @classmethod
     def fit(cls, train: StateSource) -> RecentFloor:
         """Estimates the floor from the symbols of the train split; its states are not used."""
-        now = -train.first
-        before = min(now + 1, train.lags - 1)
-        read = [(chunk.targets[:, [now, before]], chunk.segments) for chunk in train.chunks()]
-        targets, segments = (np.concatenate(parts) for parts in zip(*read, strict=True))
-        known = targets[:, 0] >= 0
-        targets, segments = targets[known], segments[known]
-        # A segment's first symbol has none before it, nor has one behind a gap.
-        begins = (np.diff(segments, prepend=-1) != 0) | (targets[:, 1] < 0)
+        symbols, _, begins = text_of(train)
         starts = np.flatnonzero(begins)
-        return cls.from_text(targets[:, 0], starts, train.n_symbols, train.first, train.lags)
+        return cls.from_text(symbols, starts, train.n_symbols, train.first, train.lags)
 
     @classmethod
     def from_text(
@@ -114,6 +107,22 @@ class RecentFloor:
         itself is not looked at, only the columns of more recent symbols.
         """
         return self.table[self.rows(targets)]
+
+
+def text_of(source: StateSource) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The text that a source's states have read, without the states.
+
+    Returns, for each symbol: int64 [n] the symbol and its segment, bool [n] whether it begins one.
+    """
+    now = -source.first
+    before = min(now + 1, source.lags - 1)
+    read = [(chunk.targets[:, [now, before]], chunk.segments) for chunk in source.chunks()]
+    targets, segments = (np.concatenate(parts) for parts in zip(*read, strict=True))
+    known = targets[:, 0] >= 0
+    targets, segments = targets[known], segments[known]
+    # A segment's first symbol has none before it, nor has one behind a gap.
+    begins = (np.diff(segments, prepend=-1) != 0) | (targets[:, 1] < 0)
+    return targets[:, 0], segments, begins
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from core.cells import lstm
 from core.errors import BadInput
 from core.probes import linear
 from core.probes import rounds as rounds_of
+from core.probes.added import Floors
+from core.probes.added import evaluate as evaluate_added
 from core.probes.measure import check_countable, evaluate
 from core.probes.states import ArrayStates
 from core.profiles import DecoderBudget
@@ -61,6 +63,7 @@ def measure(
     """
     if decoder not in ("mlp", "linear"):
         raise BadInput(f"There is no decoder {decoder!r}; choose 'mlp' or 'linear'.")
+<<<<<<< HEAD
     if by not in ("symbol", "place"):
         raise BadInput(f"Rows are by 'symbol' or by 'place', not by {by!r}.")
     for name, number, least in (("max_lag", max_lag, 0), ("rounds", rounds, 1), ("seed", seed, 0)):
@@ -74,32 +77,60 @@ def measure(
     ids, codes = np.unique(symbols[valid], return_inverse=True)
     symbols = np.full(valid.shape, -1, dtype=np.int64)
     symbols[valid] = codes
+=======
+    budget = _budget(max_lag, width, keeps, rounds, seed)
+    ids, train, dev, test = _sources(states, symbols, max_lag, seed)
+>>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
     device = machine.settle()
-    train, dev, test = _split(states, symbols, max_lag, seed)
-    check_countable(len(test.rows), test.lags, test.n_symbols)  # before hours of training
-    budget = DecoderBudget(
-        states=None,
-        dev_states=None,
-        test_states=None,
-        batch=BATCH,
-        learning_rate=LEARNING_RATE,
-        keeps=keeps,
-        widths=(1.0,),
-        depth=1,
-        rounds=rounds,
-        steps=STEPS,
-    )
     if decoder == "linear":
         training = linear.train(train, dev, budget, seed, device)
     else:
         width = width or max(128, 4 * train.dim)
         training = rounds_of.train(train, dev, width, budget, seed, device)
+<<<<<<< HEAD
     found = evaluate(training.decoders, train, test, seed, training.before)
     if by == "place":
         return found.positions
     recall = found.recall
     names = pl.Series("symbol", ids[recall["symbol"].fill_null(0)], dtype=pl.Int64)
     return recall.with_columns(pl.when(pl.col("symbol").is_not_null()).then(names).alias("symbol"))
+=======
+    recall = evaluate(training.decoders, train, test, seed, training.before).recall
+    return _with_ids(recall, ids)
+
+
+def added(
+    states: np.ndarray | Tensor,
+    symbols: np.ndarray | Tensor,
+    max_lag: int = 10,
+    *,
+    width: int | None = None,
+    keeps: Sequence[float] = (1.0,),
+    rounds: int = 4,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Memory beyond inference: what the states say of earlier symbols that later ones do not.
+
+    Arguments and errors are those of `measure`. Decoders start from the recent floor, the
+    distribution of g_{t-δ} given g_{t-δ+1}..g_t, and add to it what they find in the state. The
+    floor is cross-fitted on two halves of the segments that train the decoders.
+
+    Returns one row per lag (0..Δ; at 0, the symbol just read, the floor is how frequent symbols
+    are) and symbol, and one per lag with symbol null over all symbols: lag, symbol, n, floor
+    (accuracy of the floor's best guess), floor_bits, bits (cross-entropy of floor and decoders),
+    added (floor_bits - bits), low, high (95 %, bootstrap over segments), rising (what the last
+    doubling of the training added, in bits). The added bits of the rows over all symbols, summed
+    over lags 0..Δ, are what the state tells of the last Δ + 1 symbols together. See docs/method.md.
+    """
+    budget = _budget(max_lag, width, keeps, rounds, seed)
+    ids, train, dev, test = _sources(states, symbols, max_lag, seed)
+    device = machine.settle()
+    width = width or max(128, 4 * train.dim)
+    floors = Floors.crossed(train, seed)
+    training = rounds_of.train(train, dev, width, budget, seed, device, floor=floors)
+    rows = evaluate_added(training.decoders, floors, test, seed, training.before)
+    return _with_ids(rows, ids)
+>>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
 
 
 def probe(
@@ -142,6 +173,51 @@ def probe(
         table.select(pl.lit(layer + 1, dtype=pl.Int32).alias("layer"), pl.all())
         for layer, table in enumerate(tables)
     )
+
+
+def _budget(
+    max_lag: int, width: int | None, keeps: object, rounds: int, seed: int
+) -> DecoderBudget:
+    """The budget of the decoders. Refuses options that are none."""
+    for name, number, least in (("max_lag", max_lag, 0), ("rounds", rounds, 1), ("seed", seed, 0)):
+        _whole(name, number, least)
+    if width is not None:
+        _whole("width", width, 1)
+    return DecoderBudget(
+        states=None,
+        dev_states=None,
+        test_states=None,
+        batch=BATCH,
+        learning_rate=LEARNING_RATE,
+        keeps=_keeps(keeps),
+        widths=(1.0,),
+        depth=1,
+        rounds=rounds,
+        steps=STEPS,
+    )
+
+
+def _sources(
+    states: Any, symbols: Any, max_lag: int, seed: int
+) -> tuple[np.ndarray, ArrayStates, ArrayStates, ArrayStates]:
+    """The symbols that occur, ascending, and the train, dev and test source.
+
+    Ids are of any size; in the sources a symbol is its place among those that occur.
+    """
+    states, symbols = _arrays(states, symbols)
+    valid = symbols >= 0
+    ids, codes = np.unique(symbols[valid], return_inverse=True)
+    symbols = np.full(valid.shape, -1, dtype=np.int64)
+    symbols[valid] = codes
+    train, dev, test = _split(states, symbols, max_lag, seed)
+    check_countable(len(test.rows), test.lags, test.n_symbols)  # before hours of training
+    return ids, train, dev, test
+
+
+def _with_ids(rows: pl.DataFrame, ids: np.ndarray) -> pl.DataFrame:
+    """The rows with the ids of symbols instead of their places among `ids`."""
+    names = pl.Series("symbol", ids[rows["symbol"].fill_null(0)], dtype=pl.Int64)
+    return rows.with_columns(pl.when(pl.col("symbol").is_not_null()).then(names).alias("symbol"))
 
 
 def _whole(name: str, number: object, least: int) -> None:

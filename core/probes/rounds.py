@@ -16,20 +16,37 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import polars as pl
 import torch
 from torch import Tensor
 
 from core.probes.bank import Bank, Layers
-from core.probes.data import Split, StateSource
+from core.probes.data import Chunk, Split, StateSource
 from core.probes.mlp import Decoders, decoder_parameters
 from core.profiles import DecoderBudget
 from core.step import Progress
 from core.training.schedule import linear_decay
 
 ENOUGH = 0.002  # of recall on dev: what a doubling of the work has to add to be worth another
+
+ENOUGH_BITS = 0.01  # the same of decoders that are judged by their cross-entropy on dev
+
+
+class Floor(Protocol):
+    """Log probabilities that decoders have as fixed offsets of their logits.
+
+    table: float32 [rows, symbols]. of_train, of_others: which row holds for each target of a chunk
+    of the train split, of dev or test: int32 [N, lags].
+    """
+
+    @property
+    def table(self) -> Tensor: ...
+
+    def of_train(self, chunk: Chunk) -> Tensor: ...
+
+    def of_others(self, chunk: Chunk) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -60,11 +77,28 @@ class Candidate:
         """What the last round has added to recall on dev."""
         return self.recall - self.before.recall if self.before else math.inf
 
+    @property
+    def rises(self) -> bool:
+        """Whether the last round has added enough to be worth another."""
+        return self.rise >= ENOUGH
+
     def better(self) -> Candidate:
         """Itself, or what it was a round ago, where the last round has made it worse."""
         if self.before and self.before.score > self.score:
             return replace(self.before, before=self.before)
         return self
+
+
+class Adding(Candidate):
+    """A decoder with a fixed offset (core.probes.added), which is judged by its cross-entropy."""
+
+    @property
+    def score(self) -> tuple[float, float]:
+        return -self.bits, self.recall
+
+    @property
+    def rises(self) -> bool:
+        return not self.before or self.before.bits - self.bits >= ENOUGH_BITS
 
 
 class Training(NamedTuple):
@@ -87,28 +121,33 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     progress: Progress | None = None,
+    floor: Floor | None = None,
 ) -> Training:
     """Trains one decoder per lag, with the keep probability and width that are best on dev.
 
     train, dev: the splits, of one dim and number of lags. width: the base width, see
     `mlp.width_for`; `budget.widths` are multiples of it. progress: called with (fraction done,
-    what is being done). The same seed and number of threads give the same decoders.
+    what is being done). floor: what every decoder starts from and adds to; it then learns what the
+    floor does not say. The same seed and number of threads give the same decoders.
     """
-    fit = Split(train, torch.device(device), whiten=True)
-    check = Split(dev, fit.device, fit.inputs)
+    of_train, of_dev = (floor.of_train, floor.of_others) if floor else (None, None)
+    fit = Split(train, torch.device(device), whiten=True, offsets=of_train)
+    check = Split(dev, fit.device, fit.inputs, offsets=of_dev)
+    new = Adding if floor else Candidate
     widths = sorted({max(1, round(width * multiple)) for multiple in budget.widths})
     choices = list(itertools.product(sorted(set(budget.keeps)), widths))
-    running = {lag: [Candidate(lag, *choice) for choice in choices] for lag in range(fit.lags)}
+    running = {lag: [new(lag, *choice) for choice in choices] for lag in range(fit.lags)}
     finished: dict[int, Candidate] = {}
     rows: list[Candidate] = []
-    trainer = _Trainer(fit, check, budget, seed, progress)
+    offsets = floor.table.to(fit.device) if floor else None
+    trainer = _Trainer(fit, check, budget, seed, progress, offsets)
     for number in range(budget.rounds):
         ran = trainer.round(number, running, finished)
         rows += ran
         for lag in list(running):
             ranked = sorted((each for each in ran if each.lag == lag), key=lambda c: c.bits)
             running[lag] = ranked[: math.ceil(len(ranked) / 2)]
-            if number == budget.rounds - 1 or (len(ranked) == 1 and ranked[0].rise < ENOUGH):
+            if number == budget.rounds - 1 or (len(ranked) == 1 and not ranked[0].rises):
                 finished[lag] = max(running.pop(lag), key=lambda c: c.score).better()
     return training_of([finished[lag] for lag in range(fit.lags)], rows, fit, budget.depth)
 
@@ -131,6 +170,7 @@ class _Trainer:
     budget: DecoderBudget
     seed: int
     progress: Progress | None
+    offsets: Tensor | None
     done: int = 0  # steps of single decoders, behind and ahead
     left: int = 0
 
@@ -166,13 +206,16 @@ class _Trainer:
             self.seed,
             train.device,
             [(weight[None], bias[None]) for weight, bias in start[:-1]],
+            self.offsets,
         )
         label = f"lag {lag}, round {number + 1}" + (f", keep {keep:g}" if keep < 1 else "")
         minibatches = train.minibatches(bank.batch, self.seed + number)
-        for step, (states, targets) in enumerate(itertools.islice(minibatches, steps)):
+        for step, (states, targets, *rows) in enumerate(itertools.islice(minibatches, steps)):
             rate = linear_decay((step + 1) / (steps + 1), self.budget.learning_rate)
-            bank.step(states, targets, rate)
+            bank.step(states, targets, rate, *rows)
             self._tick(f"decoders, {label}")
+        if self.offsets is not None:
+            bank.calibrate(self.dev)
         recall, bits = bank.measure(self.dev)
         return replace(
             candidate,

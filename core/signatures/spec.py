@@ -21,7 +21,13 @@ def known_state(name: str) -> str:
     return name
 
 
-Decoder = Literal["mlp", "linear", "exact"]
+Decoder = Literal["mlp", "linear", "exact", "added"]
+HOW = {  # in titles
+    "mlp": "signature",
+    "linear": "linear preview",
+    "exact": "exact signature",
+    "added": "added bits",
+}
 State = Annotated[str, AfterValidator(known_state)]
 
 
@@ -60,12 +66,15 @@ class SignatureSpec(Spec):
 
     @property
     def title(self) -> str:
-        how = {"mlp": "signature", "linear": "linear preview", "exact": "exact signature"}
-        return f"{how[self.decoder]}: {self.model.title}, layer {self.layer} ({self.state})"
+        return f"{HOW[self.decoder]}: {self.model.title}, layer {self.layer} ({self.state})"
 
     def preview(self) -> SignatureSpec:
         """The same signature by the linear decoder."""
         return self.model_copy(update={"decoder": "linear"})
+
+    def added(self) -> SignatureSpec:
+        """Its memory beyond inference: decoders that start from the recent floor."""
+        return self.model_copy(update={"decoder": "added"})
 
     @property
     def floor(self) -> SignatureSpec | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from core import machine
@@ -12,6 +14,9 @@ from core.models.base import StateSelection
 from core.models.las.spec import LasSignatureSpec
 from core.models.ngram.exact import ExactDecoders
 from core.probes import linear, rounds
+from core.probes.added import Floors
+from core.probes.added import evaluate as evaluate_added
+from core.probes.given import RecentFloor
 from core.probes.measure import evaluate
 from core.probes.mlp import Decoders, width_for
 from core.probes.rounds import Training
@@ -20,8 +25,8 @@ from core.registry import load_model
 from core.signatures.spec import SignatureSpec
 from core.spec import Spec
 from core.step import Inputs, Progress, Result, where
-from core.text import SYMBOLS
-from core.training.batches import samples
+from core.text import N_SYMBOLS, SYMBOLS
+from core.training.batches import sample, samples
 from core.training.checkpoints import Checkpoint
 
 AnyDecoders = Decoders | ExactDecoders
@@ -42,7 +47,22 @@ def measure_signature(
     states = model.states(corpus, texts, selection)
     train, depth = states.train, spec.budget.depth
     rule = width_for(train.dim, train.n_symbols, states.parameters, depth)
-    return Result(measured(spec, spec.layer, states, rule, device, progress, started)[1])
+    floors = _floors(spec, corpus, states) if spec.decoder == "added" else None
+    return Result(measured(spec, spec.layer, states, rule, device, progress, started, floors)[1])
+
+
+def _floors(spec: SignatureSpec, corpus: Corpus, states: StatesBySplit) -> Floors:
+    """The recent floors that the decoders start from.
+
+    They are estimated from the training text that no decoder reads, if there is as much of it.
+    """
+    text = corpus.train
+    read = sample(text, spec.budget.states, spec.seed)
+    rest = text.take(np.setdiff1d(np.arange(len(text)), read))
+    if rest.total < states.train.size:
+        return Floors.crossed(states.train, spec.seed)
+    starts, lags = rest.offsets[:-1], spec.max_lag + 1
+    return Floors.of_other_text(RecentFloor.from_text(rest.symbols, starts, N_SYMBOLS, 0, lags))
 
 
 def measured(
@@ -53,17 +73,44 @@ def measured(
     device: str,
     progress: Progress,
     started: float,
+    floors: Floors | None = None,
 ) -> tuple[AnyDecoders, dict[str, pl.DataFrame]]:
     """Trains the decoders of a signature and measures them: the decoders, and the rows.
 
     layer: its number in the model, where it has one. width: the base width of a decoder. started:
-    when the work began, by the monotonic clock.
+    when the work began, by the monotonic clock. floors: what decoders that measure added bits start
+    from (None: cross-fitted on the text of the states).
     """
-    train, dev, test = states.train, states.dev, states.test
-    bank, training = _trained(spec, states, width, device, progress)
+    if spec.decoder == "added" and not floors:
+        floors = Floors.crossed(states.train, spec.seed)
+    bank, training = _trained(spec, states, width, device, progress, floors)
     progress(1.0, "measuring on the test split")
-    found = evaluate(bank, train, test, spec.seed, training.before if training else None)
-    row = {
+    before = training.before if training else None
+    if floors:
+        added = evaluate_added(bank, floors, states.test, spec.seed, before)
+        tables = {"added": _named(spec, added, "symbol")}
+    else:
+        found = evaluate(bank, states.train, states.test, spec.seed, before)
+        tables = {
+            "recall": _named(spec, found.recall, "symbol"),
+            "draws": _named(spec, found.draws, "symbol"),
+            "confusion": _named(spec, found.confusion, "truth", "guess"),
+        }
+    if training:
+        tables["decoder_rounds"] = _of(spec, training.rounds)
+    row = _row(spec, layer, states, bank) | {"seconds": time.monotonic() - started, **where(device)}
+    missing = {"untrained": pl.String, "layer": pl.Int32, "state": pl.String}
+    return bank, {"signatures": pl.DataFrame([row], schema_overrides=missing), **tables}
+
+
+def _row(
+    spec: SignatureSpec | LasSignatureSpec,
+    layer: int | None,
+    states: StatesBySplit,
+    bank: AnyDecoders,
+) -> dict[str, Any]:
+    """The row of `signatures`, without where and how long it was computed."""
+    return {
         "key": spec.key,
         "model": spec.model.key,
         "layer": layer,
@@ -78,11 +125,11 @@ def measured(
         "seed": spec.seed,
         "parameters": bank.parameters,
         "untrained": spec.floor.key if spec.floor else None,
-        "train_states": train.size,
-        "dev_states": dev.size,
-        "test_states": test.size,
-        "seconds": time.monotonic() - started,
+        "train_states": states.train.size,
+        "dev_states": states.dev.size,
+        "test_states": states.test.size,
         "spec": spec.model_dump_json(),
+<<<<<<< HEAD
         **where(device),
     }
     missing = {"untrained": pl.String, "layer": pl.Int32, "state": pl.String}
@@ -93,6 +140,8 @@ def measured(
         "positions": _of(spec, found.positions),
         "draws": _named(spec, found.draws, "symbol"),
         "confusion": _named(spec, found.confusion, "truth", "guess"),
+=======
+>>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
     }
 
 
@@ -102,6 +151,7 @@ def _trained(
     width: int,
     device: str,
     progress: Progress,
+    floors: Floors | None,
 ) -> tuple[AnyDecoders, Training | None]:
     """The decoders of a signature, and how their training went, if they needed any."""
     train, dev, budget = states.train, states.dev, spec.budget
@@ -110,7 +160,7 @@ def _trained(
     if spec.decoder == "linear":
         training = linear.train(train, dev, budget, spec.seed, device, progress)
     else:
-        training = rounds.train(train, dev, width, budget, spec.seed, device, progress)
+        training = rounds.train(train, dev, width, budget, spec.seed, device, progress, floors)
     return training.decoders, training
 
 

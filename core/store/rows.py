@@ -8,6 +8,7 @@ OWNED = {
     "training_curve": ("model",),
     "predictions": ("model", "corpus"),
     "recall": ("signature",),
+    "added": ("signature",),
     "decoder_rounds": ("signature",),
     "positions": ("signature",),
     "draws": ("signature",),

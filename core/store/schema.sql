@@ -99,7 +99,11 @@ CREATE TABLE IF NOT EXISTS signatures (
     half VARCHAR, --- Of a recognizer's bidirectional layer: both halves or forward; NULL elsewhere.
     alignment VARCHAR, --- How a symbol finds its moment in speech: attention, ctc or words.
     corpus VARCHAR, --- Key of the corpus it was measured on.
+<<<<<<< HEAD
     decoder VARCHAR, --- Decoder: mlp, linear for the preview, or exact (n-gram).
+=======
+    decoder VARCHAR, --- Decoder: mlp, linear for the preview, exact (n-gram), or added: an mlp that starts from the recent floor, whose rows are in the table added.
+>>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
     width INTEGER, --- Hidden units of a decoder; 0 for the linear and the exact one.
     depth INTEGER, --- Hidden layers of a decoder.
     min_lag INTEGER, --- Smallest lag, below zero where decoders also look ahead; NULL is 0.
@@ -138,6 +142,7 @@ CREATE TABLE IF NOT EXISTS recall (
     rising DOUBLE --- What the last doubling of the decoders' training added to accuracy; NULL where they were trained once.
 );
 
+<<<<<<< HEAD
 --- Recall of every signature by lag and by where in its segment the recalled symbol stands, all symbols together.
 CREATE TABLE IF NOT EXISTS positions (
     signature VARCHAR NOT NULL, --- Key of the signature.
@@ -146,6 +151,21 @@ CREATE TABLE IF NOT EXISTS positions (
     n BIGINT NOT NULL, --- Test positions counted.
     correct BIGINT NOT NULL, --- Positions decoded right.
     accuracy DOUBLE --- Recall: correct / n.
+=======
+--- Memory beyond inference: what decoders that start from the recent floor add to it.
+CREATE TABLE IF NOT EXISTS added (
+    signature VARCHAR NOT NULL, --- Key of the signature; its decoder is `added`.
+    lag INTEGER NOT NULL, --- Steps back that the decoder looks; 0 is the symbol just read, below zero is still to come.
+    symbol VARCHAR, --- True symbol at that lag; NULL for all symbols together.
+    n BIGINT, --- Test positions counted.
+    floor DOUBLE, --- Accuracy of the recent floor: the best guess from the more recent symbols alone.
+    floor_bits DOUBLE, --- Cross-entropy of the recent floor, in bits per symbol.
+    bits DOUBLE, --- Cross-entropy of the decoder, which starts from that floor.
+    added DOUBLE, --- Added bits: floor_bits less bits.
+    low DOUBLE, --- Lower end of the 95 % bootstrap interval of added; NULL where fewer than 20 segments hold the symbol.
+    high DOUBLE, --- Upper end of that interval.
+    rising DOUBLE --- What the last doubling of the decoders' training has added, in bits; NULL where they were trained once.
+>>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
 );
 
 --- How recall on dev rose while decoders were trained, a row for each decoder and round.
@@ -442,6 +462,32 @@ LEFT JOIN corpora learned ON learned.key = m.corpus
 LEFT JOIN corpora measured ON measured.key = s.corpus
 LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol IS NULL
 WHERE r.symbol IS NULL;
+
+--- Memory beyond inference in all: added bits of a signature, summed over lags from 0 on.
+--- signature: Key of the signature; its decoder is `added`.
+--- model: Key of the model.
+--- title: The model in words, with what it was trained on.
+--- layer: Recurrent layer read.
+--- part: What is read of a recognizer.
+--- state: State read: c, h or context.
+--- corpus: Name of the corpus the signature was measured on.
+--- profile: Profile of the decoder budget.
+--- seed: Seed of the decoders.
+--- max_lag: Last lag of the sums.
+--- added: Sum of the added bits over lags 0 to max_lag: what the state tells of the symbol just read and the max_lag before it together.
+--- earlier: The same without lag 0, the symbol just read.
+--- rising: Sum of what the last doubling of the training added.
+CREATE OR REPLACE VIEW added_bits AS
+SELECT
+    a.signature, s.model, m.title, s.layer, s.part, s.state, c.name AS corpus, s.profile, s.seed,
+    max(a.lag) AS max_lag, sum(a.added) AS added,
+    coalesce(sum(a.added) FILTER (a.lag > 0), 0) AS earlier, sum(a.rising) AS rising
+FROM added a
+JOIN signatures s ON s.key = a.signature
+LEFT JOIN models m ON m.key = s.model
+LEFT JOIN corpora c ON c.key = s.corpus
+WHERE a.symbol IS NULL AND a.lag >= 0
+GROUP BY ALL;
 
 --- signature_matrix(key): the symbol × lag cells of one signature, with every floor.
 --- lag: Steps back that the decoder looks.

@@ -106,7 +106,7 @@ class LasSignatureSpec(Spec):
     state: Literal["c", "h"] | None = "c"
     half: Half = "both"
     alignment: Alignment = "attention"
-    decoder: Literal["mlp", "linear"] = "mlp"
+    decoder: Literal["mlp", "linear", "added"] = "mlp"
     min_lag: int = Field(ge=-32, le=0)
     max_lag: int = Field(ge=1, le=64)
     profile: str
@@ -156,7 +156,7 @@ class LasSignatureSpec(Spec):
 
     @property
     def title(self) -> str:
-        how = "signature" if self.decoder == "mlp" else "linear preview"
+        how = {"mlp": "signature", "linear": "linear preview", "added": "added bits"}[self.decoder]
         half = " forward half" if self.half == "forward" else ""
         state = f" ({self.state})" if self.state else ""
         by = "" if self.alignment == "attention" else f", aligned by {self.alignment}"
@@ -176,6 +176,10 @@ class LasSignatureSpec(Spec):
     def preview(self) -> LasSignatureSpec:
         """The same signature by the linear decoder."""
         return self.model_copy(update={"decoder": "linear"})
+
+    def added(self) -> LasSignatureSpec:
+        """Its memory beyond inference: decoders that start from the recent floor."""
+        return self.model_copy(update={"decoder": "added"})
 
     @property
     def floor(self) -> LasSignatureSpec | None:

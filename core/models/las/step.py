@@ -86,7 +86,8 @@ def measure_layer(
     apart = pl.DataFrame(
         list(test.milliseconds().items()), schema={"lag": pl.Int32, "ms": pl.Float64}, orient="row"
     )
-    tables["recall"] = tables["recall"].join(apart, "lag", how="left")
+    if "recall" in tables:
+        tables["recall"] = tables["recall"].join(apart, "lag", how="left")
     return Result(tables, {spec.key: bank.to_bytes()} if isinstance(bank, Decoders) else {})
 
 
