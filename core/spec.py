@@ -19,12 +19,8 @@ VERSIONS = {
     "states": 1,
     "mlp": 2,
     "linear": 2,
-<<<<<<< HEAD
     "exact": 2,
-=======
-    "exact": 1,
     "added": 1,
->>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
     "mixture": 2,
     "imported": 1,
     "factorized": 2,

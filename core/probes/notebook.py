@@ -63,40 +63,18 @@ def measure(
     """
     if decoder not in ("mlp", "linear"):
         raise BadInput(f"There is no decoder {decoder!r}; choose 'mlp' or 'linear'.")
-<<<<<<< HEAD
     if by not in ("symbol", "place"):
         raise BadInput(f"Rows are by 'symbol' or by 'place', not by {by!r}.")
-    for name, number, least in (("max_lag", max_lag, 0), ("rounds", rounds, 1), ("seed", seed, 0)):
-        _whole(name, number, least)
-    if width is not None:
-        _whole("width", width, 1)
-    keeps = _keeps(keeps)
-    states, symbols = _arrays(states, symbols)
-    # Ids are of any size; decoders have an output for each symbol that occurs.
-    valid = symbols >= 0
-    ids, codes = np.unique(symbols[valid], return_inverse=True)
-    symbols = np.full(valid.shape, -1, dtype=np.int64)
-    symbols[valid] = codes
-=======
     budget = _budget(max_lag, width, keeps, rounds, seed)
     ids, train, dev, test = _sources(states, symbols, max_lag, seed)
->>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
     device = machine.settle()
     if decoder == "linear":
         training = linear.train(train, dev, budget, seed, device)
     else:
         width = width or max(128, 4 * train.dim)
         training = rounds_of.train(train, dev, width, budget, seed, device)
-<<<<<<< HEAD
     found = evaluate(training.decoders, train, test, seed, training.before)
-    if by == "place":
-        return found.positions
-    recall = found.recall
-    names = pl.Series("symbol", ids[recall["symbol"].fill_null(0)], dtype=pl.Int64)
-    return recall.with_columns(pl.when(pl.col("symbol").is_not_null()).then(names).alias("symbol"))
-=======
-    recall = evaluate(training.decoders, train, test, seed, training.before).recall
-    return _with_ids(recall, ids)
+    return found.positions if by == "place" else _with_ids(found.recall, ids)
 
 
 def added(
@@ -130,7 +108,6 @@ def added(
     training = rounds_of.train(train, dev, width, budget, seed, device, floor=floors)
     rows = evaluate_added(training.decoders, floors, test, seed, training.before)
     return _with_ids(rows, ids)
->>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
 
 
 def probe(

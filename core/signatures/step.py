@@ -93,6 +93,7 @@ def measured(
         found = evaluate(bank, states.train, states.test, spec.seed, before)
         tables = {
             "recall": _named(spec, found.recall, "symbol"),
+            "positions": _of(spec, found.positions),
             "draws": _named(spec, found.draws, "symbol"),
             "confusion": _named(spec, found.confusion, "truth", "guess"),
         }
@@ -129,19 +130,6 @@ def _row(
         "dev_states": states.dev.size,
         "test_states": states.test.size,
         "spec": spec.model_dump_json(),
-<<<<<<< HEAD
-        **where(device),
-    }
-    missing = {"untrained": pl.String, "layer": pl.Int32, "state": pl.String}
-    tables = {} if training is None else {"decoder_rounds": _of(spec, training.rounds)}
-    return bank, tables | {
-        "signatures": pl.DataFrame([row], schema_overrides=missing),
-        "recall": _named(spec, found.recall, "symbol"),
-        "positions": _of(spec, found.positions),
-        "draws": _named(spec, found.draws, "symbol"),
-        "confusion": _named(spec, found.confusion, "truth", "guess"),
-=======
->>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
     }
 
 

@@ -99,11 +99,7 @@ CREATE TABLE IF NOT EXISTS signatures (
     half VARCHAR, --- Of a recognizer's bidirectional layer: both halves or forward; NULL elsewhere.
     alignment VARCHAR, --- How a symbol finds its moment in speech: attention, ctc or words.
     corpus VARCHAR, --- Key of the corpus it was measured on.
-<<<<<<< HEAD
-    decoder VARCHAR, --- Decoder: mlp, linear for the preview, or exact (n-gram).
-=======
     decoder VARCHAR, --- Decoder: mlp, linear for the preview, exact (n-gram), or added: an mlp that starts from the recent floor, whose rows are in the table added.
->>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
     width INTEGER, --- Hidden units of a decoder; 0 for the linear and the exact one.
     depth INTEGER, --- Hidden layers of a decoder.
     min_lag INTEGER, --- Smallest lag, below zero where decoders also look ahead; NULL is 0.
@@ -142,7 +138,6 @@ CREATE TABLE IF NOT EXISTS recall (
     rising DOUBLE --- What the last doubling of the decoders' training added to accuracy; NULL where they were trained once.
 );
 
-<<<<<<< HEAD
 --- Recall of every signature by lag and by where in its segment the recalled symbol stands, all symbols together.
 CREATE TABLE IF NOT EXISTS positions (
     signature VARCHAR NOT NULL, --- Key of the signature.
@@ -151,7 +146,8 @@ CREATE TABLE IF NOT EXISTS positions (
     n BIGINT NOT NULL, --- Test positions counted.
     correct BIGINT NOT NULL, --- Positions decoded right.
     accuracy DOUBLE --- Recall: correct / n.
-=======
+);
+
 --- Memory beyond inference: what decoders that start from the recent floor add to it.
 CREATE TABLE IF NOT EXISTS added (
     signature VARCHAR NOT NULL, --- Key of the signature; its decoder is `added`.
@@ -165,7 +161,6 @@ CREATE TABLE IF NOT EXISTS added (
     low DOUBLE, --- Lower end of the 95 % bootstrap interval of added; NULL where fewer than 20 segments hold the symbol.
     high DOUBLE, --- Upper end of that interval.
     rising DOUBLE --- What the last doubling of the decoders' training has added, in bits; NULL where they were trained once.
->>>>>>> 78bae0e (Added bits: decoders that start from the recent floor (in progress))
 );
 
 --- How recall on dev rose while decoders were trained, a row for each decoder and round.
