@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from core.library import find_speech as find_speech
     from core.library import query as query
     from core.library import signature_spec as signature_spec
+    from core.probes.module import probe as probe
     from core.probes.notebook import added as added
     from core.probes.notebook import measure as measure
-    from core.probes.notebook import probe as probe
 
 _HOME = {
     "core.bibliography": ("citations",),
@@ -45,7 +45,8 @@ _HOME = {
         *("add_corpus", "add_model", "connect", "corpus", "find_corpus", "find_model"),
         *("find_speech", "query", "signature_spec"),
     ),
-    "core.probes.notebook": ("added", "measure", "probe"),
+    "core.probes.module": ("probe",),
+    "core.probes.notebook": ("added", "measure"),
 }
 __all__ = sorted(name for names in _HOME.values() for name in names)
 
