@@ -24,7 +24,7 @@ VERSIONS = {
     "mixture": 2,
     "imported": 1,
     "factorized": 2,
-    "atlas": 1,
+    "atlas": 2,
     "pruning": 1,
     "speech": 1,
     "las": 1,

@@ -290,7 +290,7 @@ CREATE TABLE IF NOT EXISTS basis_claims (
     value DOUBLE, --- The number.
     reference DOUBLE, --- What it is held against, such as the control's.
     effect DOUBLE, --- Effect size, where there is a test.
-    low DOUBLE, --- Lower end of the 95 % interval of the effect, over bases.
+    low DOUBLE, --- Lower end of the 95 % interval of the effect, over symbols.
     high DOUBLE, --- Upper end of that interval.
     p DOUBLE, --- Its p value.
     n BIGINT --- How many bases, or pairs of them, it rests on.

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app.parts import study
+from app.parts import study, unfinished
 from app.parts.factorized.queries import BASES, CLAIMS, TOGETHER
 from app.parts.factorized.toolbar import SelectedModel
 from app.pictures import bases, curves
@@ -34,6 +34,7 @@ def claims(model: SelectedModel) -> None:
         st.html(f"<table class='facts claims'><tr>{head}</tr>{rows}</table>")
     else:
         export.empty(160, "Known when all bases are measured")
+    st.html(f"<div class='note'>{unfinished.sentence([model.atlas.model.key])}</div>")
 
 
 def _claim(row: dict[str, Any]) -> str:

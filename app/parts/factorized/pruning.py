@@ -7,6 +7,7 @@ import html
 import streamlit as st
 
 from app import watching
+from app.parts import unfinished
 from app.parts.factorized.atlas import WHOLE
 from app.parts.factorized.queries import CURVES, ORDER
 from app.parts.factorized.toolbar import SelectedModel
@@ -73,7 +74,8 @@ def perplexity_curves(model: SelectedModel, order: PruningSpec, keep: int) -> No
     export.chart(figure, "pruned", name, "Perplexity against the number of bases kept")
     st.html(
         "<div class='note'>Dashed across: how many are kept. The gray band: random pruning, "
-        "from the lowest to the highest of its seeds. On a part of the test split.</div>"
+        "from the lowest to the highest of its seeds. On a part of the test split. "
+        f"{unfinished.sentence([model.atlas.model.key])}</div>"
     )
     number = st.column_config.NumberColumn(format="%.3f")
     st.dataframe(

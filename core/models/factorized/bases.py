@@ -15,10 +15,11 @@ from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
 from core.probes.intervals import rank_correlation, sign_test
+from core.text import N_SYMBOLS
 
 CLUSTERS = 12
 SHUFFLES = 10_000  # of a permutation test
-RESAMPLED = 500  # bootstrap replicates over bases
+RESAMPLED = 500  # bootstrap replicates over symbols
 
 
 def total_recall(correct: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -128,7 +129,7 @@ def claims(
     recall, chance = (total_recall(part[trained], n) for part in (bases, controls))
     return [
         *_base_claims(base, full, n),
-        _difference_claim(bases[trained], controls[trained], n, seed),
+        _difference_claim(bases[trained], controls[trained], n, trained, seed),
         Claim(
             "a basis recalls more than chance",
             "Share of bases whose total recall is above that of a random kernel of equal norm; "
@@ -171,10 +172,16 @@ def _base_claims(base: np.ndarray, full: np.ndarray, n: np.ndarray) -> list[Clai
     ]
 
 
-def _difference_claim(bases: np.ndarray, controls: np.ndarray, n: np.ndarray, seed: int) -> Claim:
-    """How much more bases differ from each other than random kernels do."""
-    apart, apart_by_chance = distances(bases, n), distances(controls, n)
-    mine, random = float(_mean_distance(apart)), float(_mean_distance(apart_by_chance))
+def _difference_claim(
+    bases: np.ndarray, controls: np.ndarray, n: np.ndarray, numbers: np.ndarray, seed: int
+) -> Claim:
+    """How much more bases differ from each other than random kernels do. numbers: of the bases."""
+    pairs = len(bases) * (len(bases) - 1)
+    mine, random = (float(distances(part, n).sum() / max(pairs, 1)) for part in (bases, controls))
+    draws = _draw_symbols(seed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = _drawn_distance(bases, numbers, draws) / _drawn_distance(controls, numbers, draws)
+    low, high = _interval(ratios)
     return Claim(
         "bases differ",
         "Mean distance of two bases' signatures; reference: of two random kernels of the same "
@@ -182,41 +189,63 @@ def _difference_claim(bases: np.ndarray, controls: np.ndarray, n: np.ndarray, se
         mine,
         random,
         mine / random if random else None,
-        *_ratio_interval(apart, apart_by_chance, seed),
-        n=len(bases) * (len(bases) - 1) // 2,
+        low,
+        high,
+        n=pairs // 2,
     )
 
 
-def _mean_distance(matrix: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean distance of two different bases, each counted `weights` [..., bases] times."""
-    times = np.ones(len(matrix)) if weights is None else weights
-    pairs = times.sum(-1) ** 2 - (times**2).sum(-1)
-    return np.asarray(((times @ matrix) * times).sum(-1) / np.maximum(pairs, 1))
+def _draw_symbols(seed: int) -> np.ndarray:
+    """How often each bootstrap replicate has each symbol: int64 [RESAMPLED, symbols]."""
+    chances = np.full(N_SYMBOLS, 1 / N_SYMBOLS)
+    return np.random.default_rng(seed).multinomial(N_SYMBOLS, chances, RESAMPLED)
 
 
-def _ratio_interval(
-    mine: np.ndarray, random: np.ndarray, seed: int
-) -> tuple[float | None, float | None]:
-    """95 % interval of the ratio of the two mean distances, by bootstrap over bases."""
-    count = len(mine)
-    if count < 3 or not random.any():
+def _drawn_bases(numbers: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """How often each replicate has each basis: as often as its two symbols meet. [draws, bases].
+
+    The 1,156 bases are no independent units: they share 34 symbols.
+    """
+    return np.asarray(draws[:, numbers // N_SYMBOLS] * draws[:, numbers % N_SYMBOLS])
+
+
+def _drawn_distance(correct: np.ndarray, numbers: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """In each replicate, the sum of the distances of all pairs of bases: float64 [draws].
+
+    Drawn symbols count in what is recalled, and in which bases there are. Sums of bases and of
+    their controls have the same number of pairs, so their ratio is that of the means.
+    """
+    times = torch.from_numpy(_drawn_bases(numbers, draws).astype(float))
+    total = np.zeros(len(draws))
+    for symbol in range(correct.shape[2]):
+        cells = torch.from_numpy(correct[:, 1:, symbol].astype(float))
+        sums = ((times @ torch.cdist(cells, cells, p=1)) * times).sum(1)
+        total += draws[:, symbol] * sums.numpy()
+    return total
+
+
+def _interval(replicates: np.ndarray) -> tuple[float | None, float | None]:
+    """The 95 % percentile interval, of the replicates that have a number."""
+    finite = replicates[np.isfinite(replicates)]
+    if not finite.size:
         return None, None
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLED)
-    ratios = _mean_distance(mine, draws) / _mean_distance(random, draws)
-    return float(np.quantile(ratios, 0.025)), float(np.quantile(ratios, 0.975))
+    low, high = np.quantile(finite, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def _own_claim(bases: np.ndarray, n: np.ndarray, numbers: np.ndarray, seed: int) -> Claim:
     """How well bases recall the symbols of their own bigrams, as mean percentile of all bases.
 
-    The interval is over bases; p is one-sided, by permutation of bigrams. numbers: of the bases.
+    The interval is over symbols; p is one-sided, by permutation of bigrams. numbers: of the bases.
     """
     ranks = percentiles(own_recall(symbol_recall(bases, n))[:, numbers])
     valid = ~np.isnan(ranks[0])  # bigrams with a symbol in the test text
     ranks = ranks[np.ix_(valid, valid)]
     own = np.diag(ranks)
     mean = float(own.mean())
-    spread = 1.96 * float(own.std(ddof=1)) / len(own) ** 0.5 if len(own) > 1 else 1.0
+    times = _drawn_bases(numbers[valid], _draw_symbols(seed))
+    with np.errstate(invalid="ignore"):
+        low, high = _interval(times @ own / times.sum(1) - 0.5)
     rng, rows = np.random.default_rng(seed), np.arange(len(ranks))
     shuffled = [ranks[rows, rng.permutation(rows)].mean() for _ in range(SHUFFLES)]
     return Claim(
@@ -226,8 +255,8 @@ def _own_claim(bases: np.ndarray, n: np.ndarray, numbers: np.ndarray, seed: int)
         mean,
         0.5,
         mean - 0.5,
-        mean - 0.5 - spread,
-        mean - 0.5 + spread,
+        low,
+        high,
         float((1 + (np.array(shuffled) >= mean).sum()) / (1 + SHUFFLES)),
         len(bases),
     )

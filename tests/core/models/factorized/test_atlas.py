@@ -278,6 +278,38 @@ def test_the_claims_find_what_was_put_there() -> None:
     assert some[more].p < 1e-3 < none[more].p
 
 
+def test_intervals_are_over_symbols() -> None:
+    """An effect that one symbol makes is uncertain, however many bases show it; in all it is not.
+
+    A replicate lacks a symbol with probability (1 - 1/34)^34 = .36: then nothing of it is left.
+    """
+    draws = np.random.default_rng(0)
+    n = np.full((4, N_SYMBOLS), 200)
+    controls = draws.binomial(n, 0.3, (BASES, 4, N_SYMBOLS))
+    apart = draws.binomial(n, draws.random((BASES, 1, N_SYMBOLS)))
+    one = np.full_like(apart, 60)
+    one[:, :, 4] = apart[:, :, 4]
+    even, single = (
+        {c.claim: c for c in bases.claims(kind, controls, n, n // 2, n, np.ones(BASES))}
+        for kind in (apart, one)
+    )
+    differ = "bases differ"
+    assert even[differ].high - even[differ].low < 0.1 * even[differ].effect
+    assert single[differ].low == 0 < single[differ].effect < single[differ].high
+    assert single[differ].high > 2 * single[differ].effect
+
+    # Recall of its own first symbol, by the bases of one half of the first symbols only.
+    numbers = np.arange(BASES)
+    half = controls.copy()
+    better = numbers[numbers // N_SYMBOLS < N_SYMBOLS // 2]
+    half[better, :, better // N_SYMBOLS] = 180
+    own = {c.claim: c for c in bases.claims(half, controls, n, n // 2, n, np.ones(BASES))}[
+        "a basis recalls its own symbols"
+    ]
+    over_bases = 2 * 1.96 * 0.5 / BASES**0.5  # at most: a rank is between 0 and 1
+    assert own.low < own.effect < own.high and own.high - own.low > 2 * over_bases
+
+
 def test_recall_outside_the_target() -> None:
     """A symbol that both corpora use alike is inside; one that the target lacks is outside."""
     uses = np.array([[50, 50, 0], [50, 25, 25]])
