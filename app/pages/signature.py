@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import watching
-from app.parts.signature import places, prediction, recall, toolbar
+from app.parts.signature import added, places, prediction, recall, toolbar
 
 WIDTHS = [16, 9]
 
@@ -37,7 +37,11 @@ if shown.key in computed:
         prediction.memory_against_prediction(shown)
     with right:
         places.recall_by_place(shown)
-    prediction.numbers(shown)
+    left, right = st.columns(WIDTHS, gap="medium")
+    with left:
+        prediction.numbers(shown)
+    with right:
+        added.added_bits(spec)
 else:
     left, right = st.columns(WIDTHS, gap="medium")
     with left:

@@ -24,13 +24,14 @@ with right:
     recall.curves(sweep)
 
 if figure == SIZE:
-    perplexity, bits, bits_per_unit = st.columns(3)
+    perplexity, added, per_unit = st.columns(3)
     with perplexity:
         networks.against_size(sweep, "perplexity")
-    with bits:
-        networks.against_size(sweep, "bits")
-    with bits_per_unit:
-        networks.against_size(sweep, "bits_per_unit")
+    with added:
+        networks.against_size(sweep, "added")
+    with per_unit:
+        networks.against_size(sweep, "added_per_unit")
+    networks.added_bits(sweep)
     networks.numbers(sweep)
 else:
     left, right = st.columns([16, 9], gap="medium")

@@ -130,6 +130,28 @@ def by_place(tables: Mapping[str, pl.DataFrame], colors: Theme) -> go.Figure:
     return recall(panes, lags, colors, LAYER_DETAIL, BELOW)
 
 
+def added(table: pl.DataFrame, colors: Theme) -> go.Figure:
+    """Added bits by lag, each with its interval. table: lag, added, low, high, floor_bits."""
+    lag, bits = table["lag"].to_list(), table["added"]
+    figure = go.Figure()
+    figure.add_bar(
+        x=lag,
+        y=bits.to_list(),
+        marker_color=colors.accent,
+        error_y={
+            "type": "data",
+            "array": (table["high"] - bits).fill_null(0).to_list(),
+            "arrayminus": (bits - table["low"]).fill_null(0).to_list(),
+            "color": colors.faint,
+        },
+        customdata=table["floor_bits"].to_list(),
+        hovertemplate="lag %{x}: %{y:.3f} of %{customdata:.3f} bits<extra></extra>",
+    )
+    figure.update_xaxes(title="lag (symbols ago)", dtick=1)
+    figure.update_yaxes(title="added bits", rangemode="tozero")
+    return finish(figure, colors, LAYER_DETAIL, (52, 8, 24, 38))
+
+
 def lettered(tables: Sequence[tuple[str, pl.DataFrame]], colors: Theme) -> go.Figure:
     """Marginal recall of each of up to four signatures, each with its letter, color and mark.
 

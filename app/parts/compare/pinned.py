@@ -61,8 +61,8 @@ def _facts(row: Row) -> None:
     facts = [f"profile {row['profile']}", f"decoder {row['decoder']}"]
     if row["perplexity"] is not None:
         facts.append(f"perplexity {row['perplexity']:.3f}")
-    if row["bits"] is not None:
-        facts.append(f"{row['bits']:.2f} bits recalled")
+    if row["added_bits"] is not None:
+        facts.append(f"{row['added_bits']:.2f} added bits")
     text = html.escape(" · ".join(facts))
     st.html(f"<div class='note clipped' title='{text}'>{text}</div>")
 
@@ -99,7 +99,7 @@ def numbers(rows: list[Row]) -> None:
     export.heading("Numbers", "pinned-numbers", sql)
     letters = pl.Series("pin", list(heatmaps.LETTERS[: len(rows)]))
     table = pl.DataFrame(rows, infer_schema_length=None).drop("pin", "spec", "cell")
-    first = ("perplexity", "bits", "parameters", "test_states")
+    first = ("perplexity", "added_bits", "parameters", "test_states")
     table = table.select(letters, *first, pl.exclude(*first, "key"), "key")
     st.dataframe(
         table.drop("key", "name"), height=35 * len(rows) + 38, hide_index=True, key="pinned-table"

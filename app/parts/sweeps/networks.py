@@ -5,31 +5,34 @@ from __future__ import annotations
 import polars.selectors as cs
 import streamlit as st
 
+from app import watching
 from app.parts.sweeps.toolbar import Sweep
 from app.pictures import sweeps
 from app.shell import export, queries
+from core.signatures.spec import SignatureSpec
 
 # Of each column that is drawn against size: the axis, the title and the format of a number.
 AGAINST_SIZE = {
     "perplexity": ("test perplexity", "Test perplexity", ".3f"),
-    "bits": ("bits, sum over lags", "Recalled bits", ".2f"),
-    "bits_per_unit": ("bits a unit", "Recalled bits per unit", ".4f"),
+    "added": ("bits, lags 1 to the last", "Added bits", ".2f"),
+    "added_per_unit": ("bits a unit", "Added bits per unit", ".4f"),
 }
-DIGITS = {"perplexity": 3, "bits": 2, "bits_per_unit": 4, "seconds": 1}
+DIGITS = {"perplexity": 3, "added": 2, "added_per_unit": 4, "seconds": 1}
 
 NETWORKS = """
 WITH each AS (
     SELECT m.cell, m.layers, m.hidden, s.layer, s.depth, m.parameters, s.width,
            m.test_perplexity AS perplexity, s.seconds,
-           (SELECT sum(bits) FROM recall
-            WHERE signature = s.key AND symbol IS NULL AND lag >= 1) AS bits
+           (SELECT b.earlier FROM added_bits b JOIN signatures a ON a.key = b.signature
+            WHERE (a.model, a.layer, a.state, a.corpus, a.profile, a.seed, a.depth)
+                = (s.model, s.layer, s.state, s.corpus, s.profile, s.seed, s.depth)) AS added
     FROM signatures s JOIN models m ON m.key = s.model
     WHERE s.key IN ({keys})
 )
 SELECT cell, layers, hidden, layer, depth AS decoder_depth, count(*) AS seeds,
        avg(perplexity) AS perplexity, min(perplexity) AS perplexity_low,
-       max(perplexity) AS perplexity_high, avg(bits) AS bits, min(bits) AS bits_low,
-       max(bits) AS bits_high, avg(bits) / hidden AS bits_per_unit,
+       max(perplexity) AS perplexity_high, avg(added) AS added, min(added) AS added_low,
+       max(added) AS added_high, avg(added) / hidden AS added_per_unit,
        any_value(parameters) AS parameters, any_value(width) AS decoder_width,
        sum(seconds) AS seconds
 FROM each
@@ -62,18 +65,28 @@ ORDER BY cell, layer, lag"""
 def against_size(sweep: Sweep, column: str) -> None:
     """One number of every network against its hidden size."""
     axis, title, form = AGAINST_SIZE[column]
-    if sweep.many_seeds and column != "bits_per_unit":
+    if sweep.many_seeds and column != "added_per_unit":
         title += ", mean and range of seeds"
     sql = queries.fill(NETWORKS, keys=sweep.keys)
     table = queries.table(sql)
     export.heading(title, column, sql)
-    if table.height:
+    if table[column].count():
         sizes = sweep.choices.sizes or ()
         figure = sweeps.against_size(table, sizes, column, axis, form, export.colors())
         name = sweep.file_name(f"size-{column}")
         export.chart(figure, column, name, f"{title} against hidden size")
     else:
         export.empty(sweeps.SIZE)
+
+
+def added_bits(sweep: Sweep) -> None:
+    """A button that computes what each network knows beyond the more recent symbols."""
+    specs = [spec.added() for spec in sweep.plan.drawn.values() if isinstance(spec, SignatureSpec)]
+    watching.offer("added", specs, "Compute added bits")
+    st.html(
+        "<div class='note'>Added bits are what the state says of earlier symbols beyond what the "
+        "more recent ones say; they may be summed over lags, as recalled bits may not.</div>"
+    )
 
 
 def deeper_decoders(sweep: Sweep) -> None:
