@@ -238,7 +238,7 @@ def signature_spec(
         layers=layers,
         hidden=hidden,
         profile=profile,
-        budget=budget.training,
+        budget=budget.training_for(cell, layers, hidden),
         seed=seed,
     )
     return signature_of(model or trained_here, where, profile, layer, chosen, decoder, seed)

@@ -159,6 +159,16 @@ class Profile:
     atlas: AtlasBudget
     listening: Listening
 
+    def training_for(self, cell: str, layers: int, hidden: int) -> TrainingBudget:
+        """The training budget of a network of that cell and shape.
+
+        A GRU that is wider or deeper than [1,80] gets worse at the rate that suits all others, and
+        takes half of it (docs/log.md).
+        """
+        if cell != "gru" or (layers == 1 and hidden <= 80):
+            return self.training
+        return self.training.model_copy(update={"learning_rate": self.training.learning_rate / 2})
+
     def decoders_for(self, hidden: int) -> DecoderBudget:
         """The decoder budget for a network of that hidden size."""
         steps = self.decoders.steps if hidden <= self.long else self.decoders.steps // 2
