@@ -61,7 +61,7 @@ def _networks(device: str) -> Iterator[dict[str, Any]]:
             layers=1,
             hidden=hidden,
             profile="laptop",
-            budget=LAPTOP.training,
+            budget=LAPTOP.training_for(cell, 1, hidden),
         )
         for spec in (trained, trained.model_copy(update={"trained": False})):
             weights, _ = char_lm.train(spec, corpus, device=device)

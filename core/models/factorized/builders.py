@@ -40,14 +40,15 @@ def factorized_spec(
     if corpora[0].content == corpora[1].content:
         raise BadInput("The two corpora of the mix are the same; choose another one.")
     budget = profiles.find(profile)
+    size = hidden or budget.factorized
     return FactorizedSpec(
         corpora=corpora,
         cell=cell,
-        hidden=hidden or budget.factorized,
+        hidden=size,
         bases=bases,
         lambda_from=lambda_from,
         profile=profile,
-        budget=budget.training,
+        budget=budget.training_for(cell, 1, size),
         seed=seed,
     )
 
