@@ -30,7 +30,7 @@ SIZE, DEPTH = (installed(STUDIES[name].corpora["corpus"]) for name in ("size", "
 PAGES = {
     "overview": ("", 1050),
     "signature": ("signature?corpus=shakespeare", 1180),
-    "sweeps": (f"sweeps?sweep=Kernel size&corpus={SIZE}&seeds=3", 1130),
+    "sweeps": (f"sweeps?sweep=Kernel size&corpus={SIZE}", 1130),
     "depth": (f"sweeps?sweep=Depth&corpus={DEPTH}", 1130),
     "adaptation": ("adaptation?adaptation=Retraining", 1780),
     "ngram": ("adaptation?adaptation=Network against n-gram", 1180),
