@@ -22,7 +22,8 @@ SIGNATURE = f"""{MODEL}
         || CASE WHEN s.alignment <> 'attention' THEN ', aligned by ' || s.alignment ELSE '' END
         || CASE WHEN s.corpus IS DISTINCT FROM m.corpus THEN ', measured on ' || measured.name
            ELSE '' END
-        || CASE WHEN s.decoder = 'linear' THEN ', linear preview' ELSE '' END
+        || CASE s.decoder WHEN 'linear' THEN ', linear preview' WHEN 'added' THEN ', added bits'
+           ELSE '' END
         || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
 
 # The model's perplexity on the corpus that `s` was measured on: as scored on that text, else as its

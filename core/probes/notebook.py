@@ -97,7 +97,8 @@ def added(
     (accuracy of the floor's best guess), floor_bits, bits (cross-entropy of floor and decoders),
     added (floor_bits - bits), low, high (95 %, bootstrap over segments), rising (what the last
     doubling of the training added, in bits). The added bits of the rows over all symbols, summed
-    over lags 0..Δ, are what the state tells of the last Δ + 1 symbols together. See docs/method.md.
+    over lags 0..Δ, are what the state tells of the last Δ + 1 symbols together, as far as the five
+    symbols go that the floor reads. See docs/method.md.
     """
     budget = _budget(max_lag, width, keeps, rounds, seed)
     ids, train, dev, test = _sources(states, symbols, max_lag, seed)

@@ -14,6 +14,7 @@ ANY = "any"
 CATALOG = f"""
 SELECT s.key, {SIGNATURE} AS name, s.profile, measured.name AS corpus,
        CASE WHEN m.kind = 'las' THEN m.kind ELSE coalesce(m.cell, m.kind) END AS cell{NAMED}
+WHERE s.decoder <> 'added'
 ORDER BY s.decoder = 'linear', m.trained IS FALSE, s.created DESC"""
 
 

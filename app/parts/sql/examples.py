@@ -13,7 +13,8 @@ from app.shell.queries import NAMED, SIGNATURE
 # The two that the examples speak of: the first pins, else the newest trained signatures.
 PAIR = f"""
 SELECT s.key, {SIGNATURE} AS name{NAMED}
-WHERE (s.decoder <> 'linear' AND m.trained IS NOT FALSE) OR left(s.key, 12) IN ({{pins}})
+WHERE (s.decoder NOT IN ('linear', 'added') AND m.trained IS NOT FALSE)
+   OR left(s.key, 12) IN ({{pins}})
 ORDER BY list_position([{{pins}}], left(s.key, 12)) NULLS LAST, s.created DESC, s.key
 LIMIT 2"""
 
@@ -56,12 +57,13 @@ GROUP BY ALL
 ORDER BY lag, decoders DESC""",
     ),
     (
-        "How many bits of the past does each state hold, and each unit?",
+        "What does each state know beyond the more recent symbols, in bits, and each unit?",
         """
-SELECT title, layer, state, sum(bits) AS bits, sum(bits) / any_value(hidden) AS bits_per_unit
-FROM marginal_recall
-WHERE lag > 0 AND decoder <> 'linear'
-GROUP BY signature, title, layer, state
+SELECT m.title, s.layer, s.state, b.earlier AS bits, b.earlier / m.hidden AS bits_per_unit,
+       b.rising
+FROM added_bits b
+JOIN signatures s ON s.key = b.signature
+JOIN models m ON m.key = s.model
 ORDER BY bits DESC""",
     ),
     (
@@ -111,7 +113,7 @@ JOIN signatures q ON q.key > p.key AND q.profile = p.profile AND q.decoder = p.d
      similarity(p.key, q.key) d
 JOIN models one ON one.key = p.model
 JOIN models other ON other.key = q.model
-WHERE p.decoder <> 'linear' AND one.trained AND other.trained
+WHERE p.decoder NOT IN ('linear', 'added') AND one.trained AND other.trained
 ORDER BY d.distance
 LIMIT 20""",
     ),

@@ -47,7 +47,7 @@ class Arrays:
         for start in starts:
             part = slice(start, start + self.size)
             states, targets = self.states[part], self.targets[part]
-            places = np.arange(1, len(states) + 1)
+            places = self.lags + np.arange(len(states))
             yield Chunk(states, targets, np.full(len(states), start), places)
 
 
