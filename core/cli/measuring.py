@@ -121,12 +121,12 @@ def _recalls(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _perplexities(plan: Plan) -> dict[str, float]:
-    """The perplexities of a study by label, and of its other models by title."""
+    """The perplexities of a study by label, and of its other trained models by title."""
     from core.library import query
 
     scored = dict(query("SELECT key, test_perplexity FROM perplexities").iter_rows())
     perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
-    for model in {spec.model for spec in plan.signatures.values()}:
+    for model in dict.fromkeys(spec.model for spec in plan.drawn.values()):
         row = query("SELECT test_perplexity FROM models WHERE key = ?", [model.key])
         if row["test_perplexity"][0] is not None:
             perplexities.setdefault(model.title, row["test_perplexity"][0])

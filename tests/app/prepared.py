@@ -29,6 +29,7 @@ TEXT = "\n".join(
 MADE = datetime(2026, 1, 2, 3, 4, 5)
 MACHINE = {"device": "cpu", "threads": 2, "machine": "a test machine", "created": MADE}
 RATES = {"cer": 0.023, "wer": 0.061, "monotone": 0.991}  # of recognizers
+PLACES = (1, 2, 3, 4, 6, 11, 21)  # in a segment, the first of those counted together
 FREQUENT = dict(zip(" etaoinshrdlucmfwygpbvk.,'xjq#z", range(31, 0, -1), strict=True))
 
 
@@ -139,12 +140,13 @@ def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
     """The rows of one signature and of its model; more strength, more memory."""
     model, chance = spec.model, random.Random(0)
     symbols = [symbol for symbol in SYMBOLS if symbol in FREQUENT]
-    recall, confusion = [], []
+    recall, marginal, confusion = [], [], []
     for lag in range(getattr(spec, "min_lag", 0), spec.max_lag + 1):
         rows = [_cell(spec.key, lag, symbol, strength, chance) for symbol in symbols]
         total, right = (sum(row[column] for row in rows) for column in ("n", "correct"))
         whole = _row(spec.key, lag, None, total, right / total)
         rows.append(whole | {"majority": 0.18, "current": 0.3 if lag else 1.0, "bits": 2.0})
+        marginal.append(rows[-1])
         recall += [row | {"ms": 80.0 * lag} for row in rows] if _heard(spec) else rows
         for row in rows[:-1]:
             wrong = row["n"] - row["correct"]
@@ -170,11 +172,11 @@ def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
             "epoch": step / 4,
             "symbols": 10_000 * step,
             "train_bits": 2.4 + 2 / step,
-            "dev_perplexity": 6 + 9 / step if step % 4 == 0 else None,
+            "dev_perplexity": 6.4 + 9 / step**2 if step % 4 == 0 else None,
             "learning_rate": 0.005,
             "seconds": 2.0 * step,
         }
-        for step in range(1, 17)
+        for step in range(1, 21)  # five epochs, and the last one gains nothing: it has finished
     ]
     return {
         "models": pl.DataFrame([_model(spec)]),
@@ -183,6 +185,7 @@ def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
         "signatures": pl.DataFrame([_signature(spec)], schema_overrides={"untrained": pl.String}),
         "recall": pl.DataFrame(recall, infer_schema_length=None),
         "draws": pl.DataFrame([_drawn(row, chance) for row in recall]),
+        "positions": pl.DataFrame([_placed(row, place) for row in marginal for place in PLACES]),
         "confusion": pl.DataFrame(confusion),
     }
 
@@ -211,6 +214,7 @@ def _row(key: str, lag: int, symbol: str | None, n: int, accuracy: float) -> dic
         "majority": 0.0,
         "current": 0.0,
         "precision": None,
+        "rising": 0.0,
     }
 
 
@@ -228,6 +232,12 @@ def _drawn(row: dict, chance: random.Random) -> dict[str, object]:
     spread = (row["high"] - row["low"]) / 4
     drawn = [row["accuracy"] + chance.gauss(0, spread) for _ in range(40)]
     return {name: row[name] for name in ("signature", "lag", "symbol")} | {"accuracies": drawn}
+
+
+def _placed(row: dict, place: int) -> dict[str, object]:
+    n = row["n"] // len(PLACES)
+    counts = {"place": place, "n": n, "correct": round(row["accuracy"] * n)}
+    return {name: row[name] for name in ("signature", "lag", "accuracy")} | counts
 
 
 def _ahead(symbol: str | None, chance: random.Random) -> dict[str, object]:
@@ -261,7 +271,7 @@ def _model(spec: SignatureSpec) -> dict[str, object]:
             "dev_perplexity": 6.4,
             "test_perplexity": 6.52,
             "train_symbols": 160_000,
-            "epochs": 4.0,
+            "epochs": 5.0,
             "seconds": 61.0,
             "spec": model.model_dump_json(),
         }

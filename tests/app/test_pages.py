@@ -49,7 +49,7 @@ def charts(page: AppTest) -> int:
 def test_signature_draws_what_is_there(spec: SignatureSpec) -> None:
     page = opened(corpus=spec.corpus.content)
     assert not page.exception and not page.error
-    assert charts(page) == 4
+    assert charts(page) == 5
     for part in ("GRU [1,80] on tiny", "perplexity 6.520", "smoke, seed 0", "a test machine"):
         assert part in said(page)
     assert jobs.listing() == []
@@ -58,7 +58,8 @@ def test_signature_draws_what_is_there(spec: SignatureSpec) -> None:
 def test_shown_sql_runs_as_it_is(spec: SignatureSpec) -> None:
     page = opened(corpus=spec.corpus.content)
     shown = [code.value for code in page.code]
-    assert len(shown) >= 7
+    assert len(shown) >= 9
+    assert sum("FROM positions" in sql for sql in shown) == 2  # of the network and its control
     for sql in shown:
         assert core.query(sql).height
     assert any(spec.key in sql for sql in shown)
@@ -152,7 +153,7 @@ def test_the_preview_is_shown_first_and_named(spec: SignatureSpec) -> None:
     Store().take_in(tables(other.preview(), 0.8), {})
     page = opened(corpus=spec.corpus.content, cell="lstm")
     assert "Recall by lag and symbol, linear preview" in said(page)
-    assert charts(page) == 4
+    assert charts(page) == 5
 
 
 def test_an_odd_address_falls_back_to_the_defaults(spec: SignatureSpec) -> None:

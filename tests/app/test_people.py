@@ -45,7 +45,7 @@ def test_a_stranger_would_see_nothing_behind_the_guard_either(spec: SignatureSpe
 
 def test_a_viewer_sees_results_and_starts_cancels_and_adds_nothing(spec: SignatureSpec) -> None:
     shown = opened("vi@lab.org", corpus=spec.corpus.content)
-    assert len(shown.get("plotly_chart")) == 4 and "vi@lab.org, viewer" in said(shown)
+    assert len(shown.get("plotly_chart")) == 5 and "vi@lab.org, viewer" in said(shown)
     missing = opened("vi@lab.org", corpus=spec.corpus.content, cell="lstm")
     assert missing.button(key="begin").disabled and jobs.listing() == []
     study = opened("vi@lab.org", SWEEPS, corpus=spec.corpus.content)

@@ -30,9 +30,9 @@ def specs() -> dict[str, Spec]:
         "bb2061363950": signature.preview(),
         "b1e1b30a4030": model,
         "a31d2efa0b4b": model.model_copy(update={"init_from": model, "fraction": 0.05}),
-        "a46034f637f5": gram,
-        "bc7e54dab021": signature.model_copy(update=exact),
-        "100f195f1423": perplexity_spec("laptop", CORPUS, model, gram),
+        "6ff3af31eb6a": gram,
+        "b14b3379209c": signature.model_copy(update=exact),
+        "dff47c8f6482": perplexity_spec("laptop", CORPUS, model, gram),
     }
 
 

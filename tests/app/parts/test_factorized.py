@@ -90,7 +90,7 @@ def test_a_finished_study_is_drawn_and_shows_sql_that_runs(
 
 def test_fig_6_is_shown_by_trained_decoders_once_they_are_there(done: AtlasSpec) -> None:
     app = opened()
-    assert "Fig. 6, trained decoders" in said(app) and "9 of 9" in said(app)
+    assert "Fig. 6, trained decoders" in said(app) and "10 of 10" in said(app)
     assert "Fig. 6, linear decoders" in said(opened(decoders="linear"))
 
 
@@ -98,7 +98,7 @@ def test_the_map_fills_while_its_rows_are_measured(begun: AtlasSpec) -> None:
     app = opened()
     assert "68 of 1,156 bases" in said(app)
     assert "Fig. 6, linear decoders" in said(app)
-    assert "0 of 9" in said(app) and "Known when all bases are measured" in said(app)
+    assert "0 of 10" in said(app) and "Known when all bases are measured" in said(app)
     assert not jobs.listing()
     app.button(key="begin").click().run()
     assert begun.key in {job.key for job in jobs.listing()}

@@ -11,8 +11,9 @@ import core
 from app import watching
 from app.parts.sweeps import toolbar
 from core import jobs
+from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import STUDIES, Choices, Plan
-from core.spec import CorpusSpec
+from core.spec import CorpusSpec, Spec
 from core.store import Store
 from tests.app.prepared import TEXT, computed
 from tests.app.test_pages import MAIN, charts, said
@@ -25,6 +26,12 @@ def corpora() -> tuple[CorpusSpec, CorpusSpec]:
     """The source and the target."""
     other = TEXT.replace("fox", "hen").replace("bed", "den")
     return core.add_corpus(other.encode(), "hens"), core.add_corpus(TEXT.encode(), "foxes")
+
+
+def units(spec: Spec) -> int:
+    """Hidden units of the network that it measures."""
+    model = spec.members[0] if isinstance(spec, MixtureSpec) else spec.model
+    return model.hidden
 
 
 def plans() -> dict[str, Plan]:
@@ -52,12 +59,11 @@ def done(full: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Plan]:
 
 @pytest.fixture
 def half(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Plan]:
-    """A store with the smaller networks of the size study and nothing else."""
+    """A store with the smaller networks of the size study, their controls, and nothing else."""
     monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
     monkeypatch.setenv("MEMSIG_PROFILE", "smoke")
     found = plans()
-    small = [spec for spec in found["size"].signatures.values() if spec.model.hidden == 16]
-    computed(tmp_path, small)
+    computed(tmp_path, [spec for spec in found["size"].specs if units(spec) == 16])
     return found
 
 
@@ -126,20 +132,23 @@ def test_only_what_is_missing_is_asked_for_and_by_a_click(half: dict[str, Plan])
     app.run()
     assert not asked()
     app.button(key="begin").click().run()
-    missing = {spec.key for spec in half["size"].specs if spec.model.hidden == 32}
-    assert asked() == missing and len(missing) == 2
-    assert "2 of 4" in said(app) and "about" in said(app)
+    missing = {spec.key for spec in half["size"].specs if units(spec) == 32}
+    assert asked() == missing and len(missing) == 6
+    assert "6 of 12" in said(app) and "about" in said(app)
     assert charts(app) == 5
 
 
-def test_editing_one_size_asks_for_one_signature(half: dict[str, Plan]) -> None:
+def test_editing_one_size_asks_for_one_network(half: dict[str, Plan]) -> None:
     app = opened(SWEEPS, cells="gru")
     app.text_input(key="choice-sizes").input("16, 33").run()
     assert not asked()
     app.button(key="begin").click().run()
-    [new] = asked()
-    job = jobs.find(new)
-    assert job and job.spec.model.hidden == 33 and job.spec.model.cell == "gru"
+    # Its signature, its perplexity, and the signature of its untrained control.
+    new = [job.spec for job in jobs.listing()]
+    assert [units(spec) for spec in new] == [33] * 3
+    [network] = {spec.model.key for spec in new if spec.kind == "signature" and spec.model.trained}
+    [scored] = [spec for spec in new if isinstance(spec, MixtureSpec)]
+    assert [member.key for member in scored.members] == [network]
     assert app.query_params["sizes"] == "16 33"
     app.text_input(key="choice-sizes").input("a lot").run()
     assert app.text_input(key="choice-sizes").value == "16 33"
@@ -150,16 +159,17 @@ def test_two_sessions_start_each_job_once(half: dict[str, Plan]) -> None:
         if session.button(key="begin"):
             session.button(key="begin").click().run()
     listed = jobs.listing()
-    assert len(listed) == 2 and all(job.attempt == 1 for job in listed)
+    assert len(listed) == 6 and all(job.attempt == 1 for job in listed)
 
 
 def test_the_estimate_is_of_the_sum(half: dict[str, Plan], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "step_seconds", lambda *_: 110.0)  # two jobs of three such steps
+    monkeypatch.setattr(watching, "step_seconds", lambda *_: 110.0)
     app = opened(SWEEPS)
     assert not asked()
-    assert "not computed yet: 2" in said(app) and "11 min" in said(app)
+    # Of two cells: a network and its perplexity; signature and preview of it and of its control.
+    assert "not computed yet: 6" in said(app) and "26 min" in said(app)
     app.button(key="begin").click().run()
-    assert len(asked()) == 2
+    assert len(asked()) == 6
 
 
 def test_a_shared_network_is_estimated_once(
@@ -167,16 +177,16 @@ def test_a_shared_network_is_estimated_once(
 ) -> None:
     monkeypatch.setattr(watching, "step_seconds", lambda *_: 100.0)
     app = opened(SWEEPS, sweep="Depth", cells="gru")
-    # One network, four signatures and their previews; not four networks.
-    assert "15 min" in said(app) and not asked()
+    # One network and its control, six signatures and their previews; not six networks.
+    assert "24 min" in said(app) and not asked()
 
 
 def test_cancel_all_ends_all_and_nothing_starts_again_by_itself(half: dict[str, Plan]) -> None:
     app = opened(SWEEPS)
     app.button(key="begin").click().run()
     app.button(key="cancel-all").click().run()
-    assert [job.status for job in jobs.listing()] == ["cancelled"] * 2
-    assert "2 cancelled by you" in said(app)
+    assert [job.status for job in jobs.listing()] == ["cancelled"] * 6
+    assert "6 cancelled by you" in said(app)
     app.button(key="begin").click().run()
     assert all(job.live for job in jobs.listing())
 

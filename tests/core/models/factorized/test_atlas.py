@@ -35,7 +35,7 @@ from core.models.factorized.windows import BASES, Windows, number
 from core.models.language.char_lm import CharLM
 from core.models.language.states import ModelStates
 from core.models.mixture.spec import MixtureSpec
-from core.paper.studies import STUDIES, Choices
+from core.paper.studies import STUDIES, Choices, factorized
 from core.probes import ridge
 from core.probes.data import Chunk
 from core.probes.measure import best_guess
@@ -333,9 +333,14 @@ def test_the_study_from_an_empty_cache(
     source.write_bytes(text)
     target.write_bytes(text.upper().replace(b"THE", b"those").replace(b"Z", b"s"))
     mix = find_corpus(str(source)), find_corpus(str(target))
-    plan = STUDIES["factorized"].plan(Choices("smoke", source=mix[0], target=mix[1]))
+    choices = Choices("smoke", source=mix[0], target=mix[1])
     bases = ["'xt'", "'ha'", "'in'", "'ld'", "'po'", "'he'"]
-    assert list(plan.signatures) == ["W₀", "full kernel", *bases]
+    labels = ["W₀", "full kernel", *bases, "W₀, untrained"]
+    assert list(STUDIES["factorized"].plan(choices).signatures) == labels
+    # One of the paper's bases and one random order take the same way as all.
+    monkeypatch.setattr(factorized, "NAMED_IN_PAPER", ("ha",))
+    monkeypatch.setattr(factorized, "DRAWS", 1)
+    plan = STUDIES["factorized"].plan(choices)
     atlas = plan.others["atlas"]
     assert isinstance(atlas, AtlasSpec)
     cut = plan.others["pruning by recall"]
