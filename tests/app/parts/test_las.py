@@ -68,7 +68,7 @@ def asked() -> set[str]:
 
 def test_a_finished_study_is_drawn_and_shows_sql_that_runs(done: Plan) -> None:
     app = opened()
-    assert "23 of 23" in said(app) and not asked()
+    assert "25 of 25" in said(app) and not asked()
     assert charts(app) == 5 and len(app.dataframe) == 1
     for part in (
         "synthetic speech",
@@ -111,7 +111,7 @@ def test_previews_come_first_and_say_so(empty: Path) -> None:
     found = plan(CORPUS)
     computed(empty, found.previews)
     app = opened()
-    assert "3 of 23" in said(app)
+    assert "3 of 25" in said(app)
     figure = drawn(app, 0)
     assert "encoder 1, linear preview" in figure and "query, linear preview" in figure
     assert "encoder 3, linear preview" in drawn(app, 1)

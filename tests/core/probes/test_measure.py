@@ -299,7 +299,8 @@ def test_ids_may_be_of_any_size_and_memory_goes_by_those_that_occur() -> None:
     names = dict(enumerate(ids.tolist()))
     assert large["symbol"].to_list() == [names.get(s) for s in plain["symbol"]]
     many = chance.integers(0, 5000, (100, 30))
-    table = core.measure(states[:, :1].repeat(30, 1).repeat(2, 0)[:100], many, 3, decoder="linear")
+    held = states[:, :1].repeat(30, 1).repeat(2, 0)[:100]
+    table = core.measure(held, many, 3, decoder="linear", rounds=1)
     assert table["n"].max() > 0
     with pytest.raises(BadInput, match="more than can be counted"):
         core.measure(np.zeros((2000, 120, 1), "f4"), np.arange(240_000).reshape(2000, 120), 3)
