@@ -86,7 +86,8 @@ ORDER BY added"""
 PINNED = f"""
 SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder, s.profile, s.seed, s.max_lag,
        measured.name AS corpus, m.cell, m.parameters, {PERPLEXITY} AS perplexity,
-       (SELECT b.earlier FROM added_bits b JOIN signatures a ON a.key = b.signature
+       (SELECT arg_max(b.earlier, a.created)
+        FROM added_bits b JOIN signatures a ON a.key = b.signature
         WHERE (a.model, a.layer, a.state, a.corpus, a.profile, a.seed, a.depth)
             = (s.model, s.layer, s.state, s.corpus, s.profile, s.seed, s.depth)) AS added_bits,
        s.test_states, s.spec{NAMED}

@@ -178,11 +178,15 @@ def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
         }
         for step in range(1, 21)  # five epochs, and the last one gains nothing: it has finished
     ]
-    return {
+    always = {
         "models": pl.DataFrame([_model(spec)]),
         "training_curve": pl.DataFrame(curve),
         "predictions": pl.DataFrame(forward, infer_schema_length=None),
         "signatures": pl.DataFrame([_signature(spec)], schema_overrides={"untrained": pl.String}),
+    }
+    if spec.decoder == "added":
+        return always | {"added": pl.DataFrame([_added(spec, lag) for lag in range(3)])}
+    return always | {
         "recall": pl.DataFrame(recall, infer_schema_length=None),
         "draws": pl.DataFrame([_drawn(row, chance) for row in recall]),
         "positions": pl.DataFrame([_placed(row, place) for row in marginal for place in PLACES]),
@@ -238,6 +242,13 @@ def _placed(row: dict, place: int) -> dict[str, object]:
     n = row["n"] // len(PLACES)
     counts = {"place": place, "n": n, "correct": round(row["accuracy"] * n)}
     return {name: row[name] for name in ("signature", "lag", "accuracy")} | counts
+
+
+def _added(spec: SignatureSpec, lag: int) -> dict[str, object]:
+    bits = 0.8 / 2**lag
+    interval = {"low": bits - 0.01, "high": bits + 0.01, "rising": 0.0}
+    floors = {"n": 6_000, "floor": 0.3, "floor_bits": 2.0, "bits": 2.0 - bits}
+    return {"signature": spec.key, "lag": lag, "symbol": None, "added": bits} | floors | interval
 
 
 def _ahead(symbol: str | None, chance: random.Random) -> dict[str, object]:

@@ -14,7 +14,7 @@ import core
 from core import jobs
 from core.signatures.spec import SignatureSpec
 from core.store import Store
-from tests.app.prepared import TEXT, prepare, tables
+from tests.app.prepared import TEXT, computed, prepare, tables
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
@@ -23,7 +23,9 @@ MAIN = Path(__file__).parents[2] / "app" / "main.py"
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SignatureSpec:
     monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
     monkeypatch.setenv("MEMSIG_PROFILE", "smoke")
-    return prepare(tmp_path)
+    made = prepare(tmp_path)
+    computed(tmp_path, [made.added()])
+    return made
 
 
 def opened(**address: object) -> AppTest:
@@ -49,7 +51,8 @@ def charts(page: AppTest) -> int:
 def test_signature_draws_what_is_there(spec: SignatureSpec) -> None:
     page = opened(corpus=spec.corpus.content)
     assert not page.exception and not page.error
-    assert charts(page) == 5
+    assert charts(page) == 6
+    assert "Memory beyond inference: 0.60 bits" in said(page)  # of lags 1 and 2
     for part in ("GRU [1,80] on tiny", "perplexity 6.520", "smoke, seed 0", "a test machine"):
         assert part in said(page)
     assert jobs.listing() == []
@@ -58,7 +61,7 @@ def test_signature_draws_what_is_there(spec: SignatureSpec) -> None:
 def test_shown_sql_runs_as_it_is(spec: SignatureSpec) -> None:
     page = opened(corpus=spec.corpus.content)
     shown = [code.value for code in page.code]
-    assert len(shown) >= 9
+    assert len(shown) >= 10
     assert sum("FROM positions" in sql for sql in shown) == 2  # of the network and its control
     for sql in shown:
         assert core.query(sql).height

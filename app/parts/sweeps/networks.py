@@ -23,7 +23,8 @@ NETWORKS = """
 WITH each AS (
     SELECT m.cell, m.layers, m.hidden, s.layer, s.depth, m.parameters, s.width,
            m.test_perplexity AS perplexity, s.seconds,
-           (SELECT b.earlier FROM added_bits b JOIN signatures a ON a.key = b.signature
+           (SELECT arg_max(b.earlier, a.created)
+            FROM added_bits b JOIN signatures a ON a.key = b.signature
             WHERE (a.model, a.layer, a.state, a.corpus, a.profile, a.seed, a.depth)
                 = (s.model, s.layer, s.state, s.corpus, s.profile, s.seed, s.depth)) AS added
     FROM signatures s JOIN models m ON m.key = s.model

@@ -46,7 +46,12 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("studies")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMSIG_CACHE", str(root))
-        computed(root, {spec.key: spec for p in plans().values() for spec in p.specs}.values())
+        studies = plans()
+        specs = {spec.key: spec for p in studies.values() for spec in p.specs}
+        added = [spec.added() for spec in studies["size"].drawn.values()]
+        # Twice, as an earlier version has left them: the newest counts.
+        earlier = [spec.model_copy(update={"max_lag": spec.max_lag - 1}) for spec in added]
+        computed(root, [*specs.values(), *earlier, *added])
     return root
 
 
@@ -135,7 +140,7 @@ def test_only_what_is_missing_is_asked_for_and_by_a_click(half: dict[str, Plan])
     missing = {spec.key for spec in half["size"].specs if units(spec) == 32}
     assert asked() == missing and len(missing) == 6
     assert "6 of 12" in said(app) and "about" in said(app)
-    assert charts(app) == 5
+    assert charts(app) == 3  # added bits wait for a click of their own
 
 
 def test_editing_one_size_asks_for_one_network(half: dict[str, Plan]) -> None:
