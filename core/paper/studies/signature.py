@@ -10,13 +10,13 @@ CELL, HIDDEN = "gru", 80
 
 
 def plan(choices: Choices) -> Plan:
-    """The signature of a one-layer network, and its control, the same network untrained."""
+    """The signature of a one-layer network, its added bits, and its control: it untrained."""
     corpus = required(choices.corpus)
     trained = signature_spec(
         corpus, CELL, 1, choices.hidden or HIDDEN, profile=choices.profile, seed=choices.seeds[0]
     )
     control = {"untrained": trained.floor} if trained.floor else {}
-    return Plan({label(CELL): trained} | control)
+    return Plan({label(CELL): trained} | control, others={"added bits": trained.added()})
 
 
 STUDY = Study(

@@ -17,6 +17,7 @@ from app.shell.export import flat
 from core.signatures.spec import SignatureSpec
 from core.store.sandbox import run_sql
 from tests.app.parts.test_compare import opened, pins
+from tests.app.prepared import computed, prepare
 from tests.app.test_pages import charts, said, shown
 
 SQL = "pages/sql.py"
@@ -125,7 +126,12 @@ def test_a_first_chart_is_guessed() -> None:
 
 
 # Those on speech are asked where there is speech, in test_las.py.
-ON_TEXT = [(question, sql) for question, sql in examples.EXAMPLES if "recognizer" not in question]
+ADDED = [sql for _, sql in examples.EXAMPLES if "added_bits" in sql]
+ON_TEXT = [
+    (question, sql)
+    for question, sql in examples.EXAMPLES
+    if "recognizer" not in question and sql not in ADDED
+]
 
 
 @pytest.mark.parametrize(("question", "template"), ON_TEXT)
@@ -133,6 +139,12 @@ def test_every_example_answers(specs: list[SignatureSpec], question: str, templa
     gru, lstm, *_ = specs
     frame, truncated = run_sql(queries.fill(template, a=lstm.key, b=gru.key))
     assert frame.height and not truncated, question
+
+
+def test_the_examples_on_added_bits_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
+    computed(tmp_path, [prepare(tmp_path).added()])
+    assert ADDED and all(run_sql(sql).frame.height for sql in ADDED)
 
 
 def test_examples_ask_about_the_pins(specs: list[SignatureSpec]) -> None:
