@@ -67,7 +67,7 @@ def wanted() -> dict[str, SignatureSpec]:
 
 def test_everything_is_there_and_stays(computed: Store, capsys: pytest.CaptureFixture[str]) -> None:
     specs = wanted()
-    assert list(specs) == ["GRU", "untrained"]
+    assert list(specs) == ["added bits", "GRU", "untrained"]
     assert all(not computed.missing(spec) for spec in specs.values())
     arguments = ["reproduce", "--profile", "smoke", "--study", "signature", "--json"]
     assert main(arguments) == 0
@@ -110,7 +110,7 @@ def test_shipped_results_fill_an_empty_start(
     for column in ("accuracy", "low", "high"):
         assert after[column].to_list() == pytest.approx(before[column].to_list(), abs=1e-6)
     manifest = json.loads((release / "smoke" / "manifest.json").read_text())
-    assert manifest["versions"] == VERSIONS and manifest["computed"]["signature"] == [2, 2]
+    assert manifest["versions"] == VERSIONS and manifest["computed"]["signature"] == [3, 3]
     assert {*manifest["computed"]} == {*STUDIES}
     made = store.query("SELECT DISTINCT command FROM shipped")["command"].to_list()
     assert made == ["python -m core reproduce --profile smoke"]
