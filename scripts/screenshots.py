@@ -29,7 +29,7 @@ SIZE, DEPTH = (installed(STUDIES[name].corpora["corpus"]) for name in ("size", "
 # The address of each page, and the height of its picture.
 PAGES = {
     "overview": ("", 1050),
-    "signature": ("signature?corpus=shakespeare", 1180),
+    "signature": ("signature?corpus=shakespeare", 1400),
     "sweeps": (f"sweeps?sweep=Kernel size&corpus={SIZE}", 1130),
     "depth": (f"sweeps?sweep=Depth&corpus={DEPTH}", 1130),
     "adaptation": ("adaptation?adaptation=Retraining", 1780),
