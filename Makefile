@@ -1,5 +1,5 @@
 # make app    set-up, then the app          make test   set-up, then linters and every test
-# make setup  the environment in .venv      make quick  the tests that take three minutes in all
+# make setup  the environment in .venv      make quick  the tests without processes and whole pages
 # make lint   ruff and mypy                 make faults the long form of the fault suite (docs/faults.md)
 # make constraints   constraints.txt anew, after a change of a requirements file
 PORT ?= 8501

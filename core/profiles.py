@@ -199,7 +199,7 @@ _NETWORKS: dict[str, tuple[Any, Any, Any]] = {
     "long": (4096, 80, 4096),
 }
 _TRAINING: dict[str, tuple[Any, Any, Any]] = {
-    # At the paper's corpora's four million, a laptop checks on dev more than twice a pass.
+    # The corpora hold about four million, so a laptop measures on dev four times a pass.
     "symbols": (60_000, 1_000_000, None),
     "epochs": (1, 10, 20),  # at most: training stops by dev
     # Lines of text are long, so these are 20 to 50 at once; 4,096 are faster and learn less.

@@ -18,10 +18,8 @@ from torch import Tensor
 
 from core.probes.data import Chunk, StateSource
 from core.probes.given import RecentFloor, text_of
-from core.probes.intervals import resampled
+from core.probes.intervals import percentiles, resampled
 from core.probes.measure import BATCH, Recaller, check_countable
-
-LEAST_SEGMENTS = 20  # test segments that hold a cell, below which it has no interval
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def evaluate(
 
     Returns lag, symbol, n, floor (accuracy of the floor's best guess), floor_bits and bits (the
     cross-entropy of floor and decoders), added (their difference), low, high (its 95 % interval by
-    bootstrap over segments, null below LEAST_SEGMENTS), rising (what the last doubling of the
+    bootstrap over segments, null below 20 of them), rising (what the last doubling of the
     training added, in bits, or null).
     """
     tally = _Tally(test)
@@ -185,8 +183,5 @@ def _intervals(n: np.ndarray, gained: np.ndarray, seed: int) -> tuple[np.ndarray
     """
     segments, *cells = n.shape
     means = resampled(n.reshape(segments, -1), gained.reshape(segments, -1), seed)
-    enough = (n > 0).sum(0).ravel() >= LEAST_SEGMENTS
-    low, high = np.full((2, len(enough)), np.nan)
-    if enough.any():
-        low[enough], high[enough] = np.nanquantile(means[:, enough], (0.025, 0.975), axis=0)
+    low, high = percentiles(means, (n > 0).sum(0).ravel())
     return low.reshape(cells), high.reshape(cells)

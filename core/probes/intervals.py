@@ -46,21 +46,20 @@ def intervals(
     The same holds for cells without a hit.
     """
     holders = (n > 0).sum(0)
-    low, high = _percentiles(rates, holders)
-    enough = holders >= SEGMENTS
+    low, high = percentiles(rates, holders)
     least, most = wilson(np.maximum(holders, 1), np.ones(len(holders)))
     right, wrong = low >= least, high <= 1 - least
     low = np.where(right, least, np.where(wrong, 1 - most, low))
     high = np.where(right, most, np.where(wrong, 1 - least, high))
     with np.errstate(invalid="ignore"):
         rate = correct.sum(0) / n.sum(0)  # every interval includes its own rate
-    low, high = np.minimum(low, rate), np.maximum(high, rate)
-    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+    return np.minimum(low, rate), np.maximum(high, rate)
 
 
-def _percentiles(rates: np.ndarray, holders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def percentiles(rates: np.ndarray, holders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The expanded percentile interval of each column, without replicates that lack the cell.
 
+    rates: [replicates, cells], as `resampled` returns them. NaN below `SEGMENTS` holders.
     Percentiles of draws from few segments are too narrow; these are as much further out as a t
     interval is wider than a normal one with the bootstrap's standard error (T. Hesterberg, "What
     teachers should know about the bootstrap", 2015, section 3.1). holders: int [cells], segments.
@@ -72,7 +71,8 @@ def _percentiles(rates: np.ndarray, holders: np.ndarray) -> tuple[np.ndarray, np
     columns = np.arange(ranked.shape[1])
     low = ranked[np.floor(tail * (valid - 1)).astype(int), columns]
     high = ranked[np.ceil((1 - tail) * (valid - 1)).astype(int), columns]
-    return low, high
+    enough = holders >= SEGMENTS
+    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
 def wilson(n: np.ndarray, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
