@@ -62,7 +62,8 @@ def percentiles(rates: np.ndarray, holders: np.ndarray) -> tuple[np.ndarray, np.
     rates: [replicates, cells], as `resampled` returns them. NaN below `SEGMENTS` holders.
     Percentiles of draws from few segments are too narrow; these are as much further out as a t
     interval is wider than a normal one with the bootstrap's standard error (T. Hesterberg, "What
-    teachers should know about the bootstrap", The American Statistician, 2015). holders: int [cells], segments.
+    teachers should know about the bootstrap", The American Statistician, 2015). holders: int
+    [cells], segments.
     """
     held = np.maximum(holders, 2)
     tail = ndtr(stdtrit(held - 1, 0.025) * np.sqrt(held / (held - 1)))
