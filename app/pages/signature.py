@@ -36,12 +36,9 @@ if shown.key in computed:
     with left:
         prediction.memory_against_prediction(shown)
     with right:
-        places.recall_by_place(shown)
-    left, right = st.columns(WIDTHS, gap="medium")
-    with left:
-        prediction.numbers(shown)
-    with right:
         added.added_bits(spec)
+    places.recall_by_place(shown)
+    prediction.numbers(shown)
 else:
     left, right = st.columns(WIDTHS, gap="medium")
     with left:

@@ -36,7 +36,7 @@ def added_bits(spec: SignatureSpec) -> None:
         )
     else:
         export.heading("Memory beyond inference", "added", sql)
-    watching.offer("added", [added], "Compute added bits")
+        watching.offer("added", [added], "Compute added bits")
 
 
 def _guesses(rows: list[dict[str, float]]) -> str:
