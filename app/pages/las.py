@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import watching
-from app.parts.las import curves, layers, sounds, toolbar, utterance
+from app.parts.las import added, curves, layers, sounds, toolbar, utterance
 from app.shell import choices
 from app.shell.errors import explained
 from core import listening
@@ -54,4 +54,5 @@ else:
         curves.forward_halves(recognizer)
     with right:
         curves.alignments(recognizer)
+    added.added_bits(recognizer)
     curves.numbers(recognizer)

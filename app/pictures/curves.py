@@ -130,26 +130,34 @@ def by_place(tables: Mapping[str, pl.DataFrame], colors: Theme) -> go.Figure:
     return recall(panes, lags, colors, LAYER_DETAIL, BELOW)
 
 
-def added(table: pl.DataFrame, colors: Theme) -> go.Figure:
-    """Added bits by lag, each with its interval. table: lag, added, low, high, floor_bits."""
-    lag, bits = table["lag"].to_list(), table["added"]
+def added(tables: Mapping[str, tuple[pl.DataFrame, str]], unit: str, colors: Theme) -> go.Figure:
+    """Added bits by lag with their intervals, a group of bars for each lag.
+
+    tables: lag, added, low, high, floor_bits, and the color, of each signature by its name.
+    """
     figure = go.Figure()
-    figure.add_bar(
-        x=lag,
-        y=bits.to_list(),
-        marker_color=colors.accent,
-        error_y={
-            "type": "data",
-            "array": (table["high"] - bits).fill_null(0).to_list(),
-            "arrayminus": (bits - table["low"]).fill_null(0).to_list(),
-            "color": colors.faint,
-        },
-        customdata=table["floor_bits"].to_list(),
-        hovertemplate="lag %{x}: %{y:.3f} of %{customdata:.3f} bits<extra></extra>",
-    )
-    figure.update_xaxes(title="lag (symbols ago)", dtick=1)
+    for name, (table, color) in tables.items():
+        bits = table["added"]
+        figure.add_bar(
+            x=table["lag"].to_list(),
+            y=bits.to_list(),
+            name=name,
+            marker_color=color,
+            error_y={
+                "type": "data",
+                "array": (table["high"] - bits).fill_null(0).to_list(),
+                "arrayminus": (bits - table["low"]).fill_null(0).to_list(),
+                "color": colors.faint,
+            },
+            customdata=table["floor_bits"].to_list(),
+            hovertemplate="lag %{x}: %{y:.3f} of %{customdata:.3f} bits",
+        )
+    several = len(tables) > 1
+    figure.update_xaxes(title=f"lag ({unit} ago)", dtick=1)
     figure.update_yaxes(title="added bits", rangemode="tozero")
-    return finish(figure, colors, LAYER_DETAIL, (52, 8, 24, 38))
+    figure.update_layout(showlegend=several)
+    margin = (52, 8, 30 if several else 24, 38)
+    return finish(figure, colors, LAYER_DETAIL, margin, TOP if several else None)
 
 
 def lettered(tables: Sequence[tuple[str, pl.DataFrame]], colors: Theme) -> go.Figure:

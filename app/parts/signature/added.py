@@ -25,8 +25,9 @@ def added_bits(spec: SignatureSpec) -> None:
     if table.height:
         earlier = table.filter(table["lag"] >= 1)
         total, rising = earlier["added"].sum(), earlier["rising"].sum()
+        colors = export.colors()
         export.heading(f"Memory beyond inference: {total:.2f} bits", "added", sql)
-        figure = curves.added(earlier, export.colors())
+        figure = curves.added({"": (earlier, colors.accent)}, "symbols", colors)
         export.chart(figure, "added", f"{file_name(spec)}-added", "Added bits by lag")
         st.html(
             "<div class='note'>What the state says of each earlier symbol beyond what all more "

@@ -9,8 +9,8 @@ from core.paper.studies.study import Choices, Plan, Study, required
 def plan(choices: Choices) -> Plan:
     """The first and last encoder layer and the query, as in Fig. 7; then layers, controls, checks.
 
-    Attention reads the speller's output h, so that is there too. The linear previews of the three
-    come before anything is trained on a state.
+    Attention reads the speller's output h, so that is there too; last come the added bits of the
+    three. The linear previews of the three come before anything is trained on a state.
     """
     seed = choices.seeds[0]
     model = las_spec(required(choices.speech), choices.profile, choices.reduction, seed)
@@ -38,6 +38,7 @@ def plan(choices: Choices) -> Plan:
             f"{layer}, by word times": las_signature(model, layer, state, alignment="words")
             for layer in encoders
         }
+    signatures |= {f"{layer}, added bits": signatures[layer].added() for layer in figure}
     return Plan(signatures, previews=tuple(signatures[layer].preview() for layer in figure))
 
 

@@ -68,8 +68,8 @@ def asked() -> set[str]:
 
 def test_a_finished_study_is_drawn_and_shows_sql_that_runs(done: Plan) -> None:
     app = opened()
-    assert "25 of 25" in said(app) and not asked()
-    assert charts(app) == 5 and len(app.dataframe) == 1
+    assert "28 of 28" in said(app) and not asked()
+    assert charts(app) == 6 and len(app.dataframe) == 1
     for part in (
         "synthetic speech",
         "character error rate <b>2.3%",
@@ -77,10 +77,11 @@ def test_a_finished_study_is_drawn_and_shows_sql_that_runs(done: Plan) -> None:
         "<b>99.1%</b> of its moves",
         "near-trivial",
         "heard the future",
+        "the spelling of English alone names many",
     ):
         assert part in said(app)
     shown = [code.value for code in app.code]
-    assert len(shown) == 3 + 1 + 1 + 1 + 1 + 1
+    assert len(shown) == 3 + 1 + 1 + 1 + 1 + 1 + 1
     for sql in shown:
         assert core.query(sql).height
     assert set(core.query(shown[0])["lag"]) == set(range(-2, 6))
@@ -111,7 +112,7 @@ def test_previews_come_first_and_say_so(empty: Path) -> None:
     found = plan(CORPUS)
     computed(empty, found.previews)
     app = opened()
-    assert "3 of 25" in said(app)
+    assert "3 of 28" in said(app)
     figure = drawn(app, 0)
     assert "encoder 1, linear preview" in figure and "query, linear preview" in figure
     assert "encoder 3, linear preview" in drawn(app, 1)
@@ -140,7 +141,7 @@ def test_an_empty_cache_says_what_is_missing_and_asks_for_it(empty: Path) -> Non
 
 def test_numbers_without_weights_are_drawn_but_cannot_listen(empty: Path) -> None:
     computed(empty, plan(CORPUS).specs)
-    assert charts(opened()) == 5
+    assert charts(opened()) == 6
     app = opened(**UTTERANCE)
     assert LOST in said(app) and not asked()
     app.button(key="recompute-recognizer").click().run()
