@@ -299,14 +299,14 @@ def _done(watched: Watched) -> None:
             recompute(specs, watched.key("recompute"))
 
 
-def recompute(specs: Sequence[Spec], key: str = "recompute") -> None:
+def recompute(
+    specs: Sequence[Spec],
+    key: str = "recompute",
+    label: str = "Recompute",
+    help: str = "Computes on this machine what came with the program",
+) -> None:
     """A button that computes results once more, after a dialog on what that costs."""
-    if st.button(
-        "Recompute",
-        key=key,
-        disabled=not people.member(),
-        help="Computes on this machine what came with the program",
-    ):
+    if st.button(label, key=key, disabled=not people.member(), help=help):
         _ask(specs, key)
 
 

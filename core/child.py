@@ -55,6 +55,10 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def start(self) -> None:
+        """Starts the process if there is none, so that it loads what it needs meanwhile."""
+        self._process = self._process or _started(self._command)
+
     def close(self) -> None:
         """Ends the process, if there is one."""
         process, self._process = self._process, None

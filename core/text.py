@@ -85,6 +85,11 @@ def share_of_letters(text: str) -> float:
     return 1 - lost / max(sum(letters.values()), 1)
 
 
+def replaced(text: str) -> list[str]:
+    """The characters, white space aside, for which `normalize` writes a space; each once."""
+    return [c for c in dict.fromkeys(text) if _MAPPING[ord(c)] == " " and not c.isspace()]
+
+
 def encode(text: str) -> np.ndarray:
     """Symbol numbers of normalized text: uint8 [length]; a foreign character becomes <unk>."""
     codes = np.frombuffer(text.encode("ascii", errors="replace"), dtype=np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app.parts import sentence
 from app.parts.overview import gallery, introduction, progress
 from app.shell import pickers
 
@@ -11,6 +12,8 @@ with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignmen
     profile = pickers.profile_choice()
     introduction.words_of_the_product()
 
+live = introduction.networks_that_read()
+typed = st.container(gap="xsmall")
 left, right = st.columns([9, 16], gap="large")
 with left:
     introduction.sentences()
@@ -25,3 +28,6 @@ for study, state in states.items():
         progress.of_study(study, profile)
 with computed_and_missing:
     progress.of_all(profile)
+if live:
+    with typed:
+        sentence.of_networks(live)

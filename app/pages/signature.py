@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import watching
+from app.parts import sentence
 from app.parts.signature import added, places, prediction, recall, toolbar
 
 WIDTHS = [16, 9]
@@ -37,6 +38,8 @@ if shown.key in computed:
         prediction.memory_against_prediction(shown)
     with right:
         added.added_bits(spec)
+    if shown is spec:
+        sentence.of_signature(spec)
     places.recall_by_place(shown)
     prediction.numbers(shown)
 else:

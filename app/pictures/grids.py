@@ -95,6 +95,16 @@ def clicks(
     figure.update_layout(clickmode="event+select", hovermode="closest")
 
 
+def ink(right: bool, probability: float) -> str:
+    """The color of a guess on a purple cell: red where it is wrong, light where the cell is dark.
+
+    probability: what the color of the cell stands for.
+    """
+    if probability > 0.55:
+        return "#ffffff" if right else "#ffb3a7"
+    return "#2f2d2b" if right else "#c22b2d"
+
+
 def column_axis(figure: go.Figure, labels: Sequence[str], font: int, **more: Any) -> None:
     """Columns at 0, 1, … under their labels, from end to end."""
     figure.update_xaxes(

@@ -10,7 +10,7 @@ import polars as pl
 from plotly.colors import sequential
 from plotly.subplots import make_subplots
 
-from app.pictures.grids import column_axis, grid, heat, row_axis
+from app.pictures.grids import column_axis, grid, heat, ink, row_axis
 from app.pictures.look import PURPLE, Row, Theme, color_axis, finish, lag_text, printable
 
 SPECTROGRAM = 150  # pixels
@@ -161,8 +161,4 @@ def _guess(row: Row) -> str:
 
 
 def _ink(row: Row) -> str:
-    """The color of a guess on its cell: a wrong one is red, or light where red is not legible."""
-    right = row["guess"] == row["truth"]
-    if row["chance"] > 0.55:
-        return "#ffffff" if right else "#ffb3a7"
-    return "#2f2d2b" if right else "#c22b2d"
+    return ink(row["guess"] == row["truth"], row["chance"])

@@ -1,7 +1,8 @@
 """Results that come with the program: written to Parquet after long runs, read at first start.
 
-    cache/reference/<profile>/manifest.json    what was computed, with what, on which machine
-    cache/reference/<profile>/<table>.parquet  the rows, without weights
+    cache/reference/<profile>/manifest.json      what was computed, with what, on which machine
+    cache/reference/<profile>/<table>.parquet    the rows
+    cache/reference/<profile>/<key>.safetensors  the weights and decoders of `networks`, alone
 
 They are read from the source tree (or the image), or from beside this module where the program is
 installed, wherever MEMSIG_CACHE points. MEMSIG_REFERENCE names another folder, or is `off` for the
@@ -25,8 +26,10 @@ import polars as pl
 
 from core import machine, places
 from core.errors import BadInput
+from core.library import signature_spec
 from core.models.las.spec import LasSignatureSpec
-from core.paper.reproduce import parts
+from core.paper.reproduce import parts, recorded
+from core.paper.studies import STUDIES
 from core.registry import known
 from core.signatures.spec import SignatureSpec
 from core.spec import VERSIONS, Spec
@@ -36,6 +39,8 @@ from core.store.rows import KEYED, OWNED
 
 log = logging.getLogger(__name__)
 
+# Networks that read a sentence at once: their weights and decoders ship, at one profile.
+LIVE_PROFILE, LIVE_CELLS, LIVE_HIDDEN = "laptop", ("gru", "lstm"), 80
 BY_SYMBOL = ("signature", "adaptation", "ngram")  # studies whose claims go by symbol
 DIGITS = 4  # of a number in a replicate
 EVERY_CELL = (
@@ -54,11 +59,19 @@ def folder() -> Path | None:
     return Path(chosen) if chosen else places.reference()
 
 
+def networks(store: Store | None = None) -> list[SignatureSpec]:
+    """The signatures whose networks and decoders ship."""
+    corpus = recorded(STUDIES["signature"], LIVE_PROFILE, store or Store())["corpus"]
+    return [
+        signature_spec(corpus, cell, 1, LIVE_HIDDEN, profile=LIVE_PROFILE) for cell in LIVE_CELLS
+    ]
+
+
 # Writing
 
 
 def export(profile: str, place: Path, command: str, store: Store | None = None) -> dict[str, Any]:
-    """Writes what is computed of the paper's studies at a profile to `place`/`profile`.
+    """Writes what is computed of the paper's studies, and `networks`, to `place`/`profile`.
 
     Previews and untrained floors go without confusion and replicates, and replicates by symbol
     go with the studies that need them. Returns the manifest. Raises BadInput if there is nothing.
@@ -68,7 +81,9 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     found = [part for part in asked if store.has_result(part.spec)]
     if not found:
         raise BadInput(f"Nothing of profile {profile} is computed; run reproduce first.")
-    steps = {step.key: step for part in found for step in part.spec.steps()}
+    alone = networks(store) if profile == LIVE_PROFILE else []
+    wanted = [*(part.spec for part in found), *alone]
+    steps = {step.key: step for spec in wanted for step in spec.steps()}
     steps = {key: step for key, step in steps.items() if store.has_result(step)}
     by_symbol = {part.spec.key for part in parts(profile, BY_SYMBOL, store=store)}
     frames = _frames(store, steps, by_symbol)
@@ -78,6 +93,7 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
         old.unlink()
     for name, frame in frames.items():
         frame.write_parquet(target / f"{name}.parquet", compression="zstd", compression_level=15)
+    _write_artifacts(store, target, alone)
     manifest = {
         "profile": profile,
         "command": command,
@@ -96,6 +112,26 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     }
     (target / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     return manifest
+
+
+def _write_artifacts(store: Store, target: Path, specs: list[SignatureSpec]) -> None:
+    """Writes the weights and decoders that are stored; others written before stay as they are."""
+    keys = {key for spec in specs for key in _pair(spec)}
+    for old in target.glob("*.safetensors"):
+        if old.stem not in keys:
+            old.unlink()
+    for key in keys:
+        if data := store.artifacts.get(key):
+            _artifact(target, key).write_bytes(data)
+
+
+def _pair(spec: SignatureSpec) -> tuple[str, str]:
+    """The keys of a network's weights and of its decoders, which go together."""
+    return spec.model.key, spec.key
+
+
+def _artifact(target: Path, key: str) -> Path:
+    return target / f"{key}.safetensors"
 
 
 def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[str, pl.DataFrame]:
@@ -177,6 +213,8 @@ def _update(store: Store) -> int:
     place = folder()
     manifests = sorted(place.glob("*/manifest.json")) if place else []
     filled = sum(_fill(store, manifest) for manifest in manifests)
+    if place:
+        _fill_artifacts(store, place / LIVE_PROFILE)
     marker = store.root / "versions.json"
     versions = json.dumps(VERSIONS, sort_keys=True)
     if filled or not marker.exists() or marker.read_text() != versions:
@@ -207,6 +245,20 @@ def _fill(store: Store, path: Path) -> int:
     tables["shipped"] = pl.DataFrame([{"key": key} | facts for key in sorted(missing)])
     store.take_in(tables)
     return len(missing)
+
+
+def _fill_artifacts(store: Store, place: Path) -> None:
+    """Stores shipped weights with their decoders, unless this machine has trained others."""
+    if not any(place.glob("*.safetensors")):
+        return
+    for spec in networks(store):
+        paths = [_artifact(place, key) for key in _pair(spec)]
+        if store.artifacts.has(spec.key) or not all(path.exists() for path in paths):
+            continue
+        weights, decoders = (path.read_bytes() for path in paths)
+        if store.artifacts.get(spec.model.key) in (None, weights):
+            store.artifacts.put(spec.model.key, weights)
+            store.artifacts.put(spec.key, decoders)
 
 
 def _present(store: Store) -> set[str]:

@@ -48,7 +48,10 @@ def measure_signature(
     train, depth = states.train, spec.budget.depth
     rule = width_for(train.dim, train.n_symbols, states.parameters, depth)
     floors = _floors(spec, corpus, states) if spec.decoder == "added" else None
-    return Result(measured(spec, spec.layer, states, rule, device, progress, started, floors)[1])
+    bank, tables = measured(spec, spec.layer, states, rule, device, progress, started, floors)
+    if isinstance(bank, Decoders) and spec.decoder == "mlp":
+        return Result(tables, {spec.key: bank.to_bytes()})
+    return Result(tables)
 
 
 def _floors(spec: SignatureSpec, corpus: Corpus, states: StatesBySplit) -> Floors:

@@ -11,6 +11,8 @@ from app import watching
 from app.parts import several, unfinished
 from app.pictures import heatmaps
 from app.shell import export, links, pickers, queries
+from core import reading
+from core.paper import shipped
 from core.paper.reproduce import recorded
 from core.paper.studies import STUDIES
 from core.paper.studies.signature import CELL, HIDDEN
@@ -53,6 +55,14 @@ def sentences() -> None:
     st.markdown("### What a network still remembers")
     for sentence in SENTENCES:
         st.markdown(sentence)
+
+
+def networks_that_read() -> list[SignatureSpec]:
+    """The networks that read a sentence at once, of those that ship; their process is started."""
+    ready = [spec for spec in shipped.networks() if reading.ready(spec)]
+    if ready:
+        reading.start()
+    return ready
 
 
 def live_signature(profile: str) -> None:

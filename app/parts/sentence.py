@@ -1,0 +1,88 @@
+"""A sentence that networks read: what their states hold of it, and what they expect next."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app import watching
+from app.pictures import sentence as pictures
+from app.shell import choices, export
+from app.shell.errors import explained
+from core import reading
+from core.reading import Reading
+from core.signatures.spec import SignatureSpec
+from core.store import Store
+
+SENTENCES = (
+    "To be, or not to be, that is the question.",
+    "The quick brown fox jumps over the lazy dog.",
+    "Abcdefghijklmnopqrstuvwxyz, xyz, xyz, xyz.",
+)
+LONGEST = 2 * reading.MOST  # characters that can be typed
+HELP = "Any text in Latin letters, up to 200 symbols; Enter has it read."
+HOW_TO_READ = (
+    "Under each letter stand those before it, as the state holds them after reading it: dark "
+    "purple where a decoder is sure of the right one, white where it is forgotten. The row "
+    "“expected” is the network's own guess before it read the letter, red where it was wrong, ↵ "
+    "the end of the line."
+)
+
+
+def of_signature(spec: SignatureSpec) -> None:
+    """A sentence for one signature, or a button that computes the decoders that read it."""
+    if reading.ready(spec):
+        of_networks([spec])
+    elif reading.readable(spec):
+        st.html(
+            "<div class='pane-title'>Your sentence</div><div class='note'>The decoders of this "
+            "signature are not stored. Computed once more, they stay and read any sentence.</div>"
+        )
+        watching.recompute([spec], "decoders", "Compute its decoders", "Asks, and says how long")
+
+
+@st.fragment
+def of_networks(specs: Sequence[SignatureSpec]) -> None:
+    """A line of text, some to choose from, and the picture of what each network makes of it.
+
+    specs: signatures that are `ready`.
+    """
+    with explained():
+        symbols, changes = reading.to_symbols(_typed())
+        version = str(Store().tables.newest())
+        tables = [
+            (spec.model.title, _read(spec.key, symbols, version, spec).table()) for spec in specs
+        ]
+        figure = pictures.triangles(tables, symbols, export.colors())
+        about = f"What a state holds of each earlier letter of: {symbols}"
+        export.chart(figure, "sentence", "sentence", about)
+        st.html(f"<div class='note'>{HOW_TO_READ} {html.escape(changes)}</div>")
+
+
+def _typed() -> str:
+    """The sentence, typed or chosen."""
+    with st.container(horizontal=True, key="sentence-line", vertical_alignment="bottom"):
+        text = choices.typed(
+            "text", "Your sentence", SENTENCES[0], _parse, max_chars=LONGEST, help=HELP
+        )
+        for number, sample in enumerate(SENTENCES):
+            st.button(
+                sample.split(",")[0],
+                key=f"sentence-{number}",
+                type="tertiary",
+                on_click=choices.set_value,
+                args=("text", sample),
+            )
+    return text
+
+
+def _parse(typed: str) -> str | None:
+    return typed[:LONGEST] if typed.strip() else None
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _read(key: str, symbols: str, version: str, _spec: SignatureSpec) -> Reading:
+    """Read once for all who look. version: of the tables; other decoders come with other rows."""
+    return reading.read(_spec, symbols)
