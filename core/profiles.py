@@ -72,6 +72,11 @@ class DecoderBudget(Frozen):
         return minibatch * sum(-(-settings // 2**n) * 2**n for n in range(self.rounds))
 
     @property
+    def last_round(self) -> int:
+        """States that the decoder of one lag reads in the last round."""
+        return self.batch * self.steps << (self.rounds - 1)
+
+    @property
     def read_linear(self) -> int:
         """States that linear decoders read in training, which sweep nothing."""
         return self.batch * self.steps * (2**self.rounds - 1)

@@ -6,12 +6,13 @@ import streamlit as st
 
 from app import watching
 from app.parts import sentence
-from app.parts.signature import added, places, prediction, recall, toolbar
+from app.parts.signature import added, longer, places, prediction, recall, toolbar
 
 WIDTHS = [16, 9]
 
 selected = toolbar.select_signature()
-spec, preview = selected.spec, selected.spec.preview()
+spec = longer.longest(selected.spec)
+preview = spec.preview()
 computed = watching.watch_signature(spec, selected.changed)
 if selected.opened:
     toolbar.note_on_opened()
@@ -33,6 +34,8 @@ def recall_and_answers() -> None:
 
 if shown.key in computed:
     recall_and_answers()
+    if spec.key in computed:
+        longer.offer(spec)
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
         prediction.memory_against_prediction(shown)

@@ -24,6 +24,8 @@ SIGNATURE = f"""{MODEL}
            ELSE '' END
         || CASE s.decoder WHEN 'linear' THEN ', linear preview' WHEN 'added' THEN ', added bits'
            ELSE '' END
+        || CASE WHEN coalesce(s.spec->>'$.longer', '0') <> '0'
+           THEN ', decoders trained longer' ELSE '' END
         || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
 
 # The model's perplexity on the corpus that `s` was measured on: as scored on that text, else as its

@@ -3,8 +3,9 @@
 Decoders read whitened states. Each begins with the hidden layer of the decoder of the lag before,
 just trained: what finds the symbol two steps back is most of what finds the one three steps back,
 and far lags alone hardly find it. Every round lowers its learning rate to zero, so that its
-decoders can be measured as they are. After it the worse half of a lag's keep probabilities and
-widths is dropped, and a decoder that has gained less than ENOUGH is finished.
+decoders can be measured as they are, and trained for another round later (`go_on`). After it the
+worse half of a lag's keep probabilities and widths is dropped, and a decoder that has gained less
+than ENOUGH is finished.
 
 A recall is a lower bound, so the decoders of the round before are returned too, which had a little
 less than half of the work: what the last doubling has added says how far below it may be.
@@ -140,7 +141,7 @@ def train(
     finished: dict[int, Candidate] = {}
     rows: list[Candidate] = []
     offsets = floor.table.to(fit.device) if floor else None
-    trainer = _Trainer(fit, check, budget, seed, progress, offsets)
+    trainer = _Trainer(fit, check, budget, budget.rounds, seed, progress, offsets)
     for number in range(budget.rounds):
         ran = trainer.round(number, running, finished)
         rows += ran
@@ -150,6 +151,47 @@ def train(
             if number == budget.rounds - 1 or (len(ranked) == 1 and not ranked[0].rises):
                 finished[lag] = max(running.pop(lag), key=lambda c: c.score).better()
     return training_of([finished[lag] for lag in range(fit.lags)], rows, fit, budget.depth)
+
+
+def go_on(
+    earlier: Decoders,
+    number: int,
+    train: StateSource,
+    dev: StateSource,
+    budget: DecoderBudget,
+    seed: int = 0,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Training:
+    """Trains decoders for another round, from where they stopped.
+
+    earlier: the decoders after as many rounds as `number` says. The other arguments are those of
+    `train`. A lag that another round makes worse on dev keeps its decoder.
+    """
+    fit = Split(train, torch.device(device), whiten=True)
+    check = Split(dev, fit.device, fit.inputs)
+    steps = budget.steps * (2**number - 1)
+    running = {lag: [_candidate(earlier, lag, steps, fit)] for lag in range(fit.lags)}
+    trainer = _Trainer(fit, check, budget, number + 1, seed, progress, None)
+    rows = sorted(trainer.round(number, running, {}), key=lambda each: each.lag)
+    return training_of([each.better() for each in rows], rows, fit, budget.depth)
+
+
+def _candidate(decoders: Decoders, lag: int, steps: int, train: Split) -> Candidate:
+    """The decoder of one lag as a candidate that reads whitened states."""
+    rotation = train.inputs.rotation
+    assert rotation is not None
+    layers = [(weight[lag], bias[lag]) for weight, bias in decoders.layers]
+    layers[0] = torch.linalg.solve(rotation, layers[0][0].T).T, layers[0][1]
+    return Candidate(
+        lag,
+        decoders.keeps[lag],
+        decoders.width,
+        decoders.dev_recall[lag],
+        decoders.dev_bits[lag],
+        steps,
+        layers,
+    )
 
 
 def training_of(best: list[Candidate], rows: list[Candidate], train: Split, depth: int) -> Training:
@@ -168,6 +210,7 @@ class _Trainer:
     train: Split
     dev: Split
     budget: DecoderBudget
+    rounds: int
     seed: int
     progress: Progress | None
     offsets: Tensor | None
@@ -229,7 +272,7 @@ class _Trainer:
     def _work(self, number: int, running: dict[int, list[Candidate]]) -> int:
         """Steps of single decoders from this round to the last, if every lag needs them all."""
         work = 0
-        for later in range(number, self.budget.rounds):
+        for later in range(number, self.rounds):
             halved = (math.ceil(len(each) / 2 ** (later - number)) for each in running.values())
             work += sum(halved) * (self.budget.steps << later)
         return work

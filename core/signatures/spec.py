@@ -10,7 +10,7 @@ from core import profiles
 from core.cells import CELLS
 from core.models.base import AnyLanguageModel, LanguageModelSpec
 from core.profiles import DecoderBudget
-from core.spec import WHOLE_CORPUS, CorpusSpec, Spec
+from core.spec import WHOLE_CORPUS, CorpusSpec, Spec, added
 from core.text import N_SYMBOLS
 
 
@@ -28,11 +28,16 @@ HOW = {  # in titles
     "exact": "exact signature",
     "added": "added bits",
 }
+MOST_LONGER = 4  # rounds beyond the budget's
 State = Annotated[str, AfterValidator(known_state)]
 
 
 class SignatureSpec(Spec):
-    """The memory signature of one layer of one model, measured on one corpus (paper, section 4)."""
+    """The memory signature of one layer of one model, measured on one corpus (paper, section 4).
+
+    longer: how many rounds its decoders were trained beyond those of the budget; each is twice as
+    long as the one before it, and goes on from where `shorter` stopped.
+    """
 
     kind: Literal["signature"] = "signature"
     model: AnyLanguageModel
@@ -44,13 +49,17 @@ class SignatureSpec(Spec):
     profile: str
     budget: DecoderBudget
     seed: int = 0
+    longer: int = added(0, ge=0, le=MOST_LONGER)
     table: ClassVar[str] = "signatures"
 
     def needs(self) -> list[str]:
-        return [self.corpus.content, self.model.key]
+        needs = [self.corpus.content, self.model.key]
+        return [*needs, self.shorter.key] if self.longer else needs
 
     def steps(self) -> list[Spec]:
         """The model, the linear preview of trained decoders, and the signature itself."""
+        if self.longer:
+            return [*self.shorter.steps(), self]
         own = [self.preview(), self] if self.decoder == "mlp" else [self]
         return [*self.model.steps(), *own]
 
@@ -66,15 +75,27 @@ class SignatureSpec(Spec):
 
     @property
     def title(self) -> str:
-        return f"{HOW[self.decoder]}: {self.model.title}, layer {self.layer} ({self.state})"
+        longer = f", decoders trained {2**self.longer} times as long" if self.longer else ""
+        return f"{HOW[self.decoder]}: {self.model.title}, layer {self.layer} ({self.state}){longer}"
 
     def preview(self) -> SignatureSpec:
         """The same signature by the linear decoder."""
-        return self.model_copy(update={"decoder": "linear"})
+        return self.model_copy(update={"decoder": "linear", "longer": 0})
+
+    @property
+    def shorter(self) -> SignatureSpec:
+        """The same signature a round earlier."""
+        return self.model_copy(update={"longer": self.longer - 1})
+
+    def continued(self) -> SignatureSpec | None:
+        """The same signature a round later; None where there is none."""
+        if self.decoder != "mlp" or self.longer == MOST_LONGER:
+            return None
+        return self.model_copy(update={"longer": self.longer + 1})
 
     def added(self) -> SignatureSpec:
         """Its memory beyond inference: decoders that start from the recent floor."""
-        return self.model_copy(update={"decoder": "added"})
+        return self.model_copy(update={"decoder": "added", "longer": 0})
 
     @property
     def floor(self) -> SignatureSpec | None:
@@ -88,7 +109,8 @@ class SignatureSpec(Spec):
             return WHOLE_CORPUS * 2 * size * lags * N_SYMBOLS / 1e9
         if self.decoder == "linear":
             return budget.read_linear * 6 * size * lags * N_SYMBOLS / 1e9
-        return budget.read * lags * 40 * size**2 / 1e9
+        read = budget.last_round << self.longer if self.longer else budget.read
+        return read * lags * 40 * size**2 / 1e9
 
     def alike(self, other: Spec) -> bool:
         return isinstance(other, SignatureSpec) and (self.decoder, self.model.state_size) == (

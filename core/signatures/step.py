@@ -48,7 +48,10 @@ def measure_signature(
     train, depth = states.train, spec.budget.depth
     rule = width_for(train.dim, train.n_symbols, states.parameters, depth)
     floors = _floors(spec, corpus, states) if spec.decoder == "added" else None
-    bank, tables = measured(spec, spec.layer, states, rule, device, progress, started, floors)
+    earlier = Decoders.from_bytes(inputs[spec.shorter.key]) if spec.longer else None
+    bank, tables = measured(
+        spec, spec.layer, states, rule, device, progress, started, floors, earlier
+    )
     if isinstance(bank, Decoders) and spec.decoder == "mlp":
         return Result(tables, {spec.key: bank.to_bytes()})
     return Result(tables)
@@ -77,16 +80,17 @@ def measured(
     progress: Progress,
     started: float,
     floors: Floors | None = None,
+    earlier: Decoders | None = None,
 ) -> tuple[AnyDecoders, dict[str, pl.DataFrame]]:
     """Trains the decoders of a signature and measures them: the decoders, and the rows.
 
     layer: its number in the model, where it has one. width: the base width of a decoder. started:
     when the work began, by the monotonic clock. floors: what decoders that measure added bits start
-    from (None: cross-fitted on the text of the states).
+    from (None: cross-fitted on the text of the states). earlier: decoders that go on for a round.
     """
     if spec.decoder == "added" and not floors:
         floors = Floors.crossed(states.train, spec.seed)
-    bank, training = _trained(spec, states, width, device, progress, floors)
+    bank, training = _trained(spec, states, width, device, progress, floors, earlier)
     progress(1.0, "measuring on the test split")
     before = training.before if training else None
     if floors:
@@ -143,6 +147,7 @@ def _trained(
     device: str,
     progress: Progress,
     floors: Floors | None,
+    earlier: Decoders | None,
 ) -> tuple[AnyDecoders, Training | None]:
     """The decoders of a signature, and how their training went, if they needed any."""
     train, dev, budget = states.train, states.dev, spec.budget
@@ -150,6 +155,9 @@ def _trained(
         return ExactDecoders.fit(train), None
     if spec.decoder == "linear":
         training = linear.train(train, dev, budget, spec.seed, device, progress)
+    elif earlier and isinstance(spec, SignatureSpec):
+        number = budget.rounds + spec.longer - 1
+        training = rounds.go_on(earlier, number, train, dev, budget, spec.seed, device, progress)
     else:
         training = rounds.train(train, dev, width, budget, spec.seed, device, progress, floors)
     return training.decoders, training

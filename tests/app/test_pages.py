@@ -58,6 +58,24 @@ def test_signature_draws_what_is_there(spec: SignatureSpec) -> None:
     assert jobs.listing() == []
 
 
+def test_decoders_whose_recall_rises_can_be_trained_longer(
+    spec: SignatureSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    button = "Train decoders longer"
+    assert not any(button in each.label for each in opened(corpus=spec.corpus.content).button)
+    monkeypatch.setattr("app.parts.signature.longer.HALF_A_POINT", -1.0)
+    page = opened(corpus=spec.corpus.content)
+    assert any(button in each.label for each in page.button) and not jobs.listing()
+    later = spec.continued()
+    assert later and later.shorter.key == spec.key and spec.key in later.needs()
+    computed(tmp_path, [later])
+    page = opened(corpus=spec.corpus.content)
+    assert not page.exception and any(later.key in code.value for code in page.code)
+    longer = "SELECT count(*) FROM claim_signatures WHERE key = "
+    assert core.query(f"{longer}'{spec.key}'").item() == 1
+    assert core.query(f"{longer}'{later.key}'").item() == 0
+
+
 def test_shown_sql_runs_as_it_is(spec: SignatureSpec) -> None:
     page = opened(corpus=spec.corpus.content)
     shown = [code.value for code in page.code]

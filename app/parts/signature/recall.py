@@ -8,6 +8,7 @@ import polars as pl
 import streamlit as st
 
 from app.parts import several, unfinished
+from app.parts.signature import longer
 from app.pictures import curves, heatmaps, look, symbols
 from app.shell import choices, export, pins, queries
 from app.shell.buttons import icon_button
@@ -21,14 +22,6 @@ SELECT truth, guess, n
 FROM confusion
 WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
 ORDER BY n DESC"""
-
-RISING = """
-SELECT lag, rising
-FROM recall
-WHERE signature = {key} AND symbol IS NULL AND lag >= 1
-ORDER BY rising DESC NULLS LAST, lag
-LIMIT 1"""
-HALF_A_POINT = 0.005  # of recall: a smaller rise changes no picture
 
 
 def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
@@ -66,24 +59,7 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
     if spec.key in computed and spec.decoder == "mlp":
         trained = unfinished.sentence([spec.model.key])
-        st.html(f"<div class='note'>{how_converged(spec)} {trained}</div>")
-
-
-def how_converged(spec: SignatureSpec) -> str:
-    """How far the recall of trained decoders still rose when their training ended."""
-    for lag, rising in queries.table(queries.fill(RISING, key=spec.key)).iter_rows():
-        if rising is None:
-            break
-        if rising > HALF_A_POINT:
-            return (
-                "A recall is at least what is shown: when the decoders' training was last doubled, "
-                f"it still rose by {100 * rising:.1f} points at lag {lag}."
-            )
-        return "Doubling the decoders' training added less than half a point at every lag."
-    return (
-        "A recall is at least what is shown: these decoders were trained for a fixed time, and "
-        "longer training finds more."
-    )
+        st.html(f"<div class='note'>{longer.how_converged(spec)} {trained}</div>")
 
 
 def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:

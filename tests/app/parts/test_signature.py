@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from app.parts.signature import recall
+from app.parts.signature import longer
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,6 @@ def test_the_page_says_how_far_recall_still_rose(
     schema = {"lag": pl.Int32, "rising": pl.Float64}
     row = pl.DataFrame({"lag": [4], "rising": [rising]}, schema=schema)
     asked: list[str] = []
-    monkeypatch.setattr(recall.queries, "table", lambda sql: (asked.append(sql), row)[1])
-    assert says in recall.how_converged(SimpleNamespace(key="abc"))
+    monkeypatch.setattr(longer.queries, "table", lambda sql: (asked.append(sql), row)[1])
+    assert says in longer.how_converged(SimpleNamespace(key="abc"))
     assert "'abc'" in asked[0]

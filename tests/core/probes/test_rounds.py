@@ -12,6 +12,7 @@ from core.probes import rounds
 from core.probes.bank import Bank, read_out
 from core.probes.data import SHRINKAGE, Split
 from core.probes.measure import evaluate
+from core.probes.mlp import Decoders
 from core.profiles import DecoderBudget
 from tests.core.probes.test_decoders import BUDGET, CPU, delay_line, delay_line_recall, noise
 
@@ -165,6 +166,23 @@ def test_rising_is_what_the_last_doubling_added() -> None:
         (whole["accuracy"] - half["accuracy"]).to_list()
     )
     assert whole["rising"].abs().max() > 0
+
+
+def test_going_on_ends_where_the_longer_training_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rounds, stored, and a third one later give the decoders of three rounds."""
+    monkeypatch.setattr(rounds, "ENOUGH", -1.0)  # no lag ends its training early
+    train, dev = (noise(3000, 8, 3, seed) for seed in range(2))
+    whole = rounds.train(train, dev, 16, changed(steps=20, rounds=3, keeps=(1.0,)))
+    begun = rounds.train(train, dev, 16, changed(steps=20, rounds=2, keeps=(1.0,)))
+    later = rounds.go_on(begun.decoders, 2, train, dev, changed(steps=20, rounds=2, keeps=(1.0,)))
+    for mine, reference in zip(later.decoders.layers, whole.decoders.layers, strict=True):
+        torch.testing.assert_close(mine[0], reference[0], atol=1e-3, rtol=1e-3)
+    assert later.decoders.dev_recall == pytest.approx(whole.decoders.dev_recall, abs=0.002)
+    assert later.before and later.before.dev_recall == begun.decoders.dev_recall
+    assert later.rounds["steps"].unique().to_list() == [140]
+    stored = Decoders.from_bytes(begun.decoders.to_bytes())
+    later = rounds.go_on(stored, 2, train, dev, changed(steps=20, rounds=2, keeps=(1.0,)))
+    assert later.decoders.dev_recall == pytest.approx(whole.decoders.dev_recall, abs=0.01)
 
 
 @pytest.mark.slow
