@@ -16,12 +16,13 @@ from core.probes import linear
 from core.probes import rounds as rounds_of
 from core.probes.added import Floors
 from core.probes.added import evaluate as evaluate_added
+from core.probes.intervals import SEGMENTS
 from core.probes.measure import check_countable, evaluate
 from core.probes.states import ArrayStates
 from core.profiles import DecoderBudget
 
 MIN_BLOCKS = 60  # segments, below which segments are cut into blocks of time
-BLOCKS, BLOCK = 200, 10  # so many then, that a tenth give an interval, of so many steps at least
+BLOCKS, BLOCK = 200, 10  # so many then, of so many steps at least
 # States are few here, so minibatches are small; 100 of them are about three passes over 300
 # segments of 40 steps, and four rounds have fifteen times as many.
 BATCH, STEPS, LEARNING_RATE = 256, 100, 2e-2
@@ -48,8 +49,8 @@ def measure(
     dropout tried, selected per lag on dev; rounds: of training, at most, each twice as long as the
     one before. A decoder whose recall has stopped rising is trained no longer.
 
-    80 % of the segments train the decoders, 10 % choose among them, 10 % are measured. Fewer than
-    60 segments are cut into blocks of time first. Below 20 test segments there is no interval.
+    10 % of the segments, but at least 20, are measured, so that there is an interval; 10 % choose
+    among decoders, and the others train them. Fewer than 60 segments are cut into blocks of time.
 
     Returns one row per lag (0..Δ, 0 = the symbol just read) and symbol, and one per lag with
     symbol null over all symbols: lag, symbol, n, correct, accuracy, low, high (95 %, bootstrap
@@ -220,8 +221,9 @@ def _split(
     if pieces > 1:
         pieces = max(pieces, min(-(-BLOCKS // count), symbols.shape[1] // BLOCK))
     rows = np.random.default_rng(seed).permutation(count * pieces)
-    held_out = max(len(rows) // 10, 1)
-    parts = np.split(rows, [held_out, 2 * held_out])
+    tenth = len(rows) // 10
+    measured = max(tenth, SEGMENTS)
+    parts = np.split(rows, [measured, measured + tenth])
     size = int(symbols.max()) + 1
     test, dev, train = (
         ArrayStates(states, symbols, np.sort(part), max_lag, size, pieces) for part in parts
