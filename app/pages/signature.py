@@ -33,6 +33,7 @@ def recall_and_answers() -> None:
 
 
 if shown.key in computed:
+    recall.finding(shown)
     recall_and_answers()
     if spec.key in computed:
         longer.offer(spec)

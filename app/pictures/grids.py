@@ -9,15 +9,14 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from app.pictures.look import SELECTED, Row, Theme, at_guess_level, printable
+from app.pictures.look import SELECTED, Row, Theme, printable
 
 Cells = Mapping[tuple[Any, Any], Row]  # by row and column of the picture
 recall = itemgetter("accuracy")
 
 
 def by_lag(table: pl.DataFrame) -> dict[tuple[int, str], Row]:
-    """The cells that occur, by lag and symbol, with the symbol's share of all at its lag."""
-    table = table.with_columns(share=pl.col("n") / pl.col("n").sum().over("lag"))
+    """The cells that occur, by lag and symbol."""
     return {(row["lag"], row["symbol"]): row for row in table.iter_rows(named=True) if row["n"]}
 
 
@@ -46,7 +45,7 @@ def heat(
 
 def guess_rings(figure: go.Figure, cells: Cells, symbols: Sequence[str], **where: int) -> None:
     """Mark the cells whose recall is no better than a guess, by rings that show on every color."""
-    guessed = [key for key, row in cells.items() if "low" in row and at_guess_level(row)]
+    guessed = [key for key, row in cells.items() if row.get("guess")]
     figure.add_scatter(
         x=[symbols.index(symbol) for _, symbol in guessed],
         y=[lag for lag, _ in guessed],

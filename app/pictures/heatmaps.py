@@ -57,6 +57,7 @@ HEIGHT = 470  # of the signature, in pixels: the same for every Δ, so that noth
 SIDE = {1: 400, 2: 400, 3: 360, 4: 640}  # pixels, by the number of signatures
 TITLE = {1: 90, 2: 58, 3: 36, 4: 58}  # characters of a title, by the same
 UNDECIDED = "#cfccc7"  # a cell whose difference is within its interval
+ON_RED_BLUE = "#2b2b2b"  # signs are seen on both ends of it
 ON_TEAL = "#1d2a2b"  # numbers are legible on all of it
 
 
@@ -64,8 +65,8 @@ ON_TEAL = "#1d2a2b"  # numbers are legible on all of it
 class Pane:
     """A signature among others: its short name, its cells, and the rest of its title.
 
-    cells: lag, symbol, n, accuracy, and of trained decoders all that `look.at_guess_level` takes;
-    no rows where it is not computed yet.
+    cells: lag, symbol, n, accuracy, and of trained decoders `guess`, whether recall is no better
+    than a guess; no rows where it is not computed yet.
     """
 
     short: str
@@ -81,7 +82,7 @@ def signature(
 ) -> go.Figure:
     """Fig. 1: recall by lag and symbol, and under it the forward accuracy by symbol.
 
-    matrix: lag, symbol, n, accuracy, low, high, precision, majority, current, untrained.
+    matrix: lag, symbol, n, accuracy, low, high, precision, majority, current, untrained, guess.
     forward: symbol, n, accuracy, low, high (no rows while it is not known).
     chosen: the (lag, symbol) of the outlined cell.
     The last trace is the layer that takes clicks: its customdata is [lag, symbol].
@@ -185,7 +186,9 @@ def difference(
 ) -> go.Figure:
     """The cells of one signature less those of another; gray where their order is open.
 
-    table: lag, symbol, a, b, difference, significant, n_a, n_b. pair: the two letters.
+    A ring marks a cell in which both are no better than a guess. A sign stands in the others whose
+    order is known, so that the colors are not needed.
+    table: lag, symbol, a, b, difference, significant, n_a, n_b, guess. pair: the two letters.
     end: of the scale on both sides of zero; see `look.scale_end`.
     """
     symbols, lags = _axes([table])
@@ -196,6 +199,8 @@ def difference(
         cells = {(row["lag"], row["symbol"]): row for row in part.iter_rows(named=True)}
         text = grid(cells, lags, symbols, partial(_difference_text, pair))
         heat(figure, grid(cells, lags, symbols, itemgetter("difference")), lags, text, **look)
+    _signs(figure, table.filter(pl.col("significant")), symbols)
+    guess_rings(figure, by_lag(table.with_columns(n=pl.lit(1))), symbols)
     symbol_axis(figure, symbols, 11)
     lag_axis(figure, lags, unit, colors)
     ticks = [-end, -end / 2, 0, end / 2, end]
@@ -204,17 +209,33 @@ def difference(
     return finish(figure, colors, height, (46, 10, 24, 26))
 
 
+def _signs(figure: go.Figure, cells: pl.DataFrame, symbols: Sequence[str]) -> None:
+    """A small plus where the first remembers more, a small minus where the second does."""
+    for sign, part in (
+        ("cross-thin", cells.filter(pl.col("difference") > 0)),
+        ("line-ew", cells.filter(pl.col("difference") < 0)),
+    ):
+        figure.add_scatter(
+            x=[symbols.index(symbol) for symbol in part["symbol"]],
+            y=part["lag"].to_list(),
+            mode="markers",
+            marker={"symbol": sign, "size": 5, "line": {"width": 1.2, "color": ON_RED_BLUE}},
+            hoverinfo="skip",
+        )
+
+
 def difference_note(table: pl.DataFrame, first: str, second: str) -> str:
     """What the colors of a difference mean and how many cells have each, as HTML.
 
     table: as `difference` takes it. first, second: what is subtracted from what, as HTML.
     """
     sure = table.filter(pl.col("significant"))
-    more = sure.filter(pl.col("difference") > 0).height
+    more, guesses = sure.filter(pl.col("difference") > 0).height, int(table["guess"].sum())
     return (
-        f"<b class='more'>Red</b>: {first} remembers more ({more} cells). "
-        f"<b class='less'>Blue</b>: {second} does ({sure.height - more}). "
-        f"Gray: the difference is within its 95 % interval ({table.height - sure.height})."
+        f"<b class='more'>Red, +</b>: {first} remembers more ({more} cells). "
+        f"<b class='less'>Blue, −</b>: {second} does ({sure.height - more}). Gray: the difference "
+        f"is within its 95 % interval ({table.height - sure.height - guesses}). A ring: both are "
+        f"no better than a guess, and count in no difference ({guesses})."
     )
 
 
@@ -278,4 +299,6 @@ def _difference_text(pair: str, row: Row) -> str:
         f"<b>{points(row['difference'], 1)}</b><br>{first} {row['a']:.1%} (n {row['n_a']:,}), "
         f"{second} {row['b']:.1%} (n {row['n_b']:,})"
     )
+    if row["guess"]:
+        return f"{text}<br>both are no better than a guess"
     return text if row["significant"] else f"{text}<br>within the 95 % interval of the difference"

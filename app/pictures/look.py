@@ -6,7 +6,6 @@ everything around it (text, grid, lines) follows the theme.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -251,23 +250,6 @@ def error_bars(values: pl.Series, low: pl.Series, high: pl.Series, width: float)
     return bars | {"array": above, "arrayminus": below}
 
 
-def at_guess_level(row: Row) -> bool:
-    """Whether a cell's recall is no better than a guess, by its 95 % interval, or has none.
-
-    A guesser that always answers one symbol recalls all of it. So a decoder's recall of that symbol
-    says nothing, and its precision has to be above the symbol's share (binomial interval).
-    row: n, accuracy, low, precision, share (of the symbol at its lag) and the guesses.
-    """
-    if float(row["majority"] or 0) >= 1 and row["precision"]:
-        precision = float(row["precision"])
-        answers = row["n"] * row["accuracy"] / precision
-        error = 1.96 * math.sqrt(precision * (1 - precision) / max(answers, 1))
-        return precision - error <= float(row["share"])
-    if row["low"] is None:
-        return True
-    return float(row["low"]) <= max(float(row[guess] or 0) for guess in GUESSES)
-
-
 def lag_text(row: Row) -> str:
     """Which symbol a decoder names: '3 ago', '2 ahead'; of speech the mean milliseconds too."""
     lag = row["lag"]
@@ -294,7 +276,7 @@ def recall_text(row: Row) -> str:
 def cell_text(row: Row) -> str:
     """What hovering over a cell says. row: symbol, lag, and what `recall_text` takes."""
     below = ""
-    if "low" in row and at_guess_level(row):
+    if row.get("guess"):
         few = row["low"] is None
         below = f"<br>{'too few segments to tell' if few else 'no better than a guess'}"
     return f"<b>{printable(row['symbol'])}</b>, {lag_text(row)}: {recall_text(row)}{below}"

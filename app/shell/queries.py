@@ -47,7 +47,7 @@ STANDING = """CASE
        END AS standing"""
 
 MATRIX = """
-SELECT lag, symbol, n, accuracy, low, high, "precision", majority, "current", untrained
+SELECT lag, symbol, n, accuracy, low, high, "precision", majority, "current", untrained, guess
 FROM signature_matrix({key})
 WHERE symbol IS NOT NULL AND lag >= 1
 ORDER BY lag, symbol"""
@@ -96,7 +96,7 @@ SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder, s.profile, s.see
 WHERE left(s.key, 12) IN ({{pins}})"""
 
 DIFFERENCE = """
-SELECT lag, symbol, a, b, difference, significant, n_a, n_b
+SELECT lag, symbol, a, b, difference, significant, n_a, n_b, guess
 FROM difference({a}, {b})
 WHERE lag >= 1 AND difference IS NOT NULL
 ORDER BY lag, symbol"""

@@ -484,6 +484,16 @@ LEFT JOIN corpora c ON c.key = s.corpus
 WHERE a.symbol IS NULL AND a.lag >= 0
 GROUP BY ALL;
 
+-- Whether a cell's recall is no better than a guess, by its 95 % interval, or has no interval. A
+-- guesser that always answers one symbol recalls all of it, so a decoder's recall of that symbol says
+-- nothing, and its precision has to be above the symbol's share at its lag (binomial interval).
+CREATE OR REPLACE MACRO at_guess_level(lag_, n_, accuracy_, low_, precision_, majority_, current_, share_) AS CASE
+    WHEN majority_ >= 1 AND precision_ > 0
+        THEN precision_ - 1.96 * sqrt(precision_ * (1 - precision_) / greatest(n_ * accuracy_ / precision_, 1)) <= share_
+    WHEN low_ IS NULL THEN true
+    ELSE low_ <= greatest(coalesce(majority_, 0), CASE WHEN lag_ = 0 THEN 0 ELSE coalesce(current_, 0) END)
+END;
+
 --- signature_matrix(key): the symbol × lag cells of one signature, with every floor.
 --- lag: Steps back that the decoder looks.
 --- symbol: True symbol at that lag.
@@ -498,10 +508,15 @@ GROUP BY ALL;
 --- precision: Share of the positions decoded as this symbol that were right.
 --- untrained: Floor: the same cell of the untrained network.
 --- ms: Mean time from the symbol to the state, in milliseconds of speech.
+--- guess: Whether the recall is no better than a guess; see `at_guess_level`.
 CREATE OR REPLACE MACRO signature_matrix(key_) AS TABLE
 SELECT
     r.lag, r.symbol, r.n, r.correct, r.accuracy, r.low, r.high, r.bits, r.majority, r."current",
-    r.precision, u.accuracy AS untrained, r.ms
+    r.precision, u.accuracy AS untrained, r.ms,
+    at_guess_level(
+        r.lag, r.n, r.accuracy, r.low, r.precision, r.majority, r."current",
+        r.n / sum(r.n) OVER (PARTITION BY r.lag)
+    ) AS guess
 FROM recall r
 JOIN signatures s ON s.key = r.signature
 LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol = r.symbol
@@ -516,21 +531,22 @@ ORDER BY r.lag, r.symbol;
 --- difference: a − b.
 --- low: Lower end of its 95 % interval: draw by draw, as paired where both were tested on the same text; NULL where either recall has none.
 --- high: Upper end of its 95 % interval.
---- significant: Whether that interval leaves out zero. Where there are no draws, or a recall of 0 or 1 has no spread, whether the intervals of the two recalls do not overlap; false where either has none.
+--- significant: Whether that interval leaves out zero. Where there are no draws, or a recall of 0 or 1 has no spread, whether the intervals of the two recalls do not overlap; false where either has none, and where both are guesses.
 --- n_a: Test positions counted in a.
 --- n_b: Test positions counted in b.
+--- guess: Whether both recalls are no better than a guess, so that their difference says nothing.
 CREATE OR REPLACE MACRO difference(a, b) AS TABLE
 WITH cells AS (
     SELECT
         x.lag, x.symbol, x.accuracy AS first, y.accuracy AS second, x.n AS n_a, y.n AS n_b,
+        x.guess AND y.guess AS guess,
         coalesce(x.low > y.high OR y.low > x.high, false) AS apart,
         x.low IS NULL OR y.low IS NULL AS few,
         list_transform(list_zip(v.accuracies, w.accuracies), lambda d: d[1] - d[2]) AS drawn
-    FROM recall x
-    JOIN recall y ON y.lag = x.lag AND y.symbol = x.symbol
-    LEFT JOIN draws v ON v.signature = x.signature AND v.lag = x.lag AND v.symbol = x.symbol
-    LEFT JOIN draws w ON w.signature = y.signature AND w.lag = y.lag AND w.symbol = y.symbol
-    WHERE x.signature = a AND y.signature = b
+    FROM signature_matrix(a) x
+    JOIN signature_matrix(b) y ON y.lag = x.lag AND y.symbol = x.symbol
+    LEFT JOIN draws v ON v.signature = a AND v.lag = x.lag AND v.symbol = x.symbol
+    LEFT JOIN draws w ON w.signature = b AND w.lag = y.lag AND w.symbol = y.symbol
 ), spread AS (
     SELECT
         *,
@@ -540,21 +556,22 @@ WITH cells AS (
 )
 SELECT
     lag, symbol, first AS a, second AS b, first - second AS difference, low, high,
-    CASE WHEN low IS NULL OR first IN (0, 1) OR second IN (0, 1) THEN apart
+    CASE WHEN guess THEN false
+         WHEN low IS NULL OR first IN (0, 1) OR second IN (0, 1) THEN apart
          ELSE low > 0 OR high < 0 END AS significant,
-    n_a, n_b
+    n_a, n_b, guess
 FROM spread
 ORDER BY lag, symbol;
 
---- similarity(a, b): how far apart two signatures are, lag 0 left out.
+--- similarity(a, b): how far apart two signatures are, without lag 0 and cells in which both guess.
 --- distance: Mean absolute difference of the cells, weighted by their counts; 0 means alike.
---- cells: Cells that both signatures have, lag 0 left out.
+--- cells: Cells compared.
 CREATE OR REPLACE MACRO similarity(a, b) AS TABLE
 SELECT
     sum(abs(difference) * (n_a + n_b)) / sum(n_a + n_b) AS distance,
     count(*) AS cells
 FROM difference(a, b)
-WHERE lag > 0 AND difference IS NOT NULL;
+WHERE lag > 0 AND difference IS NOT NULL AND NOT guess;
 
 -- The noise of a cell moves |difference| upward, in a replicate once more than in the measurement.
 -- So the interval is the basic bootstrap one, the replicates mirrored at the distance itself.
@@ -569,11 +586,11 @@ WITH cells AS (
     SELECT
         x.lag, x.symbol, x.accuracy - y.accuracy AS difference, x.n + y.n AS weight,
         v.accuracies AS a_draws, w.accuracies AS b_draws
-    FROM recall x
-    JOIN recall y ON y.lag = x.lag AND y.symbol = x.symbol
-    JOIN draws v ON v.signature = x.signature AND v.lag = x.lag AND v.symbol = x.symbol
-    JOIN draws w ON w.signature = y.signature AND w.lag = y.lag AND w.symbol = y.symbol
-    WHERE x.signature = a AND y.signature = b AND x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL
+    FROM signature_matrix(a) x
+    JOIN signature_matrix(b) y ON y.lag = x.lag AND y.symbol = x.symbol
+    JOIN draws v ON v.signature = a AND v.lag = x.lag AND v.symbol = x.symbol
+    JOIN draws w ON w.signature = b AND w.lag = y.lag AND w.symbol = y.symbol
+    WHERE x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL AND NOT (x.guess AND y.guess)
 ), replicates AS (
     SELECT difference, weight, unnest(a_draws) - unnest(b_draws) AS drawn,
            generate_subscripts(a_draws, 1) AS replicate

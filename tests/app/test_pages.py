@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
+from app.parts.signature import recall
 from core import jobs
 from core.signatures.spec import SignatureSpec
 from core.store import Store
@@ -74,6 +75,22 @@ def test_decoders_whose_recall_rises_can_be_trained_longer(
     longer = "SELECT count(*) FROM claim_signatures WHERE key = "
     assert core.query(f"{longer}'{spec.key}'").item() == 1
     assert core.query(f"{longer}'{later.key}'").item() == 0
+
+
+def test_the_page_says_what_training_has_done(spec: SignatureSpec, tmp_path: Path) -> None:
+    found = core.query(recall.LEARNED.replace("{key}", f"'{spec.key}'"))
+    lag, trained, untrained = found.row(0)
+    assert trained > untrained and found["lag"].n_unique() == found.height
+    said_first = said(opened(corpus=spec.corpus.content))
+    assert "This network <b>remembers more than untrained</b>: untrained it recalls" in said_first
+    assert f"{untrained:.0%} {lag} symbols back, trained {trained:.0%}" in said_first
+    assert "other way" not in said_first
+    assert spec.floor
+    Store(tmp_path).take_in(tables(spec.floor, 2.0), replace=True)
+    assert "This network <b>forgets</b>: untrained" in said(opened(corpus=spec.corpus.content))
+    Store(tmp_path).take_in(tables(spec.model_copy(update={"seed": 1}), 1.0))
+    alone = opened(signature=spec.model_copy(update={"seed": 1}).key)
+    assert charts(alone) and "This network" not in said(alone)  # no control, no sentence
 
 
 def test_shown_sql_runs_as_it_is(spec: SignatureSpec) -> None:

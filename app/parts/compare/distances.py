@@ -66,8 +66,9 @@ def matrix(rows: list[Row]) -> None:
     export.chart(figure, "distances", name, f"Distances, {which}")
     cut = "" if pinned or profiles[among] <= MOST else f" The newest {MOST} of {profiles[among]}."
     st.html(
-        "<div class='note'>Mean absolute difference of the cells, weighted by their counts; "
-        f"0 means alike. Alike ones stand together (average linkage).{cut}</div>"
+        "<div class='note'>Mean absolute difference of cells, weighted by their counts; 0 means "
+        "alike. Cells in which both are no better than a guess do not count. Alike ones stand "
+        f"together (average linkage).{cut}</div>"
     )
 
 

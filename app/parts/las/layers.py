@@ -18,13 +18,13 @@ SIGNATURES, DIFFERENCE_HEIGHT = 410, 360  # pixels
 # At lag 0 a guess from the current symbol is the answer itself, so it is no floor there.
 MATRIX = """
 SELECT lag, symbol, n, accuracy, low, high, "precision", majority,
-       CASE WHEN lag = 0 THEN NULL ELSE "current" END AS "current", untrained, ms
+       CASE WHEN lag = 0 THEN NULL ELSE "current" END AS "current", untrained, guess, ms
 FROM signature_matrix({key})
 WHERE symbol IS NOT NULL
 ORDER BY lag, symbol"""
 
 DIFFERENCE = """
-SELECT d.lag, d.symbol, d.a, d.b, d.difference, d.significant, d.n_a, d.n_b, r.ms
+SELECT d.lag, d.symbol, d.a, d.b, d.difference, d.significant, d.n_a, d.n_b, d.guess, r.ms
 FROM difference({a}, {b}) d
 JOIN recall r ON r.signature = {a} AND r.lag = d.lag AND r.symbol = d.symbol
 WHERE d.difference IS NOT NULL

@@ -23,6 +23,35 @@ FROM confusion
 WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
 ORDER BY n DESC"""
 
+# Where trained and untrained differ by more than their intervals, the largest difference first.
+LEARNED = """
+SELECT t.lag, t.accuracy AS trained, u.accuracy AS untrained
+FROM signatures s
+JOIN recall t ON t.signature = s.key AND t.symbol IS NULL AND t.lag >= 1
+JOIN recall u ON u.signature = s.untrained AND u.symbol IS NULL AND u.lag = t.lag
+WHERE s.key = {key} AND (t.low > u.high OR u.low > t.high)
+ORDER BY abs(t.accuracy - u.accuracy) DESC"""
+
+
+def finding(shown: SignatureSpec) -> None:
+    """What training has done to memory, in one sentence: the largest difference each way."""
+    rows = queries.table(queries.fill(LEARNED, key=shown.key)).rows()
+    more = next((row for row in rows if row[1] > row[2]), None)
+    less = next((row for row in rows if row[1] < row[2]), None)
+    if not rows:
+        return
+    first = "remembers more than untrained" if rows[0] == more else "forgets"
+    other = less if rows[0] == more else more
+    text = f"This network <b>{first}</b>: {_both(rows[0])}."
+    text += f" The other way round: {_both(other)}." if other else ""
+    st.html(f"<div class='finding'>{text}</div>")
+
+
+def _both(row: tuple[int, float, float]) -> str:
+    lag, trained, untrained = row
+    back = "one symbol back" if lag == 1 else f"{lag} symbols back"
+    return f"untrained it recalls {untrained:.0%} {back}, trained {trained:.0%}"
+
 
 def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     """Recall by lag and symbol, and below it how well the symbols are predicted; the cells."""

@@ -21,6 +21,7 @@ def cell(lag: int, symbol: str, accuracy: float, **more: object) -> dict[str, ob
         "majority": 0.0,
         "current": 0.1,
         "untrained": 0.2,
+        "guess": False,
     }
     return row | more
 
@@ -30,7 +31,7 @@ MATRIX = pl.DataFrame(
         cell(1, " ", 0.9, majority=1.0, precision=0.9),
         cell(1, "q", 0.8),
         cell(1, "a", 0.7),
-        cell(2, " ", 0.9, majority=1.0, precision=0.33),
+        cell(2, " ", 0.9, majority=1.0, precision=0.33, guess=True),
         cell(2, "q", 0.22),
         cell(2, "a", 0.5),
     ]
@@ -71,17 +72,8 @@ def test_every_cell_takes_clicks_and_tells_its_numbers() -> None:
 def test_cells_that_a_guess_reaches_are_ringed() -> None:
     figure = heatmaps.signature(MATRIX, FORWARD, look.LIGHT)
     rings = next(t for t in figure.data if t.type == "scatter" and t.marker.size == 5)
-    # The most frequent symbol's guess recalls every space: at lag 2 the space is no better than
-    # always guessing it, at lag 1 it is. An untrained network is no guess: q at lag 2 stays.
     assert set(zip(rings.x, rings.y, strict=True)) == {(2, 2)}
     assert rings.marker.color != rings.marker.line.color  # one of them shows on any color
-
-
-def test_the_guessed_symbol_is_judged_by_its_precision_with_an_interval() -> None:
-    always = cell(1, " ", 1.0, majority=1.0, share=0.2, precision=0.2 + 2e-9, n=20)
-    assert look.at_guess_level(always)  # a hair above is not above
-    assert not look.at_guess_level(always | {"precision": 0.4, "n": 200})
-    assert look.at_guess_level(always | {"precision": 0.3, "n": 5})
 
 
 def test_a_signature_without_forward_accuracy_still_draws() -> None:
@@ -179,6 +171,7 @@ def difference(**more: object) -> dict[str, object]:
         "b": 0.4,
         "difference": 0.2,
         "significant": True,
+        "guess": False,
         "n_a": 10,
         "n_b": 20,
     }
@@ -191,12 +184,13 @@ def test_a_difference_is_red_above_zero_and_gray_inside_the_intervals() -> None:
             difference(),
             difference(symbol="b", difference=-0.3),
             difference(lag=2, difference=0.05, significant=False),
+            difference(symbol="b", lag=2, significant=False, guess=True),
         ]
     )
     figure = heatmaps.difference(table, "CA", 0.5, look.LIGHT)
-    gray, colored = figure.data
+    gray, colored, plus, minus, rings = figure.data
     assert [list(line) for line in colored.z] == [[0.2, -0.3], [None, None]]
-    assert [list(line) for line in gray.z] == [[None, None], [0.05, None]]
+    assert [list(line) for line in gray.z] == [[None, None], [0.05, 0.2]]
     assert {color for _, color in gray.colorscale} == {heatmaps.UNDECIDED}
     scale = figure.layout.coloraxis
     assert (scale.cmin, scale.cmax) == (-0.5, 0.5)
@@ -204,6 +198,9 @@ def test_a_difference_is_red_above_zero_and_gray_inside_the_intervals() -> None:
     assert int(red[1:3], 16) > int(red[5:7], 16) and int(blue[1:3], 16) < int(blue[5:7], 16)
     assert "+20.0 points" in colored.text[0][0] and "C 60.0% (n 10)" in colored.text[0][0]
     assert "within the 95 % interval" in gray.text[1][0]
+    places = [list(zip(marks.x, marks.y, strict=True)) for marks in (plus, minus, rings)]
+    assert places == [[(0, 1)], [(1, 1)], [(1, 2)]]
+    assert "no better than a guess" in gray.text[1][1]
 
 
 def test_the_note_of_a_difference_counts_its_colors() -> None:
@@ -213,10 +210,12 @@ def test_the_note_of_a_difference_counts_its_colors() -> None:
             difference(symbol="b", difference=-0.3),
             difference(symbol="c", difference=-0.2),
             difference(lag=2, difference=0.05, significant=False),
+            difference(symbol="b", lag=2, significant=False, guess=True),
         ]
     )
     note = heatmaps.difference_note(table, "C", "A")
     assert "C remembers more (1 cells)" in note and "A does (2)" in note and "interval (1)" in note
+    assert "no difference (1)" in note
 
 
 def on_a_line(places: list[float]) -> list[list[float]]:

@@ -271,3 +271,37 @@ def test_differences_are_decided_draw_by_draw(store: Store) -> None:
     for difference, low, high, significant in apart:
         assert difference == pytest.approx(0.02)
         assert low < 0 < high and not significant
+
+
+@pytest.mark.parametrize(
+    ("row", "guess"),
+    [
+        ({"low": 0.4, "majority": 0.3}, False),
+        ({"low": 0.2, "majority": 0.3}, True),
+        ({"low": 0.4, "current": 0.5}, True),
+        ({"low": 0.4, "current": 0.5, "lag": 0}, False),  # at lag 0 that is the answer itself
+        ({"low": None}, True),
+        # The symbol that a guesser always names: a precision a hair above its share is not above.
+        ({"majority": 1.0, "precision": 0.2 + 2e-9, "n": 20, "accuracy": 1.0}, True),
+        ({"majority": 1.0, "precision": 0.4, "n": 200, "accuracy": 1.0}, False),
+        ({"majority": 1.0, "precision": 0.3, "n": 5, "accuracy": 1.0}, True),
+    ],
+)
+def test_what_no_better_than_a_guess_means(store: Store, row: dict, guess: bool) -> None:
+    names = ("lag", "n", "accuracy", "low", "precision", "majority", "current")
+    usual = {"lag": 1, "n": 100, "accuracy": 0.5, "precision": 0.5, "majority": 0.0, "current": 0.0}
+    values = [(usual | row).get(name) for name in names]
+    sql = "SELECT at_guess_level(?, ?, ?, ?, ?, ?, ?, 0.2) AS guess"
+    assert store.query(sql, values).item() is guess
+
+
+def test_two_guesses_make_no_difference(store: Store) -> None:
+    for key, shift in (("x", 0.0), ("y", 0.2)):
+        rows = result(key, shift=shift)
+        of_a = (pl.col("symbol") == "a") & (pl.col("lag") == 1)
+        best = pl.when(of_a).then(0.9).otherwise(0.0)
+        rows["recall"] = rows["recall"].with_columns(majority=best)
+        store.take_in(rows)
+    cells = store.query("SELECT symbol, guess, significant FROM difference('y', 'x') WHERE lag = 1")
+    assert cells.rows() == [("a", True, False), ("b", False, True)]
+    assert store.query("FROM similarity('x', 'y')")["cells"].to_list() == [1]
