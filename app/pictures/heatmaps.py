@@ -235,7 +235,8 @@ def difference_note(table: pl.DataFrame, first: str, second: str) -> str:
         f"<b class='more'>Red, +</b>: {first} remembers more ({more} cells). "
         f"<b class='less'>Blue, −</b>: {second} does ({sure.height - more}). Gray: the difference "
         f"is within its 95 % interval ({table.height - sure.height - guesses}). A ring: both are "
-        f"no better than a guess, and count in no difference ({guesses})."
+        "no better than a guess, or it is the symbol that a guesser always answers; such cells "
+        f"count in no difference ({guesses})."
     )
 
 
@@ -300,5 +301,5 @@ def _difference_text(pair: str, row: Row) -> str:
         f"{second} {row['b']:.1%} (n {row['n_b']:,})"
     )
     if row["guess"]:
-        return f"{text}<br>both are no better than a guess"
+        return f"{text}<br>both may be guesses"
     return text if row["significant"] else f"{text}<br>within the 95 % interval of the difference"

@@ -47,6 +47,12 @@ def number(count: float | None) -> str:
     return "–" if count is None else f"{count:,.0f}"
 
 
+def small(count: int) -> str:
+    """A count in a sentence: 'one' to 'ten', digits beyond."""
+    names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    return names[count - 1] if 1 <= count <= len(names) else str(count)
+
+
 def clock(moment: datetime | None) -> str:
     """A UTC moment in the browser's time: hour and minute, the day too unless it is today."""
     if moment is None:

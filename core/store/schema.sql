@@ -523,6 +523,11 @@ LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol =
 WHERE r.signature = key_ AND r.symbol IS NOT NULL
 ORDER BY r.lag, r.symbol;
 
+-- Whether the difference of two recalls of a cell says nothing: both are no better than a guess, or
+-- it is the symbol that a guesser always answers, of which more answers alone recall more.
+CREATE OR REPLACE MACRO both_guess(guess_a, majority_a, guess_b, majority_b) AS
+    (guess_a OR majority_a >= 1) AND (guess_b OR majority_b >= 1);
+
 --- difference(a, b): the cells of signature a less those of signature b.
 --- lag: Steps back that the decoders look.
 --- symbol: True symbol at that lag.
@@ -534,12 +539,12 @@ ORDER BY r.lag, r.symbol;
 --- significant: Whether that interval leaves out zero. Where there are no draws, or a recall of 0 or 1 has no spread, whether the intervals of the two recalls do not overlap; false where either has none, and where both are guesses.
 --- n_a: Test positions counted in a.
 --- n_b: Test positions counted in b.
---- guess: Whether both recalls are no better than a guess, so that their difference says nothing.
+--- guess: Whether the difference says nothing: both recalls are no better than a guess, or it is the symbol that a guesser always answers.
 CREATE OR REPLACE MACRO difference(a, b) AS TABLE
 WITH cells AS (
     SELECT
         x.lag, x.symbol, x.accuracy AS first, y.accuracy AS second, x.n AS n_a, y.n AS n_b,
-        x.guess AND y.guess AS guess,
+        coalesce(both_guess(x.guess, x.majority, y.guess, y.majority), false) AS guess,
         coalesce(x.low > y.high OR y.low > x.high, false) AS apart,
         x.low IS NULL OR y.low IS NULL AS few,
         list_transform(list_zip(v.accuracies, w.accuracies), lambda d: d[1] - d[2]) AS drawn
@@ -590,7 +595,8 @@ WITH cells AS (
     JOIN signature_matrix(b) y ON y.lag = x.lag AND y.symbol = x.symbol
     JOIN draws v ON v.signature = a AND v.lag = x.lag AND v.symbol = x.symbol
     JOIN draws w ON w.signature = b AND w.lag = y.lag AND w.symbol = y.symbol
-    WHERE x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL AND NOT (x.guess AND y.guess)
+    WHERE x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL 
+      AND NOT coalesce(both_guess(x.guess, x.majority, y.guess, y.majority), false)
 ), replicates AS (
     SELECT difference, weight, unnest(a_draws) - unnest(b_draws) AS drawn,
            generate_subscripts(a_draws, 1) AS replicate

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import core
 from app.parts.signature import recall
+from app.shell import words
 from core import jobs
 from core.signatures.spec import SignatureSpec
 from core.store import Store
@@ -83,7 +84,7 @@ def test_the_page_says_what_training_has_done(spec: SignatureSpec, tmp_path: Pat
     assert trained > untrained and found["lag"].n_unique() == found.height
     said_first = said(opened(corpus=spec.corpus.content))
     assert "This network <b>remembers more than untrained</b>: untrained it recalls" in said_first
-    assert f"{untrained:.0%} {lag} symbols back, trained {trained:.0%}" in said_first
+    assert f"{untrained:.0%} {words.small(lag)} symbols back, trained {trained:.0%}" in said_first
     assert "other way" not in said_first
     assert spec.floor
     Store(tmp_path).take_in(tables(spec.floor, 2.0), replace=True)

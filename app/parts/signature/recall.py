@@ -10,7 +10,7 @@ import streamlit as st
 from app.parts import several, unfinished
 from app.parts.signature import longer
 from app.pictures import curves, heatmaps, look, symbols
-from app.shell import choices, export, pins, queries
+from app.shell import choices, export, pins, queries, words
 from app.shell.buttons import icon_button
 from core.signatures.spec import SignatureSpec
 
@@ -49,7 +49,7 @@ def finding(shown: SignatureSpec) -> None:
 
 def _both(row: tuple[int, float, float]) -> str:
     lag, trained, untrained = row
-    back = "one symbol back" if lag == 1 else f"{lag} symbols back"
+    back = f"{words.small(lag)} symbol{'s' * (lag > 1)} back"
     return f"untrained it recalls {untrained:.0%} {back}, trained {trained:.0%}"
 
 

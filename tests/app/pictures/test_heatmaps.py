@@ -200,7 +200,7 @@ def test_a_difference_is_red_above_zero_and_gray_inside_the_intervals() -> None:
     assert "within the 95 % interval" in gray.text[1][0]
     places = [list(zip(marks.x, marks.y, strict=True)) for marks in (plus, minus, rings)]
     assert places == [[(0, 1)], [(1, 1)], [(1, 2)]]
-    assert "no better than a guess" in gray.text[1][1]
+    assert "both may be guesses" in gray.text[1][1]
 
 
 def test_the_note_of_a_difference_counts_its_colors() -> None:

@@ -302,6 +302,18 @@ def test_two_guesses_make_no_difference(store: Store) -> None:
         best = pl.when(of_a).then(0.9).otherwise(0.0)
         rows["recall"] = rows["recall"].with_columns(majority=best)
         store.take_in(rows)
-    cells = store.query("SELECT symbol, guess, significant FROM difference('y', 'x') WHERE lag = 1")
+    sql = "SELECT symbol, guess, significant FROM difference('y', 'x') WHERE lag = 1"
+    cells = store.query(sql)
     assert cells.rows() == [("a", True, False), ("b", False, True)]
+    # Of the symbol that a guesser always answers, more answers alone recall more.
+    for key in ("x", "y"):
+        rows["recall"] = rows["recall"].with_columns(
+            signature=pl.lit(key),
+            low=pl.lit(0.99),
+            precision=pl.lit(0.9),
+            majority=pl.when(of_a).then(1.0).otherwise(0.0),
+        )
+        rows["signatures"] = rows["signatures"].with_columns(key=pl.lit(key))
+        store.take_in(rows, replace=True)
+    assert store.query(sql).rows()[0] == ("a", True, False)
     assert store.query("FROM similarity('x', 'y')")["cells"].to_list() == [1]
