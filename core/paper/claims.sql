@@ -645,7 +645,7 @@ FROM bounded b JOIN claim_parts p ON p.claim = b.claim AND p.part = b.part;
 --- corpora: Corpus, or source and target.
 --- stand_in: What stands in for which of the paper's corpora.
 --- seeds: Networks behind it.
---- verdict: holds, fails or undecided; see docs/claims.md.
+--- verdict: holds, fails, undecided or not computed; see docs/claims.md.
 --- note: What is missing, why it is undecided whatever its number, and what one network leaves open.
 --- study: Study that it rests on.
 CREATE OR REPLACE VIEW claims_by_profile AS
@@ -685,10 +685,9 @@ SELECT
         WHEN j.corpora = 'synthetic-speech' THEN 'synthetic speech for WSJ'
     END AS stand_in,
     j.seeds,
-    CASE WHEN j.failing > 0 THEN 'fails' WHEN j.still_open > 0 THEN 'undecided' ELSE 'holds' END
-        AS verdict,
-    CASE WHEN j.corpora IS NULL THEN 'not computed'
-    ELSE nullif(concat_ws(
+    CASE WHEN j.corpora IS NULL THEN 'not computed' WHEN j.failing > 0 THEN 'fails'
+         WHEN j.still_open > 0 THEN 'undecided' ELSE 'holds' END AS verdict,
+    CASE WHEN j.corpora IS NOT NULL THEN nullif(concat_ws(
         ', ', 'needs ' || j.doubt, CASE WHEN j.missing > 0 THEN 'not computed in full' END,
         CASE WHEN j.bare > 0 THEN 'one network, so no interval'
              WHEN j.seeds = 1 THEN 'one network, whose interval covers the test text alone' END

@@ -17,13 +17,14 @@ from core.profiles import PROFILES
 
 BEST = "best"
 CLAIMS = "FROM claims"
-WIDTHS = [1.5, 7.2, 3, 3.2, 3.4]
+WIDTHS = [1.9, 6, 2.6, 4.2, 3.6]
 HEADS = ("", "Claim", "The paper", "Ours (95 % interval)", "On")
 # How a verdict is counted, and its icon and color.
 VERDICTS = {
     "holds": ("hold", ":material/check:", "green"),
     "fails": ("fail", ":material/close:", "red"),
     "undecided": ("undecided", ":material/help:", "gray"),
+    "not computed": ("not computed", ":material/hourglass_empty:", "gray"),
 }
 
 
@@ -70,7 +71,8 @@ def _row(row: dict[str, Any]) -> None:
     page, params = _figure(row)
     statement.page_link(page, label=label, query_params=params, help=row["statistic"])
     paper.html(f"<div class='cell'>{html.escape(row['paper'])}</div>")
-    ours.html(f"<div class='cell'>{_number(row)}</div>")
+    what = "" if row["ours"] is None else f"<div class='note'>{html.escape(row['statistic'])}</div>"
+    ours.html(f"<div class='cell'>{number(row)}{what}</div>")
     seeds = f"{row['seeds']} seeds" if (row["seeds"] or 1) > 1 else None
     based = [row["stand_in"] or row["corpora"], row["profile"], seeds] if row["corpora"] else []
     text = ", ".join(part for part in [*based, row["note"]] if part)
@@ -85,7 +87,8 @@ def _figure(row: dict[str, Any]) -> tuple[str, dict[str, str]]:
     return links.figure(row["study"], corpora, profile, row["seeds"] or 1)
 
 
-def _number(row: dict[str, Any]) -> str:
+def number(row: dict[str, Any]) -> str:
+    """The number of a claim or of a part of it, with its interval, as HTML."""
     if row["ours"] is None:
         return "–"
     spread = "" if row["low"] is None else f" ({row['low']:.3g} to {row['high']:.3g})"

@@ -18,6 +18,7 @@ from core.paper.studies import STUDIES
 from core.paper.studies.study import installed
 
 ACROSS = 4
+VERDICTS = ("holds", "fails", "undecided", "not computed")
 
 
 @dataclass(frozen=True)
@@ -90,5 +91,5 @@ def _verdicts(profile: str) -> None:
     claims = queries.cached(queries.fill(queries.CLAIMS_OF, profile=profile))
     st.page_link("pages/claims.py", label="**Fifteen claims** and what is found")
     counted = dict(claims["verdict"].value_counts().iter_rows())
-    counts = {name: str(counted.get(name, 0)) for name in ("holds", "fails", "undecided")}
+    counts = {name: str(counted.get(name, 0)) for name in VERDICTS}
     st.html(export.facts(counts, pictures.HEIGHT))
