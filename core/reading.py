@@ -94,7 +94,7 @@ def to_symbols(text: str) -> tuple[str, str]:
     if any(letter.isdigit() for letter in start):
         changes.append("every digit is read as #")
     if lost := replaced(start):
-        shown = "".join(filter(str.isprintable, lost))[:10]
+        shown = " ".join(filter(str.isprintable, lost[:10]))
         changes.append(f"a space stands for {shown}" if shown else "control characters are dropped")
     if len(symbols) > MOST or len(text) > len(start):
         changes.append(f"only the first {MOST} symbols are read")

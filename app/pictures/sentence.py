@@ -25,8 +25,8 @@ def triangles(
     """The same sentence as networks read it, one below the other, with one cursor.
 
     readings: what each network is called, and its rows as `core.reading.Reading.table` has them.
-    symbols: the sentence. Column t stands for its symbol t, counted from 1: what was expected in
-    its place, and what the state after it holds of the symbols before it.
+    symbols: the sentence. A column stands for each: what was expected in its place, and what the
+    state after it holds of the symbols before it.
     """
     lags = max(table["lag"].max() or 1 for _, table in readings)
     pane = ROW * (lags + 2)
@@ -43,7 +43,7 @@ def triangles(
         figure.add_annotation(x=0, y=top, text=text, showarrow=False, font=font, **place)
     spike = {"showspikes": True, "spikemode": "across", "spikesnap": "data", "spikedash": "solid"}
     figure.update_xaxes(
-        range=[0.5, len(symbols) + 1.5],
+        range=[-0.5, len(symbols) + 0.5],
         anchor="free",
         showgrid=False,
         showticklabels=False,
@@ -57,15 +57,15 @@ def triangles(
 
 def _add_pane(figure: go.Figure, table: pl.DataFrame, symbols: str, lags: int, axis: str) -> None:
     """One network: the letters, what it expected in their place, and what its state holds."""
-    columns = list(range(1, len(symbols) + 2))
+    columns = range(len(symbols) + 1)
     cells = {_place(row): row for row in table.filter(pl.col("lag") != 0).iter_rows(named=True)}
     rows = range(EXPECTED, lags + 1)
     probabilities = grid(cells, rows, columns, lambda row: row["probability"])
-    heat(figure, probabilities, rows, grid(cells, rows, columns, _hover), x=columns, yaxis=axis)
+    heat(figure, probabilities, rows, grid(cells, rows, columns, _hover), yaxis=axis)
     size = min(13.0, WIDE / (0.62 * len(columns)))
-    bold = [f"<b>{_letter(symbol)}</b>" for symbol in symbols]
-    _add_letters(figure, dict(zip(columns, bold, strict=False)), LETTERS, axis, size=size)
-    guessed = {column: cells[EXPECTED, column] for column in columns if (0, column) in cells}
+    bold = {column: f"<b>{_letter(symbol)}</b>" for column, symbol in enumerate(symbols)}
+    _add_letters(figure, bold, LETTERS, axis, size=size)
+    guessed = {column: cells[EXPECTED, column] for column in columns if (EXPECTED, column) in cells}
     first = {column: _letter(row["guesses"][0]) for column, row in guessed.items()}
     colors = [ink(_right(row), row["probability"] or 0.0) for row in guessed.values()]
     _add_letters(figure, first, EXPECTED, axis, size=0.85 * size, color=colors)
@@ -89,7 +89,7 @@ def _add_letters(
 def _place(row: Row) -> tuple[int, int]:
     """Row and column of a cell; an expectation stands where its symbol does."""
     ahead = row["lag"] == NEXT
-    return (EXPECTED, row["position"] + 1) if ahead else (row["lag"], row["position"])
+    return (EXPECTED, row["position"]) if ahead else (row["lag"], row["position"] - 1)
 
 
 def _right(row: Row) -> bool:
