@@ -15,7 +15,7 @@ from app.pictures.look import PURPLE, Row, Theme, color_axis, finish, lag_text, 
 MONOSPACE = "'Source Code Pro', ui-monospace, Menlo, Consolas, monospace"
 ROW, TITLE, BELOW = 15, 24, 10  # pixels: of a row, of a network's name, under everything
 LETTERS, EXPECTED = -1, 0  # the rows above lag 1: the sentence, and what was expected
-WIDE = 900  # pixels that all columns have at least
+WIDE, FEWEST = 900, 30  # pixels of all columns together, and columns that there is room for
 NEXT = -1  # the lag of the symbol that comes next
 
 
@@ -24,7 +24,7 @@ def triangles(
 ) -> go.Figure:
     """The same sentence as networks read it, one below the other, with one cursor.
 
-    readings: what each network is called, and its rows as `core.reading.Reading.table` has them.
+    readings: what each network is called, and its rows as `core.reading.table` has them.
     symbols: the sentence. A column stands for each: what was expected in its place, and what the
     state after it holds of the symbols before it.
     """
@@ -33,25 +33,28 @@ def triangles(
     height = len(readings) * (pane + TITLE)
     figure = go.Figure()
     for number, (name, table) in enumerate(readings):
-        axis = f"y{number + 1}".removesuffix("1")
-        _add_pane(figure, table, symbols, lags, axis)
+        which = str(number + 1) if number else ""
+        _add_pane(figure, table, symbols, lags, f"y{which}")
         top = 1 - (number * (pane + TITLE) + TITLE) / height
-        figure.update_layout({f"yaxis{axis[1:]}": _lag_axis(lags, top - pane / height, top)})
+        figure.update_layout({f"yaxis{which}": _lag_axis(lags, top - pane / height, top)})
         font = {"size": 12, "color": colors.text}
         place: Row = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         text = f"<b>{html.escape(name)}</b>"
         figure.add_annotation(x=0, y=top, text=text, showarrow=False, font=font, **place)
     spike = {"showspikes": True, "spikemode": "across", "spikesnap": "data", "spikedash": "solid"}
     figure.update_xaxes(
-        range=[-0.5, len(symbols) + 0.5],
+        range=[-0.5, max(len(symbols), FEWEST) + 0.5],
         anchor="free",
         showgrid=False,
         showticklabels=False,
+        ticks="",
         spikethickness=1,
         spikecolor=colors.second,
         **spike,
     )
-    figure.update_layout(coloraxis=color_axis(PURPLE, 0, 1, [0, 0.5, 1]), hovermode="closest")
+    axis = color_axis(PURPLE, 0, 1, [0, 0.5, 1])
+    axis["colorbar"] |= {"len": 1 - TITLE / height, "y": 0, "yanchor": "bottom"}
+    figure.update_layout(coloraxis=axis, hovermode="closest")
     return finish(figure, colors, height + BELOW, (62, 10, 0, BELOW))
 
 

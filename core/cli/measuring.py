@@ -65,7 +65,7 @@ def sentence(options: argparse.Namespace) -> None:
     spec = signature_spec(options.corpus, *network, options.state, options.profile)
     if not reading.ready(spec):
         obtain([spec], again=True)
-    table = reading.read(spec, symbols).table()
+    table = reading.read(spec, symbols)
     if options.json:
         print_json({"key": spec.key, "text": symbols, "changes": changes, "rows": table.to_dicts()})
         return

@@ -66,7 +66,7 @@ def added_bits(keys: list[str]) -> Any:
 def held(table: Any, symbols: str) -> Any:
     """A row for each symbol of a sentence: its expectation, then what is held there by lag.
 
-    table: as `core.reading.Reading.table` gives it. Probabilities of the true symbols, in percent.
+    table: as `core.reading.table` gives it. Probabilities of the true symbols, in percent.
     """
     import polars as pl
 

@@ -15,7 +15,7 @@ from core.errors import BadInput
 from core.models.language import char_lm
 from core.models.language.sentence import read
 from core.probes.mlp import Decoders
-from core.reading import MOST, Reading, ready, to_symbols
+from core.reading import MOST, ready, table, to_symbols
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec
 from core.store import Store
@@ -94,13 +94,13 @@ def test_a_delay_line_holds_what_it_holds() -> None:
 def test_states_are_those_of_one_step_after_another(cell: str, state: str) -> None:
     torch.manual_seed(0)
     network = char_lm.CharLM(cell, 1, 12).requires_grad_(False).eval()
-    layers = [(torch.randn(3, 9, 12), torch.randn(3, 1, 9)), (torch.randn(3, N_SYMBOLS, 9),) * 1]
-    layers[1] = (layers[1][0], torch.randn(3, 1, N_SYMBOLS))
+    sizes = [(12, 9), (9, N_SYMBOLS)]
+    layers = [(torch.randn(3, out, size), torch.randn(3, 1, out)) for size, out in sizes]
     facts = {"width": 9, "depth": 1, "parameters": 0, "dev_recall": (), "dev_bits": ()}
     mean, scale = torch.randn(12), torch.rand(12) + 0.5
     decoders = Decoders(mean, scale, layers, keeps=(1.0,) * 3, **facts)
     found = read(network, decoders, 1, state, "zoe")
-    step = (torch.nn.GRUCell if cell == "gru" else torch.nn.LSTMCell)(12, 12)
+    step = (torch.nn.GRUCell if cell == "gru" else torch.nn.LSTMCell)(12, 12).requires_grad_(False)
     step.load_state_dict(
         {name.removesuffix("_l0"): value for name, value in network.layers[0].state_dict().items()}
     )
@@ -121,9 +121,9 @@ def test_states_are_those_of_one_step_after_another(cell: str, state: str) -> No
 def test_a_stored_signature_reads_in_a_process_of_its_own(
     spec: SignatureSpec, stored: Store
 ) -> None:
-    table = sentence("Abba?", spec)
-    assert table.columns[:4] == ["position", "lag", "truth", "probability"]
-    rows = {(row["position"], row["lag"]): row for row in table.iter_rows(named=True)}
+    found = sentence("Abba?", spec)
+    assert found.columns[:4] == ["position", "lag", "truth", "probability"]
+    rows = {(row["position"], row["lag"]): row for row in found.iter_rows(named=True)}
     # The first position has read nothing; no lag goes back behind the sentence's start.
     assert [key for key in rows if key[0] == 0] == [(0, -1)]
     assert [lag for position, lag in rows if position == 3] == [-1, 0, 1, 2]
@@ -139,7 +139,7 @@ def test_a_stored_signature_reads_in_a_process_of_its_own(
 def test_guesses_are_the_most_probable() -> None:
     given = np.full((1, 1, N_SYMBOLS), 0.01, dtype=np.float32)
     given[0, 0, [4, 7, 19]] = 0.2, 0.3, 0.1
-    row = Reading("a", given[:0, 0], given).table().row(0, named=True)
+    row = table("a", given[:0, 0], given).row(0, named=True)
     assert (row["truth"], row["guesses"]) == ("a", ["h", "e", "t"])
     assert row["chances"] == pytest.approx([0.3, 0.2, 0.1])
 
@@ -180,6 +180,20 @@ def test_any_text_becomes_symbols(text: str, symbols: str | None, note: str) -> 
 
 
 def test_the_command_prints_what_is_held(
-    spec: SignatureSpec, stored: Store, capsys: pytest.CaptureFixture[str]
+    spec: SignatureSpec,
+    stored: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    del spec
+    monkeypatch.setattr("core.library.find_corpus", lambda name, **_: spec.corpus)
+    arguments = ["sentence", "Ab, 7", "--hidden", str(spec.model.hidden), "--profile", "smoke"]
+    assert main([*arguments, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["key"], answer["text"]) == (spec.key, "ab, #")
+    assert answer["changes"] == "Every digit is read as #."
+    assert len(answer["rows"]) == 6 + sum(min(n, LAGS) for n in range(1, 6))
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "│ b    ┆" in printed and "1 ago" in printed and "Every digit" in printed
+    assert main(["sentence", "Быть"]) == 2
+    assert "type Latin letters" in capsys.readouterr().err
