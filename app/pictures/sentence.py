@@ -34,9 +34,10 @@ def triangles(
     figure = go.Figure()
     for number, (name, table) in enumerate(readings):
         which = str(number + 1) if number else ""
-        _add_pane(figure, table, symbols, lags, f"y{which}")
-        top = 1 - (number * (pane + TITLE) + TITLE) / height
-        figure.update_layout({f"yaxis{which}": _lag_axis(lags, top - pane / height, top)})
+        _add_pane(figure, table, symbols, lags, f"y{which}", colors)
+        below = (len(readings) - 1 - number) * (pane + TITLE)
+        low, top = below / height, (below + pane) / height
+        figure.update_layout({f"yaxis{which}": _lag_axis(lags, low, top)})
         font = {"size": 12, "color": colors.text}
         place: Row = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         text = f"<b>{html.escape(name)}</b>"
@@ -58,7 +59,9 @@ def triangles(
     return finish(figure, colors, height + BELOW, (62, 10, 0, BELOW))
 
 
-def _add_pane(figure: go.Figure, table: pl.DataFrame, symbols: str, lags: int, axis: str) -> None:
+def _add_pane(
+    figure: go.Figure, table: pl.DataFrame, symbols: str, lags: int, axis: str, colors: Theme
+) -> None:
     """One network: the letters, what it expected in their place, and what its state holds."""
     columns = range(len(symbols) + 1)
     cells = {_place(row): row for row in table.filter(pl.col("lag") != 0).iter_rows(named=True)}
@@ -70,8 +73,13 @@ def _add_pane(figure: go.Figure, table: pl.DataFrame, symbols: str, lags: int, a
     _add_letters(figure, bold, LETTERS, axis, size=size)
     guessed = {column: cells[EXPECTED, column] for column in columns if (EXPECTED, column) in cells}
     first = {column: _letter(row["guesses"][0]) for column, row in guessed.items()}
-    colors = [ink(_right(row), row["probability"] or 0.0) for row in guessed.values()]
-    _add_letters(figure, first, EXPECTED, axis, size=0.85 * size, color=colors)
+    inks = [
+        colors.text
+        if row["truth"] is None  # on no cell
+        else ink(row["truth"] == row["guesses"][0], row["probability"])
+        for row in guessed.values()
+    ]
+    _add_letters(figure, first, EXPECTED, axis, size=0.85 * size, color=inks)
 
 
 def _add_letters(
@@ -93,10 +101,6 @@ def _place(row: Row) -> tuple[int, int]:
     """Row and column of a cell; an expectation stands where its symbol does."""
     ahead = row["lag"] == NEXT
     return (EXPECTED, row["position"]) if ahead else (row["lag"], row["position"] - 1)
-
-
-def _right(row: Row) -> bool:
-    return row["truth"] in (None, row["guesses"][0])
 
 
 def _hover(row: Row) -> str:

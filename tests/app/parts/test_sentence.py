@@ -20,7 +20,7 @@ MAIN = Path(__file__).parents[3] / "app" / "main.py"
 @pytest.fixture
 def fresh(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store that has what comes with the program, and nothing else."""
-    monkeypatch.setenv("MEMSIG_REFERENCE", str(places.reference()))
+    monkeypatch.setenv("MEMSIG_REFERENCE", "/tmp/sexp")
     assert shipped.update(store)
     return store
 
@@ -34,7 +34,7 @@ def opened(page: str, **address: str) -> AppTest:
 def picture(app: AppTest) -> dict:
     """The picture of the sentence, as it goes to the browser."""
     (chart,) = [c for c in app.get("plotly_chart") if "sentence" in c.proto.id]
-    return json.loads(chart.proto.figure.spec or chart.proto.spec)
+    return json.loads(chart.proto.spec)
 
 
 def test_a_fresh_clone_opens_with_a_sentence(fresh: Store) -> None:
@@ -58,9 +58,8 @@ def test_typed_text_is_read_and_travels_in_the_url(fresh: Store) -> None:
     assert app.query_params["text"] == "what is in a name" and not app.exception
 
 
-@pytest.mark.parametrize("text", ["Быть или не быть", "\x00\x1b[31m", "漢字"])
-def test_text_without_letters_is_refused_in_a_sentence(fresh: Store, text: str) -> None:
-    app = opened("overview", text=text)
+def test_text_without_letters_is_refused_in_a_sentence(fresh: Store) -> None:
+    app = opened("overview", text="\x00\x1b[ Быть 漢字")
     assert not app.exception and not app.error
     assert "type Latin letters" in said(app)
     assert "What a network still remembers" in said(app)  # the rest of the page is drawn
