@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import places, reading
+from core import reading
 from core.paper import shipped
 from core.store import Store
 from tests.app.prepared import prepare

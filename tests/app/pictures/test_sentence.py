@@ -33,7 +33,7 @@ def test_a_triangle_stands_under_the_letters() -> None:
 
 def test_what_was_expected_stands_in_its_place() -> None:
     figure = triangles([("one", rows())], "ab", LIGHT)
-    letters, guesses = (trace for trace in figure.data if trace.mode == "text")
+    letters, guesses = (trace for trace in figure.data if trace.type == "scatter")
     assert letters.text == ("<b>a</b>", "<b>b</b>") and letters.x == (0, 1)
     assert guesses.text == ("a", "b", "↵") and guesses.x == (0, 1, 2)
 
