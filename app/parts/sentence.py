@@ -50,30 +50,37 @@ def of_networks(specs: Sequence[SignatureSpec]) -> None:
     specs: signatures that are `ready`.
     """
     with explained():
-        symbols, changes = reading.to_symbols(_typed())
+        line = st.container(horizontal=True, key="sentence-line", vertical_alignment="bottom")
+        with line:
+            symbols, changes = reading.to_symbols(_typed())
         version = str(Store().tables.newest())
         tables = [(spec.model.title, _read(spec.key, symbols, version, spec)) for spec in specs]
         figure = pictures.triangles(tables, symbols, export.colors())
         about = f"What a state holds of each earlier letter of: {symbols}"
         export.chart(figure, "sentence", "sentence", about)
         st.html(f"<div class='note'>{HOW_TO_READ} {html.escape(changes)}</div>")
+        with line, st.popover("Numbers"):
+            _numbers(tables)
 
 
 def _typed() -> str:
     """The sentence, typed or chosen."""
-    with st.container(horizontal=True, key="sentence-line", vertical_alignment="bottom"):
-        text = choices.typed(
-            "text", "Your sentence", SENTENCES["Hamlet"], _parse, max_chars=LONGEST, help=HELP
-        )
-        for name, sample in SENTENCES.items():
-            st.button(
-                name,
-                key=f"sentence-{name}",
-                type="tertiary",
-                on_click=choices.set_value,
-                args=("text", sample),
-            )
+    text = choices.typed(
+        "text", "Your sentence", SENTENCES["Hamlet"], _parse, max_chars=LONGEST, help=HELP
+    )
+    for name, sample in SENTENCES.items():
+        set_text = {"on_click": choices.set_value, "args": ("text", sample)}
+        st.button(name, key=f"sentence-{name}", type="tertiary", **set_text)
     return text
+
+
+def _numbers(tables: Sequence[tuple[str, pl.DataFrame]]) -> None:
+    """All that the picture shows, its hovers too, as a table."""
+    named = [table.select(pl.lit(name).alias("network"), pl.all()) for name, table in tables]
+    everything = pl.concat(named)
+    st.caption("lag −1: the symbol that comes next, as the network itself expects it")
+    st.dataframe(everything, height=260, hide_index=True, key="sentence-numbers")
+    export.downloads(everything, "sentence")
 
 
 def _parse(typed: str) -> str | None:
