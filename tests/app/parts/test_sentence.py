@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import reading
+from core import places, reading
 from core.paper import shipped
 from core.store import Store
 from tests.app.prepared import prepare
@@ -20,7 +20,7 @@ MAIN = Path(__file__).parents[3] / "app" / "main.py"
 @pytest.fixture
 def fresh(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store that has what comes with the program, and nothing else."""
-    monkeypatch.setenv("MEMSIG_REFERENCE", "/tmp/sexp")
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(places.reference()))
     assert shipped.update(store)
     return store
 
