@@ -31,7 +31,7 @@ from app.guard import READY, Guard  # noqa: E402
 from app.pace import Pace  # noqa: E402
 from app.shell import shell  # noqa: E402
 from app.shell.errors import explain  # noqa: E402
-from core import jobs  # noqa: E402
+from core import jobs, reading  # noqa: E402
 from core.errors import BadInput  # noqa: E402
 from core.paper import shipped  # noqa: E402
 
@@ -40,6 +40,8 @@ from core.paper import shipped  # noqa: E402
 async def life(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Run the jobs for as long as the server runs: one runner, however many people look."""
     shipped.update()
+    if any(map(reading.ready, shipped.networks())):
+        reading.start()  # the overview opens with a sentence
     runner = jobs.Runner()
     runner.start()
     runner.calibrate()

@@ -3,6 +3,7 @@
     core.measure(states, symbols)   recall from arrays of one's own
     core.added(states, symbols)     what the states hold beyond what recent symbols tell
     core.probe(module, segments)    recall from a torch module with an LSTM, GRU or RNN inside
+    core.sentence(text, spec)       what a network holds of a sentence, and what it expects next
     core.connect()                  the computed signatures, as a read-only DuckDB connection
     core.citations()                BibTeX of the paper and of the methods used
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from core.probes.module import probe as probe
     from core.probes.notebook import added as added
     from core.probes.notebook import measure as measure
+    from core.reading import sentence as sentence
 
 _HOME = {
     "core.bibliography": ("citations",),
@@ -47,6 +49,7 @@ _HOME = {
     ),
     "core.probes.module": ("probe",),
     "core.probes.notebook": ("added", "measure"),
+    "core.reading": ("sentence",),
 }
 __all__ = sorted(name for names in _HOME.values() for name in names)
 

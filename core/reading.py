@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -28,36 +27,28 @@ _reader = Child("core.models.language.sentence:answer", MEMORY_MB)
 _one_at_a_time = Lock()
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How a network read a text, symbol by symbol from the zero state.
+def table(symbols: str, expected: np.ndarray, recalled: np.ndarray) -> pl.DataFrame:
+    """How a network read n symbols, a row for every position and lag.
 
-    text: n symbols of the alphabet. expected: float32 [n + 1, symbols], the probability that the
-    network gave each symbol to come next, at the start and after each symbol ([0, symbols] of one
-    that predicts none). recalled: float32 [n, lags, symbols], the probability that the decoder of
-    each lag gives each symbol to be the one so many steps back, 0 the one just read.
+    expected: float32 [n + 1, symbols], the probability that the network gave each symbol to come
+    next, at the start and after each symbol ([0, symbols] of one that predicts none). recalled:
+    float32 [n, lags, symbols], the probability that the decoder of each lag gives each symbol to be
+    the one so many steps back, 0 the one just read.
+
+    Returns position, lag, truth, probability, guesses, chances. position: how many symbols have
+    been read. lag: which symbol is named, 0 the one just read, −1 the next one, by the network
+    itself, whose truth is null after the last symbol. probability: of the truth. guesses, chances:
+    the most probable symbols, and how probable.
     """
-
-    text: str
-    expected: np.ndarray
-    recalled: np.ndarray
-
-    def table(self) -> pl.DataFrame:
-        """A row for every position and lag: position, lag, truth, probability, guesses, chances.
-
-        position: how many symbols have been read. lag: which symbol is named, 0 the one just read,
-        −1 the next one, by the network itself; after the last symbol its truth is null.
-        probability: of the truth. guesses, chances: the most probable symbols, and how probable.
-        """
-        symbols, rows = encode(self.text), []
-        for position in range(len(symbols) + 1):
-            if len(self.expected):
-                follows = symbols[position] if position < len(symbols) else None
-                rows.append((position, NEXT, *_named(follows, self.expected[position])))
-            for lag in range(min(position, self.recalled.shape[1])):
-                given = self.recalled[position - 1, lag]
-                rows.append((position, lag, *_named(symbols[position - 1 - lag], given)))
-        return pl.DataFrame(rows, _SCHEMA, orient="row")
+    codes, rows = encode(symbols), []
+    for position in range(len(codes) + 1):
+        if len(expected):
+            follows = codes[position] if position < len(codes) else None
+            rows.append((position, NEXT, *_named(follows, expected[position])))
+        for lag in range(min(position, recalled.shape[1])):
+            given = recalled[position - 1, lag]
+            rows.append((position, lag, *_named(codes[position - 1 - lag], given)))
+    return pl.DataFrame(rows, _SCHEMA, orient="row")
 
 
 _SCHEMA: dict[str, Any] = {
@@ -94,7 +85,7 @@ def to_symbols(text: str) -> tuple[str, str]:
     if any(letter.isdigit() for letter in start):
         changes.append("every digit is read as #")
     if lost := replaced(start):
-        shown = "".join(filter(str.isprintable, lost))[:10]
+        shown = " ".join(filter(str.isprintable, lost[:10]))
         changes.append(f"a space stands for {shown}" if shown else "control characters are dropped")
     if len(symbols) > MOST or len(text) > len(start):
         changes.append(f"only the first {MOST} symbols are read")
@@ -119,8 +110,8 @@ def start() -> None:
         _reader.start()
 
 
-def read(spec: SignatureSpec, symbols: str, store: Store | None = None) -> Reading:
-    """How the network of a signature reads a sentence, by the signature's own decoders.
+def read(spec: SignatureSpec, symbols: str, store: Store | None = None) -> pl.DataFrame:
+    """How the network of a signature reads a sentence, by the signature's decoders, as `table`.
 
     symbols: as `to_symbols` gives them. It runs in a process of its own, which stays: torch takes
     seconds to load. Raises BadInput where the weights are not stored or cannot be read.
@@ -135,14 +126,14 @@ def read(spec: SignatureSpec, symbols: str, store: Store | None = None) -> Readi
             answer = _reader.ask(weights + decoders, seconds=SECONDS, **about)
         except Died as problem:
             raise BadInput(f"The sentence cannot be read, because {problem}.") from problem
-    return Reading(symbols, **load(answer))
+    return table(symbols, **load(answer))
 
 
 def sentence(text: str, spec: SignatureSpec, store: Store | None = None) -> pl.DataFrame:
     """What the state of a network holds of a sentence, and what the network expects next.
 
     spec: a computed signature, such as `core.signature_spec("shakespeare")`; text: any, of which
-    the first 200 symbols of the alphabet are read. Returns `Reading.table`. Raises BadInput where
+    the first 200 symbols of the alphabet are read. Returns what `table` does. Raises BadInput where
     nothing of the text is in the alphabet, or the signature's decoders are not stored.
     """
-    return read(spec, to_symbols(text)[0], store).table()
+    return read(spec, to_symbols(text)[0], store)

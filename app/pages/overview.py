@@ -12,8 +12,8 @@ with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignmen
     profile = pickers.profile_choice()
     introduction.words_of_the_product()
 
-live = introduction.networks_that_read()
-typed = st.container(gap="xsmall")
+if live := introduction.networks_that_read():
+    sentence.of_networks(live)
 left, right = st.columns([9, 16], gap="large")
 with left:
     introduction.sentences()
@@ -28,6 +28,3 @@ for study, state in states.items():
         progress.of_study(study, profile)
 with computed_and_missing:
     progress.of_all(profile)
-if live:
-    with typed:
-        sentence.of_networks(live)

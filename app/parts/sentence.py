@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+import polars as pl
 import streamlit as st
 
 from app import watching
@@ -12,15 +13,14 @@ from app.pictures import sentence as pictures
 from app.shell import choices, export
 from app.shell.errors import explained
 from core import reading
-from core.reading import Reading
 from core.signatures.spec import SignatureSpec
 from core.store import Store
 
-SENTENCES = (
-    "To be, or not to be, that is the question.",
-    "The quick brown fox jumps over the lazy dog.",
-    "Abcdefghijklmnopqrstuvwxyz, xyz, xyz, xyz.",
-)
+SENTENCES = {
+    "Hamlet": "To be, or not to be, that is the question.",
+    "Pangram": "The quick brown fox jumps over the lazy dog.",
+    "Alphabet": "Abcdefghijklmnopqrstuvwxyz, xyz, xyz, xyz.",
+}
 LONGEST = 2 * reading.MOST  # characters that can be typed
 HELP = "Any text in Latin letters, up to 200 symbols; Enter has it read."
 HOW_TO_READ = (
@@ -50,32 +50,37 @@ def of_networks(specs: Sequence[SignatureSpec]) -> None:
     specs: signatures that are `ready`.
     """
     with explained():
-        symbols, changes = reading.to_symbols(_typed())
+        line = st.container(horizontal=True, key="sentence-line", vertical_alignment="bottom")
+        with line:
+            symbols, changes = reading.to_symbols(_typed())
         version = str(Store().tables.newest())
-        tables = [
-            (spec.model.title, _read(spec.key, symbols, version, spec).table()) for spec in specs
-        ]
+        tables = [(spec.model.title, _read(spec.key, symbols, version, spec)) for spec in specs]
         figure = pictures.triangles(tables, symbols, export.colors())
         about = f"What a state holds of each earlier letter of: {symbols}"
         export.chart(figure, "sentence", "sentence", about)
         st.html(f"<div class='note'>{HOW_TO_READ} {html.escape(changes)}</div>")
+        with line, st.popover("Numbers"):
+            _numbers(tables)
 
 
 def _typed() -> str:
     """The sentence, typed or chosen."""
-    with st.container(horizontal=True, key="sentence-line", vertical_alignment="bottom"):
-        text = choices.typed(
-            "text", "Your sentence", SENTENCES[0], _parse, max_chars=LONGEST, help=HELP
-        )
-        for number, sample in enumerate(SENTENCES):
-            st.button(
-                sample.split(",")[0],
-                key=f"sentence-{number}",
-                type="tertiary",
-                on_click=choices.set_value,
-                args=("text", sample),
-            )
+    text = choices.typed(
+        "text", "Your sentence", SENTENCES["Hamlet"], _parse, max_chars=LONGEST, help=HELP
+    )
+    for name, sample in SENTENCES.items():
+        set_text = {"on_click": choices.set_value, "args": ("text", sample)}
+        st.button(name, key=f"sentence-{name}", type="tertiary", **set_text)
     return text
+
+
+def _numbers(tables: Sequence[tuple[str, pl.DataFrame]]) -> None:
+    """All that the picture shows, its hovers too, as a table."""
+    named = [table.select(pl.lit(name).alias("network"), pl.all()) for name, table in tables]
+    everything = pl.concat(named)
+    st.caption("lag −1: the symbol that comes next, as the network itself expects it")
+    st.dataframe(everything, height=260, hide_index=True, key="sentence-numbers")
+    export.downloads(everything, "sentence")
 
 
 def _parse(typed: str) -> str | None:
@@ -83,6 +88,6 @@ def _parse(typed: str) -> str | None:
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def _read(key: str, symbols: str, version: str, _spec: SignatureSpec) -> Reading:
+def _read(key: str, symbols: str, version: str, _spec: SignatureSpec) -> pl.DataFrame:
     """Read once for all who look. version: of the tables; other decoders come with other rows."""
     return reading.read(_spec, symbols)

@@ -15,7 +15,7 @@ from app.pictures.look import PURPLE, Row, Theme, color_axis, finish, lag_text, 
 MONOSPACE = "'Source Code Pro', ui-monospace, Menlo, Consolas, monospace"
 ROW, TITLE, BELOW = 15, 24, 10  # pixels: of a row, of a network's name, under everything
 LETTERS, EXPECTED = -1, 0  # the rows above lag 1: the sentence, and what was expected
-WIDE = 900  # pixels that all columns have at least
+WIDE, FEWEST = 900, 30  # pixels of all columns together, and columns that there is room for
 NEXT = -1  # the lag of the symbol that comes next
 
 
@@ -24,51 +24,62 @@ def triangles(
 ) -> go.Figure:
     """The same sentence as networks read it, one below the other, with one cursor.
 
-    readings: what each network is called, and its rows as `core.reading.Reading.table` has them.
-    symbols: the sentence. Column t stands for its symbol t, counted from 1: what was expected in
-    its place, and what the state after it holds of the symbols before it.
+    readings: what each network is called, and its rows as `core.reading.table` has them.
+    symbols: the sentence. A column stands for each: what was expected in its place, and what the
+    state after it holds of the symbols before it.
     """
     lags = max(table["lag"].max() or 1 for _, table in readings)
     pane = ROW * (lags + 2)
     height = len(readings) * (pane + TITLE)
     figure = go.Figure()
     for number, (name, table) in enumerate(readings):
-        axis = f"y{number + 1}".removesuffix("1")
-        _add_pane(figure, table, symbols, lags, axis)
-        top = 1 - (number * (pane + TITLE) + TITLE) / height
-        figure.update_layout({f"yaxis{axis[1:]}": _lag_axis(lags, top - pane / height, top)})
+        which = str(number + 1) if number else ""
+        _add_pane(figure, table, symbols, lags, f"y{which}", colors)
+        below = (len(readings) - 1 - number) * (pane + TITLE)
+        low, top = below / height, (below + pane) / height
+        figure.update_layout({f"yaxis{which}": _lag_axis(lags, low, top)})
         font = {"size": 12, "color": colors.text}
         place: Row = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
         text = f"<b>{html.escape(name)}</b>"
         figure.add_annotation(x=0, y=top, text=text, showarrow=False, font=font, **place)
     spike = {"showspikes": True, "spikemode": "across", "spikesnap": "data", "spikedash": "solid"}
     figure.update_xaxes(
-        range=[0.5, len(symbols) + 1.5],
+        range=[-0.5, max(len(symbols), FEWEST) + 0.5],
         anchor="free",
         showgrid=False,
         showticklabels=False,
+        ticks="",
         spikethickness=1,
         spikecolor=colors.second,
         **spike,
     )
-    figure.update_layout(coloraxis=color_axis(PURPLE, 0, 1, [0, 0.5, 1]), hovermode="closest")
+    axis = color_axis(PURPLE, 0, 1, [0, 0.5, 1])
+    axis["colorbar"] |= {"len": 1 - TITLE / height, "y": 0, "yanchor": "bottom"}
+    figure.update_layout(coloraxis=axis, hovermode="closest")
     return finish(figure, colors, height + BELOW, (62, 10, 0, BELOW))
 
 
-def _add_pane(figure: go.Figure, table: pl.DataFrame, symbols: str, lags: int, axis: str) -> None:
+def _add_pane(
+    figure: go.Figure, table: pl.DataFrame, symbols: str, lags: int, axis: str, colors: Theme
+) -> None:
     """One network: the letters, what it expected in their place, and what its state holds."""
-    columns = list(range(1, len(symbols) + 2))
+    columns = range(len(symbols) + 1)
     cells = {_place(row): row for row in table.filter(pl.col("lag") != 0).iter_rows(named=True)}
     rows = range(EXPECTED, lags + 1)
     probabilities = grid(cells, rows, columns, lambda row: row["probability"])
-    heat(figure, probabilities, rows, grid(cells, rows, columns, _hover), x=columns, yaxis=axis)
+    heat(figure, probabilities, rows, grid(cells, rows, columns, _hover), yaxis=axis)
     size = min(13.0, WIDE / (0.62 * len(columns)))
-    bold = [f"<b>{_letter(symbol)}</b>" for symbol in symbols]
-    _add_letters(figure, dict(zip(columns, bold, strict=False)), LETTERS, axis, size=size)
-    guessed = {column: cells[EXPECTED, column] for column in columns if (0, column) in cells}
+    bold = {column: f"<b>{_letter(symbol)}</b>" for column, symbol in enumerate(symbols)}
+    _add_letters(figure, bold, LETTERS, axis, size=size)
+    guessed = {column: cells[EXPECTED, column] for column in columns if (EXPECTED, column) in cells}
     first = {column: _letter(row["guesses"][0]) for column, row in guessed.items()}
-    colors = [ink(_right(row), row["probability"] or 0.0) for row in guessed.values()]
-    _add_letters(figure, first, EXPECTED, axis, size=0.85 * size, color=colors)
+    inks = [
+        colors.text
+        if row["truth"] is None  # on no cell
+        else ink(row["truth"] == row["guesses"][0], row["probability"])
+        for row in guessed.values()
+    ]
+    _add_letters(figure, first, EXPECTED, axis, size=0.85 * size, color=inks)
 
 
 def _add_letters(
@@ -89,11 +100,7 @@ def _add_letters(
 def _place(row: Row) -> tuple[int, int]:
     """Row and column of a cell; an expectation stands where its symbol does."""
     ahead = row["lag"] == NEXT
-    return (EXPECTED, row["position"] + 1) if ahead else (row["lag"], row["position"])
-
-
-def _right(row: Row) -> bool:
-    return row["truth"] in (None, row["guesses"][0])
+    return (EXPECTED, row["position"]) if ahead else (row["lag"], row["position"] - 1)
 
 
 def _hover(row: Row) -> str:

@@ -88,20 +88,33 @@ def _add_server(commands: Commands) -> None:
     command.set_defaults(run=server.app)
 
 
+def _add_network(command: argparse.ArgumentParser) -> None:
+    """The choice of a network and of its state."""
+    command.add_argument("--cell", default="gru", help=", ".join(CELLS))
+    command.add_argument("--layers", type=int, default=1)
+    command.add_argument("--hidden", type=int, default=80, help="units of a layer")
+    command.add_argument("--state", help="one of the cell's, such as c (default: its first)")
+    command.add_argument("--profile", default="laptop", help=PROFILES)
+
+
 def _add_signature(commands: Commands) -> None:
     command = _command(
         commands, "signature", measuring.signature, "compute or find a memory signature"
     )
     command.add_argument("corpus", help="shakespeare, sotu, or the path of a UTF-8 text")
     command.add_argument("--model", help="an added model, by its name or key")
-    command.add_argument("--cell", default="gru", help=", ".join(CELLS))
-    command.add_argument("--layers", type=int, default=1)
-    command.add_argument("--hidden", type=int, default=80, help="units of a layer")
-    command.add_argument("--state", help="one of the cell's, such as c (default: its first)")
+    _add_network(command)
     command.add_argument("--decoder", choices=("mlp", "linear", "added"), default="mlp")
-    command.add_argument("--profile", default="laptop", help=PROFILES)
     command.add_argument("--segment", help="line, sentence, speech or paragraph")
     command.add_argument("--seed", type=int, default=0)
+
+    command = _command(
+        commands, "sentence", measuring.sentence, "what a network holds of a sentence"
+    )
+    command.add_argument("text")
+    _add_network(command)
+    command.add_argument("--corpus", default="shakespeare", help="what it was trained on")
+    command.add_argument("--layer", type=int, default=1, help="the one whose state is read")
 
     command = _command(
         commands, "import-model", measuring.import_model, "add a network trained elsewhere"

@@ -1,4 +1,4 @@
-"""The commands that measure: `signature`, `import-model`, `study` and `speech`."""
+"""The commands that measure: `signature`, `sentence`, `import-model`, `study` and `speech`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli.output import added_bits, marginal, print_json, print_table
+from core.cli.output import added_bits, held, marginal, print_json, print_table
 from core.cli.work import obtain
 from core.errors import BadInput
 
@@ -53,6 +53,26 @@ def signature(options: argparse.Namespace) -> None:
     predicts = "predicts nothing" if perplexity is None else f"test perplexity {perplexity:.3f}"
     print(f"{specs[0].model.title}, profile {options.profile}: {predicts}")
     print_table(rows)
+
+
+def sentence(options: argparse.Namespace) -> None:
+    """Prints what the state of a network holds of a sentence, and what the network expects."""
+    from core import reading
+    from core.library import signature_spec
+
+    symbols, changes = reading.to_symbols(options.text)
+    network = options.cell, options.layers, options.hidden, options.layer
+    spec = signature_spec(options.corpus, *network, options.state, options.profile)
+    if not reading.ready(spec):
+        obtain([spec], again=True)
+    table = reading.read(spec, symbols)
+    if options.json:
+        print_json({"key": spec.key, "text": symbols, "changes": changes, "rows": table.to_dicts()})
+        return
+    print(f"{spec.title}: probability of the true symbol, by how many symbols ago it was read")
+    print_table(held(table, symbols))
+    if changes:
+        print(changes)
 
 
 def import_model(options: argparse.Namespace) -> None:

@@ -63,6 +63,26 @@ def added_bits(keys: list[str]) -> Any:
     )
 
 
+def held(table: Any, symbols: str) -> Any:
+    """A row for each symbol of a sentence: its expectation, then what is held there by lag.
+
+    table: as `core.reading.table` gives it. Probabilities of the true symbols, in percent.
+    """
+    import polars as pl
+
+    percent = {
+        (row["position"] + (row["lag"] < 0), row["lag"]): f"{row['probability']:.0%}"
+        for row in table.drop_nulls("truth").iter_rows(named=True)
+    }
+    lags = [lag for lag in sorted({lag for _, lag in percent}) if lag]
+    rows = [
+        (symbol, *(percent.get((place, lag), "") for lag in lags))
+        for place, symbol in enumerate(symbols, start=1)
+    ]
+    names = ["read", *("expected" if lag < 0 else f"{lag} ago" for lag in lags)]
+    return pl.DataFrame(rows, names, orient="row")
+
+
 def clock(seconds: float) -> str:
     """A duration in hours and minutes, or in seconds where it is short."""
     minutes = round(seconds / 60)

@@ -11,20 +11,21 @@ from core.errors import BadInput
 from core.jobs import Job
 
 
-def obtain(specs: list[Any]) -> bool:
+def obtain(specs: list[Any], again: bool = False) -> bool:
     """Has specs computed, with a progress bar; False if all of them have results already.
 
     All are requested at once, so that a cluster computes as many as it has room for.
+    again: those with results are computed once more.
     """
     from core import jobs
     from core.store import Store
 
     store, mine = Store(), "command line"
-    missing = [spec for spec in specs if store.missing(spec)]
+    missing = [spec for spec in specs if store.missing(spec, again)]
     if not missing:
         return False
     for spec in missing:
-        jobs.request(spec, mine, store)
+        jobs.request(spec, mine, store, again)
     runner = jobs.Runner(store).start()
     try:
         for number, spec in enumerate(missing, start=1):

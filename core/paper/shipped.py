@@ -115,23 +115,19 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
 
 
 def _write_artifacts(store: Store, target: Path, specs: list[SignatureSpec]) -> None:
-    """Writes the weights and decoders that are stored; others written before stay as they are."""
+    """Writes the weights and decoders that are stored; those written before stay."""
     keys = {key for spec in specs for key in _pair(spec)}
     for old in target.glob("*.safetensors"):
         if old.stem not in keys:
             old.unlink()
     for key in keys:
         if data := store.artifacts.get(key):
-            _artifact(target, key).write_bytes(data)
+            (target / f"{key}.safetensors").write_bytes(data)
 
 
 def _pair(spec: SignatureSpec) -> tuple[str, str]:
     """The keys of a network's weights and of its decoders, which go together."""
     return spec.model.key, spec.key
-
-
-def _artifact(target: Path, key: str) -> Path:
-    return target / f"{key}.safetensors"
 
 
 def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[str, pl.DataFrame]:
@@ -213,11 +209,11 @@ def _update(store: Store) -> int:
     place = folder()
     manifests = sorted(place.glob("*/manifest.json")) if place else []
     filled = sum(_fill(store, manifest) for manifest in manifests)
-    if place:
-        _fill_artifacts(store, place / LIVE_PROFILE)
+    weights = sorted(place.glob("*/*.safetensors")) if place else []
     marker = store.root / "versions.json"
-    versions = json.dumps(VERSIONS, sort_keys=True)
+    versions = json.dumps([VERSIONS, [path.stem for path in weights]], sort_keys=True)
     if filled or not marker.exists() or marker.read_text() != versions:
+        _fill_artifacts(store, {path.stem: path for path in weights})
         store.take_in({"earlier": pl.DataFrame({"key": _earlier(store)}, {"key": pl.String})})
         try:
             marker.write_text(versions)
@@ -247,15 +243,19 @@ def _fill(store: Store, path: Path) -> int:
     return len(missing)
 
 
-def _fill_artifacts(store: Store, place: Path) -> None:
-    """Stores shipped weights with their decoders, unless this machine has trained others."""
-    if not any(place.glob("*.safetensors")):
-        return
-    for spec in networks(store):
-        paths = [_artifact(place, key) for key in _pair(spec)]
-        if store.artifacts.has(spec.key) or not all(path.exists() for path in paths):
+def _fill_artifacts(store: Store, files: dict[str, Path]) -> None:
+    """Stores shipped weights with their decoders, unless this machine has trained others.
+
+    files: by the keys of the artifacts.
+    """
+    for spec in networks(store) if files else []:
+        if store.artifacts.has(spec.key) or not {*_pair(spec)} <= files.keys():
             continue
-        weights, decoders = (path.read_bytes() for path in paths)
+        try:
+            weights, decoders = (files[key].read_bytes() for key in _pair(spec))
+        except OSError as error:
+            log.warning("the shipped weights of %s cannot be read: %s", spec.title, error)
+            continue
         if store.artifacts.get(spec.model.key) in (None, weights):
             store.artifacts.put(spec.model.key, weights)
             store.artifacts.put(spec.key, decoders)

@@ -58,11 +58,8 @@ def sentences() -> None:
 
 
 def networks_that_read() -> list[SignatureSpec]:
-    """The networks that read a sentence at once, of those that ship; their process is started."""
-    ready = [spec for spec in shipped.networks() if reading.ready(spec)]
-    if ready:
-        reading.start()
-    return ready
+    """The networks that read a sentence at once."""
+    return [spec for spec in shipped.networks() if reading.ready(spec)]
 
 
 def live_signature(profile: str) -> None:

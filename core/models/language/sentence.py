@@ -26,7 +26,7 @@ def read(
     """What the network expects next, and what its state holds, as in training: from zero, by `<s>`.
 
     text: n symbols of the alphabet, at least one. Returns `expected`, float32 [n + 1, symbols], and
-    `recalled`, float32 [n, lags, symbols]: probabilities; see `core.reading.Reading`.
+    `recalled`, float32 [n, lags, symbols]: probabilities; see `core.reading.table`.
     """
     segment = Segments.of([text])
     lags = len(decoders.keeps)

@@ -11,12 +11,17 @@ import pytest
 from core.cli import main
 from core.corpora.speech.spec import SpeechSpec
 from core.library import add_corpus
+from core.library import corpus as core_corpus
+from core.models.base import StateSelection
 from core.paper import reproduce, shipped
 from core.paper.studies import STUDIES, signature
+from core.probes.mlp import Decoders
+from core.registry import load_model
 from core.signatures.spec import SignatureSpec
 from core.spec import VERSIONS
 from core.spec import VERSIONS as STAGES
 from core.store import Store
+from core.training.batches import samples
 from tests.core.invented import EVERY, fill
 
 pytestmark = pytest.mark.slow
@@ -174,6 +179,48 @@ def test_a_damaged_shipment_is_left_out(
         (broken / "signatures.parquet").write_bytes(b"not a table")
         assert shipped.update(store) == 0
     assert store.query("FROM signatures").is_empty()
+
+
+def test_weights_ship_with_their_decoders(
+    computed: Store, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = wanted()["GRU"]
+    weights, decoders = (computed.artifacts.get(key) for key in (spec.model.key, spec.key))
+    assert weights and decoders
+    monkeypatch.setattr(shipped, "networks", lambda store=None: [spec])
+    monkeypatch.setattr(shipped, "LIVE_PROFILE", "smoke")
+    for _ in range(2):  # what is there stays
+        shipped.export("smoke", tmp_path, "a command", computed)
+        files = sorted(path.stem for path in tmp_path.glob("smoke/*.safetensors"))
+        assert files == sorted([spec.model.key, spec.key])
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(tmp_path))
+    store.artifacts.put(spec.model.key, b"weights of another machine")
+    shipped.update(store)
+    assert not store.artifacts.has(spec.key)  # these decoders would read another network
+    store.remove([spec.model.key])
+    (store.root / "versions.json").unlink()
+    shipped.update(store)
+    assert store.artifacts.get(spec.model.key) == weights
+    assert store.artifacts.get(spec.key) == decoders
+    assert store.missing(spec.model) == []
+
+
+def test_stored_decoders_recall_what_was_measured(computed: Store, text: bytes) -> None:
+    """Float16 changes no answer worth a thousandth."""
+    spec = wanted()["GRU"]
+    corpus = core_corpus(spec.corpus, computed)
+    texts = samples(corpus, spec.budget, spec.seed)
+    model = load_model(spec.model, computed.artifacts.get(spec.model.key), "cpu")
+    selection = StateSelection(spec.layer, spec.state, spec.max_lag)
+    test = next(model.states(corpus, texts, selection).test.chunks())
+    decoders = Decoders.from_bytes(computed.artifacts.get(spec.key))
+    named = decoders.logits(test.states).argmax(2).numpy()
+    sql = "SELECT lag, n, accuracy FROM recall WHERE signature = ? AND symbol IS NULL"
+    for lag, n, accuracy in computed.query(sql, [spec.key]).iter_rows():
+        valid = test.targets[:, lag] >= 0
+        assert valid.sum() == n
+        right = named[valid, lag] == test.targets[valid, lag]
+        assert right.mean() == pytest.approx(accuracy, abs=1e-3)
 
 
 def test_retraining_computes_the_source_whose_weights_are_gone(store: Store) -> None:
