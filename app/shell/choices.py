@@ -9,14 +9,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
+P = ParamSpec("P")
 T = TypeVar("T")
 VALUES, WRITTEN, BEFORE = "choices.values", "choices.written", "choices.before"
 CHANGED = "choices.changed"
 LATE = 3.0  # seconds for which a browser may still send the URL from before a change
+
+
+def by_person(callback: Callable[P, None]) -> Callable[P, None]:
+    """A widget's callback that acts only when a person used that widget.
+
+    Every part of a page that redraws itself reports the values of all widgets, as its browser knows
+    them. To Streamlit a value that the server has set since then looks as if somebody had set it
+    back: a slow browser would undo each click, again and again. A person's change runs the part of
+    the page that the widget is in; such a report runs another.
+    """
+
+    @wraps(callback)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        context = get_script_run_ctx()
+        parts = context.fragment_ids_this_run if context else None
+        if parts is None or ThreadState.get().fragment_id in parts:
+            callback(*args, **kwargs)
+
+    return guarded
 
 
 def value(name: str, default: T, parse: Callable[[str], T | None]) -> T:
@@ -194,6 +217,7 @@ def forget_change() -> None:
     st.session_state.pop(CHANGED, None)
 
 
+@by_person
 def _changed(name: str, parse: Callable[[str], Any]) -> None:
     st.session_state[CHANGED] = name
     picked = parse(str(st.session_state[f"choice-{name}"]))

@@ -13,6 +13,7 @@ import polars as pl
 import streamlit as st
 
 from app.pictures import look
+from app.shell import choices
 from app.shell.people import picture_format
 
 
@@ -68,6 +69,7 @@ def chart(
     )
 
 
+@choices.by_person
 def _clicked(key: str, on_click: Callable[..., None]) -> None:
     """Pass on what the clicked point stands for. A click on empty ground only unselects."""
     points = st.session_state[key]["selection"]["points"]

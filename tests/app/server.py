@@ -1,4 +1,4 @@
-"""The app as its own process, and a browser to look at it."""
+"""The app as its own process, and a browser, or the bare messages of one, to look at it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -69,6 +73,30 @@ def looking() -> Iterator[Page]:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(30_000)
         yield page
+
+
+def connected(url: str) -> ClientConnection:
+    """The socket that a browser opens to a running app."""
+    address, origin = url.replace("http:", "ws:") + "/_stcore/stream", {"Origin": url}
+    return connect(address, subprotocols=["streamlit"], additional_headers=origin, max_size=None)
+
+
+def run_page(
+    socket: ClientConnection, wanted: ClientState, seconds: float = 60
+) -> Iterator[ForwardMsg]:
+    """Asks for a run of a page or of a part of it; what is answered, up to the end of the run.
+
+    A run that asks for another one is not the end. Raises TimeoutError after so many seconds.
+    """
+    socket.send(BackMsg(rerun_script=wanted).SerializeToString())
+    deadline = time.monotonic() + seconds
+    while True:
+        data = socket.recv(timeout=max(0, deadline - time.monotonic()))
+        message = ForwardMsg.FromString(data if isinstance(data, bytes) else data.encode())
+        yield message
+        again = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+        if message.WhichOneof("type") == "script_finished" and not again:
+            return
 
 
 def chromium() -> str | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from playwright.sync_api import Page
+from streamlit.proto.AutoRerun_pb2 import AutoRerun
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 import core
 from app.shell.shell import PAGES
@@ -15,7 +19,7 @@ from core.spec import CorpusSpec
 from core.text import SYMBOLS
 from tests.app import invented
 from tests.app.prepared import TEXT, several
-from tests.app.server import looking, start
+from tests.app.server import connected, looking, run_page, start
 
 pytestmark = pytest.mark.slow
 
@@ -153,6 +157,32 @@ def test_a_click_on_the_map_of_bases_opens_that_basis(
     heading.filter(has_text="basis 'ld' beside W₀").wait_for()
 
 
+def test_a_report_of_an_earlier_value_undoes_no_click(address: str, spec: SignatureSpec) -> None:
+    """What redraws itself reports all widgets, as a slow browser knew them before the click."""
+    first, second = mix(spec)
+    query = f"mix1={first.content}&mix2={second.content}&basis=qu"
+    with connected(address) as socket:
+        page = [*run_page(socket, ClientState(page_name="factorized", query_string=query))]
+        assert "basis 'qu' beside W₀" in _titles(page)
+        search = next(m.delta for m in page if "basis-search" in m.delta.new_element.text_input.id)
+        widget = search.new_element.text_input.id
+        (page_hash,) = {m.new_session.page_script_hash for m in page if m.HasField("new_session")}
+        strip = min((m.auto_rerun for m in page if m.HasField("auto_rerun")), key=_interval)
+
+        def report(text: str, part: str) -> str:
+            states = WidgetStates(widgets=[WidgetState(id=widget, string_value=text)])
+            state = ClientState(
+                query_string=query, page_script_hash=page_hash, widget_states=states
+            )
+            state.fragment_id = part
+            return _titles(run_page(socket, state))
+
+        assert "basis" not in report("ld", strip.fragment_id)
+        assert "basis 'qu' beside W₀" in report("qu", search.fragment_id)
+        # A person's own change runs the part that the widget is in.
+        assert "basis 'ld' beside W₀" in report("ld", search.fragment_id)
+
+
 def test_keys_step_to_the_next_cell_and_to_the_other_page(
     page: Page, address: str, spec: SignatureSpec
 ) -> None:
@@ -163,6 +193,15 @@ def test_keys_step_to_the_next_cell_and_to_the_other_page(
     heading.filter(has_text="r was read 4 ago").wait_for()
     page.keyboard.press(str(([title for title, *_ in PAGES].index("Library") + 1) % 10))
     page.wait_for_url("**/library**")
+
+
+def _interval(part: AutoRerun) -> float:
+    return part.interval
+
+
+def _titles(messages: Iterable[ForwardMsg]) -> str:
+    """All the HTML in them."""
+    return "\n".join(message.delta.new_element.html.body for message in messages)
 
 
 def _labels(page: Page) -> list[str]:

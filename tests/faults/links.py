@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.sync.client import connect
 
 from app.shell.shell import PAGES
-from tests.app.server import ROOT, start
+from tests.app.server import ROOT, connected, run_page, start
 from tests.faults.tally import Tally
 
 SECONDS = 60.0  # that a page may take to be drawn
@@ -96,27 +95,15 @@ def troubles(watch: Watch, log: str) -> list[str]:
 
 def visit(url: str, page: str, query: str) -> str | None:
     """Opens a page as a browser does; what went wrong on it, or None."""
-    address, origin = url.replace("http:", "ws:") + "/_stcore/stream", {"Origin": url}
-    with connect(
-        address, subprotocols=["streamlit"], additional_headers=origin, max_size=None
-    ) as socket:
-        wanted = BackMsg()
-        wanted.rerun_script.query_string = query
-        wanted.rerun_script.page_name = page
-        socket.send(wanted.SerializeToString())
-        deadline = time.monotonic() + SECONDS
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                data = socket.recv(timeout=left)
-            except TimeoutError:
-                break
-            message = ForwardMsg.FromString(data if isinstance(data, bytes) else data.encode())
-            kind = message.WhichOneof("type")
-            if kind == "script_finished":
-                return None
-            if kind == "delta" and (problem := _problem(message)):
-                return problem
-    return f"was not drawn within {SECONDS:.0f} s"
+    with connected(url) as socket:
+        try:
+            wanted = ClientState(query_string=query, page_name=page)
+            for message in run_page(socket, wanted, SECONDS):
+                if message.WhichOneof("type") == "delta" and (problem := _problem(message)):
+                    return problem
+        except TimeoutError:
+            return f"was not drawn within {SECONDS:.0f} s"
+    return None
 
 
 def _problem(message: ForwardMsg) -> str | None:

@@ -47,6 +47,7 @@ def add_signature() -> None:
         st.button("Clear", key="clear-pins", icon=":material/clear_all:", on_click=pins.clear)
 
 
+@choices.by_person
 def _add() -> None:
     if key := st.session_state["add"]:
         pins.pin(key)

@@ -84,6 +84,7 @@ def _search(basis: Bigram | None) -> None:
     )
 
 
+@choices.by_person
 def _pick_searched() -> None:
     text = read_bigram(st.session_state["basis-search"])
     pick(bigram(text) if text else picked(), "kernel-basis", "kernel-map", "kernel-scatter")
@@ -103,6 +104,7 @@ def _named(basis: Bigram | None) -> None:
     )
 
 
+@choices.by_person
 def _pick_named() -> None:
     name = st.session_state["basis-named"]
     basis = bigram(name) if name in NAMED_IN_PAPER else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 import streamlit as st
 
@@ -51,7 +53,7 @@ def bases(model: SelectedModel) -> None:
         height=ROWS,
         hide_index=True,
         placeholder="–",
-        on_select=lambda: _pick_row(table),
+        on_select=partial(_pick_row, table),
         selection_mode="single-row",
         column_config=COLUMNS
         | {name: NUMBER(title, format="%.4f") for name, title in of_corpora.items()},
@@ -82,6 +84,7 @@ def _filtered(table: pl.DataFrame) -> pl.DataFrame:
     return table.filter(pl.col("count") >= least)
 
 
+@choices.by_person
 def _pick_row(table: pl.DataFrame) -> None:
     rows = st.session_state["kernel-table"]["selection"]["rows"]
     if rows and rows[0] < table.height:
