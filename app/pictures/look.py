@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import cache
 from itertools import compress
 from typing import Any
 
@@ -108,6 +109,16 @@ def shades(count: int, colors: Theme) -> list[str]:
     return [str(c) for c in sample_colorscale(ON_DARK if colors == DARK else PURPLE, steps)]
 
 
+@cache
+def on_white() -> dict[str, str]:
+    """The colors of the dark theme, each with the one that the light theme has instead."""
+    pairs = dict(zip(DARK.series, LIGHT.series, strict=True))
+    pairs |= dict(zip(astuple(DARK)[:-1], astuple(LIGHT)[:-1], strict=True))
+    for count in range(1, 33):  # of an ordered series
+        pairs |= dict(zip(shades(count, DARK), shades(count, LIGHT), strict=True))
+    return pairs
+
+
 def color_axis(
     scale: Scale,
     low: float,
@@ -115,10 +126,11 @@ def color_axis(
     ticks: Sequence[float] | None,
     form: str = ".0%",
     labels: Sequence[str] | None = None,
+    title: str = "recall",
 ) -> dict[str, Any]:
     """A color axis from low to high with its color bar. form: the d3 format of its ticks."""
     bar = {"thickness": 9, "len": 1, "outlinewidth": 0, "x": 1.01, "xpad": 4, "tickformat": form}
-    bar |= {"tickvals": ticks, "ticktext": labels}
+    bar |= {"tickvals": ticks, "ticktext": labels, "title": {"text": title, "side": "right"}}
     return {"colorscale": scale, "cmin": low, "cmax": high, "colorbar": bar}
 
 
