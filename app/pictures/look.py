@@ -215,16 +215,12 @@ def finish(
     )
 
 
-def toolbar(name: str, picture: str = "svg", zooms: bool = False) -> dict[str, Any]:
-    """Plotly's configuration: a button that saves the picture as `name`.svg or .png.
-
-    zooms: a double click, or a second button, shows all of a picture again.
-    """
+def toolbar(zooms: bool = False) -> dict[str, Any]:
+    """Plotly's configuration. zooms: a double click, or a button, shows all of a picture again."""
     return {
         "displaylogo": False,
-        "displayModeBar": True,
-        "modeBarButtons": [["resetScale2d", "toImage"] if zooms else ["toImage"]],
-        "toImageButtonOptions": {"format": picture, "filename": name, "scale": 2},
+        "displayModeBar": zooms,
+        "modeBarButtons": [["resetScale2d"]],
         "doubleClick": "reset" if zooms else False,
     }
 
@@ -237,11 +233,16 @@ def file_name(*parts: object) -> str:
 
 def printable(symbol: str) -> str:
     """A symbol as a label: a space is drawn as an open box."""
-    return "␣" if symbol == " " else symbol
+    return "␣" if symbol == " " else str(symbol)
 
 
 def in_order(table: pl.DataFrame, column: str = "symbol") -> pl.DataFrame:
-    """The rows in the order of the alphabet: a–z, space, punctuation, special symbols."""
+    """The rows in the order of the alphabet: a–z, space, punctuation, special symbols.
+
+    Symbols of another network, which are numbers, are in their own order.
+    """
+    if table.schema[column].is_numeric():
+        return table.sort(column)
     order = pl.col(column).replace_strict(SYMBOLS, range(len(SYMBOLS)), return_dtype=pl.Int64)
     return table.sort(order)
 
