@@ -4,6 +4,7 @@
     core.added(states, symbols)     what the states hold beyond what recent symbols tell
     core.probe(module, segments)    recall from a torch module with an LSTM, GRU or RNN inside
     core.sentence(text, spec)       what a network holds of a sentence, and what it expects next
+    core.plot(table)                a picture of any of these, for a paper
     core.connect()                  the computed signatures, as a read-only DuckDB connection
     core.citations()                BibTeX of the paper and of the methods used
 
@@ -26,6 +27,7 @@ __version__ = "0.9.0"
 if TYPE_CHECKING:
     from core.bibliography import citations as citations
     from core.errors import BadInput as BadInput
+    from core.figures import plot as plot
     from core.library import add_corpus as add_corpus
     from core.library import add_model as add_model
     from core.library import connect as connect
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 _HOME = {
     "core.bibliography": ("citations",),
     "core.errors": ("BadInput",),
+    "core.figures": ("plot",),
     "core.library": (
         *("add_corpus", "add_model", "connect", "corpus", "find_corpus", "find_model"),
         *("find_speech", "query", "signature_spec"),

@@ -156,7 +156,12 @@ def test_a_kind_knows_no_other_kind() -> None:
 
 
 def test_core_knows_neither_streamlit_nor_the_app() -> None:
-    assert importing("streamlit", "app", below=("core/",)) == set()
+    assert importing("streamlit", below=("core/",)) == set()
+    # One module draws, by the pictures of the app, and only when it is asked to.
+    assert importing("app", below=("core/",)) == {"core/figures.py"}
+    assert importing("app", below=("core/",), top=True) == set()
+    drawing = {module for module in imports("core/figures.py") if within(module, "app")}
+    assert all(within(module, "app.pictures") for module in drawing)
 
 
 def test_pictures_know_neither_streamlit_nor_the_rest_of_the_app() -> None:

@@ -98,6 +98,7 @@ def atlas(
     figure.update_yaxes(title="first symbol")
     known = [value for line in values for value in line if value is not None]
     figure.update_layout(coloraxis=_color_axis(known, color))
+    figure.update_layout(coloraxis_colorbar_title_text=title)
     finish(figure, colors, MAP, (38, 10, 24, 38))
     return figure.update_layout(plot_bgcolor=colors.grid)
 

@@ -205,7 +205,7 @@ def difference(
     lag_axis(figure, lags, unit, colors)
     ticks = [-end, -end / 2, 0, end / 2, end]
     labels = [points(tick).removesuffix(" points") for tick in ticks]
-    figure.update_layout(coloraxis=color_axis(RED_BLUE, -end, end, ticks, "", labels))
+    figure.update_layout(coloraxis=color_axis(RED_BLUE, -end, end, ticks, "", labels, "points"))
     return finish(figure, colors, height, (46, 10, 24, 26))
 
 
@@ -262,7 +262,7 @@ def distances(
     font, labels = 12 if count <= 16 else 9, [shorten(name, 44) for name in names]
     column_axis(figure, [name.split(" ", 1)[0] for name in names], font, side="top")
     row_axis(figure, range(count), ticktext=labels, tickfont_size=font)
-    figure.update_layout(coloraxis=color_axis(TEAL, 0, end, None, ".2f"))
+    figure.update_layout(coloraxis=color_axis(TEAL, 0, end, None, ".2f", title="distance"))
     left = 18 + round(0.53 * font * max(map(len, labels), default=1))
     return finish(figure, colors, min(max(260, 24 * count + 60), 720), (left, 10, 40, 10))
 

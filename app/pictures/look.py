@@ -7,7 +7,8 @@ everything around it (text, grid, lines) follows the theme.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import cache
 from itertools import compress
 from typing import Any
 
@@ -107,6 +108,16 @@ def shades(count: int, colors: Theme) -> list[str]:
     return [str(c) for c in sample_colorscale(ON_DARK if colors == DARK else PURPLE, steps)]
 
 
+@cache
+def on_white() -> dict[str, str]:
+    """The colors of the dark theme, each with the one that the light theme has instead."""
+    pairs = dict(zip(DARK.series, LIGHT.series, strict=True))
+    pairs |= dict(zip(astuple(DARK)[:-1], astuple(LIGHT)[:-1], strict=True))
+    for count in range(1, 33):  # of an ordered series
+        pairs |= dict(zip(shades(count, DARK), shades(count, LIGHT), strict=True))
+    return pairs
+
+
 def color_axis(
     scale: Scale,
     low: float,
@@ -114,10 +125,11 @@ def color_axis(
     ticks: Sequence[float] | None,
     form: str = ".0%",
     labels: Sequence[str] | None = None,
+    title: str = "recall",
 ) -> dict[str, Any]:
     """A color axis from low to high with its color bar. form: the d3 format of its ticks."""
     bar = {"thickness": 9, "len": 1, "outlinewidth": 0, "x": 1.01, "xpad": 4, "tickformat": form}
-    bar |= {"tickvals": ticks, "ticktext": labels}
+    bar |= {"tickvals": ticks, "ticktext": labels, "title": {"text": title, "side": "right"}}
     return {"colorscale": scale, "cmin": low, "cmax": high, "colorbar": bar}
 
 
@@ -202,16 +214,12 @@ def finish(
     )
 
 
-def toolbar(name: str, picture: str = "svg", zooms: bool = False) -> dict[str, Any]:
-    """Plotly's configuration: a button that saves the picture as `name`.svg or .png.
-
-    zooms: a double click, or a second button, shows all of a picture again.
-    """
+def toolbar(zooms: bool = False) -> dict[str, Any]:
+    """Plotly's configuration. zooms: a double click, or a button, shows all of a picture again."""
     return {
         "displaylogo": False,
-        "displayModeBar": True,
-        "modeBarButtons": [["resetScale2d", "toImage"] if zooms else ["toImage"]],
-        "toImageButtonOptions": {"format": picture, "filename": name, "scale": 2},
+        "displayModeBar": zooms,
+        "modeBarButtons": [["resetScale2d"]],
         "doubleClick": "reset" if zooms else False,
     }
 
@@ -224,11 +232,16 @@ def file_name(*parts: object) -> str:
 
 def printable(symbol: str) -> str:
     """A symbol as a label: a space is drawn as an open box."""
-    return "␣" if symbol == " " else symbol
+    return "␣" if symbol == " " else str(symbol)
 
 
 def in_order(table: pl.DataFrame, column: str = "symbol") -> pl.DataFrame:
-    """The rows in the order of the alphabet: a–z, space, punctuation, special symbols."""
+    """The rows in the order of the alphabet: a–z, space, punctuation, special symbols.
+
+    Symbols of another network, which are numbers, are in their own order.
+    """
+    if table.schema[column].is_numeric():
+        return table.sort(column)
     order = pl.col(column).replace_strict(SYMBOLS, range(len(SYMBOLS)), return_dtype=pl.Int64)
     return table.sort(order)
 

@@ -61,7 +61,7 @@ def sound(
     figure.update_xaxes(showgrid=False, range=[0, len(frames) * hop_ms / 1000])
     figure.update_yaxes(showgrid=False)
     figure.update_xaxes(title="seconds", row=2, col=1)
-    axis = color_axis(PURPLE, 0, 1, [0, 0.5, 1])
+    axis = color_axis(PURPLE, 0, 1, [0, 0.5, 1], title="attention")
     axis["colorbar"] |= {"len": height / sum(heights), "y": 0, "yanchor": "bottom"}
     figure.update_layout(coloraxis=axis, clickmode="event+select", hovermode="closest")
     return finish(figure, colors, sum(heights) + 66, (56, 10, 24, 40))
@@ -94,7 +94,7 @@ def remembered(recalled: pl.DataFrame, layers: Sequence[str], colors: Theme) -> 
     if 0 in columns:
         line = {"color": colors.second, "width": 1.5}
         figure.add_vline(x=columns.index(0) - 0.5, line=line)
-    figure.update_layout(coloraxis=color_axis(PURPLE, 0, 1, [0, 0.5, 1]))
+    figure.update_layout(coloraxis=color_axis(PURPLE, 0, 1, [0, 0.5, 1], title="probability"))
     return finish(figure, colors, remembered_height(len(layers)), (72, 10, 58, 8))
 
 

@@ -1,20 +1,36 @@
-"""The frame of a picture: title, SQL, chart with a save button, its table as CSV or Parquet."""
+"""The frame of a picture: title, SQL, chart, and what saves it; a table as CSV or Parquet."""
 
 from __future__ import annotations
 
 import html
-import io
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.pictures import look
-from app.shell import choices
-from app.shell.people import picture_format
+from app.shell import choices, saving
+
+LINK = 4000  # characters of a query that a link to the SQL page can carry
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a pane's title says, the queries behind its picture, and the place of its buttons."""
+
+    title: str
+    queries: tuple[str, ...]
+    buttons: DeltaGenerator
+
+
+# The heading that was drawn last: a chart belongs to it.
+_heading: ContextVar[Heading | None] = ContextVar("heading", default=None)
 
 
 def colors() -> look.Theme:
@@ -25,7 +41,7 @@ def colors() -> look.Theme:
 def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | None = None) -> None:
     """A pane's title with "Show SQL" at its right: the very queries that made the picture.
 
-    title: HTML. buttons: draws what stands between the two.
+    title: HTML. buttons: draws what stands between the two. A chart below adds a button that saves.
     """
     with st.container(
         horizontal=True, key=f"head-{key}", vertical_alignment="center", gap="xxsmall"
@@ -33,9 +49,18 @@ def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | N
         st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
         if buttons:
             buttons()
-        with st.popover("Show SQL", type="tertiary", key=f"sql-{key}"):
-            for sql in queries:
-                st.code(sql, language="sql")
+        place = st.container(width="content", horizontal=True, key=f"save-{key}")
+        if queries:
+            _show_sql(key, queries)
+    _heading.set(Heading(title, queries, place))
+
+
+def _show_sql(key: str, queries: tuple[str, ...]) -> None:
+    with st.popover("Show SQL", type="tertiary", key=f"sql-{key}"):
+        for sql in queries:
+            st.code(sql, language="sql")
+            if len(sql) <= LINK:
+                st.page_link("pages/sql.py", label="Open in SQL", query_params={"sql": sql})
 
 
 def chart(
@@ -47,7 +72,7 @@ def chart(
     zooms: bool = False,
     on_click: Callable[..., None] | None = None,
 ) -> None:
-    """A picture, saved by its toolbar under `name`.
+    """A picture; the button in the heading above it saves it under `name`.
 
     zooms: dragging over a part of it shows that closer, and a button shows all again; without,
     nothing can be dragged. on_click: called with the clicked point's `customdata` before the page
@@ -59,14 +84,22 @@ def chart(
     more: dict[str, Any] = {}
     if on_click:
         more = {"on_select": partial(_clicked, key, on_click), "selection_mode": "points"}
-    st.plotly_chart(
-        figure,
-        key=key,
-        theme=None,
-        config=look.toolbar(name, picture_format(), zooms),
-        alt=alt,
-        **more,
+    st.plotly_chart(figure, key=key, theme=None, config=look.toolbar(zooms), alt=alt, **more)
+    if heading := _heading.get():
+        with heading.buttons:
+            _save_button(figure, key, name, heading)
+
+
+def _save_button(figure: go.Figure, key: str, name: str, heading: Heading) -> None:
+    pressed = st.button(
+        "Save",
+        key=f"save-{key}-button",
+        type="tertiary",
+        icon=":material/download:",
+        help="As a picture for a paper, or as numbers",
     )
+    if pressed:
+        saving.dialog(figure, name, heading.title, heading.queries)
 
 
 @choices.by_person
@@ -96,34 +129,6 @@ def facts(values: dict[str, str], height: int | None = None) -> str:
 
 def downloads(table: pl.DataFrame, name: str) -> None:
     """The table as CSV and as Parquet."""
-    formats = (
-        ("CSV", "text/csv", lambda: flat(table).write_csv()),
-        ("Parquet", "application/octet-stream", lambda: _parquet(table)),
-    )
     with st.container(horizontal=True, gap="small"):
-        for label, mime, content in formats:
-            extension = label.lower()
-            st.download_button(
-                label,
-                content,
-                f"{name}.{extension}",
-                mime,
-                key=f"{extension}-{name}",
-                icon=":material/download:",
-                on_click="ignore",
-            )
-
-
-def flat(table: pl.DataFrame) -> pl.DataFrame:
-    """The table with lists, structures and bytes as text, which is all that CSV can hold."""
-    return table.with_columns(
-        pl.Series(name, [None if value is None else str(value) for value in table[name].to_list()])
-        for name, kind in table.schema.items()
-        if kind.is_nested() or kind == pl.Binary
-    )
-
-
-def _parquet(table: pl.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    table.write_parquet(buffer)
-    return buffer.getvalue()
+        for extension in saving.TABLES:
+            saving.table_button(extension, table, name)

@@ -102,11 +102,6 @@ def ask_first() -> float:
     return 60.0 * st.session_state.get("settings.ask_first", ASK_FIRST_MINUTES)
 
 
-def picture_format() -> str:
-    """What the pictures' own save button writes: svg or png."""
-    return str(st.session_state.get("settings.picture", "SVG")).lower()
-
-
 def settings(pages: list[str]) -> None:
     """The settings popover of the rail; its values last for the session."""
     keys = ", ".join(f"`{key}` {page}" for key, page in zip(PAGE_KEYS, pages, strict=False))
@@ -120,14 +115,6 @@ def settings(pages: list[str]) -> None:
             key="settings.ask_first",
             persist_state="session",
             help="Shorter work starts by itself when a choice on the Signature page asks for it.",
-        )
-        st.segmented_control(
-            "Save pictures as",
-            ["SVG", "PNG"],
-            default="SVG",
-            required=True,
-            key="settings.picture",
-            persist_state="session",
         )
         st.markdown(
             f"**Keys**  \n{keys}  \n`Shift` + arrows: next cell of the signature, next grapheme  \n"

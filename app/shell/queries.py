@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import polars as pl
 import streamlit as st
 
 import core
+from core.queries import DIFFERENCE as DIFFERENCE
+from core.queries import FORWARD as FORWARD
+from core.queries import MARGINAL as MARGINAL
+from core.queries import MATRIX as MATRIX
+from core.queries import MODEL, NAMED, SIGNATURE
+from core.queries import fill as fill
 from core.store import Store
-
-# What people call a model, where `m` is its row; rows from before there were titles have none.
-MODEL = "coalesce(m.title, upper(m.cell) || ' [' || m.layers || ',' || m.hidden || ']', m.kind)"
-
-# What people call a signature, where `s` is its row and `measured` the corpus it was measured on.
-SIGNATURE = f"""{MODEL}
-        || CASE WHEN s.part IS NOT NULL THEN ', ' || s.part
-           WHEN m.layers > 1 THEN ', layer ' || s.layer ELSE '' END
-        || CASE WHEN s.half = 'forward' THEN ' forward half' ELSE '' END
-        || CASE WHEN m.cell IS NULL THEN '' ELSE coalesce(' (' || s.state || ')', '') END
-        || CASE WHEN s.alignment <> 'attention' THEN ', aligned by ' || s.alignment ELSE '' END
-        || CASE WHEN s.corpus IS DISTINCT FROM m.corpus THEN ', measured on ' || measured.name
-           ELSE '' END
-        || CASE s.decoder WHEN 'linear' THEN ', linear preview' WHEN 'added' THEN ', added bits'
-           ELSE '' END
-        || CASE WHEN coalesce(s.spec->>'$.longer', '0') <> '0'
-           THEN ', decoders trained longer' ELSE '' END
-        || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
 
 # The model's perplexity on the corpus that `s` was measured on: as scored on that text, else as its
 # training measured it, if that was on the same corpus.
@@ -35,37 +21,11 @@ PERPLEXITY = """coalesce((
         WHERE p.members = [m.key] AND p.corpus = s.corpus AND p.profile = s.profile),
         CASE WHEN m.corpus = s.corpus THEN m.test_perplexity END)"""
 
-NAMED = """
-FROM signatures s
-JOIN models m ON m.key = s.model
-LEFT JOIN corpora measured ON measured.key = s.corpus"""
-
 # Where a result is not simply computed here, by this version; `row` is its row.
 STANDING = """CASE
            WHEN {row}.key IN (SELECT key FROM earlier) THEN 'of an earlier version'
            WHEN {row}.key IN (SELECT key FROM shipped) THEN 'shipped'
        END AS standing"""
-
-MATRIX = """
-SELECT lag, symbol, n, accuracy, low, high, "precision", majority, "current", untrained, guess
-FROM signature_matrix({key})
-WHERE symbol IS NOT NULL AND lag >= 1
-ORDER BY lag, symbol"""
-
-FORWARD = """
-SELECT p.symbol, p.n, p.accuracy, p.low, p.high
-FROM predictions p JOIN signatures s ON p.model = s.model AND p.corpus = s.corpus
-WHERE s.key = {key} AND p.symbol IS NOT NULL
-ORDER BY p.symbol"""
-
-MARGINAL = """
-SELECT r.lag, r.n, r.accuracy, r.low, r.high, r.bits, r.majority, r."current",
-       u.accuracy AS untrained
-FROM recall r
-JOIN signatures s ON s.key = r.signature
-LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol IS NULL
-WHERE r.signature = {key} AND r.symbol IS NULL AND r.lag >= 1
-ORDER BY r.lag"""
 
 CAPTION = f"""
 SELECT s.key, s.layer, s.state, s.decoder, s.width, s.keeps, s.profile, s.seed, s.test_states,
@@ -95,12 +55,6 @@ SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder, s.profile, s.see
        s.test_states, s.spec{NAMED}
 WHERE left(s.key, 12) IN ({{pins}})"""
 
-DIFFERENCE = """
-SELECT lag, symbol, a, b, difference, significant, n_a, n_b, guess
-FROM difference({a}, {b})
-WHERE lag >= 1 AND difference IS NOT NULL
-ORDER BY lag, symbol"""
-
 # Which of these have been computed, of any kind.
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
@@ -121,22 +75,6 @@ FROM (
 
 # The claims with their verdicts at one profile.
 CLAIMS_OF = "FROM claims_by_profile WHERE profile = {profile}"
-
-
-def fill(template: str, **values: str | int | Sequence[str]) -> str:
-    """The query with its values written in as SQL literals, ready to be run or shown.
-
-    Several texts become a list without parentheses.
-    """
-    return template.format(**{name: _literal(value) for name, value in values.items()}).strip()
-
-
-def _literal(value: str | int | Sequence[str]) -> str:
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    if isinstance(value, int):
-        return str(value)
-    return ", ".join(_literal(part) for part in value)
 
 
 def table(sql: str) -> pl.DataFrame:

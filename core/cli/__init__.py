@@ -152,6 +152,16 @@ def _add_paper(commands: Commands) -> None:
     command.add_argument("--fraction", type=float, default=0.05, help="of the target to retrain on")
     command.add_argument("--profile", default="laptop", help=PROFILES)
 
+    command = _command(
+        commands, "figure", paper.figure, "write a signature or a study as a picture"
+    )
+    command.add_argument("what", help=f"a signature's key, or {', '.join(STUDIES)}")
+    command.add_argument("--out", type=Path, help="the file (default: its name and format)")
+    command.add_argument("--format", help="pdf, svg or png (default: as FILE ends, else pdf)")
+    command.add_argument("--width", type=float, default=3.25, help="inches (default: %(default)s)")
+    command.add_argument("--profile", default="laptop", help=PROFILES)
+    command.add_argument("--title", default="", help="what stands above it")
+
     command = _command(commands, "reproduce", paper.reproduce, "compute every study of the paper")
     command.add_argument("--profile", default="laptop", help=PROFILES)
     command.add_argument("--study", help="only this one, such as size")

@@ -1,4 +1,4 @@
-"""The commands for the paper as a whole: `reproduce`, `claims` and `export-reference`."""
+"""The commands for the paper as a whole: `reproduce`, `claims`, `figure`, `export-reference`."""
 
 from __future__ import annotations
 
@@ -56,6 +56,21 @@ def claims(options: argparse.Namespace) -> None:
         print_json(rows.to_dicts())
     else:
         _print_claims(rows)
+
+
+def figure(options: argparse.Namespace) -> None:
+    """Writes a signature or a study as a picture."""
+    from core.figures import plot
+
+    ending = options.out.suffix.removeprefix(".").lower() if options.out else ""
+    form = options.format or ending or "pdf"
+    out = options.out or Path(f"{options.what}.{form}")
+    data = plot(options.what, options.profile, options.title).to_bytes(form, options.width)
+    out.write_bytes(data)
+    if options.json:
+        print_json({"file": str(out), "format": form, "width": options.width, "bytes": len(data)})
+    else:
+        print(f"{out}: {len(data) / 1000:.0f} kB")
 
 
 def export_reference(options: argparse.Namespace) -> None:

@@ -105,7 +105,7 @@ def test_pins_survive_a_reload_and_ctrl_enter_runs_a_query(
     # Digits and capitals are keys of the app elsewhere; here they are only typed.
     editor.press_sequentially("SELECT 1 AS X, 2")
     editor.press("Control+Enter")
-    page.locator(".st-key-sql-head .pane-title").filter(has_text="1 row").wait_for()
+    page.locator(".st-key-head-answer .pane-title").filter(has_text="1 row").wait_for()
     assert "/sql?" in page.url and "SELECT" in page.url and spec.key[:12] in page.url
 
 

@@ -77,7 +77,7 @@ def attention(
     if sound.recording:
         st.audio(sound.recording, format="audio/wav")
     kind = recognizer.of_synthetic_speech if sound.test else ""
-    st.html(f"<div class='pane-title'>Spectrogram, and attention below it{kind}</div>")
+    export.heading(f"Spectrogram, and attention below it{kind}", "attention")
     graphemes = _graphemes(inspection)
     figure = speech.sound(
         sound.frames,
@@ -146,11 +146,10 @@ def _column(above: str | None, below: str, kind: str) -> str:
 def recalled(recognizer: SelectedRecognizer, inspection: Inspection, step: int) -> None:
     """What every layer names around the selected grapheme."""
     graphemes = _graphemes(inspection)
-    with st.container(horizontal=True, key="head-recalled", vertical_alignment="center"):
-        at = html.escape(look.printable(graphemes[step])) if graphemes else NOTHING
-        title = f"Recalled at <b>{at}</b>, grapheme {step + 1} of {len(graphemes)}"
-        st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
-        _steps(step, max(len(graphemes) - 1, 0))
+    at = html.escape(look.printable(graphemes[step])) if graphemes else NOTHING
+    title = f"Recalled at <b>{at}</b>, grapheme {step + 1} of {len(graphemes)}"
+    last = max(len(graphemes) - 1, 0)
+    export.heading(title, "recalled", buttons=lambda: _steps(step, last))
     rows = inspection.recalled.filter(pl.col("step") == step)
     height = speech.remembered_height(len(recognizer.layers))
     if refusal := listening.refusal(recognizer.model):

@@ -94,7 +94,7 @@ def symbols_or_left_out(corpus: dict[str, Any]) -> None:
         st.html(f"<div class='pane-title'>Utterances left out: {len(corpus['skipped'])}</div>")
         st.code("\n".join(left_out), language=None, height=190, wrap_lines=True)
         return
-    st.html(f"<div class='pane-title'>Symbols of {html.escape(corpus['name'])}</div>")
+    export.heading(f"Symbols of {html.escape(corpus['name'])}", "symbols")
     counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
     export.chart(
         symbols.frequencies(counts.rename({"count": "n"}), export.colors()),

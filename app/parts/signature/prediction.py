@@ -9,6 +9,7 @@ import streamlit as st
 from app.parts.signature.recall import file_name
 from app.pictures import symbols
 from app.shell import export, queries
+from app.shell.queries import NAMED, SIGNATURE
 from core.probes.intervals import rank_correlation
 from core.signatures.spec import SignatureSpec
 
@@ -26,11 +27,13 @@ JOIN predictions p ON p.model = s.model AND p.corpus = s.corpus AND p.symbol = m
 WHERE p.n > 0
 ORDER BY m.symbol"""
 
-NUMBERS = """
-SELECT *
-FROM recall
-WHERE signature = {key}
-ORDER BY lag, symbol"""
+NUMBERS = f"""
+SELECT {SIGNATURE} AS signature, r.* EXCLUDE (signature), u.accuracy AS untrained{NAMED}
+JOIN recall r ON r.signature = s.key
+LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag
+ AND u.symbol IS NOT DISTINCT FROM r.symbol
+WHERE s.key = {{key}}
+ORDER BY r.lag, r.symbol"""
 
 
 def memory_against_prediction(shown: SignatureSpec) -> None:

@@ -24,17 +24,8 @@ def answer() -> None:
         st.warning(words.plain(last.refusal))
         return
     frame = last.frame
-    with st.container(horizontal=True, key="sql-head", vertical_alignment="center", gap="small"):
-        title = f"{last.rows}, {last.seconds:.1f} s"
-        st.html(f"<div class='pane-title'>{title}</div>", width="stretch")
-        mark = choices.switch(
-            "as",
-            "Shown as",
-            MARKS,
-            "table",
-            label_visibility="collapsed",
-            format_func=str.capitalize,
-        )
+    export.heading(f"{last.rows}, {last.seconds:.1f} s", "answer", buttons=_mark)
+    mark = choices.last_value("as", "table")
     if last.truncated:
         st.caption(
             f"There are more rows: only the first {frame.height:,} are shown and downloaded."
@@ -44,6 +35,13 @@ def answer() -> None:
     elif mark == "table" or not _chart(frame, mark):
         st.dataframe(frame, height=SHOWN, hide_index=True, key="sql-table")
     export.downloads(frame, "query")
+
+
+def _mark() -> None:
+    """Choose how the rows are shown."""
+    choices.switch(
+        "as", "Shown as", MARKS, "table", label_visibility="collapsed", format_func=str.capitalize
+    )
 
 
 def _chart(frame: pl.DataFrame, mark: str) -> bool:

@@ -13,7 +13,7 @@ from app.parts.sql import examples
 from app.parts.sql.history import LINK
 from app.parts.sql.result import guess
 from app.shell import queries
-from app.shell.export import flat
+from app.shell.saving import flat
 from core.signatures.spec import SignatureSpec
 from core.store.sandbox import run_sql
 from tests.app.parts.test_compare import opened, pins
