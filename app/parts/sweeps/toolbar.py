@@ -15,7 +15,7 @@ from core.paper.studies.study import CELLS_OF_PAPER
 from core.profiles import find
 
 SIZES_MOST = 8
-BOTH, ALL = "-".join(CELLS_OF_PAPER), "-".join(CELLS)
+BOTH = "-".join(CELLS_OF_PAPER)
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,9 @@ def _corpus_profile_cells() -> Choices:
     """The choices of either figure."""
     corpus = pickers.corpus_choice("corpus", "Corpus", study.default_corpus())
     profile = pickers.profile_choice()
-    options = list(dict.fromkeys([BOTH, *CELLS, ALL]))
-    cells = choices.select("cells", "Cells", options, BOTH, width=125, format_func=_cell_names)
+    cells = choices.select(
+        "cells", "Cells", [BOTH, *CELLS], BOTH, width=125, format_func=_cell_names
+    )
     return Choices(profile, corpus=pickers.read(corpus), cells=tuple(cells.split("-")))
 
 
