@@ -14,8 +14,15 @@ from core.cells.cell import Cell
 from core.errors import BadInput
 
 NAMES = (  # in the order of every list
-    *("gru", "lstm", "mingru", "minlstm", "elman"),
-    *("lru", "s6", "mlstm", "deltanet"),
+    "gru",
+    "lstm",
+    "elman",
+    "mingru",
+    "minlstm",
+    "lru",
+    "s6",
+    "mlstm",
+    "deltanet",
 )
 CELLS: dict[str, Cell] = {name: import_module(f"{__name__}.{name}").CELL for name in NAMES}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class Reading(NamedTuple):
+class _Reading(NamedTuple):
     """What a layer reads: q, k, v [batch, heads, time, size]; log α, β [batch, heads, time]."""
 
     q: Tensor
@@ -25,9 +25,9 @@ class Reading(NamedTuple):
     keep: Tensor
     write: Tensor
 
-    def part(self, steps: slice) -> Reading:
+    def part(self, steps: slice) -> _Reading:
         """That of some steps."""
-        return Reading(*(values[:, :, steps] for values in self))
+        return _Reading(*(values[:, :, steps] for values in self))
 
 
 def layer(inputs: int, hidden: int) -> nn.Module:
@@ -47,7 +47,7 @@ def layer(inputs: int, hidden: int) -> nn.Module:
     return one
 
 
-def _reading(layer: Any, x: Tensor) -> Reading:
+def _reading(layer: Any, x: Tensor) -> _Reading:
     from torch.nn.functional import normalize, silu, softplus
 
     hidden = layer.leave.out_features
@@ -59,16 +59,16 @@ def _reading(layer: Any, x: Tensor) -> Reading:
     )
     keep = -layer.rate.exp()[:, None] * softplus(pace[..., 0])
     q, k = (normalize(silu(part), dim=-1) for part in (q, k))
-    return Reading(q, k, silu(v), keep, write[..., 0].sigmoid())
+    return _Reading(q, k, silu(v), keep, write[..., 0].sigmoid())
 
 
-def _empty(reading: Reading) -> Tensor:
+def _empty(reading: _Reading) -> Tensor:
     """The memory before the first step: Sᵀ [batch, heads, columns, rows]."""
     k, v = reading.k, reading.v
     return k.new_zeros(*k.shape[:2], k.shape[3], v.shape[3])
 
 
-def _chunk(reading: Reading, before: Tensor) -> tuple[Tensor, Tensor]:
+def _chunk(reading: _Reading, before: Tensor) -> tuple[Tensor, Tensor]:
     """S q [batch, heads, time, rows] of some steps, and the memory behind them.
 
     What step t writes, u_t = β (v − α S_{t−1} k), depends on what the steps before it wrote: one

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 EMPTY = -1e30  # m of a memory that holds nothing
 
 
-class Reading(NamedTuple):
+class _Reading(NamedTuple):
     """What a layer reads: q, k, v [batch, heads, time, size]; log f, ĩ [batch, heads, time]."""
 
     q: Tensor
@@ -27,12 +27,12 @@ class Reading(NamedTuple):
     forget: Tensor
     enter: Tensor
 
-    def part(self, steps: slice) -> Reading:
+    def part(self, steps: slice) -> _Reading:
         """That of some steps."""
-        return Reading(*(values[:, :, steps] for values in self))
+        return _Reading(*(values[:, :, steps] for values in self))
 
 
-class Memory(NamedTuple):
+class _Memory(NamedTuple):
     """C as [batch, heads, columns, rows], n [batch, heads, columns], both over exp(m), and m."""
 
     matrix: Tensor
@@ -59,7 +59,7 @@ def layer(inputs: int, hidden: int) -> nn.Module:
     return one
 
 
-def _reading(layer: Any, x: Tensor) -> Reading:
+def _reading(layer: Any, x: Tensor) -> _Reading:
     from torch.nn.functional import logsigmoid
 
     hidden = layer.leave.out_features
@@ -69,17 +69,17 @@ def _reading(layer: Any, x: Tensor) -> Reading:
         part.unflatten(-1, (count, -1)).permute(1, 2, 0, 3)
         for part in layer.read(x).split(sizes, -1)
     )
-    return Reading(q, k / KEYS**0.5, v, logsigmoid(forget[..., 0]), enter[..., 0])
+    return _Reading(q, k / KEYS**0.5, v, logsigmoid(forget[..., 0]), enter[..., 0])
 
 
-def _empty(reading: Reading) -> Memory:
+def _empty(reading: _Reading) -> _Memory:
     """The memory before the first step."""
     k, v = reading.k, reading.v
     start = k.new_zeros(*k.shape[:2], k.shape[3], v.shape[3])
-    return Memory(start, start[..., 0], k.new_full(k.shape[:2], EMPTY))
+    return _Memory(start, start[..., 0], k.new_full(k.shape[:2], EMPTY))
 
 
-def _chunk(reading: Reading, before: Memory) -> tuple[Tensor, Memory]:
+def _chunk(reading: _Reading, before: _Memory) -> tuple[Tensor, _Memory]:
     """The memory's answers to q [batch, heads, time, rows] and the memory behind some steps.
 
     Every step reads the chunk's own steps, weighed by `inside`, and the memory before the chunk.
@@ -100,7 +100,7 @@ def _chunk(reading: Reading, before: Memory) -> tuple[Tensor, Memory]:
     norm = match.sum(-1) + older * (q @ before.norm[..., None])[..., 0]
     answer = answer / torch.maximum(norm.abs(), (-scale).exp())[..., None]
     last, rest = weight[..., -1, :, None] * k, older[..., -1, None]
-    after = Memory(
+    after = _Memory(
         last.mT @ v + rest[..., None] * before.matrix,
         last.sum(-2) + rest * before.norm,
         scale[..., -1],

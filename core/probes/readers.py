@@ -25,11 +25,11 @@ def reader_of(module: nn.Module, of: str | None) -> Reader:
         raise BadInput(f"The module has no part {of!r}; its parts are {listed[:500]}.")
     if of is not None:
         named = parts[of]
-        return Network(named) if isinstance(named, nn.RNNBase) else Outputs([named])
+        return WholeSegments(named) if isinstance(named, nn.RNNBase) else Outputs([named])
     networks = [part for part in parts.values() if isinstance(part, nn.RNNBase)]
     cells: list[nn.Module] = [part for part in parts.values() if isinstance(part, CELLS)]
     if len(networks) == 1 and not cells:
-        return Network(networks[0])
+        return WholeSegments(networks[0])
     if cells and not networks:
         return Outputs(cells)
     raise BadInput(
@@ -62,7 +62,7 @@ class Reader(ABC):
             hook.remove()
 
 
-class Network(Reader):
+class WholeSegments(Reader):
     """An nn.LSTM, nn.GRU or nn.RNN that the module runs over whole segments."""
 
     def __init__(self, rnn: nn.RNNBase) -> None:
