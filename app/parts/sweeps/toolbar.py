@@ -95,6 +95,15 @@ def layers() -> Sweep:
     )
 
 
+def compared() -> Sweep:
+    """Beyond the paper: every cell at one hidden size."""
+    corpus = pickers.corpus_choice("corpus", "Corpus", study.default_corpus())
+    profile = pickers.profile_choice()
+    hidden = pickers.hidden_choice("compared", find(profile).compared, (16, 20, 40, 80, 160))
+    selected = Choices(profile, corpus=pickers.read(corpus), hidden=hidden)
+    return Sweep("cells", selected, [], "The paper has the GRU and the LSTM.")
+
+
 def _corpus_profile_cells() -> Choices:
     """The choices of either figure."""
     corpus = pickers.corpus_choice("corpus", "Corpus", study.default_corpus())

@@ -16,17 +16,11 @@ def plan(choices: Choices) -> Plan:
     against. All have the same budget, its peak rate apart, which is the cell's own.
     """
     profile, corpus = find(choices.profile), required(choices.corpus)
-    signatures = {}
+    hidden, signatures = choices.hidden or profile.compared, {}
     for name, cell in CELLS.items():
-        spec = signature_spec(
-            corpus,
-            name,
-            1,
-            choices.hidden or profile.compared,
-            profile=profile.name,
-            seed=choices.seeds[0],
-        )
-        budget = spec.model.budget.model_copy(update={"epochs": profile.compared_epochs})
+        spec = signature_spec(corpus, name, 1, hidden, profile=profile.name, seed=choices.seeds[0])
+        budget = profile.training_for(name, 1, hidden)
+        budget = budget.model_copy(update={"epochs": profile.compared_epochs})
         model = spec.model.model_copy(update={"budget": budget})
         decoders = spec.budget.model_copy(update={"rounds": profile.compared_rounds})
         signatures[cell.label] = spec.model_copy(update={"model": model, "budget": decoders})

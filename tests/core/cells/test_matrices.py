@@ -92,7 +92,7 @@ def test_every_hidden_size_is_cut_into_heads(hidden: int) -> None:
 
 def test_a_delta_rule_replaces_what_is_stored_under_a_key() -> None:
     """With β = 1 and no decay, the second value under a key is all that the memory answers."""
-    from core.cells.deltanet import _Reading, _chunk
+    from core.cells.deltanet import _chunk, _Reading
 
     key = torch.zeros(1, 1, 3, KEYS)
     key[..., 0, 0] = key[..., 1, 1] = key[..., 2, 0] = 1
