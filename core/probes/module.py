@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.errors import BadInput
 from core.probes.notebook import as_numpy, check_whole, measure
-from core.probes.readers import LayerStates, Reader, reader_of, run_steps
+from core.probes.readers import LayerStates, StateReader, reader_of, run_steps
 
 Step = Callable[[Tensor, Any], Any]
 
@@ -134,7 +134,7 @@ def _batches(symbols: np.ndarray, batch: int) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def _by_module(
-    module: nn.Module, reader: Reader, symbols: np.ndarray, batch: int
+    module: nn.Module, reader: StateReader, symbols: np.ndarray, batch: int
 ) -> Iterator[LayerStates]:
     """The states of every layer, batch by batch, with dropout off."""
     steps = symbols.shape[1]

@@ -17,7 +17,7 @@ LayerStates = list[dict[str, np.ndarray]]  # of each layer: name -> [segments, t
 CELLS = (nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 
 
-def reader_of(module: nn.Module, of: str | None) -> Reader:
+def reader_of(module: nn.Module, of: str | None) -> StateReader:
     """What reads the states of a module: of its only recurrence, or of the submodule `of`."""
     parts = dict(module.named_modules())
     if of is not None and of not in parts:
@@ -39,7 +39,7 @@ def reader_of(module: nn.Module, of: str | None) -> Reader:
     )
 
 
-class Reader(ABC):
+class StateReader(ABC):
     """Notes what parts of a module read or return inside `with`, and makes states of it."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Reader(ABC):
     def states(self, part: Tensor) -> LayerStates:
         """The states of every layer, of the symbols [batch, time] that the module has read."""
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> StateReader:
         self.hooks = self.attach()
         return self
 
@@ -62,7 +62,7 @@ class Reader(ABC):
             hook.remove()
 
 
-class WholeSegments(Reader):
+class WholeSegments(StateReader):
     """An nn.LSTM, nn.GRU or nn.RNN that the module runs over whole segments."""
 
     def __init__(self, rnn: nn.RNNBase) -> None:
@@ -108,7 +108,7 @@ class WholeSegments(Reader):
         return x.float(), tuple(h.float().contiguous() for h in begin)
 
 
-class Outputs(Reader):
+class Outputs(StateReader):
     """Parts whose outputs are states, each a layer: of all steps at once, or step by step."""
 
     def __init__(self, parts: list[nn.Module]) -> None:
