@@ -97,9 +97,9 @@ def layers() -> Sweep:
 
 def compared() -> Sweep:
     """Beyond the paper: every cell at one hidden size."""
-    corpus = pickers.corpus_choice("corpus", "Corpus", study.default_corpus())
+    corpus = pickers.corpus_choice("corpus", "Corpus", STUDIES["cells"].corpora["corpus"])
     profile = pickers.profile_choice()
-    hidden = pickers.hidden_choice("compared", find(profile).compared, (16, 20, 40, 80, 160))
+    hidden = pickers.hidden_choice("compared", find(profile).compared, (16, 24, 40, 80, 160))
     selected = Choices(profile, corpus=pickers.read(corpus), hidden=hidden)
     return Sweep("cells", selected, [], "The paper has the GRU and the LSTM.")
 
