@@ -69,16 +69,16 @@ _BIBTEX = """\
 }
 
 @misc{beck2024xlstm,
-  title = {{xLSTM}: Extended long short-term memory},
-  author = {Beck, Maximilian and P{\\"o}ppel, Korbinian and Spanring, Markus and Auer, Andreas and
-            Prudnikova, Oleksandra and Kopp, Michael and Klambauer, G{\\"u}nter and
+  title = {xLSTM: Extended long short-term memory},
+  author = {Beck, Maximilian and Pöppel, Korbinian and Spanring, Markus and Auer, Andreas and
+            Prudnikova, Oleksandra and Kopp, Michael and Klambauer, Günter and
             Brandstetter, Johannes and Hochreiter, Sepp},
   howpublished = {arXiv:2405.04517},
   year = {2024}
 }
 
 @misc{yang2024gated,
-  title = {Gated delta networks: Improving {Mamba2} with delta rule},
+  title = {Gated delta networks: Improving Mamba2 with delta rule},
   author = {Yang, Songlin and Kautz, Jan and Hatamizadeh, Ali},
   howpublished = {arXiv:2412.06464},
   year = {2024}
