@@ -2,7 +2,8 @@
 
     core.measure(states, symbols)   recall from arrays of one's own
     core.added(states, symbols)     what the states hold beyond what recent symbols tell
-    core.probe(module, segments)    recall from a torch module with an LSTM, GRU or RNN inside
+    core.probe(module, segments)    recall from a torch module with a recurrence inside
+    core.states(module, segments)   every state of every layer of such a module, as arrays
     core.sentence(text, spec)       what a network holds of a sentence, and what it expects next
     core.plot(table)                a picture of any of these, for a paper
     core.connect()                  the computed signatures, as a read-only DuckDB connection
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from core.library import query as query
     from core.library import signature_spec as signature_spec
     from core.probes.module import probe as probe
+    from core.probes.module import states as states
     from core.probes.notebook import added as added
     from core.probes.notebook import measure as measure
     from core.reading import sentence as sentence
@@ -50,7 +52,7 @@ _HOME = {
         *("add_corpus", "add_model", "connect", "corpus", "find_corpus", "find_model"),
         *("find_speech", "query", "signature_spec"),
     ),
-    "core.probes.module": ("probe",),
+    "core.probes.module": ("probe", "states"),
     "core.probes.notebook": ("added", "measure"),
     "core.reading": ("sentence",),
 }

@@ -52,6 +52,37 @@ _BIBTEX = """\
   howpublished = {arXiv:2410.01201},
   year = {2024}
 }
+
+@inproceedings{orvieto2023resurrecting,
+  title = {Resurrecting recurrent neural networks for long sequences},
+  author = {Orvieto, Antonio and Smith, Samuel L. and Gu, Albert and Fernando, Anushan and
+            Gulcehre, Caglar and Pascanu, Razvan and De, Soham},
+  booktitle = {International Conference on Machine Learning (ICML)},
+  year = {2023}
+}
+
+@misc{gu2023mamba,
+  title = {Mamba: Linear-time sequence modeling with selective state spaces},
+  author = {Gu, Albert and Dao, Tri},
+  howpublished = {arXiv:2312.00752},
+  year = {2023}
+}
+
+@misc{beck2024xlstm,
+  title = {xLSTM: Extended long short-term memory},
+  author = {Beck, Maximilian and Pöppel, Korbinian and Spanring, Markus and Auer, Andreas and
+            Prudnikova, Oleksandra and Kopp, Michael and Klambauer, Günter and
+            Brandstetter, Johannes and Hochreiter, Sepp},
+  howpublished = {arXiv:2405.04517},
+  year = {2024}
+}
+
+@misc{yang2024gated,
+  title = {Gated delta networks: Improving Mamba2 with delta rule},
+  author = {Yang, Songlin and Kautz, Jan and Hatamizadeh, Ali},
+  howpublished = {arXiv:2412.06464},
+  year = {2024}
+}
 """
 
 

@@ -144,8 +144,10 @@ class Profile:
 
     sizes: hidden sizes of the size sweep (Fig. 2); deep: (layers, hidden) of the depth figure
     (Fig. 3); hidden: units of retraining and of the network against the n-gram (Figs. 4 and 5);
-    factorized: units of the factorized network (Fig. 6); max_lag: Δ; long: the largest hidden
-    size whose decoders are trained with all of the budget's steps, those of larger ones with half.
+    factorized: units of the factorized network (Fig. 6); compared, compared_epochs,
+    compared_rounds: units, epochs and rounds of decoders where every cell is compared; max_lag: Δ;
+    long: the largest hidden size whose decoders are trained with all of the budget's steps, those
+    of larger ones with half.
     retraining: of a model that starts from another's weights (section 6); atlas: of the bases of a
     factorized kernel; listening: of speech.
     """
@@ -156,6 +158,9 @@ class Profile:
     deep: tuple[int, int]
     hidden: int
     factorized: int
+    compared: int
+    compared_epochs: int
+    compared_rounds: int
     max_lag: int
     long: int
     training: TrainingBudget
@@ -199,6 +204,11 @@ _NETWORKS: dict[str, tuple[Any, Any, Any]] = {
     # Of both size sweeps, so that laptop and paper can be compared.
     "hidden": (16, 160, 160),
     "factorized": (16, 80, 160),
+    # A memory of 16 numbers a unit is read whole at 16; nine cells, trained and untrained, must not
+    # take a laptop longer than a figure. No size of Figs. 2 and 3, as these are trained less.
+    "compared": (24, 16, 160),
+    "compared_epochs": (1, 2, 20),
+    "compared_rounds": (1, 2, 4),
     "max_lag": (6, 10, 15),  # about as many as the figures show; recall is near its floor there
     # A step of [1,160] takes a laptop three times as long as one of [1,80].
     "long": (4096, 80, 4096),

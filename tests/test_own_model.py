@@ -9,12 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 
 from core import cli
 from core.library import find_model
-from core.models.imported import reader
+from core.models.imported import packages, reader
 from core.store import Store
 from tests.core.elsewhere import files, trained
 
@@ -65,7 +66,20 @@ def test_three_lines_turn_a_state_dict_into_a_model(
 
 
 def test_the_notebook_forgets_what_it_need_not_know(tmp_path: Path) -> None:
-    _, train, draw = blocks("python")
+    _, train, draw, _ = blocks("python")
     shown = run(train + draw + "print(marginal['lag'].to_list())", tmp_path)
     assert "loss 0.0" in shown and "[0, 1, 2, 3, 4, 5, 6]" in shown
     assert "plotly" in (tmp_path / "signature.html").read_text()
+
+
+@pytest.mark.skipif("g2p-en" not in packages.installed(), reason="pip install --no-deps g2p-en")
+def test_an_encoder_of_words_recalls_more_ten_back_because_it_holds_the_first_letter(
+    store: Store, tmp_path: Path
+) -> None:
+    *_, encoder = blocks("python")
+    shown = run(encoder + "places.write_csv('places.csv'); print(recall[5], recall[10])", tmp_path)
+    five, ten = map(float, shown.split()[-2:])
+    assert ten > five + 0.03
+    places = pl.read_csv(tmp_path / "places.csv").filter(pl.col("lag") == 10).sort("place")
+    first, second, *_ = places["accuracy"]
+    assert first > 0.5 and first > second + 0.2

@@ -1,4 +1,4 @@
-"""Sweeps (the paper's Figs. 2 and 3): what is remembered by kernel size, and layer by layer."""
+"""Sweeps: what is remembered by kernel size and by layer (Figs. 2 and 3), and by cell."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ import streamlit as st
 
 from app import watching
 from app.parts import study
-from app.parts.sweeps import networks, recall, toolbar
+from app.parts.sweeps import cells, networks, recall, toolbar
 from app.shell import choices
 
-SIZE, DEPTH = "Kernel size", "Depth"
+SIZE, DEPTH, CELLS = "Kernel size", "Depth", "Cells"
+TOOLBARS = {SIZE: toolbar.sizes, DEPTH: toolbar.layers, CELLS: toolbar.compared}
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
-    figure = choices.switch("sweep", "Figure", [SIZE, DEPTH], SIZE)
-    sweep = toolbar.sizes() if figure == SIZE else toolbar.layers()
+    figure = choices.switch("sweep", "Figure", list(TOOLBARS), SIZE)
+    sweep = TOOLBARS[figure]()
+    lag = cells.select_lag(sweep) if figure == CELLS else 0
 computed = watching.watch_plan(sweep.plan)
 study.note(sweep.choices, sweep.plan, sweep.note)
 
-left, right = st.columns(2, gap="medium")
-with left:
-    recall.matrix(sweep, computed)
-with right:
-    recall.curves(sweep)
+if figure == CELLS:
+    cells.against_state(sweep, lag)
+    cells.numbers(sweep, lag)
+else:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        recall.matrix(sweep, computed)
+    with right:
+        recall.curves(sweep)
 
 if figure == SIZE:
     perplexity, added, per_unit = st.columns(3)
@@ -33,7 +39,7 @@ if figure == SIZE:
         networks.against_size(sweep, "added_per_unit")
     networks.added_bits(sweep)
     networks.numbers(sweep)
-else:
+elif figure == DEPTH:
     left, right = st.columns([16, 9], gap="medium")
     with left:
         networks.deeper_decoders(sweep)

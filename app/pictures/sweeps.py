@@ -26,7 +26,7 @@ from core.cells import label as cell_label
 
 Columns = Sequence[tuple[Row, str]]  # the values a column has in the table, and its label
 
-RECALL, SIZE, DEEPER = 380, 250, 300  # heights in pixels, whatever is drawn
+RECALL, SIZE, DEEPER, STATE = 380, 250, 300, 330  # heights in pixels, whatever is drawn
 
 
 def matrices(
@@ -103,6 +103,46 @@ def against_size(
     figure.update_yaxes(title=title, nticks=6)
     corner = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
     return finish(figure, colors, SIZE, (56, 12, 24, 40), corner)
+
+
+def against_state(
+    table: pl.DataFrame, column: str, title: str, form: str, colors: Theme
+) -> go.Figure:
+    """A number of each cell against the numbers that it carries from step to step, by its name.
+
+    table: cell, state_size, the column, and of a recall low, high and untrained, which is hollow.
+    """
+    names = [cell_label(cell) for cell in table["cell"]]
+    recalls = column == "accuracy"
+    figure, sizes = go.Figure(), table["state_size"].to_list()
+    if recalls:
+        figure.add_scatter(
+            x=sizes,
+            y=table["untrained"].to_list(),
+            mode="markers",
+            marker={"size": 8, "symbol": "circle-open", "color": colors.faint},
+            customdata=names,
+            hovertemplate=f"<b>%{{customdata}}</b>, untrained: %{{y:{form}}}<extra></extra>",
+        )
+    # Cells of one size stand above each other, so their names go to both sides.
+    sides = ["middle right" if place % 2 else "middle left" for place in range(len(names))]
+    figure.add_scatter(
+        x=sizes,
+        y=table[column].to_list(),
+        error_y=error_bars(table[column], table["low"], table["high"], 3) if recalls else None,
+        mode="markers+text",
+        text=names,
+        textposition=sides,
+        marker={"size": 9, "color": colors.series[0]},
+        hovertemplate=f"<b>%{{text}}</b>, %{{x}} numbers: %{{y:{form}}}<extra></extra>",
+    )
+    ends = [math.log10(min(sizes) / 2.2), math.log10(max(sizes) * 2.2)]
+    ticks = sorted(set(sizes))
+    figure.update_xaxes(title="numbers of the state", type="log", tickvals=ticks, ticktext=ticks)
+    figure.update_xaxes(range=ends)
+    figure.update_yaxes(title=title, nticks=6, tickformat=".0%" if recalls else None)
+    figure.update_layout(showlegend=False)
+    return finish(figure, colors, STATE, (56, 12, 24, 40))
 
 
 def deeper(table: pl.DataFrame, cells: Sequence[str], lags: int, colors: Theme) -> go.Figure:

@@ -13,7 +13,17 @@ from pydantic import AfterValidator
 from core.cells.cell import Cell
 from core.errors import BadInput
 
-NAMES = ("gru", "lstm", "mingru")  # in the order of every list
+NAMES = (  # in the order of every list
+    "gru",
+    "lstm",
+    "elman",
+    "mingru",
+    "minlstm",
+    "lru",
+    "s6",
+    "mlstm",
+    "deltanet",
+)
 CELLS: dict[str, Cell] = {name: import_module(f"{__name__}.{name}").CELL for name in NAMES}
 
 

@@ -10,6 +10,16 @@ if TYPE_CHECKING:  # the facts of a cell are read where torch is not loaded
     from torch import Tensor, nn
 
 
+READ = 512  # numbers of a memory that decoders read; a larger one is projected to so many
+KEYS = 16  # numbers of a key: a matrix memory has so many columns
+
+
+def heads(hidden: int) -> int:
+    """How many matrix memories a layer has: each of about as many rows as columns."""
+    most = max(1, hidden // KEYS)
+    return next(count for count in range(most, 0, -1) if hidden % count == 0)
+
+
 def first(layer: Any, x: Tensor) -> Tensor:
     """h of every step, which torch's own layers return first: the `output` of their cells."""
     h: Tensor = layer(x)[0]
@@ -23,13 +33,18 @@ class Cell:
     name: what specs and tables call it; label: what people call it.
     states: the names of its states, the default one first. 'h' is always among them: it is what
         the next layer reads.
-    gates: how many [hidden x 2·hidden] blocks of weights it has (paper, section 3).
+        Where it is not what is carried from step to step, that is the memory 'c'.
+    gates: how many [hidden x 2·hidden] blocks of weights it has (paper, section 3); 0 where its
+        weights are of other shapes.
     layer: builds the module of one layer from (inputs, hidden).
     output: (layer, x [time, batch, inputs]) -> h of every step [time, batch, hidden], for training.
-    unroll: (layer, x) -> every state of every step by its name, each [time, batch, hidden].
+    unroll: (layer, x) -> every state of every step by its name, each [time, batch, `dim`]. A
+        memory above `READ` numbers is projected step by step, so that it is never held whole.
     step: for a cell whose gates read x_t and h_{t-1} through one kernel, kept as torch's own layers
         keep theirs: one step from what x_t and what h_{t-1} contribute to the gates, both
         [..., gates · hidden], and the states [states, ..., hidden], to the next states.
+    memory: hidden -> numbers of the memory c, where it is all that is carried from step to step.
+    weights: hidden -> weights of the matrices of a layer between layers of its size, without gates.
     """
 
     name: str
@@ -40,6 +55,20 @@ class Cell:
     output: Callable[[Any, Tensor], Tensor]
     unroll: Callable[[Any, Tensor], dict[str, Tensor]]
     step: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
+    memory: Callable[[int], int] | None = None
+    weights: Callable[[int], int] | None = None
+
+    def state_size(self, hidden: int) -> int:
+        """Numbers that a layer of that size carries from one step to the next."""
+        return self.memory(hidden) if self.memory else len(self.states) * hidden
+
+    def dim(self, state: str, hidden: int) -> int:
+        """Numbers of one of its states that decoders read."""
+        return min(self.memory(hidden), READ) if self.memory and state == "c" else hidden
+
+    def kernel(self, hidden: int) -> int:
+        """Weights of the matrices of a layer between layers of its size."""
+        return self.weights(hidden) if self.weights else 2 * self.gates * hidden**2
 
     @property
     def factorizes(self) -> bool:

@@ -42,10 +42,13 @@ class LanguageModelSpec(Spec):
         """The states that can be decoded, the default one first."""
         return CELLS[self.cell].states
 
-    @property
-    def state_size(self) -> int:
-        """Numbers of one state."""
-        return self.hidden
+    def dim(self, state: str) -> int:
+        """Numbers of one of its states that decoders read."""
+        return CELLS[self.cell].dim(state, self.hidden)
+
+    def decoder(self, state: str) -> float:
+        """About how many weights a decoder of that state has, for estimates."""
+        return max(20 / 3 * self.hidden**2, self.dim(state) ** 2 / 2)
 
     @property
     def predicts(self) -> bool:

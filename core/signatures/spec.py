@@ -74,6 +74,11 @@ class SignatureSpec(Spec):
         return ("states", self.decoder)
 
     @property
+    def dim(self) -> int:
+        """Numbers of a state."""
+        return self.model.dim(self.state)
+
+    @property
     def title(self) -> str:
         longer = f", decoders trained {2**self.longer} times as long" if self.longer else ""
         return f"{HOW[self.decoder]}: {self.model.title}, layer {self.layer} ({self.state}){longer}"
@@ -104,18 +109,18 @@ class SignatureSpec(Spec):
         return self.model_copy(update={"model": untrained}) if untrained else None
 
     def work(self) -> float:
-        budget, lags, size = self.budget, self.max_lag + 1, self.model.state_size
+        budget, lags, size = self.budget, self.max_lag + 1, self.dim
         if self.decoder == "exact":
             return WHOLE_CORPUS * 2 * size * lags * N_SYMBOLS / 1e9
         if self.decoder == "linear":
             return budget.read_linear * 6 * size * lags * N_SYMBOLS / 1e9
         read = budget.last_round << self.longer if self.longer else budget.read
-        return read * lags * 40 * size**2 / 1e9
+        return read * lags * 6 * self.model.decoder(self.state) / 1e9
 
     def alike(self, other: Spec) -> bool:
-        return isinstance(other, SignatureSpec) and (self.decoder, self.model.state_size) == (
+        return isinstance(other, SignatureSpec) and (self.decoder, self.dim) == (
             other.decoder,
-            other.model.state_size,
+            other.dim,
         )
 
 

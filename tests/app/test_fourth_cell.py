@@ -35,7 +35,7 @@ def test_a_cell_is_one_file_and_one_line(tmp_path: Path) -> None:
     (tmp_path / "core" / "cells" / "rnn.py").write_text(RNN)
     names = tmp_path / "core" / "cells" / "__init__.py"
     before = names.read_text()
-    names.write_text(before.replace('"mingru")', '"mingru", "rnn")', 1))
+    names.write_text(before.replace('"deltanet",\n', '"deltanet",\n    "rnn",\n', 1))
     assert names.read_text() != before
     files = ("app/fourth_cell.py", "core/cells/test_cells.py", "core/probes/test_states.py")
     command = [sys.executable, "-m", "pytest", *(f"tests/{name}" for name in files)]

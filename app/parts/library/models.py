@@ -21,6 +21,7 @@ from core.cells import label, names
 from core.errors import BadInput
 from core.library import delete_model, model_notes, perplexity_spec
 from core.models.base import LanguageModelSpec
+from core.models.imported import packages
 from core.models.imported.spec import ImportedSpec
 from core.registry import known
 
@@ -86,6 +87,11 @@ def add() -> None:
         name = st.text_input("Name", placeholder="the file's name", key="model-name")
         if st.form_submit_button("Add", type="primary") and _added(weights, description, name):
             st.rerun()
+    for package in packages.installed():
+        if st.button(f"Add {package}", key=f"add-{package}", help="A network you already have"):
+            with explained():
+                if _take(*packages.files(package), package):
+                    st.rerun()
     if message := st.session_state.pop("model-said", None):
         st.success(words.plain(message))
 
@@ -95,9 +101,15 @@ def _added(weights: UploadedFile | None, description: UploadedFile | None, name:
     if weights is None or description is None:
         st.warning("Choose the weights and their description first, then press Add.")
         return False
+    return _take(
+        weights.getvalue(), description.getvalue(), name.strip() or Path(weights.name).stem
+    )
+
+
+def _take(weights: bytes, description: bytes, name: str) -> bool:
+    """Add a network; whether that went well."""
     try:
-        name = name.strip() or Path(weights.name).stem
-        added = core.add_model(weights.getvalue(), description.getvalue(), name)
+        added = core.add_model(weights, description, name)
     except BadInput as refusal:
         st.warning(words.plain(str(refusal)))
         return False

@@ -40,6 +40,7 @@ TILES = (
     Tile("ngram", "Network less 5-gram", tile_queries.TILE_NGRAM, look.RED_BLUE, (-1.0, 1.0)),
     Tile("factorized", "Factorized kernel", tile_queries.TILE_FACTORIZED, look.PURPLE),
     Tile("las", "Listen, attend, spell", tile_queries.TILE_LAS, look.PURPLE),
+    Tile("cells", "Cells of today", tile_queries.TILE_CELLS, look.PURPLE),
 )
 
 

@@ -86,3 +86,13 @@ FROM (
 ) k
 JOIN recall r ON r.signature = k.key
 WHERE r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
+
+TILE_CELLS = """
+SELECT 1 AS panel, '' AS name, k.place::VARCHAR AS x, r.lag, avg(r.accuracy) AS value
+FROM claim_signatures s JOIN recurrent_cells k ON k.cell = s.cell
+JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
+WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus AND s.layers = 1
+  AND s.parent IS NULL AND s.hidden IN (
+      SELECT hidden FROM claim_signatures WHERE profile = {profile} AND corpus_name = {first}
+      GROUP BY hidden HAVING count(DISTINCT cell) > 3)
+GROUP BY ALL"""

@@ -15,7 +15,7 @@ from core.paper.studies.study import CELLS_OF_PAPER
 from core.profiles import find
 
 SIZES_MOST = 8
-BOTH, ALL = "-".join(CELLS_OF_PAPER), "-".join(CELLS)
+BOTH = "-".join(CELLS_OF_PAPER)
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,22 @@ def layers() -> Sweep:
     )
 
 
+def compared() -> Sweep:
+    """Beyond the paper: every cell at one hidden size."""
+    corpus = pickers.corpus_choice("corpus", "Corpus", STUDIES["cells"].corpora["corpus"])
+    profile = pickers.profile_choice()
+    hidden = pickers.hidden_choice("compared", find(profile).compared, (16, 24, 40, 80, 160))
+    selected = Choices(profile, corpus=pickers.read(corpus), hidden=hidden)
+    return Sweep("cells", selected, [], "The paper has the GRU and the LSTM.")
+
+
 def _corpus_profile_cells() -> Choices:
     """The choices of either figure."""
     corpus = pickers.corpus_choice("corpus", "Corpus", study.default_corpus())
     profile = pickers.profile_choice()
-    options = list(dict.fromkeys([BOTH, *CELLS, ALL]))
-    cells = choices.select("cells", "Cells", options, BOTH, width=125, format_func=_cell_names)
+    cells = choices.select(
+        "cells", "Cells", [BOTH, *CELLS], BOTH, width=125, format_func=_cell_names
+    )
     return Choices(profile, corpus=pickers.read(corpus), cells=tuple(cells.split("-")))
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from core.corpora import wsj
-from core.corpora.speech import kaldi, librispeech
+from core.corpora.speech import kaldi, librispeech, transcripts
 from core.corpora.speech.listing import Listing, readable
 from core.errors import BadInput
 
-Layout = Literal["librispeech", "kaldi", "wsj"]
+Layout = Literal["librispeech", "kaldi", "wsj", "transcripts"]
 
 
 def find(folder: Path, vp: wsj.Punctuation = "keep") -> tuple[Layout, Listing]:
@@ -32,7 +32,10 @@ def _find(folder: Path, vp: wsj.Punctuation) -> tuple[Layout, Listing]:
         return "librispeech", librispeech.read(folder)
     if wsj.recognizes(folder):
         return "wsj", wsj.read(folder, vp)
+    if transcripts.recognizes(folder):
+        return "transcripts", transcripts.read(folder)
     raise BadInput(
         f"{folder} is in no layout that is known: give a folder with LibriSpeech's parts, a Kaldi "
-        "data directory (wav.scp and text), or the WSJ discs."
+        "data directory (wav.scp and text), the WSJ discs, or recordings with one transcript file "
+        "(CSV, TSV or JSON lines)."
     )

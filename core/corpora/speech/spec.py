@@ -23,7 +23,7 @@ class SpeechSpec(Spec):
 
     kind: Literal["speech"] = "speech"
     name: str
-    source: Literal["synthetic", "librispeech", "kaldi", "wsj"]
+    source: Literal["synthetic", "librispeech", "kaldi", "wsj", "transcripts"]
     place: str = ""
     content: str = Field(pattern=r"^[0-9a-f]{64}$")
     train: int = Field(ge=1)

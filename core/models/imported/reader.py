@@ -98,7 +98,7 @@ def read(data: bytes, description: bytes, name: str) -> Network:
     if not name.strip():
         raise BadInput("The model has no name: give it one.")
     described = describe(description)
-    reading = _reading(described.symbols)
+    reading = _reading(described.symbols, described.predicts)
     theirs = weights(
         data,
         described.cell,
@@ -139,6 +139,8 @@ def _notes(reading: Reading, described: Description) -> list[str]:
         notes.append(f"Every digit is read as {digit}; # is predicted when any digit is.")
     if reading.unknown:
         notes.append(f"These are read as its <unk>: {' '.join(reading.unknown)}")
+    if not described.predicts and " " not in described.symbols:
+        notes.append("It reads single words: a space is read as its </s>.")
     if not described.predicts:
         notes.append("It has no projection, so it has no perplexity and no forward accuracy.")
     return notes
@@ -218,15 +220,17 @@ def _predictions(projection: Tensor, bias: Tensor | None, reading: Reading) -> d
     return {"projection.weight": torch.stack(rows), "projection.bias": torch.tensor(biases)}
 
 
-def _reading(symbols: list[str]) -> Reading:
+def _reading(symbols: list[str], predicts: bool) -> Reading:
     """Which of the network's symbols stand for each of ours, when it reads and when it predicts.
 
     Capitals stand for letters where there are no small ones, the digits for #, `<unk>` for a mark
     that is missing. A line break frames segments where `<s>` and `</s>` are missing, and one of
-    these may stand for both.
+    these may stand for both. An encoder of words without a space reads `</s>` for it.
     Raises BadInput where its symbols cannot represent our text.
     """
     known = {symbol: place for place, symbol in enumerate(symbols)}
+    if not predicts and " " not in known and "</s>" in known:
+        known[" "] = known["</s>"]
     letters = SYMBOLS[:26]
     folded = not any(letter in known for letter in letters)
     if folded := folded and any(letter.upper() in known for letter in letters):

@@ -35,7 +35,9 @@ class RecurrentModel(LanguageModel):
             )
             for text in texts
         )
-        return StatesBySplit(train, dev, test, self.network.kernel_parameters())
+        # The paper's rule; a memory of many more numbers than h has as many hidden units as half.
+        least = max(self.network.kernel_parameters(), train.dim**2 // 2)
+        return StatesBySplit(train, dev, test, least)
 
 
 def load(spec: ModelSpec, weights: bytes, device: str) -> RecurrentModel:

@@ -58,7 +58,7 @@ class ModelSpec(LanguageModelSpec):
 
     def work(self) -> float:
         budget = self.budget
-        kernel = 2 * CELLS[self.cell].gates * self.hidden**2
+        kernel = CELLS[self.cell].kernel(self.hidden)
         weights = self.layers * (kernel + NARROWEST) + 70 * self.hidden
         evaluated = 2 * (budget.evaluate or WHOLE_CORPUS / 20)
         if not self.trained:

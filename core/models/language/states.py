@@ -41,7 +41,8 @@ class ModelStates(Chunked):
     ) -> None:
         self.model, self.segments, self.layer, self.state = model, segments, layer, state
         self.device = device
-        rows, dim = np.arange(len(segments)), model.projection.in_features
+        rows = np.arange(len(segments))
+        dim = model.cell.dim(state, model.projection.in_features)
         super().__init__(rows, segments.lengths, dim, max_lag, N_SYMBOLS)
 
     @torch.no_grad()

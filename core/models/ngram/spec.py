@@ -33,9 +33,11 @@ class NgramSpec(LanguageModelSpec):
     def needs(self) -> list[str]:
         return [self.corpus.content]
 
-    @property
-    def state_size(self) -> int:
+    def dim(self, state: str) -> int:
         return (self.order - 1) * N_SYMBOLS  # one-hot
+
+    def decoder(self, state: str) -> float:
+        return 20 / 3 * self.dim(state) ** 2
 
     def work(self) -> float:
         return (self.symbols or WHOLE_CORPUS) * self.fraction * self.order * 5e-5

@@ -1,6 +1,6 @@
 """The paper's figures, each as a declaration of what it needs. To add one: a file and a line."""
 
-from core.paper.studies import adaptation, depth, factorized, las, ngram, signature, size
+from core.paper.studies import adaptation, cells, depth, factorized, las, ngram, signature, size
 from core.paper.studies.study import Choices, Plan, Study
 
 STUDIES: dict[str, Study] = {
@@ -13,6 +13,7 @@ STUDIES: dict[str, Study] = {
         ngram.STUDY,
         factorized.STUDY,
         las.STUDY,
+        cells.STUDY,
     )
 }
 

@@ -106,10 +106,10 @@ def test_every_symbol_has_a_state_of_the_size_that_the_spec_names(
     found = model.states(corpus, texts, StateSelection(spec.layers, spec.states[0], MAX_LAG))
     assert found.parameters > 0
     for part, states in zip(texts, (found.train, found.dev, found.test), strict=True):
-        assert (states.dim, states.n_symbols) == (spec.state_size, N_SYMBOLS)
+        assert (states.dim, states.n_symbols) == (spec.dim(spec.states[0]), N_SYMBOLS)
         assert (states.size, states.lags) == (part.total, MAX_LAG + 1)
         (chunk,) = states.chunks()
-        assert chunk.states.shape == (part.total, spec.state_size)
+        assert chunk.states.shape == (part.total, spec.dim(spec.states[0]))
         assert np.isfinite(chunk.states).all() and torch.tensor(chunk.states).std() > 0
         order = np.argsort(chunk.segments, kind="stable")
         now, back = chunk.targets[order].T[:2]

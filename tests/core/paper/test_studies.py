@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.cells import CELLS
 from core.cli import main
 from core.corpora.speech.spec import SpeechSpec
 from core.library import add_corpus, find_corpus
@@ -66,12 +67,23 @@ def test_every_network_that_is_drawn_has_its_control() -> None:
         control = plan.signatures["untrained" if name == "signature" else f"{label}, untrained"]
         assert not control.model.trained and control not in plan.drawn.values()
         assert control.corpus == plan.signatures[label].corpus
-    for name in ("size", "depth"):
+    for name in ("size", "depth", "cells"):
         plan = STUDIES[name].plan(EVERY)
         for label, spec in plan.drawn.items():
             deeper = label.endswith("twice as deep")
             assert deeper or plan.signatures[f"{label}, untrained"] == spec.floor
     assert "query (h), untrained" in STUDIES["las"].plan(EVERY).signatures
+
+
+def test_every_cell_is_compared_at_one_budget_and_size() -> None:
+    plan = STUDIES["cells"].plan(EVERY)
+    assert [*plan.drawn] == [cell.label for cell in CELLS.values()]
+    budgets = {
+        spec.model.budget.model_copy(update={"learning_rate": 0.0}) for spec in plan.drawn.values()
+    }
+    assert len(budgets) == len({spec.model.hidden for spec in plan.drawn.values()}) == 1
+    for label, spec in plan.drawn.items():
+        assert plan.others[f"{label}, added bits"] == spec.added()
 
 
 def test_seeds_are_networks_of_their_own() -> None:

@@ -12,7 +12,6 @@ from torch import nn
 
 import core
 from core.errors import BadInput
-from core.probes import module as module_of
 from core.probes.measure import PairCounts, evaluate
 from core.probes.states import ArrayStates
 
@@ -251,8 +250,8 @@ def test_a_network_is_probed_from_the_state_it_begins_at(kind: str, named: bool)
     symbols = np.random.default_rng(0).integers(0, 6, (70, 9))
     module = Begun(kind, named).eval()
     own = module(torch.from_numpy(symbols)).detach().numpy()
-    states = module_of._states(module, module.rnn, symbols, "h", 64)
-    assert np.allclose(states[-1], own, atol=1e-6)
+    states = core.states(module, symbols)
+    assert np.allclose(states[-1]["h"], own, atol=1e-6)
     if kind == "LSTM":
         cells, h = nn.LSTMCell(8, 12), [s[0, 0] for s in module.begin]
         for name, value in dict(cells.named_parameters()).items():
@@ -260,8 +259,7 @@ def test_a_network_is_probed_from_the_state_it_begins_at(kind: str, named: bool)
         state = tuple(part[None] for part in h)
         for t in range(9):
             state = cells(module.embedding(torch.from_numpy(symbols[:1, t])), state)
-        c = module_of._states(module, module.rnn, symbols, "c", 64)[0]
-        assert np.allclose(c[0, -1], state[1][0].detach().numpy(), atol=1e-6)
+        assert np.allclose(states[0]["c"][0, -1], state[1][0].detach().numpy(), atol=1e-6)
 
 
 class TimeFirst(nn.Module):
@@ -352,6 +350,9 @@ class Raises(TimeFirst):
     ("module", "segments", "options"),
     [
         (lambda symbols: symbols, TEXT, {}),
+        (lambda symbols, before: 3, TEXT, {}),
+        (5, TEXT, {}),
+        (Begun("GRU", True), TEXT, {"of": "nothing"}),
         (Begun("GRU", True), TEXT, {"state": "H"}),
         (Begun("GRU", True), TEXT, {"state": "c"}),
         (Begun("GRU", True), TEXT, {"batch": 0}),

@@ -223,6 +223,61 @@ def test_kaldi_that_runs_commands_is_refused(tmp_path: Path) -> None:
         kaldi.read(place)
 
 
+ROWS = [
+    {"path": f"{n}.wav", "sentence": f"Take {n}, “please”", "client_id": f"s{n // 2}"}
+    for n in range(20)
+]
+
+
+def as_table(rows: list[dict[str, str]], form: str) -> str:
+    """Rows as a CSV, TSV or JSON-lines file."""
+    if form == "jsonl":
+        return "\n".join(map(json.dumps, rows))
+    comma = {"csv": ",", "tsv": "\t"}[form]
+    quote = '"' if form == "csv" else ""
+    lines = [comma.join(rows[0])]
+    return "\n".join(
+        lines + [comma.join(f"{quote}{v}{quote}" for v in row.values()) for row in rows]
+    )
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "jsonl"])
+def test_a_folder_with_one_transcript_file(form: str, tmp_path: Path, store: Store) -> None:
+    for number in range(20):
+        write(tmp_path / "clips" / f"{number}.wav", encoded(tone(number), "wav"))
+    file = write(tmp_path / f"all.{form}", as_table(ROWS, form))
+    spec = core.find_speech(str(tmp_path), store=store)
+    assert (spec.source, spec.train, spec.dev, spec.test) == ("transcripts", 16, 2, 2)
+    corpus = computed(spec, store)[0]
+    assert "please" in corpus.test.text(0)
+
+    parts = ["train"] * 10 + ["validation"] * 4 + ["test"] * 6
+    rows = [row | {"Split": part} for row, part in zip(ROWS, parts, strict=True)]
+    file.write_text(as_table([*rows, rows[0] | {"path": "gone.wav"}], form))
+    layout, listing = recordings.find(tmp_path)
+    assert layout == "transcripts" and "its own splits" in listing.layout
+    assert [len(listing.splits[split]) for split in ("train", "dev", "test")] == [10, 4, 6]
+    assert len(listing.skipped) == 1 and "gone.wav" in listing.skipped[0]
+    write(tmp_path / "more.csv", "path,text\n")
+    with pytest.raises(BadInput, match="several transcript files"):
+        recordings.find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("a.csv", "clip,words\n1.wav,hello\n", "Row 1 of .* does not name a recording"),
+        ("a.jsonl", '{"path": "1.wav", "text": "so"}\nnot JSON\n', "Row 2 .* no JSON object"),
+        ("a.jsonl", "[1, 2]\n", "Row 1 .* no JSON object"),
+        ("a.tsv", "", "is empty"),
+    ],
+)
+def test_a_transcript_file_that_is_none(name: str, text: str, why: str, tmp_path: Path) -> None:
+    write(tmp_path / name, text)
+    with pytest.raises(BadInput, match=why):
+        recordings.find(tmp_path)
+
+
 def test_a_folder_of_something_else(tmp_path: Path, store: Store) -> None:
     with pytest.raises(BadInput, match="no layout that is known"):
         core.find_speech(str(tmp_path), store=store)
