@@ -240,7 +240,7 @@ def _why_waiting(now: Status) -> str:
     mine = {job.key for job in now.live}
     order = [job.key in mine for job in people.listing() if job.live]
     ahead = order.index(True) if True in order else 0
-    return f"{ahead} ahead" if ahead else "starting"
+    return f"after {ahead} other job{'s' * (ahead > 1)}" if ahead else "starting"
 
 
 def _endings(ended: list[jobs.Job]) -> str:
@@ -341,9 +341,9 @@ def _facts(specs: Sequence[Spec]) -> str:
     keys = list({step.key for spec in specs for step in spec.steps()})
     row = queries.table(queries.fill(queries.TOOK, keys=keys)).row(0, named=True)
     from_release = len(shipped.among(spec.key for spec in specs))
-    computed = f"computed, {from_release} of them shipped" if from_release else "computed"
+    computed = f"computed, {from_release} came with the program" if from_release else "computed"
     machines = row["machines"] or "no machine"
-    return f"{computed} · {words.seconds(row['seconds'])} of work in all, on {machines}"
+    return f"{computed} · {words.seconds(row['seconds'])} of computing, on {machines}"
 
 
 def caption(key: str) -> str:
@@ -359,7 +359,11 @@ def caption(key: str) -> str:
             *([] if perplexity is None else [f"test perplexity {perplexity:.3f}"]),
             f"profile {row['profile']}, seed {row['seed']}",
             f"{words.number(row['test_states'])} test states",
-            *([f"decoders {row['width']} wide, keep {'/'.join(keeps)}"] if row["width"] else []),
+            *(
+                [f"decoders of {row['width']} hidden units, dropout keeps {'/'.join(keeps)}"]
+                if row["width"]
+                else []
+            ),
             f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
             f"{row['device']}, {row['machine']}",
         ]

@@ -13,6 +13,7 @@ from app.pictures.look import SELECTED, Row, Theme, printable
 
 Cells = Mapping[tuple[Any, Any], Row]  # by row and column of the picture
 recall = itemgetter("accuracy")
+RINGS = "no better than a guess"
 
 
 def by_lag(table: pl.DataFrame) -> dict[tuple[int, str], Row]:
@@ -49,12 +50,22 @@ def guess_rings(figure: go.Figure, cells: Cells, symbols: Sequence[str], **where
     figure.add_scatter(
         x=[symbols.index(symbol) for _, symbol in guessed],
         y=[lag for lag, _ in guessed],
+        name=RINGS,
         mode="markers",
         marker={"size": 5, "color": "#ffffff", "line": {"width": 1, "color": "#6b6577"}},
         hoverinfo="skip",
         unselected={"marker": {"opacity": 1}},
         **where,
     )
+
+
+def ring_key(figure: go.Figure, colors: Theme) -> None:
+    """Say under the last row what a ring means, where there is one. Takes 14 pixels of margin."""
+    if any(trace.name == RINGS and trace.x for trace in figure.data):
+        font = {"size": 11, "color": colors.text}
+        place = {"xref": "paper", "yref": "paper", "x": 1, "y": 0, "yshift": -18}
+        anchor = {"xanchor": "right", "yanchor": "top", "showarrow": False}
+        figure.add_annotation(text=f"○ {RINGS}", font=font, **place, **anchor)
 
 
 def clicks(

@@ -28,6 +28,7 @@ from app.pictures.grids import (
     lag_axis,
     not_yet,
     recall,
+    ring_key,
     row_axis,
     symbol_axis,
 )
@@ -106,7 +107,8 @@ def signature(
     figure.update_yaxes(showgrid=False, ticks="", **lower)
     row_axis(figure, lags, title="symbols ago", **upper)
     figure.update_layout(coloraxis=recall_colors())
-    return finish(figure, colors, HEIGHT, (46, 10, 24, 26))
+    ring_key(figure, colors)
+    return finish(figure, colors, HEIGHT, (46, 10, 24, 40))
 
 
 def lettered(
@@ -172,7 +174,8 @@ def side_by_side(
         figure.update_xaxes(showticklabels=True)
     lag_axis(figure, lags, unit, colors, step=1 if tall >= 16 * len(lags) else 3)
     figure.update_layout(coloraxis=recall_colors(scale))
-    return finish(figure, colors, height, (46, 10, 28, 26))
+    ring_key(figure, colors)
+    return finish(figure, colors, height, (46, 10, 28, 40))
 
 
 def difference(
@@ -206,7 +209,8 @@ def difference(
     ticks = [-end, -end / 2, 0, end / 2, end]
     labels = [points(tick).removesuffix(" points") for tick in ticks]
     figure.update_layout(coloraxis=color_axis(RED_BLUE, -end, end, ticks, "", labels, "points"))
-    return finish(figure, colors, height, (46, 10, 24, 26))
+    ring_key(figure, colors)
+    return finish(figure, colors, height, (46, 10, 24, 40))
 
 
 def _signs(figure: go.Figure, cells: pl.DataFrame, symbols: Sequence[str]) -> None:

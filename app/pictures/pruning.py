@@ -15,6 +15,7 @@ from core.models.factorized.spec import RULES
 from core.text import SYMBOLS
 
 HEIGHT = 420  # pixels
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")  # of the rules
 
 
 def perplexities(
@@ -31,7 +32,7 @@ def perplexities(
     for pane, corpus in enumerate(corpora, start=1):
         where: dict[str, Any] = {"row": 1, "col": pane}
         rows = table.filter(pl.col("corpus") == corpus)
-        for name, color in zip(RULES, (*colors.series, colors.faint), strict=True):
+        for name, color, dash in zip(RULES, (*colors.series, colors.faint), DASHES, strict=True):
             part = rows.filter(pl.col("rule") == name).sort("kept")
             x = part["kept"].to_list()
             if name == "random":
@@ -43,7 +44,7 @@ def perplexities(
                 y=part["perplexity"].to_list(),
                 name=name,
                 mode="lines+markers" if name == rule else "lines",
-                line={"width": 3 if name == rule else 1.3, "color": color},
+                line={"width": 3 if name == rule else 1.3, "color": color, "dash": dash},
                 hovertemplate="%{y:.3f}",
                 visible=True if part.height else "legendonly",
                 legendgroup=name,
@@ -53,7 +54,7 @@ def perplexities(
         _add_lines(figure, rows, keep, colors, where)
     figure.update_xaxes(title="bases kept", range=[-20, len(SYMBOLS) ** 2 + 20])
     figure.update_yaxes(nticks=7)
-    figure.update_yaxes(title="test perplexity", col=1)
+    figure.update_yaxes(title="test perplexity (not from 0)", col=1)
     figure.update_layout(hovermode="x unified")
     return finish(figure, colors, HEIGHT, (56, 8, 26, 70), BELOW)
 

@@ -100,7 +100,7 @@ def against_size(
         )
     ends = [math.log10(sizes[0] / 1.15), math.log10(sizes[-1] * 1.15)]
     figure.update_xaxes(title="hidden size", type="log", tickvals=sizes, ticktext=sizes, range=ends)
-    figure.update_yaxes(title=title, nticks=6)
+    figure.update_yaxes(**_from_zero_or_marked(table[column], title), nticks=6)
     corner = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
     return finish(figure, colors, SIZE, (56, 12, 24, 40), corner)
 
@@ -143,6 +143,17 @@ def against_state(
     figure.update_yaxes(title=title, nticks=6, tickformat=".0%" if recalls else None)
     figure.update_layout(showlegend=False)
     return finish(figure, colors, STATE, (56, 12, 24, 40))
+
+
+def _from_zero_or_marked(values: pl.Series, title: str) -> dict[str, str]:
+    """A vertical axis that starts at zero, or says in its title that it does not.
+
+    It starts there where the smallest value is below a quarter of the largest.
+    """
+    low, high = (float(end or 0.0) for end in (values.min(), values.max()))
+    if low < high / 4:
+        return {"title": title, "rangemode": "tozero"}
+    return {"title": f"{title} (not from 0)"}
 
 
 def deeper(table: pl.DataFrame, cells: Sequence[str], lags: int, colors: Theme) -> go.Figure:

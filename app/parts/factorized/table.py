@@ -23,7 +23,7 @@ COLUMNS = {
     "above_control": NUMBER("above", format="%.3f", help="recall − control"),
     "own": NUMBER(format="%.3f", help="Recall of its own two symbols"),
     "own_rank": NUMBER(
-        "own rank", format="%.2f", help="Share of other bases that recall those worse"
+        "above others", format="%.2f", help="Share of other bases that recall those worse"
     ),
     "count": NUMBER("seen", format="localized"),
     "norm": NUMBER(format="%.2f"),

@@ -82,7 +82,7 @@ def difference(recognizer: SelectedRecognizer) -> None:
     options = [*recognizer.layers, *halves, "log-mel"]
     with st.container(horizontal=True, key="pair", gap="small"):
         first = choices.select("first", "A", options, recognizer.figure[1], width=190)
-        second = choices.select("second", "less B", options, recognizer.figure[0], width=190)
+        second = choices.select("second", "minus B", options, recognizer.figure[0], width=190)
     sql = queries.fill(DIFFERENCE, a=recognizer.spec(first).key, b=recognizer.spec(second).key)
     table = queries.table(sql)
     export.heading(f"Difference A − B: {first} − {second}", "difference", sql)

@@ -23,21 +23,47 @@ VERDICTS = ("holds", "fails", "undecided", "not computed")
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure in small. sql: its cells as `tiles.thumbnail` takes them."""
+    """A figure in small. sql: its cells as `tiles.thumbnail` takes them; reading: of its colors."""
 
     study: str
     title: str
     sql: str
     scale: list[list[Any]]
     ends: tuple[float, float] = (0.0, 1.0)
+    reading: str = "Dark: recalled. Symbols across, lags down."
 
 
 TILES = (
     Tile("signature", "What one network remembers", tile_queries.TILE_SIGNATURE, look.PURPLE),
-    Tile("size", "Kernel size", tile_queries.TILE_SIZE, look.PURPLE),
-    Tile("depth", "Layer by layer", tile_queries.TILE_DEPTH, look.PURPLE),
-    Tile("adaptation", "Retraining on another text", tile_queries.TILE_ADAPTATION, look.GREEN),
-    Tile("ngram", "Network less 5-gram", tile_queries.TILE_NGRAM, look.RED_BLUE, (-1.0, 1.0)),
+    Tile(
+        "size",
+        "Kernel size",
+        tile_queries.TILE_SIZE,
+        look.PURPLE,
+        reading="Dark: recalled. Sizes across, lags down.",
+    ),
+    Tile(
+        "depth",
+        "Layer by layer",
+        tile_queries.TILE_DEPTH,
+        look.PURPLE,
+        reading="Dark: recalled. Layers across, lags down.",
+    ),
+    Tile(
+        "adaptation",
+        "Retraining on another text",
+        tile_queries.TILE_ADAPTATION,
+        look.GREEN,
+        reading="Light: recalled. Symbols across, lags down.",
+    ),
+    Tile(
+        "ngram",
+        "Network less 5-gram",
+        tile_queries.TILE_NGRAM,
+        look.RED_BLUE,
+        (-1.0, 1.0),
+        "Red: the network recalls more; blue: the 5-gram.",
+    ),
     Tile("factorized", "Factorized kernel", tile_queries.TILE_FACTORIZED, look.PURPLE),
     Tile("las", "Listen, attend, spell", tile_queries.TILE_LAS, look.PURPLE),
     Tile("cells", "Cells of today", tile_queries.TILE_CELLS, look.PURPLE),
@@ -83,6 +109,7 @@ def _picture(tile: Tile, profile: str) -> None:
             config={"staticPlot": True},
             alt=f"{study.figures} of the paper, as computed here, in small",
         )
+        st.html(f"<div class='note'>{tile.reading}</div>")
     else:
         export.empty(pictures.HEIGHT)
 

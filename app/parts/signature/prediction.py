@@ -13,11 +13,12 @@ from app.shell.queries import NAMED, SIGNATURE
 from core.probes.intervals import rank_correlation
 from core.signatures.spec import SignatureSpec
 
+# The space, which a decoder answers when it knows nothing, would push all others into a corner.
 SCATTER = """
 WITH memory AS (
     SELECT symbol, avg(accuracy) AS memory, sum(n) AS n
     FROM recall
-    WHERE signature = {key} AND symbol IS NOT NULL AND lag >= 1 AND n > 0
+    WHERE signature = {key} AND symbol <> ' ' AND lag >= 1 AND n > 0
     GROUP BY symbol
 )
 SELECT m.symbol, p.n, m.memory, p.accuracy AS forward
@@ -42,7 +43,9 @@ def memory_against_prediction(shown: SignatureSpec) -> None:
     table = queries.table(sql)
     rank = rank_correlation(table["memory"], table["forward"])
     correlation = "" if math.isnan(rank) else f", rank correlation {rank:.2f}"
-    export.heading(f"Memory against prediction, symbol by symbol{correlation}", "scatter", sql)
+    export.heading(
+        f"Memory against prediction by symbol, without the space{correlation}", "scatter", sql
+    )
     export.chart(
         symbols.memory_against_prediction(table, export.colors()),
         "scatter",

@@ -112,7 +112,7 @@ def test_shipped_results_say_so_and_are_computed_on_a_click(
     store.take_in({"shipped": pl.DataFrame([{"key": key} | facts for key in keys])})
     app = opened("pages/sweeps.py", corpus=corpus.content, cells="gru")
     count = len(specs)
-    assert f"{count} of {count}" in said(app) and f"{count} of them shipped" in said(app)
+    assert f"{count} of {count}" in said(app) and f"{count} came with the program" in said(app)
     app.button(key="recompute").click().run()
     assert jobs.listing() == [] and "What is there stays" in said(app)
     app.button(key="recompute-surely").click().run()

@@ -74,6 +74,9 @@ def test_cells_that_a_guess_reaches_are_ringed() -> None:
     rings = next(t for t in figure.data if t.type == "scatter" and t.marker.size == 5)
     assert set(zip(rings.x, rings.y, strict=True)) == {(2, 2)}
     assert rings.marker.color != rings.marker.line.color  # one of them shows on any color
+    assert [note.text for note in figure.layout.annotations] == ["○ no better than a guess"]
+    clear = MATRIX.with_columns(guess=pl.lit(False))
+    assert not heatmaps.signature(clear, FORWARD, look.LIGHT).layout.annotations
 
 
 def test_a_signature_without_forward_accuracy_still_draws() -> None:
@@ -106,7 +109,8 @@ def test_signatures_share_their_axes_and_one_scale(count: int) -> None:
     assert len({axis.range for axis in axes}) == 1
     assert [axis.matches for axis in axes].count(None) == 1
     assert [note.text.split()[0] for note in figure.layout.annotations] == [
-        f"<b>{letter}</b>" for letter in "ABCD"[:count]
+        *(f"<b>{letter}</b>" for letter in "ABCD"[:count]),
+        "○",  # one key for all
     ]
 
 

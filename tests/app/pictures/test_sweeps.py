@@ -70,6 +70,10 @@ def test_the_spread_over_seeds_is_drawn_where_there_are_several() -> None:
     one = table.with_columns(seeds=pl.lit(1))
     figure = sweeps.against_size(one, [40, 80], "perplexity", "p", ".3f", look.LIGHT)
     assert figure.data[0].error_y.array is None
+    assert figure.layout.yaxis.title.text == "p (not from 0)"
+    wide = table.with_columns(perplexity=pl.Series([1.0, 9.0])[: table.height])
+    figure = sweeps.against_size(wide, [40, 80], "perplexity", "p", ".3f", look.LIGHT)
+    assert (figure.layout.yaxis.title.text, figure.layout.yaxis.rangemode) == ("p", "tozero")
 
 
 def test_deeper_decoders_are_drawn_in_points() -> None:
