@@ -128,7 +128,8 @@ def _of_study(name: str, profile: str, title: str) -> Picture:
         return _of_key(next(iter(keys.values())), title)
     else:
         figure = _side_by_side(keys, green=name == "adaptation")
-    return Picture(figure, title or f"{study.title}\nafter {study.figures} of the paper, {on}")
+    what = "GRU less 5-gram" if name == "ngram" else study.title
+    return Picture(figure, title or f"{what}\nafter {study.figures} of the paper, {on}")
 
 
 def _sweep(plan: Plan, column: str, profile: str) -> Any:

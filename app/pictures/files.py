@@ -25,11 +25,11 @@ from matplotlib.legend import Legend
 from matplotlib.transforms import Transform, blended_transform_factory
 
 from app.pictures.look import LIGHT
-from app.pictures.rulers import LETTER, Ruler
+from app.pictures.rulers import LETTER, PlotAxis
 from app.pictures.traces import (
     DASHES,
     Colors,
-    Pane,
+    Plot,
     categories,
     colors_of,
     draw,
@@ -75,7 +75,7 @@ class _Page:
     inches: float
     title: str
     paper: Figure = field(default_factory=Figure)
-    panes: dict[tuple[str, str], Pane] = field(default_factory=dict)
+    panes: dict[tuple[str, str], Plot] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         layout = self.figure.layout
@@ -213,13 +213,13 @@ class _Page:
         if self._bar_width:
             self._color_bar()
 
-    def _pane(self, x: str, y: str) -> Pane:
+    def _pane(self, x: str, y: str) -> Plot:
         """The pane of two axes, made when first needed."""
         if (x, y) not in self.panes:
             layout = self.figure.layout
             across, down = layout[f"xaxis{x[1:]}"], layout[f"yaxis{y[1:]}"]
             own = [t for t in self.figure.data if (t.xaxis or "x", t.yaxis or "y") == (x, y)]
-            self.panes[x, y] = Pane(
+            self.panes[x, y] = Plot(
                 self.box(across.domain or (0, 1), down.domain or (0, 1)),
                 self.pixel,
                 self.pixel * self.shrunk,
@@ -240,8 +240,8 @@ class _Page:
         box = pane.axes.get_position()
         lengths = box.width * self.width, box.height * self.height
         most = 12 * min(1, self.left / layout.margin.l)  # long names beside a narrow picture
-        Ruler(pane.axes, "x", layout, x, pane.x_names, self.pixel, lengths[0]).dress()
-        Ruler(pane.axes, "y", layout, y, pane.y_names, self.pixel, lengths[1], most).dress()
+        PlotAxis(pane.axes, "x", layout, x, pane.x_names, self.pixel, lengths[0]).dress()
+        PlotAxis(pane.axes, "y", layout, y, pane.y_names, self.pixel, lengths[1], most).dress()
 
     def _share_ranges(self) -> None:
         """Axes that go together have one range, also where the data set it."""

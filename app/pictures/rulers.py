@@ -25,7 +25,7 @@ LETTER = 0.6  # how wide a letter is, of the size of its font
 
 
 @dataclass
-class Ruler:
+class PlotAxis:
     """One axis of a pane.
 
     letter: 'x' or 'y'; name: as traces name it, such as 'x2'; names: the places of categories;

@@ -33,7 +33,7 @@ MANY_CELLS = 5000  # of a heat map, which then is pixels in a vector file too
 
 
 @dataclass(frozen=True)
-class Pane:
+class Plot:
     """A pair of axes. x_names, y_names: the places of categories by name.
 
     pixel: in points; mark: a pixel of marks and of gaps between cells, smaller in a narrow picture.
@@ -97,7 +97,7 @@ def seen(trace: Any) -> bool:
     return trace.visible in (None, True) and not clicks
 
 
-def draw(pane: Pane, trace: Any, axis_colors: Colors | None, bar: int) -> None:
+def draw(pane: Plot, trace: Any, axis_colors: Colors | None, bar: int) -> None:
     """Draw a trace. axis_colors: of the color axis; bar: its number among the bar traces."""
     if trace.type == "scatter":
         _scatter(pane, trace)
@@ -142,7 +142,7 @@ def _own(trace: Any) -> Colors:
     return colors_of(trace.colorscale, low, high if trace.zmax is None else trace.zmax)
 
 
-def _scatter(pane: Pane, trace: Any) -> None:
+def _scatter(pane: Plot, trace: Any) -> None:
     x, y, mode = pane.x(trace.x), pane.y(trace.y), trace.mode or "lines"
     if trace.fill == "toself":
         color = ink(trace.fillcolor, trace.opacity or 1.0)
@@ -165,7 +165,7 @@ def _scatter(pane: Pane, trace: Any) -> None:
         _texts(pane, trace, x, y)
 
 
-def _markers(pane: Pane, trace: Any, x: np.ndarray, y: np.ndarray) -> None:
+def _markers(pane: Plot, trace: Any, x: np.ndarray, y: np.ndarray) -> None:
     marker, symbol = trace.marker, str(trace.marker.symbol or "circle")
     given = marker.color or trace.line.color
     opacity = 1.0 if marker.opacity is None else marker.opacity
@@ -186,7 +186,7 @@ def _markers(pane: Pane, trace: Any, x: np.ndarray, y: np.ndarray) -> None:
     )
 
 
-def _texts(pane: Pane, trace: Any, x: np.ndarray, y: np.ndarray) -> None:
+def _texts(pane: Plot, trace: Any, x: np.ndarray, y: np.ndarray) -> None:
     vertical, horizontal = (trace.textposition or "middle center").split(" ")
     size, color = trace.textfont.size or 12, trace.textfont.color or "#2f2d2b"
     for place, text in enumerate(trace.text):
@@ -203,7 +203,7 @@ def _texts(pane: Pane, trace: Any, x: np.ndarray, y: np.ndarray) -> None:
         )
 
 
-def _error_bars(pane: Pane, trace: Any, x: np.ndarray, y: np.ndarray, color: Ink) -> None:
+def _error_bars(pane: Plot, trace: Any, x: np.ndarray, y: np.ndarray, color: Ink) -> None:
     bars = trace.error_y
     above = numbers(bars.array, {})
     below = above if bars.arrayminus is None else numbers(bars.arrayminus, {})
@@ -219,7 +219,7 @@ def _error_bars(pane: Pane, trace: Any, x: np.ndarray, y: np.ndarray, color: Ink
     )
 
 
-def _bars(pane: Pane, trace: Any, number: int) -> None:
+def _bars(pane: Plot, trace: Any, number: int) -> None:
     x, y = pane.x(trace.x), np.nan_to_num(pane.y(trace.y))
     step = float(np.diff(np.unique(x)).min()) if len(np.unique(x)) > 1 else 1.0
     width = step * (1 - pane.gap) / pane.bars
@@ -231,7 +231,7 @@ def _bars(pane: Pane, trace: Any, number: int) -> None:
         _error_bars(pane, trace, x, y, ink("#444444"))
 
 
-def _histogram(pane: Pane, trace: Any) -> None:
+def _histogram(pane: Plot, trace: Any) -> None:
     bins = trace.xbins
     edges = np.arange(bins.start, bins.end + bins.size / 2, bins.size)
     counts, _ = np.histogram(pane.x(trace.x), edges)
@@ -239,7 +239,7 @@ def _histogram(pane: Pane, trace: Any) -> None:
     pane.axes.bar(middle, counts, width, color=_first(trace.marker.color), zorder=2)
 
 
-def _heat(pane: Pane, trace: Any, colors: Colors) -> None:
+def _heat(pane: Plot, trace: Any, colors: Colors) -> None:
     z = np.array([numbers(line, {}) for line in trace.z])
     down, across = z.shape
     x = (

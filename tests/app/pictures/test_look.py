@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from plotly.colors import unlabel_rgb
 
 from app.pictures import heatmaps, look
 
@@ -33,5 +34,14 @@ def test_lighter_green_is_higher_recall() -> None:
 def test_pictures_are_saved_under_plain_names() -> None:
     name = look.file_name("signature", "My text.txt", "gru-1-80")
     assert name == "signature-my-text-txt-gru-1-80"
-    options = look.toolbar(name, "png")["toImageButtonOptions"]
-    assert options["filename"] == name and options["format"] == "png"
+
+
+def test_a_color_of_the_dark_theme_has_one_of_the_light_theme() -> None:
+    pairs = look.on_white()
+    for name in ("text", "accent", "grid"):
+        assert pairs[getattr(look.DARK, name)] == getattr(look.LIGHT, name)
+    for count in (1, 2, 5, 11):
+        dark, light = (look.shades(count, theme) for theme in (look.DARK, look.LIGHT))
+        for shade, wanted in zip(dark, light, strict=True):
+            both = (unlabel_rgb(color) for color in (pairs[shade], wanted))
+            assert all(abs(a - b) <= 1 for a, b in zip(*both, strict=True))
