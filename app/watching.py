@@ -61,7 +61,8 @@ class Status:
 
     computed: keys of results; missing: specs without one; unrequested: those of them that no job
     computes or has tried to; live, arriving, ended: jobs that run or wait, that are done but for
-    the tables, and that failed or were cancelled.
+    the tables, and that failed or were cancelled; failed_again: jobs that failed to compute a
+    result once more, which is as it was.
     """
 
     computed: frozenset[str]
@@ -70,6 +71,7 @@ class Status:
     live: list[jobs.Job]
     arriving: list[jobs.Job]
     ended: list[jobs.Job]
+    failed_again: list[jobs.Job]
 
     @property
     def state(self) -> State:
@@ -106,6 +108,7 @@ def status_of(watched: Watched) -> Status:
         [job for job in job_of.values() if job.live],
         [job for job in of_missing.values() if job.status == "done" and not lost(job)],
         [job for job in of_missing.values() if job.status in ("failed", "cancelled")],
+        [j for j in job_of.values() if j.again and j.status == "failed" and j.key in computed],
     )
 
 
@@ -167,7 +170,7 @@ def watch(watched: Watched) -> frozenset[str]:
     """Draw the strip; the keys of the results that are computed."""
     now = status_of(watched)
     if now.state == "done":
-        _done(watched)
+        _done(watched, now.failed_again)
     else:
         st.fragment(_progress, run_every=pace.every(1))(watched, now, _costs(now.missing))
     return now.computed
@@ -245,12 +248,10 @@ def _why_waiting(now: Status) -> str:
 
 def _endings(ended: list[jobs.Job]) -> str:
     """How many failed or were cancelled, and why the first of each did."""
-    parts = []
-    for status in ("failed", "cancelled"):
-        jobs_ = [job for job in ended if job.status == status]
-        if jobs_:
-            parts.append(f"{len(jobs_)} {people.outcome(jobs_[0])}")
-    return " · ".join(parts)
+    failed = [job for job in ended if job.status == "failed"]
+    cancelled = [job for job in ended if job.status == "cancelled"]
+    both = (jobs_ for jobs_ in (failed, cancelled) if jobs_)
+    return " · ".join(f"{len(jobs_)} {people.outcome(jobs_[0])}" for jobs_ in both)
 
 
 def _buttons(watched: Watched, now: Status) -> None:
@@ -283,16 +284,15 @@ def _buttons(watched: Watched, now: Status) -> None:
         )
 
 
-def _done(watched: Watched) -> None:
-    """All is computed; what came with the program can be computed here."""
-    count = len(watched.specs)
-    head = f"{count} of {count}"
-    from_release = shipped.among(spec.key for spec in watched.specs)
-    if count == 1:
-        head = "Shipped signature" if from_release else "Signature"
+def _done(watched: Watched, failed: list[jobs.Job]) -> None:
+    """All is computed, which jobs that `failed` tried again; what is shipped can be, too."""
+    count, from_release = len(watched.specs), shipped.among(spec.key for spec in watched.specs)
+    one = "Shipped signature" if from_release else "Signature"
+    head = one if count == 1 else f"{count} of {count}"
     text, button = st.columns([6, 1], vertical_alignment="center", wrap=False)
     with text:
-        write_line(head, watched.facts())
+        endings = f"computing again: {_endings(failed)} · " if failed else ""
+        write_line(head, endings + watched.facts(), bad=bool(failed))
     if from_release:
         with button.container(horizontal=True, horizontal_alignment="right"):
             specs = [spec for spec in watched.specs if spec.key in from_release]

@@ -104,7 +104,8 @@ def test_the_facts_of_cells_and_profiles_are_filled_in() -> None:
 def oldest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the oldest DuckDB that may open the published files."""
     folder = tmp_path_factory.mktemp("oldest")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+    options = ["--quiet", "--no-deps", "--no-compile", "--target"]
+    command = [sys.executable, "-m", "pip", "install", *options]
     done = subprocess.run([*command, str(folder), f"duckdb=={OLDEST}"], capture_output=True)
     if done.returncode:
         pytest.skip(f"NOT TESTED: DuckDB {OLDEST} cannot be installed here: {done.stderr!r}")
@@ -127,6 +128,8 @@ def test_the_oldest_promised_duckdb_reads_everything(tmp_path: Path, oldest: Pat
 import sys, duckdb
 assert duckdb.__version__ == sys.argv[2]
 database = duckdb.connect(sys.argv[1], read_only=True)
+# The same plan in a second: this optimizer of the old version takes two minutes over the claims.
+database.execute("SET disabled_optimizers = 'statistics_propagation'")
 rows = database.execute(
     "SELECT view_name, NULL FROM duckdb_views() WHERE NOT internal UNION ALL "
     "SELECT table_name, NULL FROM duckdb_tables() UNION ALL "

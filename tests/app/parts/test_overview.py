@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import core
 from core import jobs
+from core.jobs import queue
 from core.paper.studies import STUDIES, Choices
 from core.spec import CorpusSpec
 from core.store import Store
@@ -120,3 +121,10 @@ def test_shipped_results_say_so_and_are_computed_on_a_click(
     assert all(job.again for job in jobs.listing())
     assert store.query("FROM shipped").height == len(keys)  # until the new rows come in
     assert not store.query("FROM recall").is_empty()
+    first, *others = jobs.listing()
+    queue.finish(store, first, "failed", "There was not enough memory")
+    for job in others:
+        jobs.cancel(job.key, "the test", store)
+    app = opened("pages/sweeps.py", corpus=corpus.content, cells="gru")
+    assert f"{count} of {count}" in said(app) and f"{count} of them shipped" in said(app)
+    assert "computing again: 1 failed · There was not enough memory" in said(app)
