@@ -15,7 +15,7 @@ from typing import Literal
 import streamlit as st
 
 from app import pace
-from app.shell import people, queries, tray, words
+from app.shell import captions, people, queries, tray, words
 from app.shell.errors import explained
 from core import jobs
 from core.jobs.estimate import START_SECONDS, step_seconds
@@ -143,10 +143,10 @@ def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str
             shown,
             label="Compute untrained",
             head="Signature",
-            about=caption(spec.key),
+            about=captions.of_signature(spec.key),
         )
     else:
-        watched = Watched([spec], also=shown, facts=partial(caption, spec.key))
+        watched = Watched([spec], also=shown, facts=partial(captions.of_signature, spec.key))
     wanted = changed and spec.key not in computed and status_of(watched).state == "missing"
     if wanted and jobs.estimate(spec) <= people.ask_first() and people.room():
         people.start(spec)
@@ -157,13 +157,13 @@ def watch_signature(spec: SignatureSpec, changed: bool = False) -> frozenset[str
 def watch_plan(plan: Plan) -> frozenset[str]:
     """The strip of a study; the keys that are computed."""
     with st.container(key="strip"):
-        return watch(Watched(plan.specs, facts=partial(_facts, plan.specs)))
+        return watch(Watched(plan.specs, facts=partial(captions.of_all, plan.specs)))
 
 
 def offer(name: str, specs: Sequence[Spec], label: str) -> frozenset[str]:
     """The same for something else on a study's page, computed by a button `label`."""
     with st.container(key=f"strip-{name}"):
-        return watch(Watched(specs, name, label=label, facts=partial(_facts, specs)))
+        return watch(Watched(specs, name, label=label, facts=partial(captions.of_all, specs)))
 
 
 def watch(watched: Watched) -> frozenset[str]:
@@ -334,40 +334,6 @@ def _ask(specs: Sequence[Spec], key: str) -> None:
         disabled=not room,
     ):
         st.rerun()
-
-
-def _facts(specs: Sequence[Spec]) -> str:
-    """How long a study took in all, where, and how much of it came with the program."""
-    keys = list({step.key for spec in specs for step in spec.steps()})
-    row = queries.table(queries.fill(queries.TOOK, keys=keys)).row(0, named=True)
-    from_release = len(shipped.among(spec.key for spec in specs))
-    computed = f"computed, {from_release} came with the program" if from_release else "computed"
-    machines = row["machines"] or "no machine"
-    return f"{computed} · {words.seconds(row['seconds'])} of computing, on {machines}"
-
-
-def caption(key: str) -> str:
-    """What the pictures of a signature show and how they were made, in one line."""
-    row = queries.table(queries.fill(queries.CAPTION, key=key)).row(0, named=True)
-    keeps = sorted({f"{keep:g}" for keep in row["keeps"] or [] if keep is not None})
-    perplexity = row["test_perplexity"]
-    learned = row["model"].endswith(f" on {row['corpus']}")
-    return " · ".join(
-        [
-            f"{row['model']}{'' if learned else ' on ' + row['corpus']}, "
-            f"layer {row['layer']} ({row['state']})",
-            *([] if perplexity is None else [f"test perplexity {perplexity:.3f}"]),
-            f"profile {row['profile']}, seed {row['seed']}",
-            f"{words.number(row['test_states'])} test states",
-            *(
-                [f"decoders of {row['width']} hidden units, dropout keeps {'/'.join(keeps)}"]
-                if row["width"]
-                else []
-            ),
-            f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
-            f"{row['device']}, {row['machine']}",
-        ]
-    )
 
 
 def _costs(specs: Iterable[Spec]) -> dict[str, float]:
