@@ -82,4 +82,4 @@ def test_an_encoder_of_words_recalls_more_ten_back_because_it_holds_the_first_le
     assert ten > five + 0.03
     places = pl.read_csv(tmp_path / "places.csv").filter(pl.col("lag") == 10).sort("place")
     first, second, *_ = places["accuracy"]
-    assert first > 0.5 and first > second + 0.2
+    assert first > 0.45 and first > second + 0.15

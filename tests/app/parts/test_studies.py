@@ -11,6 +11,7 @@ import core
 from app import watching
 from app.parts.sweeps import toolbar
 from core import jobs
+from core.cells import CELLS
 from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import STUDIES, Choices, Plan
 from core.spec import CorpusSpec, Spec
@@ -121,6 +122,19 @@ def test_retraining_shows_weights_sizes_and_what_stands_in(done: dict[str, Plan]
 def test_the_ngram_can_be_decoded_or_exact(done: dict[str, Plan]) -> None:
     app = opened(ADAPTATION, adaptation=NGRAM, against="exact")
     assert "GRU − 5-gram, exact" in said(app)
+
+
+def test_cells_are_drawn_against_the_numbers_that_they_carry(half: dict[str, Plan]) -> None:
+    _, corpus = corpora()
+    plan = STUDIES["cells"].plan(Choices("smoke", corpus=corpus))
+    computed(Store().root, plan.specs)
+    app = opened(SWEEPS, sweep="Cells", lag=3)
+    assert charts(app) == 3 and "Recall 3 symbols ago" in said(app)
+    table = app.dataframe[0].value
+    assert sorted(table["cell"]) == sorted(cell.label for cell in CELLS.values())
+    sizes = dict(table[["cell", "state_size"]].to_numpy().tolist())
+    assert (sizes["GRU"], sizes["LSTM"], sizes["LRU"], sizes["S6"]) == (24, 48, 48, 384)
+    assert table["added"].notna().all() and table["untrained"].notna().all()
 
 
 def test_several_seeds_are_averaged_and_their_range_shown(half: dict[str, Plan]) -> None:
