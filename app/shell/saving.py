@@ -15,6 +15,7 @@ from app.shell.queries import NAMED, SIGNATURE
 
 TABLES = {"csv": "text/csv", "parquet": "application/octet-stream"}
 KEY = re.compile(r"'([0-9a-f]{64})'")
+PIXELS = 96  # of an inch on a screen
 FEW = 2  # signatures that a line below the title can name
 
 NAMES = f"""
@@ -45,7 +46,7 @@ def dialog(figure: go.Figure, name: str, title: str, sqls: tuple[str, ...]) -> N
         persist_state="session",
     )
     inches = files.WIDTHS[width]
-    st.image(files.save(figure, "png", inches, title), width="content" if inches < 8 else "stretch")
+    st.image(files.save(figure, "png", inches, title), width=round(min(inches, 7) * PIXELS))
     with st.container(horizontal=True, gap="small"):
         for form, mime in files.FORMATS.items():
             button(form, mime, lambda form=form: files.save(figure, form, inches, title), name)
