@@ -248,10 +248,8 @@ def _why_waiting(now: Status) -> str:
 
 def _endings(ended: list[jobs.Job]) -> str:
     """How many failed or were cancelled, and why the first of each did."""
-    failed = [job for job in ended if job.status == "failed"]
-    cancelled = [job for job in ended if job.status == "cancelled"]
-    both = (jobs_ for jobs_ in (failed, cancelled) if jobs_)
-    return " · ".join(f"{len(jobs_)} {people.outcome(jobs_[0])}" for jobs_ in both)
+    by_status = [[job for job in ended if job.status == s] for s in ("failed", "cancelled")]
+    return " · ".join(f"{len(some)} {people.outcome(some[0])}" for some in by_status if some)
 
 
 def _buttons(watched: Watched, now: Status) -> None:
@@ -350,6 +348,7 @@ def caption(key: str) -> str:
     """What the pictures of a signature show and how they were made, in one line."""
     row = queries.table(queries.fill(queries.CAPTION, key=key)).row(0, named=True)
     keeps = sorted({f"{keep:g}" for keep in row["keeps"] or [] if keep is not None})
+    decoders = f"decoders of {row['width']} hidden units, dropout keeps {'/'.join(keeps)}"
     perplexity = row["test_perplexity"]
     learned = row["model"].endswith(f" on {row['corpus']}")
     return " · ".join(
@@ -359,11 +358,7 @@ def caption(key: str) -> str:
             *([] if perplexity is None else [f"test perplexity {perplexity:.3f}"]),
             f"profile {row['profile']}, seed {row['seed']}",
             f"{words.number(row['test_states'])} test states",
-            *(
-                [f"decoders of {row['width']} hidden units, dropout keeps {'/'.join(keeps)}"]
-                if row["width"]
-                else []
-            ),
+            *([decoders] if row["width"] else []),
             f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
             f"{row['device']}, {row['machine']}",
         ]
