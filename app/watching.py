@@ -248,10 +248,8 @@ def _why_waiting(now: Status) -> str:
 
 def _endings(ended: list[jobs.Job]) -> str:
     """How many failed or were cancelled, and why the first of each did."""
-    failed = [job for job in ended if job.status == "failed"]
-    cancelled = [job for job in ended if job.status == "cancelled"]
-    both = (jobs_ for jobs_ in (failed, cancelled) if jobs_)
-    return " · ".join(f"{len(jobs_)} {people.outcome(jobs_[0])}" for jobs_ in both)
+    by_status = [[job for job in ended if job.status == s] for s in ("failed", "cancelled")]
+    return " · ".join(f"{len(some)} {people.outcome(some[0])}" for some in by_status if some)
 
 
 def _buttons(watched: Watched, now: Status) -> None:

@@ -23,6 +23,7 @@ def of_signature(key: str) -> str:
     """What the pictures of a signature show and how they were made, in one line."""
     row = queries.table(queries.fill(queries.CAPTION, key=key)).row(0, named=True)
     keeps = sorted({f"{keep:g}" for keep in row["keeps"] or [] if keep is not None})
+    decoders = f"decoders of {row['width']} hidden units, dropout keeps {'/'.join(keeps)}"
     perplexity = row["test_perplexity"]
     learned = row["model"].endswith(f" on {row['corpus']}")
     return " · ".join(
@@ -32,11 +33,7 @@ def of_signature(key: str) -> str:
             *([] if perplexity is None else [f"test perplexity {perplexity:.3f}"]),
             f"profile {row['profile']}, seed {row['seed']}",
             f"{words.number(row['test_states'])} test states",
-            *(
-                [f"decoders of {row['width']} hidden units, dropout keeps {'/'.join(keeps)}"]
-                if row["width"]
-                else []
-            ),
+            *([decoders] if row["width"] else []),
             f"{words.seconds((row['seconds'] or 0) + (row['model_seconds'] or 0))} on "
             f"{row['device']}, {row['machine']}",
         ]

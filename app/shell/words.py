@@ -8,13 +8,18 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+_ADDRESS = re.compile(r"://|@|(?<=www)\.", re.IGNORECASE)
+_JOINER = "\u2060"  # a word joiner, which nobody sees
 _MARKS = re.compile(r"[\\`*_{}\[\]()<>#+\-.!|$:~]")
 
 
 def plain(text: str) -> str:
     """Text that is not ours, for a label, an alert or a caption: what Markdown gives a meaning to
-    (links, pictures, icons, formulas) is shown as it stands."""
-    return _MARKS.sub(r"\\\g<0>", text)
+    (links, pictures, icons, formulas) is shown as it stands.
+
+    A bare address would become a link even with all its marks escaped, so it is broken in two.
+    """
+    return _MARKS.sub(r"\\\g<0>", _ADDRESS.sub(rf"{_JOINER}\g<0>", text))
 
 
 def seconds(value: float | None) -> str:

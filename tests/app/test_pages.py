@@ -38,7 +38,7 @@ def opened(**address: object) -> AppTest:
 
 def shown(markdown: str) -> str:
     """Text as a browser shows it: what `words.plain` has escaped stands as it was."""
-    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", markdown)
+    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", markdown).replace("\u2060", "")
 
 
 def said(page: AppTest) -> str:

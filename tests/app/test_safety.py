@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -95,6 +96,11 @@ def test_all_sessions_share_one_listing(
 
 def test_foreign_text_is_shown_as_it_stands(spec: SignatureSpec) -> None:
     assert words.plain("a_b *c* [d](e) :red[f] $g$") == (r"a\_b \*c\* \[d\]\(e\) \:red\[f\] \$g\$")
+    # An escaped address is still one to the browser's Markdown; a broken one is none.
+    for address in ("https://a.example", "HTTP://a", "www.a.example", "mailto:me@a.example"):
+        shown = words.plain(address).replace("\\", "")
+        assert shown != address and shown.replace("\u2060", "") == address
+        assert not re.search(r"https?://|www\.|[-.\w+]@", shown, re.IGNORECASE)
     named = core.add_corpus(TEXT.replace("fox", "cat").encode(), PICTURE)
     wanted = core.signature_spec(named, profile="smoke")
     jobs.request(wanted, "ada@lab.org")

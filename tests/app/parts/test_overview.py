@@ -126,5 +126,5 @@ def test_shipped_results_say_so_and_are_computed_on_a_click(
     for job in others:
         jobs.cancel(job.key, "the test", store)
     app = opened("pages/sweeps.py", corpus=corpus.content, cells="gru")
-    assert f"{count} of {count}" in said(app) and f"{count} of them shipped" in said(app)
+    assert f"{count} of {count}" in said(app) and f"{count} came with the program" in said(app)
     assert "computing again: 1 failed · There was not enough memory" in said(app)
