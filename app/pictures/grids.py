@@ -63,7 +63,7 @@ def ring_key(figure: go.Figure, colors: Theme) -> None:
     """Say under the last row what a ring means, where there is one. Takes 14 pixels of margin."""
     if any(trace.name == RINGS and trace.x for trace in figure.data):
         font = {"size": 11, "color": colors.text}
-        place = {"xref": "paper", "yref": "paper", "x": 1, "y": 0, "yshift": -18}
+        place = {"xref": "paper", "yref": "paper", "x": 1, "y": 0, "yshift": -22}
         anchor = {"xanchor": "right", "yanchor": "top", "showarrow": False}
         figure.add_annotation(text=f"○ {RINGS}", font=font, **place, **anchor)
 

@@ -16,7 +16,11 @@ from core.paper.studies import STUDIES, Choices
 from core.spec import Spec
 from core.store import Store
 
-BADGES = {"holds": ":green-badge[:material/check: {}]", "fails": ":red-badge[:material/close: {}]"}
+BADGES = {
+    "holds": ":green-badge[:material/check: {}]",
+    "fails": ":red-badge[:material/close: {}]",
+    "not computed": ":gray[{}]",
+}
 UNDECIDED = ":gray-badge[{}]"
 
 
