@@ -123,7 +123,13 @@ def test_the_study_at_smoke_from_sound_to_refusal(store: Store) -> None:
     reason = listening.refusal(model, store)
     assert reason and "cannot be paired" in reason
     marginal = store.query("FROM marginal_recall WHERE decoder = 'mlp'")
-    assert set(marginal["signature"]) == {spec.key for spec in plan.signatures.values()}
+    keys = {
+        decoder: {spec.key for spec in plan.signatures.values() if spec.decoder == decoder}
+        for decoder in ("mlp", "added")
+    }
+    assert set(marginal["signature"]) == keys["mlp"]
+    added = store.query("SELECT signature, lag FROM added WHERE symbol IS NULL")
+    assert set(added["signature"]) == keys["added"] and set(added["lag"]) == set(range(-2, 6))
     assert set(marginal["part"]) == {*builders.layers(model), "log-mel"}
     assert set(marginal["alignment"]) == {"attention", "ctc", "words"}
     assert set(marginal["name"]) == {"LAS [3,16]"} and marginal["ms"].null_count() == 0
