@@ -291,9 +291,10 @@ class _Page:
 
     def _note(self, note: Any) -> None:
         if place := self._transform(note.xref, note.yref):
+            lower = (note.yshift or 0) / self.plot_height if note.yref == "paper" else 0
             self.area.text(
                 note.x,
-                note.y,
+                note.y + lower,
                 self._wrapped(note) if note.xref == note.yref == "paper" else plain(note.text),
                 transform=place,
                 fontsize=(note.font.size or 12) * self.pixel,

@@ -223,7 +223,12 @@ def _signs(figure: go.Figure, cells: pl.DataFrame, symbols: Sequence[str]) -> No
             x=[symbols.index(symbol) for symbol in part["symbol"]],
             y=part["lag"].to_list(),
             mode="markers",
-            marker={"symbol": sign, "size": 5, "line": {"width": 1.2, "color": ON_RED_BLUE}},
+            marker={
+                "symbol": sign,
+                "size": 5,
+                "color": ON_RED_BLUE,
+                "line": {"width": 1.2, "color": ON_RED_BLUE},
+            },
             hoverinfo="skip",
         )
 

@@ -24,9 +24,11 @@ Colors = tuple[Colormap, Normalize]
 Ink = tuple[float, float, float, float]  # red, green, blue, opacity
 UNSEEN = 0.01  # an opacity below which a trace only takes clicks
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+LINES = {"cross-thin": "+", "line-ew": "_"}  # without an area
 MARKERS = {
     **{"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "X", "cross": "P"},
     **{"star": "*", "hexagon": "h"},
+    **LINES,
 }
 SIDES = {"left": "right", "right": "left", "center": "center"}  # of a point; which end of a text
 MANY_CELLS = 5000  # of a heat map, which then is pixels in a vector file too
@@ -179,7 +181,7 @@ def _markers(pane: Plot, trace: Any, x: np.ndarray, y: np.ndarray) -> None:
         s=((marker.size or 6) * pane.mark) ** 2,
         marker=MARKERS[symbol.removesuffix("-open")],
         facecolors="none" if is_open else colors,
-        edgecolors=edge,
+        edgecolors=None if symbol in LINES else edge,
         linewidths=width * pane.mark,
         clip_on=trace.cliponaxis is not False,
         zorder=4,

@@ -112,6 +112,17 @@ def test_panes_lines_bars_and_bands_are_drawn() -> None:
     assert far(pixels(symbols.confusion(answers, DARK)), LIGHT.accent) <= 3
 
 
+def test_a_difference_is_drawn_with_its_signs_and_rings() -> None:
+    cells = [
+        difference(),
+        difference(symbol="b", difference=-0.3),
+        difference(lag=2, significant=False, guess=True),
+    ]
+    figure = heatmaps.difference(pl.DataFrame(cells), "AB", 0.5, look.LIGHT)
+    text = files.save(figure, "svg", 3.25, "Difference A − B").decode()
+    assert "no better than a guess" in text
+
+
 def test_an_unknown_trace_is_refused() -> None:
     figure = look.finish(go.Figure(go.Box(x=[1], y=[2])), LIGHT, 200, (40, 8, 8, 8))
     with pytest.raises(ValueError, match="box"):
