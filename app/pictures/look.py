@@ -231,8 +231,8 @@ def file_name(*parts: object) -> str:
 
 
 def printable(symbol: str) -> str:
-    """A symbol as a label: a space is drawn as an open box."""
-    return "␣" if symbol == " " else str(symbol)
+    """A symbol, or several, as a label: a space is drawn as an open box."""
+    return str(symbol).replace(" ", "␣")
 
 
 def in_order(table: pl.DataFrame, column: str = "symbol") -> pl.DataFrame:

@@ -21,7 +21,9 @@ def confusion(row: pl.DataFrame, colors: Theme) -> go.Figure:
     row = row.filter(pl.col("n") > 0)
     known = row["guess"].is_in(SYMBOLS).all()
     row = in_order(row if known else row.sort("n", descending=True).head(len(SYMBOLS)), "guess")
-    listed = [s for s in SYMBOLS if s not in SPECIAL or s in row["guess"]] if known else row["guess"]
+    listed = (
+        [s for s in SYMBOLS if s not in SPECIAL or s in row["guess"]] if known else row["guess"]
+    )
     axis = [printable(symbol) for symbol in listed]
     right = (row["guess"] == row["truth"]).to_list()
     figure = go.Figure()

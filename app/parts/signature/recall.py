@@ -43,14 +43,15 @@ def finding(shown: SignatureSpec) -> None:
         return
     first = "remembers more than untrained" if rows[0] == more else "forgets"
     other = less if rows[0] == more else more
-    text = f"This network <b>{first}</b>: {_both(rows[0])}."
-    text += f" The other way round: {_both(other)}." if other else ""
+    unit = "word" if shown.target == "word" else "symbol"
+    text = f"This network <b>{first}</b>: {_both(rows[0], unit)}."
+    text += f" The other way round: {_both(other, unit)}." if other else ""
     st.html(f"<div class='finding'>{text}</div>")
 
 
-def _both(row: tuple[int, float, float]) -> str:
+def _both(row: tuple[int, float, float], unit: str) -> str:
     lag, trained, untrained = row
-    back = f"{words.small(lag)} symbol{'s' * (lag > 1)} back"
+    back = f"{words.small(lag)} {unit}{'s' * (lag > 1)} back"
     return f"untrained it recalls {untrained:.0%} {back}, trained {trained:.0%}"
 
 
@@ -72,9 +73,8 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
         "accuracy of predicting it as the next symbol",
         on_click=_select,
     )
-    several.how_to_read(
-        f"Row “next”: accuracy of predicting the symbol. Click a cell for its answers.{cut}"
-    )
+    following = "Row “next”: accuracy of predicting it. " if shown.target == "symbol" else ""
+    several.how_to_read(f"{following}Click a cell for its answers.{cut}")
     return matrix
 
 

@@ -15,7 +15,7 @@ from core.library import added_models
 from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.registry import known
-from core.signatures.spec import RECALLED, SignatureSpec
+from core.signatures.spec import RECALLED, SignatureSpec, Target
 
 LAYERS = (1, 2, 3, 4)
 HERE = "here"
@@ -121,15 +121,7 @@ def _described() -> SignatureSpec:
             width=90,
             help="The layer whose state is read; 1 is nearest the input.",
         )
-        target = choices.select(
-            "target",
-            "Recall of",
-            list(RECALLED),
-            "symbol",
-            width=110,
-            help="What the decoders name: a symbol, its class, the two or three symbols that ended "
-            "so many steps ago, or the word so many words back.",
-        )
+        target = _target()
         profile = pickers.profile_choice()
     return core.signature_spec(
         pickers.read(corpus),
@@ -160,6 +152,19 @@ def _model() -> ImportedSpec | None:
         help="A network trained here on the corpus, or one that was added on the Library page.",
     )
     return added.get(chosen)
+
+
+def _target() -> Target:
+    """The choice of what is recalled."""
+    return choices.select(
+        "target",
+        "Recall of",
+        list(RECALLED),
+        "symbol",
+        width=110,
+        help="What the decoders name: a symbol, its class, the two or three symbols that ended "
+        "so many steps ago, or the word so many words back.",
+    )
 
 
 def _shape() -> tuple[str, int, int]:
