@@ -24,7 +24,7 @@ from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.models.mixture.spec import MixtureSpec
 from core.models.ngram.spec import NgramSpec
-from core.signatures.spec import Decoder, SignatureSpec, State, signature_of
+from core.signatures.spec import Decoder, SignatureSpec, State, Target, signature_of
 from core.spec import VERSIONS, CorpusSpec, Spec
 from core.store import Store
 
@@ -213,11 +213,13 @@ def signature_spec(
     seed: int = 0,
     store: Store | None = None,
     model: ImportedSpec | None = None,
+    target: Target = "symbol",
 ) -> SignatureSpec:
     """The spec of one signature from a few choices; everything else comes from the profile.
 
     state: one of the cell's (None: its first, c_t of an LSTM and h_t of a GRU).
-    model: an added one, which brings its own cell, layers and hidden size.
+    model: an added one, which brings its own cell, layers and hidden size. target: what is
+    recalled; added bits are those of symbols.
     Raises BadInput with one sentence for a choice that does not exist.
     """
     if model:
@@ -241,7 +243,10 @@ def signature_spec(
         budget=budget.training_for(cell, layers, hidden),
         seed=seed,
     )
-    return signature_of(model or trained_here, where, profile, layer, chosen, decoder, seed)
+    if target != "symbol" and decoder in ("exact", "added"):
+        raise BadInput(f"The decoder {decoder!r} recalls symbols only; choose 'mlp' or 'linear'.")
+    how = layer, chosen, decoder, seed
+    return signature_of(model or trained_here, where, profile, *how, target=target)
 
 
 def ngram_spec(

@@ -20,6 +20,7 @@ SIGNATURE = f"""{MODEL}
            ELSE '' END
         || CASE WHEN coalesce(s.spec->>'$.longer', '0') <> '0'
            THEN ', decoders trained longer' ELSE '' END
+        || CASE WHEN s.target <> 'symbol' THEN ', by ' || s.target ELSE '' END
         || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
 
 NAMED = """

@@ -95,7 +95,8 @@ def to_symbols(text: str) -> tuple[str, str]:
 
 def readable(spec: SignatureSpec) -> bool:
     """Whether sentences can be read with a signature's decoders, once these are stored."""
-    return spec.decoder == "mlp" and isinstance(spec.model, ModelSpec | ImportedSpec)
+    decoders = spec.decoder == "mlp" and spec.target == "symbol"
+    return decoders and isinstance(spec.model, ModelSpec | ImportedSpec)
 
 
 def ready(spec: SignatureSpec, store: Store | None = None) -> bool:

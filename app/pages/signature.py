@@ -39,7 +39,8 @@ if shown.key in computed:
         longer.offer(spec)
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
-        prediction.memory_against_prediction(shown)
+        if shown.target == "symbol":
+            prediction.memory_against_prediction(shown)
     with right:
         added.added_bits(spec)
     if shown is spec:

@@ -231,19 +231,22 @@ def file_name(*parts: object) -> str:
 
 
 def printable(symbol: str) -> str:
-    """A symbol as a label: a space is drawn as an open box."""
-    return "␣" if symbol == " " else str(symbol)
+    """A symbol, or several, as a label: a space is drawn as an open box."""
+    return str(symbol).replace(" ", "␣")
 
 
 def in_order(table: pl.DataFrame, column: str = "symbol") -> pl.DataFrame:
     """The rows in the order of the alphabet: a–z, space, punctuation, special symbols.
 
-    Symbols of another network, which are numbers, are in their own order.
+    Labels of other targets, such as bigrams, follow in the order of their letters. Symbols of
+    another network, which are numbers, are in their own order.
     """
     if table.schema[column].is_numeric():
         return table.sort(column)
-    order = pl.col(column).replace_strict(SYMBOLS, range(len(SYMBOLS)), return_dtype=pl.Int64)
-    return table.sort(order)
+    order = pl.col(column).replace_strict(
+        SYMBOLS, range(len(SYMBOLS)), default=len(SYMBOLS), return_dtype=pl.Int64
+    )
+    return table.sort(order, column)
 
 
 def shorten(name: str, most: int) -> str:

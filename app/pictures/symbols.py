@@ -13,12 +13,18 @@ DISCUSSED = ("q", "y", "k", "e", ".")  # by the paper, where it compares memory 
 
 
 def confusion(row: pl.DataFrame, colors: Theme) -> go.Figure:
-    """What the decoder answered where one symbol was true. row: guess, n, truth (one value)."""
-    row = in_order(row.filter(pl.col("n") > 0), "guess")
-    axis = [
-        printable(symbol) for symbol in SYMBOLS if symbol not in SPECIAL or symbol in row["guess"]
-    ]
+    """What the decoder answered where one symbol was true. row: guess, n, truth (one value).
+
+    Of labels outside the alphabet, such as bigrams, the most frequent answers.
+    """
     total = max(row["n"].sum(), 1)
+    row = row.filter(pl.col("n") > 0)
+    known = row["guess"].is_in(SYMBOLS).all()
+    row = in_order(row if known else row.sort("n", descending=True).head(len(SYMBOLS)), "guess")
+    listed = (
+        [s for s in SYMBOLS if s not in SPECIAL or s in row["guess"]] if known else row["guess"]
+    )
+    axis = [printable(symbol) for symbol in listed]
     right = (row["guess"] == row["truth"]).to_list()
     figure = go.Figure()
     figure.add_bar(

@@ -105,6 +105,8 @@ def _add_signature(commands: Commands) -> None:
     command.add_argument("--model", help="an added model, by its name or key")
     _add_network(command)
     command.add_argument("--decoder", choices=("mlp", "linear", "added"), default="mlp")
+    targets = ("symbol", "class", "bigram", "trigram", "word")
+    command.add_argument("--target", choices=targets, default="symbol", help="what is recalled")
     command.add_argument("--segment", help="line, sentence, speech or paragraph")
     command.add_argument("--seed", type=int, default=0)
 

@@ -25,7 +25,8 @@ def signature(options: argparse.Namespace) -> None:
     network = options.cell, options.layers, options.hidden
     how = options.state, options.profile, options.decoder, options.seed
     layers = range(1, max(model.layers if model else options.layers, 1) + 1)
-    specs = [signature_spec(corpus, *network, layer, *how, model=model) for layer in layers]
+    what = {"model": model, "target": options.target}
+    specs = [signature_spec(corpus, *network, layer, *how, **what) for layer in layers]
     others = {other.key: other for spec in specs for other in beside(spec)}
     fresh = obtain([*specs, *others.values()])
     rows_of = added_bits if options.decoder == "added" else marginal
@@ -41,6 +42,7 @@ def signature(options: argparse.Namespace) -> None:
             {
                 "key": specs[0].key,
                 "keys": [spec.key for spec in specs],
+                "target": options.target,
                 "cached": not fresh,
                 "seconds": round(time.monotonic() - started, 3),
                 "perplexity": perplexity,

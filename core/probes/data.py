@@ -38,13 +38,15 @@ class Chunk:
 class StateSource(Protocol):
     """One split of a corpus as recurrent states, in chunks of bounded memory.
 
-    first: the lag of the first column of targets, 0 or below; lags: how many columns there are.
+    first: the lag of the first column of targets, 0 or below; lags: how many columns there are;
+    n_symbols: how many symbols, or labels of another target, there are to recall; size: states.
     """
 
     dim: int
     n_symbols: int
     first: int
     lags: int
+    size: int
 
     def chunks(self, order: int | None = None) -> Iterator[Chunk]:
         """All states once: in natural order, or with the segments shuffled by the seed `order`."""

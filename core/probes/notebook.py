@@ -19,6 +19,7 @@ from core.probes.added import evaluate as evaluate_added
 from core.probes.intervals import SEGMENTS
 from core.probes.measure import check_countable, evaluate
 from core.probes.states import ArrayStates
+from core.probes.targets import target_of
 from core.profiles import DecoderBudget
 
 MIN_BLOCKS = 60  # segments, below which segments are cut into blocks of time
@@ -39,6 +40,8 @@ def measure(
     rounds: int = 4,
     seed: int = 0,
     by: Literal["symbol", "place"] = "symbol",
+    target: Literal["symbol", "class", "bigram", "trigram", "word"] = "symbol",
+    alphabet: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """The memory signature of a network from its states: how well they recall earlier symbols.
 
@@ -59,6 +62,11 @@ def measure(
     by='place' returns rows by where in its segment the recalled symbol stands instead: lag, place
     (1, 2, 3, 4 to 5, 6 to 10, 11 to 20, 21 and later, by the first), n, correct, accuracy.
 
+    target: what is recalled: the symbol; its class; the bigram or trigram that ended δ symbols ago;
+    or, from the states at the symbols that end a word, the word that ended δ words before (see
+    core.probes.targets). alphabet: the character that each symbol number stands for, without which
+    there are no classes and words. The column symbol then holds names; the rare ones are 'other'.
+
     Raises BadInput with one sentence if the arrays do not fit together or hold too little.
     """
     if decoder not in ("mlp", "linear"):
@@ -66,6 +74,9 @@ def measure(
     if by not in ("symbol", "place"):
         raise BadInput(f"Rows are by 'symbol' or by 'place', not by {by!r}.")
     budget = _budget(max_lag, width, keeps, rounds, seed)
+    names: Sequence[str] | None = None
+    if target != "symbol":
+        states, symbols, names = _labelled(states, symbols, target, alphabet)
     ids, train, dev, test = _sources(states, symbols, max_lag, seed)
     device = machine.settle()
     if decoder == "linear":
@@ -74,7 +85,38 @@ def measure(
         width = width or max(128, 4 * train.dim)
         training = rounds_of.train(train, dev, width, budget, seed, device)
     found = evaluate(training.decoders, train, test, seed, training.before)
-    return found.positions if by == "place" else _with_ids(found.recall, ids)
+    if by == "place":
+        return found.positions
+    rows = _with_ids(found.recall, ids)
+    if names is None:
+        return rows
+    named = dict(enumerate(names))
+    return rows.with_columns(pl.col("symbol").replace_strict(named, return_dtype=pl.String))
+
+
+def _labelled(
+    states: Any, symbols: Any, target: str, alphabet: Sequence[str] | None
+) -> tuple[np.ndarray, np.ndarray, Sequence[str]]:
+    """The states that have a label, the labels, -1 behind the last, and the labels' names."""
+    states, symbols = _arrays(states, symbols)
+    if alphabet is None and target in ("class", "word"):
+        raise BadInput(f"Give the alphabet, the character of each symbol number, for {target!r}.")
+    valid = symbols >= 0
+    read = symbols[valid]
+    if alphabet is None:
+        alphabet = [f"{symbol} " for symbol in range(int(read.max(initial=0)) + 1)]
+    if len(read) and read.max() >= len(alphabet):
+        raise BadInput(f"Symbol {read.max()} is not in the alphabet of {len(alphabet)}.")
+    places = (valid.cumsum(1) - 1)[valid]
+    chosen = target_of(target, read, places, alphabet)
+    labels = np.full(valid.shape, -1, dtype=np.int64)
+    labels[valid] = chosen.labels(read, places)
+    if (labels[valid] < 0).any():
+        order = np.argsort(labels < 0, axis=1, kind="stable")
+        order = order[:, : max(1, int((labels >= 0).sum(1).max()))]
+        labels = np.take_along_axis(labels, order, 1)
+        states = np.take_along_axis(states, order[:, :, None], 1)
+    return states, labels, [name.strip() for name in chosen.names]
 
 
 def added(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.errors import BadInput
-from core.probes.data import Chunk
+from core.probes.data import Chunk, StateSource
+from core.probes.targets import Target
 
 CHUNK_BYTES = 256 * 2**20
 
@@ -139,7 +140,50 @@ def flat(
 class StatesBySplit:
     """The states of each split, and the parameters that a decoder must at least have (or none)."""
 
-    train: Chunked
-    dev: Chunked
-    test: Chunked
+    train: StateSource
+    dev: StateSource
+    test: StateSource
     parameters: int = 0
+
+
+class Relabelled:
+    """A source of states with the labels of a target in place of symbols.
+
+    The source gives whole segments, lag 0 first. size: states that have a label.
+    """
+
+    def __init__(self, source: StateSource, target: Target, size: int) -> None:
+        self.source, self.target, self.size = source, target, size
+        self.dim, self.first, self.lags = source.dim, source.first, source.lags
+        self.n_symbols = len(target.names)
+
+    def chunks(self, order: int | None = None) -> Iterator[Chunk]:
+        for chunk in self.source.chunks(order):
+            yield relabelled(chunk, self.target, self.lags)
+
+
+def relabelled(chunk: Chunk, target: Target, lags: int) -> Chunk:
+    """The states of a chunk of whole segments that have a label, with the labels to recall.
+
+    A state's place becomes that of its label among those of its segment, 1 = the first.
+    """
+    symbols, segments = chunk.targets[:, 0], chunk.segments
+    labels = target.labels(symbols, _places(segments))
+    read = np.flatnonzero(labels >= 0)
+    places = _places(segments[read])
+    targets = lagged(labels[read][None], lags)[0]
+    targets[np.arange(lags) > places[:, None]] = -1
+    return replace(
+        chunk,
+        states=chunk.states[read],
+        targets=targets,
+        segments=segments[read],
+        places=places + 1,
+    )
+
+
+def _places(segments: np.ndarray) -> np.ndarray:
+    """How many rows of its segment come before each row."""
+    rows = np.arange(len(segments))
+    begins = np.concatenate([[True], segments[1:] != segments[:-1]])[: len(rows)]
+    return rows - np.maximum.accumulate(np.where(begins, rows, 0))

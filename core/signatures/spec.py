@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from core import profiles
 from core.cells import CELLS
 from core.models.base import AnyLanguageModel, LanguageModelSpec
+from core.probes.targets import MOST
 from core.profiles import DecoderBudget
 from core.spec import WHOLE_CORPUS, CorpusSpec, Spec, added
 from core.text import N_SYMBOLS
@@ -29,6 +30,14 @@ HOW = {  # in titles
     "added": "added bits",
 }
 MOST_LONGER = 4  # rounds beyond the budget's
+Target = Literal["symbol", "class", "bigram", "trigram", "word"]  # of core.probes.targets
+RECALLED: dict[Target, str] = {  # in titles
+    "symbol": "",
+    "class": " of classes",
+    "bigram": " of bigrams",
+    "trigram": " of trigrams",
+    "word": " of words",
+}
 State = Annotated[str, AfterValidator(known_state)]
 
 
@@ -37,6 +46,7 @@ class SignatureSpec(Spec):
 
     longer: how many rounds its decoders were trained beyond those of the budget; each is twice as
     long as the one before it, and goes on from where `shorter` stopped.
+    target: what is recalled (paper, section 9).
     """
 
     kind: Literal["signature"] = "signature"
@@ -50,6 +60,7 @@ class SignatureSpec(Spec):
     budget: DecoderBudget
     seed: int = 0
     longer: int = added(0, ge=0, le=MOST_LONGER)
+    target: Target = added("symbol")
     table: ClassVar[str] = "signatures"
 
     def needs(self) -> list[str]:
@@ -69,6 +80,14 @@ class SignatureSpec(Spec):
             raise ValueError(f"layer {self.layer} of a network of {self.model.layers} layers")
         return self
 
+    @model_validator(mode="after")
+    def _target_has_decoder(self) -> SignatureSpec:
+        if self.target != "symbol" and self.decoder in ("exact", "added"):
+            raise ValueError(
+                f"decoder {self.decoder!r} recalls symbols, not target {self.target!r}"
+            )
+        return self
+
     @property
     def stages(self) -> tuple[str, ...]:
         return ("states", self.decoder)
@@ -80,8 +99,9 @@ class SignatureSpec(Spec):
 
     @property
     def title(self) -> str:
+        how = HOW[self.decoder] + RECALLED[self.target]
         longer = f", decoders trained {2**self.longer} times as long" if self.longer else ""
-        return f"{HOW[self.decoder]}: {self.model.title}, layer {self.layer} ({self.state}){longer}"
+        return f"{how}: {self.model.title}, layer {self.layer} ({self.state}){longer}"
 
     def preview(self) -> SignatureSpec:
         """The same signature by the linear decoder."""
@@ -100,7 +120,7 @@ class SignatureSpec(Spec):
 
     def added(self) -> SignatureSpec:
         """Its memory beyond inference: decoders that start from the recent floor."""
-        return self.model_copy(update={"decoder": "added", "longer": 0})
+        return self.model_copy(update={"decoder": "added", "longer": 0, "target": "symbol"})
 
     @property
     def floor(self) -> SignatureSpec | None:
@@ -110,17 +130,19 @@ class SignatureSpec(Spec):
 
     def work(self) -> float:
         budget, lags, size = self.budget, self.max_lag + 1, self.dim
+        labels = MOST[self.target]
         if self.decoder == "exact":
             return WHOLE_CORPUS * 2 * size * lags * N_SYMBOLS / 1e9
         if self.decoder == "linear":
-            return budget.read_linear * 6 * size * lags * N_SYMBOLS / 1e9
+            return budget.read_linear * 6 * size * lags * labels / 1e9
         read = budget.last_round << self.longer if self.longer else budget.read
-        return read * lags * 6 * self.model.decoder(self.state) / 1e9
+        # The hidden layer is as wide as for symbols: about 4 units for each number of the state.
+        weights = self.model.decoder(self.state) + 4 * size * (labels - N_SYMBOLS)
+        return read * lags * 6 * max(weights, 1) / 1e9
 
     def alike(self, other: Spec) -> bool:
-        return isinstance(other, SignatureSpec) and (self.decoder, self.dim) == (
-            other.decoder,
-            other.dim,
+        return isinstance(other, SignatureSpec) and (
+            (self.decoder, self.target, self.dim) == (other.decoder, other.target, other.dim)
         )
 
 
@@ -133,6 +155,7 @@ def signature_of(
     decoder: Decoder = "mlp",
     seed: int = 0,
     hidden: int | None = None,
+    target: Target = "symbol",
 ) -> SignatureSpec:
     """The signature of a model by a profile's budget.
 
@@ -150,4 +173,5 @@ def signature_of(
         profile=profile,
         budget=budget.decoders_for(hidden or model.hidden),
         seed=seed,
+        target=target,
     )

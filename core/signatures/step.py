@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from core import machine
-from core.corpora import Corpus
+from core.corpora import Corpus, Segments
+from core.errors import BadInput
 from core.models.base import StateSelection
 from core.models.las.spec import LasSignatureSpec
 from core.models.ngram.exact import ExactDecoders
@@ -20,7 +22,8 @@ from core.probes.given import RecentFloor
 from core.probes.measure import evaluate
 from core.probes.mlp import Decoders, width_for
 from core.probes.rounds import Training
-from core.probes.states import StatesBySplit
+from core.probes.states import Relabelled, StatesBySplit
+from core.probes.targets import Target, target_of
 from core.registry import load_model
 from core.signatures.spec import SignatureSpec
 from core.spec import Spec
@@ -45,16 +48,32 @@ def measure_signature(
     selection = StateSelection(spec.layer, spec.state, spec.max_lag, exact=spec.decoder == "exact")
     model = load_model(spec.model, inputs[spec.model.key], device)
     states = model.states(corpus, texts, selection)
-    train, depth = states.train, spec.budget.depth
-    rule = width_for(train.dim, train.n_symbols, states.parameters, depth)
+    # By the symbols whatever the target: more labels do not make the hidden layer narrower.
+    rule = width_for(states.train.dim, N_SYMBOLS, states.parameters, spec.budget.depth)
+    target = target_of(spec.target, corpus.train.symbols, corpus.train.positions, SYMBOLS)
+    if spec.target != "symbol":
+        states = _relabelled(states, texts, target)
     floors = _floors(spec, corpus, states) if spec.decoder == "added" else None
     earlier = Decoders.from_bytes(inputs[spec.shorter.key]) if spec.longer else None
     bank, tables = measured(
-        spec, spec.layer, states, rule, device, progress, started, floors, earlier
+        spec, spec.layer, states, rule, device, progress, started, floors, earlier, target.names
     )
     if isinstance(bank, Decoders) and spec.decoder == "mlp":
         return Result(tables, {spec.key: bank.to_bytes()})
     return Result(tables)
+
+
+def _relabelled(states: StatesBySplit, texts: list[Segments], target: Target) -> StatesBySplit:
+    """The states of the texts of train, dev and test with the labels of a target."""
+    splits = {}
+    for split, text in zip(("train", "dev", "test"), texts, strict=True):
+        size = int((target.labels(text.symbols, text.positions) >= 0).sum())
+        if not size:
+            raise BadInput(
+                "The text has nothing of what should be recalled: its segments are short."
+            )
+        splits[split] = Relabelled(getattr(states, split), target, size)
+    return StatesBySplit(**splits, parameters=states.parameters)
 
 
 def _floors(spec: SignatureSpec, corpus: Corpus, states: StatesBySplit) -> Floors:
@@ -81,12 +100,14 @@ def measured(
     started: float,
     floors: Floors | None = None,
     earlier: Decoders | None = None,
+    names: Sequence[str] = SYMBOLS,
 ) -> tuple[AnyDecoders, dict[str, pl.DataFrame]]:
     """Trains the decoders of a signature and measures them: the decoders, and the rows.
 
     layer: its number in the model, where it has one. width: the base width of a decoder. started:
     when the work began, by the monotonic clock. floors: what decoders that measure added bits start
     from (None: cross-fitted on the text of the states). earlier: decoders that go on for a round.
+    names: of what is recalled, by number.
     """
     if spec.decoder == "added" and not floors:
         floors = Floors.crossed(states.train, spec.seed)
@@ -95,14 +116,14 @@ def measured(
     before = training.before if training else None
     if floors:
         added = evaluate_added(bank, floors, states.test, spec.seed, before)
-        tables = {"added": _named(spec, added, "symbol")}
+        tables = {"added": _named(spec, added, names, "symbol")}
     else:
         found = evaluate(bank, states.train, states.test, spec.seed, before)
         tables = {
-            "recall": _named(spec, found.recall, "symbol"),
+            "recall": _named(spec, found.recall, names, "symbol"),
             "positions": _of(spec, found.positions),
-            "draws": _named(spec, found.draws, "symbol"),
-            "confusion": _named(spec, found.confusion, "truth", "guess"),
+            "draws": _named(spec, found.draws, names, "symbol"),
+            "confusion": _named(spec, found.confusion, names, "truth", "guess"),
         }
     if training:
         tables["decoder_rounds"] = _of(spec, training.rounds)
@@ -125,6 +146,7 @@ def _row(
         "state": spec.state,
         "corpus": spec.corpus.key,
         "decoder": spec.decoder,
+        "target": spec.target if isinstance(spec, SignatureSpec) else "symbol",
         "width": bank.width,
         "depth": bank.depth,
         "max_lag": spec.max_lag,
@@ -168,9 +190,9 @@ def _of(spec: Spec, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.lit(spec.key).alias("signature"))
 
 
-def _named(spec: Spec, rows: pl.DataFrame, *columns: str) -> pl.DataFrame:
-    """The rows of one signature with symbols instead of their indices."""
-    symbols = dict(enumerate(SYMBOLS))
+def _named(spec: Spec, rows: pl.DataFrame, names: Sequence[str], *columns: str) -> pl.DataFrame:
+    """The rows of one signature with symbols, or other labels, instead of their indices."""
+    symbols = dict(enumerate(names))
     return _of(spec, rows).with_columns(
         *(pl.col(c).replace_strict(symbols, return_dtype=pl.String) for c in columns)
     )

@@ -32,6 +32,12 @@ def cards() -> list[Row]:
                 _facts(rows[number])
     if note := unfinished.sentence([row["key"] for row in rows]):
         st.html(f"<div class='note'>{note}</div>")
+    if len({row["target"] for row in rows}) > 1:
+        st.warning(
+            "These signatures recall different things, so their cells cannot be compared; "
+            "unpin all but those of one target."
+        )
+        st.stop()
     if warning := measured_differently(rows):
         st.warning(warning)
     return rows

@@ -14,6 +14,7 @@ from app.shell import choices, export, pins, queries, words
 from app.shell.buttons import icon_button
 from core.signatures.spec import SignatureSpec
 
+MOST = 40  # labels across a heat map
 PLACEHOLDER = heatmaps.HEIGHT + 18  # pixels
 STEPS = {"Left": (0, -1), "Right": (0, 1), "Up": (-1, 0), "Down": (1, 0)}
 
@@ -42,14 +43,15 @@ def finding(shown: SignatureSpec) -> None:
         return
     first = "remembers more than untrained" if rows[0] == more else "forgets"
     other = less if rows[0] == more else more
-    text = f"This network <b>{first}</b>: {_both(rows[0])}."
-    text += f" The other way round: {_both(other)}." if other else ""
+    unit = "word" if shown.target == "word" else "symbol"
+    text = f"This network <b>{first}</b>: {_both(rows[0], unit)}."
+    text += f" The other way round: {_both(other, unit)}." if other else ""
     st.html(f"<div class='finding'>{text}</div>")
 
 
-def _both(row: tuple[int, float, float]) -> str:
+def _both(row: tuple[int, float, float], unit: str) -> str:
     lag, trained, untrained = row
-    back = f"{words.small(lag)} symbol{'s' * (lag > 1)} back"
+    back = f"{words.small(lag)} {unit}{'s' * (lag > 1)} back"
     return f"untrained it recalls {untrained:.0%} {back}, trained {trained:.0%}"
 
 
@@ -57,8 +59,8 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     """Recall by lag and symbol, and below it how well the symbols are predicted; the cells."""
     sql = queries.fill(queries.MATRIX, key=shown.key)
     ahead = queries.fill(queries.FORWARD, key=shown.key)
-    matrix = queries.table(sql)
-    title = "Recall by lag and symbol" + (", linear preview" if preview else "")
+    matrix, cut = most_frequent(queries.table(sql))
+    title = f"Recall by lag and {shown.target}" + (", linear preview" if preview else "")
     export.heading(title, "matrix", sql, ahead, buttons=lambda: pins.button(shown.key, "matrix"))
     figure = heatmaps.signature(
         matrix, queries.table(ahead), export.colors(), selected_cell(matrix)
@@ -71,10 +73,19 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
         "accuracy of predicting it as the next symbol",
         on_click=_select,
     )
-    several.how_to_read(
-        "Row “next”: accuracy of predicting the symbol. Click a cell for its answers."
-    )
+    following = "Row “next”: accuracy of predicting it. " if shown.target == "symbol" else ""
+    several.how_to_read(f"{following}Click a cell for its answers.{cut}")
     return matrix
+
+
+def most_frequent(matrix: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """The cells of as many labels as a picture can show, and a sentence where there are more."""
+    counts = matrix.group_by("symbol").agg(pl.col("n").max()).sort("n", "symbol", descending=True)
+    if counts.height <= MOST:
+        return matrix, ""
+    shown = counts["symbol"].head(MOST)
+    cut = f" The {MOST} most frequent of {counts.height}; SQL has the others."
+    return matrix.filter(pl.col("symbol").is_in(shown.implode())), cut
 
 
 def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
@@ -125,7 +136,9 @@ def selected_cell(matrix: pl.DataFrame) -> tuple[int, str]:
     last, listed = max(matrix["lag"].to_list()), matrix["symbol"].unique().to_list()
     lag = choices.value("lag", 3, choices.whole(1, 64))
     symbol = choices.value("symbol", "e", lambda text: text if text in listed else None)
-    return min(lag, last), symbol if symbol in listed else "e"
+    if symbol not in listed:
+        symbol = "e" if "e" in listed else min(listed)
+    return min(lag, last), symbol
 
 
 def _select(lag: int, symbol: str) -> None:

@@ -15,11 +15,11 @@ from core.library import added_models
 from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.registry import known
-from core.signatures.spec import SignatureSpec
+from core.signatures.spec import RECALLED, SignatureSpec, Target
 
 LAYERS = (1, 2, 3, 4)
 HERE = "here"
-CHOICES = ("corpus", "model", "cell", "layers", "hidden", "state", "layer", "profile")
+CHOICES = ("corpus", "model", "cell", "layers", "hidden", "state", "layer", "target", "profile")
 KEY = re.compile("[0-9a-f]{64}")
 OPENED = "signature.opened"  # its key, and that of what the choices describe meanwhile
 
@@ -88,6 +88,7 @@ def _show(spec: SignatureSpec) -> None:
         "corpus": corpus.content if corpus.content in pickers.corpora() else corpus.name,
         "model": model.key[:12] if isinstance(model, ImportedSpec) else HERE,
         "layer": spec.layer,
+        "target": spec.target,
         "state": spec.state,
         "profile": spec.profile,
     }
@@ -120,6 +121,7 @@ def _described() -> SignatureSpec:
             width=90,
             help="The layer whose state is read; 1 is nearest the input.",
         )
+        target = _target()
         profile = pickers.profile_choice()
     return core.signature_spec(
         pickers.read(corpus),
@@ -130,6 +132,7 @@ def _described() -> SignatureSpec:
         state=state,
         profile=profile,
         model=added,
+        target=target,
     )
 
 
@@ -149,6 +152,19 @@ def _model() -> ImportedSpec | None:
         help="A network trained here on the corpus, or one that was added on the Library page.",
     )
     return added.get(chosen)
+
+
+def _target() -> Target:
+    """The choice of what is recalled."""
+    return choices.select(
+        "target",
+        "Recall of",
+        list(RECALLED),
+        "symbol",
+        width=110,
+        help="What the decoders name: a symbol, its class, the two or three symbols that ended "
+        "so many steps ago, or the word so many words back.",
+    )
 
 
 def _shape() -> tuple[str, int, int]:
