@@ -15,6 +15,7 @@ from PIL import Image
 from app.pictures import curves, files, heatmaps, look, symbols
 from app.pictures.look import DARK, LIGHT, SELECTED
 from app.pictures.traces import plain
+from tests.app.pictures.test_heatmaps import difference
 
 HOSTILE = "<b>$x^2$</b> & <script>alert(1)</script> \\frac \u4e2d"
 LAGS = range(1, 6)
