@@ -100,7 +100,7 @@ CREATE TABLE IF NOT EXISTS signatures (
     alignment VARCHAR, --- How a symbol finds its moment in speech: attention, ctc or words.
     corpus VARCHAR, --- Key of the corpus it was measured on.
     decoder VARCHAR, --- Decoder: mlp, linear for the preview, exact (n-gram), or added: an mlp that starts from the recent floor, whose rows are in the table added.
-    target VARCHAR, --- What is recalled: symbol, class, bigram, trigram or word; the labels stand in the columns symbol, truth and guess.
+    target VARCHAR, --- What is recalled: symbol (or NULL), class, bigram, trigram or word; the labels stand in the columns symbol, truth and guess.
     width INTEGER, --- Hidden units of a decoder; 0 for the linear and the exact one.
     depth INTEGER, --- Hidden layers of a decoder.
     min_lag INTEGER, --- Smallest lag, below zero where decoders also look ahead; NULL is 0.
@@ -120,8 +120,6 @@ CREATE TABLE IF NOT EXISTS signatures (
     created TIMESTAMP, --- When it was done (UTC).
     spec VARCHAR --- The signature spec as JSON.
 );
-
-UPDATE signatures SET target = 'symbol' WHERE target IS NULL;  -- rows from before there were others
 
 --- Recall of every signature by lag and true symbol, with its floors.
 CREATE TABLE IF NOT EXISTS recall (
@@ -451,7 +449,8 @@ SELECT
         ) END AS name,
     m.kind, m.cell, m.layers, m.hidden, m.trained, m.parameters,
     learned.name AS model_corpus, measured.name AS corpus,
-    s.layer, s.part, s.state, s.half, s.alignment, s.decoder, s.target, s.profile, s.seed, r.lag, r.n,
+    s.layer, s.part, s.state, s.half, s.alignment, s.decoder, coalesce(s.target, 'symbol') AS target,
+    s.profile, s.seed, r.lag, r.n,
     r.accuracy, r.low, r.high, r.bits, r.majority, r."current", u.accuracy AS untrained, r.ms
 FROM recall r
 JOIN signatures s ON s.key = r.signature

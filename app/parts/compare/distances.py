@@ -26,7 +26,7 @@ PROFILE_DISTANCES = f"""
 WITH listed AS (
     SELECT s.key, {SIGNATURE} AS name{NAMED}
     WHERE s.profile = {{profile}} AND s.decoder NOT IN ('linear', 'added')
-      AND s.target = 'symbol' AND m.trained IS NOT FALSE
+      AND coalesce(s.target, 'symbol') = 'symbol' AND m.trained IS NOT FALSE
     ORDER BY s.created DESC
     LIMIT {{most}}
 )
@@ -36,7 +36,8 @@ FROM listed one, listed other, similarity(one.key, other.key) d"""
 PROFILES = """
 SELECT s.profile, count(*) AS signatures
 FROM signatures s JOIN models m ON m.key = s.model
-WHERE s.decoder NOT IN ('linear', 'added') AND s.target = 'symbol' AND m.trained IS NOT FALSE
+WHERE s.decoder NOT IN ('linear', 'added') AND coalesce(s.target, 'symbol') = 'symbol'
+  AND m.trained IS NOT FALSE
 GROUP BY s.profile
 ORDER BY s.profile"""
 

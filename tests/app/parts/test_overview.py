@@ -66,7 +66,7 @@ def test_the_overview_draws_what_is_there(everything: Store) -> None:
     app = opened("pages/overview.py")
     assert len(app.get("plotly_chart")) == 1 + len(OF_TEXT)
     told = said(app)
-    assert told.count("Not computed yet") == 2  # factorized kernels and speech
+    assert told.count("Not computed yet") == 3  # factorized kernels, speech and all cells
     counts = ("3 of 3", "12 of 12", "11 of 11", "7 of 7")  # of each study of text; two have 12
     for part in (*counts, "memory signature", "badge[:material"):
         assert part in told, part
@@ -82,7 +82,7 @@ def test_an_empty_start_offers_the_first_signature(corpora: tuple[CorpusSpec, Co
     app.button(key="begin").click().run()
     (job,) = jobs.listing()
     assert job.title == "signature: GRU [1,80] on shakespeare, layer 1 (h)"
-    assert said(app).count("Not computed yet") == 7
+    assert said(app).count("Not computed yet") == 8
     assert "First the network is trained" in said(app)
 
 

@@ -70,8 +70,8 @@ def test_the_facts_are_read_without_torch() -> None:
 
 
 def test_a_cell_that_does_not_fit_is_refused_in_one_sentence() -> None:
-    with pytest.raises(BadInput, match=r"^There is no cell 'rnn'; choose one of gru, lstm"):
-        cells.find("rnn")
+    with pytest.raises(BadInput, match=r"^There is no cell 'none'; choose one of gru, lstm"):
+        cells.find("none")
     with pytest.raises(
         BadInput, match=r"^The cell minGRU has no kernel .*; choose one of gru, lstm, elman\.$"
     ):
