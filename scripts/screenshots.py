@@ -71,7 +71,7 @@ def _shoot(browser: Browser, address: str, name: str, theme: str) -> None:
     page.set_default_timeout(120_000)
     page.goto(f"{address}/{path}")
     page.wait_for_selector("[data-testid=stMainBlockContainer]")
-    page.wait_for_selector(".js-plotly-plot, [data-testid=stDataFrame]")
+    page.wait_for_selector(".js-plotly-plot, [data-testid=stDataFrame], table.parts")
     page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
     page.wait_for_timeout(2000)  # the pictures settle
     page.screenshot(path=ROOT / "docs" / f"{name}{'' if theme == 'light' else '-dark'}.png")
