@@ -109,6 +109,7 @@ def test_a_basis_is_searched_by_its_bigram(
 ) -> None:
     # The search is in a fragment, and AppTest runs one without the navigation that links need.
     monkeypatch.setattr("app.parts.study.compare", lambda *_: None)
+    monkeypatch.setattr("app.shell.export.LINK", 0)
     app = opened()
     app.text_input(key="basis-search").input("␣t").run()
     assert not app.exception and app.query_params["basis"] == " t"

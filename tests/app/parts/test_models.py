@@ -60,7 +60,7 @@ def test_added_measured_and_compared_with_one_of_ours(
     for spec in (job.spec, *beside(job.spec), ours):
         computed(spec, store)
     page = signature(corpus=corpus.content, model=model.key[:12])
-    assert charts(page) == 5 and "from afar (GRU [1,24]) on tiny, layer 1 (h)" in said(page)
+    assert charts(page) == 6 and "from afar (GRU [1,24]) on tiny, layer 1 (h)" in said(page)
     assert "test perplexity" in said(page)
 
     page = opened(pins=f"{job.spec.preview().key[:12]}-{ours.key[:12]}")
