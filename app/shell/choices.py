@@ -24,22 +24,27 @@ LATE = 3.0  # seconds for which a browser may still send the URL from before a c
 
 
 def by_person(callback: Callable[P, None]) -> Callable[P, None]:
-    """A widget's callback that acts only when a person used that widget.
+    """A widget's callback that acts only when `in_own_part` holds."""
+
+    @wraps(callback)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        if in_own_part():
+            callback(*args, **kwargs)
+
+    return guarded
+
+
+def in_own_part() -> bool:
+    """Whether the part of the page runs that holds the widget whose callback this is.
 
     Every part of a page that redraws itself reports the values of all widgets, as its browser knows
     them. To Streamlit a value that the server has set since then looks as if somebody had set it
     back: a slow browser would undo each click, again and again. A person's change runs the part of
     the page that the widget is in; such a report runs another.
     """
-
-    @wraps(callback)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        context = get_script_run_ctx()
-        parts = context.fragment_ids_this_run if context else None
-        if parts is None or ThreadState.get().fragment_id in parts:
-            callback(*args, **kwargs)
-
-    return guarded
+    context = get_script_run_ctx()
+    parts = context.fragment_ids_this_run if context else None
+    return parts is None or ThreadState.get().fragment_id in parts
 
 
 def value(name: str, default: T, parse: Callable[[str], T | None]) -> T:

@@ -17,6 +17,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.pictures import look
 from app.shell import choices, saving
 
+CLICKED = "export.clicked"  # of the session: the last click of each chart
 LINK = 4000  # characters of a query that a link to the SQL page can carry
 
 
@@ -102,11 +103,18 @@ def _save_button(figure: go.Figure, key: str, name: str, heading: Heading) -> No
         saving.dialog(figure, name, heading.title, heading.queries)
 
 
-@choices.by_person
 def _clicked(key: str, on_click: Callable[..., None]) -> None:
-    """Pass on what the clicked point stands for. A click on empty ground only unselects."""
+    """Pass on what the clicked point stands for. A click on empty ground only unselects.
+
+    Another part's report may bring a new click before the click's own message comes, or repeat one
+    that has been passed on already.
+    """
     points = st.session_state[key]["selection"]["points"]
     data = [point["customdata"] for point in points if point.get("customdata") not in (None, [])]
+    passed_on = st.session_state.setdefault(CLICKED, {})
+    if not choices.in_own_part() and passed_on.get(key) == data:
+        return
+    passed_on[key] = data
     if data:
         last = data[-1]
         on_click(*last) if isinstance(last, list) else on_click(last)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from streamlit.proto.AutoRerun_pb2 import AutoRerun
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -143,6 +143,9 @@ def test_a_click_on_the_map_of_bases_opens_that_basis(
     page.locator(".st-key-head-six .pane-title").wait_for()
     points = page.locator(".st-key-kernel-map .scatterlayer path.point")
     points.nth(34**2 - 1).wait_for(state="attached")
+    page.locator(".st-key-kernel-scatter .js-plotly-plot").wait_for()
+    # What is drawn above may still move the map: a click that misses it says nothing.
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
     box = points.nth(SYMBOLS.index("q") * 34 + SYMBOLS.index("u")).bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -152,6 +155,7 @@ def test_a_click_on_the_map_of_bases_opens_that_basis(
     assert "basis=qu" in page.url
     # What is typed is marked on the map, which the click did not draw again.
     search = page.locator(".st-key-basis-search input")
+    expect(search).to_have_value("qu", timeout=30_000)
     search.fill("ld")
     search.press("Enter")
     heading.filter(has_text="basis 'ld' beside W₀").wait_for()
