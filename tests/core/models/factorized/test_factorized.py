@@ -52,6 +52,8 @@ def by_hand(model: factorized_lm.FactorizedLM, factors: Tensor, read: Tensor) ->
             i, f, g, o = gates.chunk(4)
             c = f.sigmoid() * c + i.sigmoid() * g.tanh()
             h = o.sigmoid() * c.tanh()
+        elif model.cell.name == "elman":
+            h = (whole @ torch.cat([x, h]) + layer.bias_ih_l0 + layer.bias_hh_l0).tanh()
         else:
             a, b = whole[:, :n] @ x + layer.bias_ih_l0, whole[:, n:] @ h + layer.bias_hh_l0
             reset, update = ((a + b)[k * n : (k + 1) * n].sigmoid() for k in range(2))
