@@ -18,8 +18,7 @@ SIGNATURE = f"""{MODEL}
            ELSE '' END
         || CASE s.decoder WHEN 'linear' THEN ', linear preview' WHEN 'added' THEN ', added bits'
            ELSE '' END
-        || CASE WHEN coalesce(s.spec->>'$.longer', '0') <> '0'
-           THEN ', decoders trained longer' ELSE '' END
+        || CASE WHEN s.profile LIKE '% more' THEN ', decoders trained longer' ELSE '' END
         || CASE WHEN s.target <> 'symbol' THEN ', by ' || s.target ELSE '' END
         || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
 

@@ -53,7 +53,7 @@ def triangles(
         spikecolor=colors.second,
         **spike,
     )
-    axis = color_axis(PURPLE, 0, 1, [0, 0.5, 1])
+    axis = color_axis(PURPLE, 0, 1, [0, 0.5, 1], title="probability")
     axis["colorbar"] |= {"len": 1 - TITLE / height, "y": 0, "yanchor": "bottom"}
     figure.update_layout(coloraxis=axis, hovermode="closest")
     return finish(figure, colors, height + BELOW, (62, 10, 0, BELOW))

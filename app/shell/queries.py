@@ -47,7 +47,7 @@ ORDER BY added"""
 # Pins are the first twelve digits of keys.
 PINNED = f"""
 SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder,
-       coalesce(s.target, 'symbol') AS target, s.profile, s.seed,
+       s.target, s.profile, s.seed,
        s.max_lag, measured.name AS corpus, m.cell, m.parameters, {PERPLEXITY} AS perplexity,
        (SELECT arg_max(b.earlier, a.created)
         FROM added_bits b JOIN signatures a ON a.key = b.signature

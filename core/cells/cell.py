@@ -11,13 +11,6 @@ if TYPE_CHECKING:  # the facts of a cell are read where torch is not loaded
 
 
 READ = 512  # numbers of a memory that decoders read; a larger one is projected to so many
-KEYS = 16  # numbers of a key: a matrix memory has so many columns
-
-
-def heads(hidden: int) -> int:
-    """How many matrix memories a layer has: each of about as many rows as columns."""
-    most = max(1, hidden // KEYS)
-    return next(count for count in range(most, 0, -1) if hidden % count == 0)
 
 
 def first(layer: Any, x: Tensor) -> Tensor:

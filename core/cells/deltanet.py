@@ -8,26 +8,14 @@ over time, which would be a memory of their own). A head has keys of 16 numbers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from core.cells.cell import KEYS, Cell, heads
+from core.cells import matrix
+from core.cells.cell import Cell
+from core.cells.matrix import KEYS, HeadInputs, heads
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-
-class _Reading(NamedTuple):
-    """What a layer reads: q, k, v [batch, heads, time, size]; log α, β [batch, heads, time]."""
-
-    q: Tensor
-    k: Tensor
-    v: Tensor
-    keep: Tensor
-    write: Tensor
-
-    def part(self, steps: slice) -> _Reading:
-        """That of some steps."""
-        return _Reading(*(values[:, :, steps] for values in self))
 
 
 def layer(inputs: int, hidden: int) -> nn.Module:
@@ -37,9 +25,7 @@ def layer(inputs: int, hidden: int) -> nn.Module:
     import torch
     from torch import nn
 
-    one, count = nn.Module(), heads(hidden)
-    one.read = nn.Linear(inputs, 2 * count * KEYS + hidden + 2 * count)
-    one.leave = nn.Linear(inputs, hidden)
+    one, count = matrix.layer(inputs, hidden), heads(hidden)
     one.rate = nn.Parameter(torch.empty(count).uniform_(1, 16).log())
     with torch.no_grad():  # softplus(d) between .001 and .1 at the start
         start = torch.empty(count).uniform_(math.log(1e-3), math.log(1e-1)).exp()
@@ -47,28 +33,23 @@ def layer(inputs: int, hidden: int) -> nn.Module:
     return one
 
 
-def _reading(layer: Any, x: Tensor) -> _Reading:
+def _reading(layer: Any, x: Tensor) -> HeadInputs:
+    """q, k and v of every step; its first gate is β, its second log α."""
     from torch.nn.functional import normalize, silu, softplus
 
-    hidden = layer.leave.out_features
-    count = heads(hidden)
-    sizes = [count * KEYS, count * KEYS, hidden, count, count]
-    q, k, v, write, pace = (
-        part.unflatten(-1, (count, -1)).permute(1, 2, 0, 3)
-        for part in layer.read(x).split(sizes, -1)
-    )
-    keep = -layer.rate.exp()[:, None] * softplus(pace[..., 0])
+    q, k, v, write, pace = matrix.reading(layer, x)
+    decay = -layer.rate.exp()[:, None] * softplus(pace)
     q, k = (normalize(silu(part), dim=-1) for part in (q, k))
-    return _Reading(q, k, silu(v), keep, write[..., 0].sigmoid())
+    return HeadInputs(q, k, silu(v), write.sigmoid(), decay)
 
 
-def _empty(reading: _Reading) -> Tensor:
+def _empty(reading: HeadInputs) -> Tensor:
     """The memory before the first step: Sᵀ [batch, heads, columns, rows]."""
     k, v = reading.k, reading.v
     return k.new_zeros(*k.shape[:2], k.shape[3], v.shape[3])
 
 
-def _chunk(reading: _Reading, before: Tensor) -> tuple[Tensor, Tensor]:
+def _chunk(reading: HeadInputs, before: Tensor) -> tuple[Tensor, Tensor]:
     """S q [batch, heads, time, rows] of some steps, and the memory behind them.
 
     What step t writes, u_t = β (v − α S_{t−1} k), depends on what the steps before it wrote: one
@@ -76,18 +57,18 @@ def _chunk(reading: _Reading, before: Tensor) -> tuple[Tensor, Tensor]:
     """
     import torch
 
-    q, k, v, keep, write = reading
-    kept = keep.cumsum(-1)
-    past = torch.ones_like(kept[0, 0]).diag().logical_not().tril()
-    since = (kept[..., :, None] - kept[..., None, :]).masked_fill(past.mT, -torch.inf).exp()
+    q, k, v, write, decay = reading
+    total = decay.cumsum(-1)  # since the chunk began
+    past = torch.ones_like(total[0, 0]).diag().logical_not().tril()
+    since = (total[..., :, None] - total[..., None, :]).masked_fill(past.mT, -torch.inf).exp()
     own = (k @ k.mT * since * write[..., None]).masked_fill(~past, 0.0)
-    wanted = v - kept.exp()[..., None] * (k @ before)
+    wanted = v - total.exp()[..., None] * (k @ before)
     written = torch.linalg.solve_triangular(
         own, write[..., None] * wanted, upper=False, unitriangular=True
     )
-    answer = (q @ k.mT * since) @ written + kept.exp()[..., None] * (q @ before)
+    answer = (q @ k.mT * since) @ written + total.exp()[..., None] * (q @ before)
     last = since[..., -1, :, None] * k
-    return answer, last.mT @ written + kept[..., -1, None, None].exp() * before
+    return answer, last.mT @ written + total[..., -1, None, None].exp() * before
 
 
 def output(layer: Any, x: Tensor) -> Tensor:
@@ -124,11 +105,6 @@ def state_size(hidden: int) -> int:
     return KEYS * hidden
 
 
-def weights(hidden: int) -> int:
-    """Of q, k, v, b, d and o."""
-    return 2 * hidden**2 + 2 * (KEYS + 1) * heads(hidden) * hidden
-
-
 CELL = Cell(
     "deltanet",
     "Gated DeltaNet",
@@ -138,5 +114,5 @@ CELL = Cell(
     output,
     unroll,
     memory=state_size,
-    weights=weights,
+    weights=matrix.weights,
 )

@@ -10,26 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core.cells.cell import KEYS, Cell, heads
+from core.cells import matrix
+from core.cells.cell import Cell
+from core.cells.matrix import KEYS, HeadInputs, heads
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 EMPTY = -1e30  # m of a memory that holds nothing
-
-
-class _Reading(NamedTuple):
-    """What a layer reads: q, k, v [batch, heads, time, size]; log f, ĩ [batch, heads, time]."""
-
-    q: Tensor
-    k: Tensor
-    v: Tensor
-    forget: Tensor
-    enter: Tensor
-
-    def part(self, steps: slice) -> _Reading:
-        """That of some steps."""
-        return _Reading(*(values[:, :, steps] for values in self))
 
 
 class _Memory(NamedTuple):
@@ -49,37 +37,29 @@ class _Memory(NamedTuple):
 def layer(inputs: int, hidden: int) -> nn.Module:
     """`read`: rows of q, k, v, f and i; `leave`: of o. f's biases make memories last."""
     import torch
-    from torch import nn
 
-    one, count = nn.Module(), heads(hidden)
-    one.read = nn.Linear(inputs, 2 * count * KEYS + hidden + 2 * count)
-    one.leave = nn.Linear(inputs, hidden)
+    one, count = matrix.layer(inputs, hidden), heads(hidden)
     with torch.no_grad():
         one.read.bias[-2 * count : -count].copy_(torch.linspace(3, 6, count))
     return one
 
 
-def _reading(layer: Any, x: Tensor) -> _Reading:
+def _reading(layer: Any, x: Tensor) -> HeadInputs:
+    """q, k and v of every step; its first gate is log f, its second ĩ."""
     from torch.nn.functional import logsigmoid
 
-    hidden = layer.leave.out_features
-    count = heads(hidden)
-    sizes = [count * KEYS, count * KEYS, hidden, count, count]
-    q, k, v, forget, enter = (
-        part.unflatten(-1, (count, -1)).permute(1, 2, 0, 3)
-        for part in layer.read(x).split(sizes, -1)
-    )
-    return _Reading(q, k / KEYS**0.5, v, logsigmoid(forget[..., 0]), enter[..., 0])
+    q, k, v, forget, enter = matrix.reading(layer, x)
+    return HeadInputs(q, k / KEYS**0.5, v, logsigmoid(forget), enter)
 
 
-def _empty(reading: _Reading) -> _Memory:
+def _empty(reading: HeadInputs) -> _Memory:
     """The memory before the first step."""
     k, v = reading.k, reading.v
     start = k.new_zeros(*k.shape[:2], k.shape[3], v.shape[3])
     return _Memory(start, start[..., 0], k.new_full(k.shape[:2], EMPTY))
 
 
-def _chunk(reading: _Reading, before: _Memory) -> tuple[Tensor, _Memory]:
+def _chunk(reading: HeadInputs, before: _Memory) -> tuple[Tensor, _Memory]:
     """The memory's answers to q [batch, heads, time, rows] and the memory behind some steps.
 
     Every step reads the chunk's own steps, weighed by `inside`, and the memory before the chunk.
@@ -87,11 +67,11 @@ def _chunk(reading: _Reading, before: _Memory) -> tuple[Tensor, _Memory]:
     import torch
 
     q, k, v, forget, enter = reading
-    kept = forget.cumsum(-1)
-    future = torch.ones_like(kept[0, 0]).diag().logical_not().triu()
-    inside = kept[..., :, None] - kept[..., None, :] + enter[..., None, :]
+    total = forget.cumsum(-1)  # since the chunk began
+    future = torch.ones_like(total[0, 0]).diag().logical_not().triu()
+    inside = total[..., :, None] - total[..., None, :] + enter[..., None, :]
     inside = inside.masked_fill(future, -torch.inf)
-    older = kept + before.scale[..., None]
+    older = total + before.scale[..., None]
     with torch.no_grad():  # what all are divided by in the end has no gradient
         scale = torch.maximum(inside.amax(-1), older)
     weight, older = (inside - scale[..., None]).exp(), (older - scale).exp()
@@ -142,11 +122,14 @@ def state_size(hidden: int) -> int:
     return KEYS * hidden + (KEYS + 1) * heads(hidden)
 
 
-def weights(hidden: int) -> int:
-    """Of q, k, v, f, i and o."""
-    return 2 * hidden**2 + 2 * (KEYS + 1) * heads(hidden) * hidden
-
-
 CELL = Cell(
-    "mlstm", "mLSTM", ("c", "h"), 0, layer, output, unroll, memory=state_size, weights=weights
+    "mlstm",
+    "mLSTM",
+    ("c", "h"),
+    0,
+    layer,
+    output,
+    unroll,
+    memory=state_size,
+    weights=matrix.weights,
 )

@@ -16,6 +16,7 @@ from core.cells import CELLS
 from core.cli import keeping, measuring, paper, server
 from core.errors import BadInput
 from core.paper.studies import STUDIES
+from core.signatures.spec import RECALLED
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -105,8 +106,9 @@ def _add_signature(commands: Commands) -> None:
     command.add_argument("--model", help="an added model, by its name or key")
     _add_network(command)
     command.add_argument("--decoder", choices=("mlp", "linear", "added"), default="mlp")
-    targets = ("symbol", "class", "bigram", "trigram", "word")
-    command.add_argument("--target", choices=targets, default="symbol", help="what is recalled")
+    command.add_argument(
+        "--target", choices=tuple(RECALLED), default="symbol", help="what is recalled"
+    )
     command.add_argument("--segment", help="line, sentence, speech or paragraph")
     command.add_argument("--seed", type=int, default=0)
 

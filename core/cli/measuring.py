@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli.output import added_bits, held, marginal, print_json, print_table
+from core.cli.output import added_bits, marginal, print_json, print_table, sentence_rows
 from core.cli.work import obtain
 from core.errors import BadInput
 
@@ -72,7 +72,7 @@ def sentence(options: argparse.Namespace) -> None:
         print_json({"key": spec.key, "text": symbols, "changes": changes, "rows": table.to_dicts()})
         return
     print(f"{spec.title}: probability of the true symbol, by how many symbols ago it was read")
-    print_table(held(table, symbols))
+    print_table(sentence_rows(table, symbols))
     if changes:
         print(changes)
 

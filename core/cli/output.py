@@ -44,7 +44,7 @@ def marginal(keys: list[str]) -> Any:
 
     return query(
         "SELECT signature, title AS model, layer, lag, accuracy AS recall, low, high, majority "
-        "FROM marginal_recall WHERE signature IN (SELECT unnest(?)) AND lag <> 0 "
+        "FROM target_recall WHERE signature IN (SELECT unnest(?)) AND lag <> 0 "
         "ORDER BY signature, layer, lag",
         [keys],
     )
@@ -63,7 +63,7 @@ def added_bits(keys: list[str]) -> Any:
     )
 
 
-def held(table: Any, symbols: str) -> Any:
+def sentence_rows(table: Any, symbols: str) -> Any:
     """A row for each symbol of a sentence: its expectation, then what is held there by lag.
 
     table: as `core.reading.table` gives it. Probabilities of the true symbols, in percent.

@@ -135,7 +135,7 @@ LEFT JOIN recurrent_cells k ON k.cell = m.cell
 JOIN corpora measured ON measured.key = s.corpus
 LEFT JOIN models source ON source.key = m.parent
 LEFT JOIN corpora from_corpus ON from_corpus.key = source.corpus
-WHERE s.decoder = 'mlp' AND coalesce(s.target, 'symbol') = 'symbol' AND coalesce(s.spec->>'$.longer', '0') = '0'
+WHERE s.decoder = 'mlp' AND s.target = 'symbol'
   AND m.trained AND m.profile = s.profile
   AND s.state = CASE WHEN m.kind = 'ngram' THEN 'context' ELSE k.state END
   AND (m.spec->>'$.fraction')::DOUBLE = CASE WHEN m.parent IS NULL THEN 1 ELSE 0.05 END
@@ -392,7 +392,7 @@ factorized AS (
     FROM signatures s
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
-    WHERE s.decoder = 'mlp' AND coalesce(s.target, 'symbol') = 'symbol' AND coalesce(s.spec->>'$.longer', '0') = '0'
+    WHERE s.decoder = 'mlp' AND s.target = 'symbol'
       AND s.state IN ('c', 'h') AND s.key NOT IN (SELECT key FROM earlier)
       AND s.model IN (SELECT key FROM models WHERE kind = 'kernel' OR NOT trained)
 ), kernels AS (

@@ -103,6 +103,7 @@ def _labelled(
         raise BadInput(f"Give the alphabet, the character of each symbol number, for {target!r}.")
     valid = symbols >= 0
     read = symbols[valid]
+    numbered = alphabet is None
     if alphabet is None:
         alphabet = [f"{symbol} " for symbol in range(int(read.max(initial=0)) + 1)]
     if len(read) and read.max() >= len(alphabet):
@@ -116,7 +117,8 @@ def _labelled(
         order = order[:, : max(1, int((labels >= 0).sum(1).max()))]
         labels = np.take_along_axis(labels, order, 1)
         states = np.take_along_axis(states, order[:, :, None], 1)
-    return states, labels, [name.strip() for name in chosen.names]
+    names = [name.strip() for name in chosen.names] if numbered else chosen.names
+    return states, labels, names
 
 
 def added(

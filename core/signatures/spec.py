@@ -89,6 +89,11 @@ class SignatureSpec(Spec):
         return self
 
     @property
+    def effort(self) -> str:
+        """The profile that set the decoder budget, with the rounds that came after it."""
+        return f"{self.profile}, {self.longer} more" if self.longer else self.profile
+
+    @property
     def stages(self) -> tuple[str, ...]:
         return ("states", self.decoder)
 

@@ -146,7 +146,6 @@ def _row(
         "state": spec.state,
         "corpus": spec.corpus.key,
         "decoder": spec.decoder,
-        "target": spec.target if isinstance(spec, SignatureSpec) else "symbol",
         "width": bank.width,
         "depth": bank.depth,
         "max_lag": spec.max_lag,
@@ -159,7 +158,7 @@ def _row(
         "dev_states": states.dev.size,
         "test_states": states.test.size,
         "spec": spec.model_dump_json(),
-    }
+    } | ({"target": spec.target, "profile": spec.effort} if isinstance(spec, SignatureSpec) else {})
 
 
 def _trained(

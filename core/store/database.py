@@ -73,7 +73,8 @@ def _columns(database: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
     return {
         (table, column): kind
         for table, column, kind in database.execute(
-            "SELECT table_name, column_name, data_type FROM duckdb_columns() JOIN "
+            "SELECT table_name, column_name, "
+            "data_type || coalesce(' DEFAULT ' || column_default, '') FROM duckdb_columns() JOIN "
             "duckdb_tables() USING (database_name, schema_name, table_name) "
             "WHERE database_name = current_database()"
         ).fetchall()

@@ -100,13 +100,13 @@ CREATE TABLE IF NOT EXISTS signatures (
     alignment VARCHAR, --- How a symbol finds its moment in speech: attention, ctc or words.
     corpus VARCHAR, --- Key of the corpus it was measured on.
     decoder VARCHAR, --- Decoder: mlp, linear for the preview, exact (n-gram), or added: an mlp that starts from the recent floor, whose rows are in the table added.
-    target VARCHAR, --- What is recalled: symbol (or NULL), class, bigram, trigram or word; the labels stand in the columns symbol, truth and guess.
+    target VARCHAR DEFAULT 'symbol', --- What is recalled: symbol, class, bigram, trigram or word; the labels stand in the columns symbol, truth and guess.
     width INTEGER, --- Hidden units of a decoder; 0 for the linear and the exact one.
     depth INTEGER, --- Hidden layers of a decoder.
     min_lag INTEGER, --- Smallest lag, below zero where decoders also look ahead; NULL is 0.
     max_lag INTEGER, --- Largest lag.
     keeps DOUBLE[], --- Keep probability chosen on dev for each lag, from the smallest on.
-    profile VARCHAR, --- Profile that set the decoder budget: smoke, laptop or paper.
+    profile VARCHAR, --- Profile that set the decoder budget: smoke, laptop or paper; followed by the rounds where decoders were trained for more.
     seed BIGINT, --- Seed of the decoders.
     parameters BIGINT, --- Number of weights of one decoder.
     untrained VARCHAR, --- Key of the same signature of the untrained network.
@@ -406,7 +406,7 @@ CREATE OR REPLACE MACRO student_t(n) AS [
 CREATE OR REPLACE MACRO half_width(text, spread, n) AS
     sqrt(text ** 2 + CASE WHEN n > 1 THEN student_t(n) ** 2 * spread ** 2 / n ELSE 0 END);
 
---- Recall over all symbols by lag, with model, corpus and every floor.
+--- Recall over all symbols, or all labels of another target, by signature and lag, with its floors.
 --- signature: Key of the signature.
 --- model: Key of the model.
 --- title: The model in words, with what it was trained on.
@@ -438,7 +438,7 @@ CREATE OR REPLACE MACRO half_width(text, spread, n) AS
 --- current: Floor: the best guess from the current symbol alone.
 --- untrained: Floor: the same decoders on the untrained network.
 --- ms: Mean time from the symbol to the state, in milliseconds of speech.
-CREATE OR REPLACE VIEW marginal_recall AS
+CREATE OR REPLACE VIEW target_recall AS
 SELECT
     r.signature, s.model, m.title,
     CASE WHEN m.kind IN ('factorized', 'kernel', 'pruned')
@@ -449,7 +449,7 @@ SELECT
         ) END AS name,
     m.kind, m.cell, m.layers, m.hidden, m.trained, m.parameters,
     learned.name AS model_corpus, measured.name AS corpus,
-    s.layer, s.part, s.state, s.half, s.alignment, s.decoder, coalesce(s.target, 'symbol') AS target,
+    s.layer, s.part, s.state, s.half, s.alignment, s.decoder, s.target,
     s.profile, s.seed, r.lag, r.n,
     r.accuracy, r.low, r.high, r.bits, r.majority, r."current", u.accuracy AS untrained, r.ms
 FROM recall r
@@ -460,6 +460,11 @@ LEFT JOIN corpora learned ON learned.key = m.corpus
 LEFT JOIN corpora measured ON measured.key = s.corpus
 LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol IS NULL
 WHERE r.symbol IS NULL;
+
+--- Recall over all symbols by lag, with model, corpus and every floor.
+--- *: target_recall
+CREATE OR REPLACE VIEW marginal_recall AS
+FROM target_recall WHERE target = 'symbol';
 
 --- Memory beyond inference in all: added bits of a signature, summed over lags from 0 on.
 --- signature: Key of the signature; its decoder is `added`.
@@ -497,6 +502,30 @@ CREATE OR REPLACE MACRO at_guess_level(lag_, n_, accuracy_, low_, precision_, ma
     ELSE low_ <= greatest(coalesce(majority_, 0), CASE WHEN lag_ = 0 THEN 0 ELSE coalesce(current_, 0) END)
 END;
 
+--- Recall of every signature by lag and symbol, and whether a guess reaches it.
+--- signature: Key of the signature.
+--- lag: Steps back that the decoder looks.
+--- symbol: True symbol at that lag.
+--- n: Test positions counted.
+--- correct: Positions decoded right.
+--- accuracy: Recall: correct / n.
+--- low: Lower end of its 95 % interval.
+--- high: Upper end of its 95 % interval.
+--- bits: Recalled bits.
+--- majority: Floor: the most frequent symbol.
+--- current: Floor: the best guess from the current symbol alone.
+--- precision: Share of the positions decoded as this symbol that were right.
+--- ms: Mean time from the symbol to the state, in milliseconds of speech.
+--- guess: Whether the recall is no better than a guess.
+CREATE OR REPLACE VIEW recall_cells AS
+SELECT
+    signature, lag, symbol, n, correct, accuracy, low, high, bits, majority, "current", precision, ms,
+    at_guess_level(
+        lag, n, accuracy, low, precision, majority, "current",
+        n / sum(n) OVER (PARTITION BY signature, lag)
+    ) AS guess
+FROM recall WHERE symbol IS NOT NULL;
+
 --- signature_matrix(key): the symbol × lag cells of one signature, with every floor.
 --- lag: Steps back that the decoder looks.
 --- symbol: True symbol at that lag.
@@ -511,25 +540,36 @@ END;
 --- precision: Share of the positions decoded as this symbol that were right.
 --- untrained: Floor: the same cell of the untrained network.
 --- ms: Mean time from the symbol to the state, in milliseconds of speech.
---- guess: Whether the recall is no better than a guess; see `at_guess_level`.
+--- guess: Whether the recall is no better than a guess.
 CREATE OR REPLACE MACRO signature_matrix(key_) AS TABLE
 SELECT
     r.lag, r.symbol, r.n, r.correct, r.accuracy, r.low, r.high, r.bits, r.majority, r."current",
-    r.precision, u.accuracy AS untrained, r.ms,
-    at_guess_level(
-        r.lag, r.n, r.accuracy, r.low, r.precision, r.majority, r."current",
-        r.n / sum(r.n) OVER (PARTITION BY r.lag)
-    ) AS guess
-FROM recall r
+    r.precision, u.accuracy AS untrained, r.ms, r.guess
+FROM recall_cells r
 JOIN signatures s ON s.key = r.signature
 LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol = r.symbol
-WHERE r.signature = key_ AND r.symbol IS NOT NULL
+WHERE r.signature = key_
 ORDER BY r.lag, r.symbol;
 
 -- Whether the difference of two recalls of a cell says nothing: both are no better than a guess, or
 -- it is the symbol that a guesser always answers, of which more answers alone recall more.
 CREATE OR REPLACE MACRO both_guess(guess_a, majority_a, guess_b, majority_b) AS
-    (guess_a OR majority_a >= 1) AND (guess_b OR majority_b >= 1);
+    coalesce((guess_a OR majority_a >= 1) AND (guess_b OR majority_b >= 1), false);
+
+--- How far apart every two signatures are, without lag 0 and cells in which both guess.
+--- a: Key of the one.
+--- b: Key of the other.
+--- distance: Mean absolute difference of the cells, weighted by their counts; 0 means alike.
+--- cells: Cells compared.
+CREATE OR REPLACE VIEW signature_distances AS
+SELECT
+    x.signature AS a, y.signature AS b,
+    sum(abs(x.accuracy - y.accuracy) * (x.n + y.n)) / sum(x.n + y.n) AS distance, count(*) AS cells
+FROM recall_cells x
+JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol
+WHERE x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL
+  AND NOT both_guess(x.guess, x.majority, y.guess, y.majority)
+GROUP BY x.signature, y.signature;
 
 --- difference(a, b): the cells of signature a less those of signature b.
 --- lag: Steps back that the decoders look.
@@ -547,14 +587,15 @@ CREATE OR REPLACE MACRO difference(a, b) AS TABLE
 WITH cells AS (
     SELECT
         x.lag, x.symbol, x.accuracy AS first, y.accuracy AS second, x.n AS n_a, y.n AS n_b,
-        coalesce(both_guess(x.guess, x.majority, y.guess, y.majority), false) AS guess,
+        both_guess(x.guess, x.majority, y.guess, y.majority) AS guess,
         coalesce(x.low > y.high OR y.low > x.high, false) AS apart,
         x.low IS NULL OR y.low IS NULL AS few,
         list_transform(list_zip(v.accuracies, w.accuracies), lambda d: d[1] - d[2]) AS drawn
-    FROM signature_matrix(a) x
-    JOIN signature_matrix(b) y ON y.lag = x.lag AND y.symbol = x.symbol
-    LEFT JOIN draws v ON v.signature = a AND v.lag = x.lag AND v.symbol = x.symbol
-    LEFT JOIN draws w ON w.signature = b AND w.lag = y.lag AND w.symbol = y.symbol
+    FROM recall_cells x
+    JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol
+    LEFT JOIN draws v ON v.signature = x.signature AND v.lag = x.lag AND v.symbol = x.symbol
+    LEFT JOIN draws w ON w.signature = y.signature AND w.lag = y.lag AND w.symbol = y.symbol
+    WHERE x.signature = a AND y.signature = b
 ), spread AS (
     SELECT
         *,
@@ -574,12 +615,9 @@ ORDER BY lag, symbol;
 --- similarity(a, b): how far apart two signatures are, without lag 0 and cells in which both guess.
 --- distance: Mean absolute difference of the cells, weighted by their counts; 0 means alike.
 --- cells: Cells compared.
-CREATE OR REPLACE MACRO similarity(a, b) AS TABLE
-SELECT
-    sum(abs(difference) * (n_a + n_b)) / sum(n_a + n_b) AS distance,
-    count(*) AS cells
-FROM difference(a, b)
-WHERE lag > 0 AND difference IS NOT NULL AND NOT guess;
+CREATE OR REPLACE MACRO similarity(a_, b_) AS TABLE
+SELECT any_value(distance) AS distance, coalesce(any_value(cells), 0) AS cells
+FROM signature_distances WHERE a = a_ AND b = b_;
 
 -- The noise of a cell moves |difference| upward, in a replicate once more than in the measurement.
 -- So the interval is the basic bootstrap one, the replicates mirrored at the distance itself.
@@ -594,12 +632,12 @@ WITH cells AS (
     SELECT
         x.lag, x.symbol, x.accuracy - y.accuracy AS difference, x.n + y.n AS weight,
         v.accuracies AS a_draws, w.accuracies AS b_draws
-    FROM signature_matrix(a) x
-    JOIN signature_matrix(b) y ON y.lag = x.lag AND y.symbol = x.symbol
-    JOIN draws v ON v.signature = a AND v.lag = x.lag AND v.symbol = x.symbol
-    JOIN draws w ON w.signature = b AND w.lag = y.lag AND w.symbol = y.symbol
-    WHERE x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL 
-      AND NOT coalesce(both_guess(x.guess, x.majority, y.guess, y.majority), false)
+    FROM recall_cells x
+    JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol
+    JOIN draws v ON v.signature = x.signature AND v.lag = x.lag AND v.symbol = x.symbol
+    JOIN draws w ON w.signature = y.signature AND w.lag = y.lag AND w.symbol = y.symbol
+    WHERE x.signature = a AND y.signature = b AND x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL
+      AND NOT both_guess(x.guess, x.majority, y.guess, y.majority)
 ), replicates AS (
     SELECT difference, weight, unnest(a_draws) - unnest(b_draws) AS drawn,
            generate_subscripts(a_draws, 1) AS replicate

@@ -308,7 +308,7 @@ def _signature(spec: SignatureSpec) -> dict[str, object]:
             "depth": 0 if linear else spec.budget.depth,
             "max_lag": spec.max_lag,
             "keeps": [1.0] * (spec.max_lag + 1),
-            "profile": spec.profile,
+            "profile": getattr(spec, "effort", spec.profile),
             "seed": spec.seed,
             "parameters": 40_000,
             "untrained": spec.floor.key if spec.floor else None,

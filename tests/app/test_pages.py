@@ -87,6 +87,10 @@ def test_the_page_says_what_training_has_done(spec: SignatureSpec, tmp_path: Pat
     assert f"{untrained:.0%} {words.small(lag)} symbols back, trained {trained:.0%}" in said_first
     assert "other way" not in said_first
     assert spec.floor
+    rising = tables(spec.floor, 2.0)
+    rising["recall"] = rising["recall"].with_columns(rising=pl.lit(1.0))
+    Store(tmp_path).take_in(rising, replace=True)  # what still rises so much decides nothing
+    assert "This network" not in said(opened(corpus=spec.corpus.content))
     Store(tmp_path).take_in(tables(spec.floor, 2.0), replace=True)
     assert "This network <b>forgets</b>: untrained" in said(opened(corpus=spec.corpus.content))
     Store(tmp_path).take_in(tables(spec.model_copy(update={"seed": 1}), 1.0))

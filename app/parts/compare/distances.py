@@ -14,30 +14,25 @@ from app.shell.queries import NAMED, SIGNATURE
 MOST = 60  # signatures in the matrix of a whole profile
 
 DISTANCES = f"""
-WITH listed AS (
-    SELECT s.key, {SIGNATURE} AS name{NAMED}
-    WHERE s.key IN ({{keys}})
-)
-SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b, d.distance, d.cells
-FROM listed one, listed other, similarity(one.key, other.key) d"""
+SELECT d.a, d.b, one.name AS name_a, other.name AS name_b, d.distance, d.cells
+FROM signature_distances d
+JOIN (SELECT s.key, {SIGNATURE} AS name{NAMED}) one ON one.key = d.a
+JOIN (SELECT s.key, {SIGNATURE} AS name{NAMED}) other ON other.key = d.b
+WHERE d.a IN ({{keys}}) AND d.b IN ({{keys}})"""
 
 # The newest of a profile; previews and untrained floors would crowd them out.
-PROFILE_DISTANCES = f"""
-WITH listed AS (
-    SELECT s.key, {SIGNATURE} AS name{NAMED}
-    WHERE s.profile = {{profile}} AND s.decoder NOT IN ('linear', 'added')
-      AND coalesce(s.target, 'symbol') = 'symbol' AND m.trained IS NOT FALSE
-    ORDER BY s.created DESC
-    LIMIT {{most}}
-)
-SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b, d.distance, d.cells
-FROM listed one, listed other, similarity(one.key, other.key) d"""
+NEWEST = """
+SELECT s.key
+FROM signatures s JOIN models m ON m.key = s.model
+WHERE s.profile = {profile} AND s.decoder NOT IN ('linear', 'added') AND s.target = 'symbol'
+  AND m.trained IS NOT FALSE
+ORDER BY s.created DESC
+LIMIT {most}"""
 
 PROFILES = """
 SELECT s.profile, count(*) AS signatures
 FROM signatures s JOIN models m ON m.key = s.model
-WHERE s.decoder NOT IN ('linear', 'added') AND coalesce(s.target, 'symbol') = 'symbol'
-  AND m.trained IS NOT FALSE
+WHERE s.decoder NOT IN ('linear', 'added') AND s.target = 'symbol' AND m.trained IS NOT FALSE
 GROUP BY s.profile
 ORDER BY s.profile"""
 
@@ -50,12 +45,10 @@ def matrix(rows: list[Row]) -> None:
     options = ["pinned", *profiles]
     among = choices.value("among", "pinned", lambda text: text if text in options else None)
     pinned = among == "pinned" or among not in profiles
-    sql = (
-        queries.fill(DISTANCES, keys=[row["key"] for row in rows])
-        if pinned
-        else queries.fill(PROFILE_DISTANCES, profile=among, most=MOST)
-    )
-    export.heading("Distances", "distances", sql.strip(), buttons=lambda: _among(options))
+    newest = queries.fill(NEWEST, profile=among, most=MOST)
+    keys = [row["key"] for row in rows] if pinned else queries.table(newest)["key"].to_list()
+    sql = queries.fill(DISTANCES, keys=keys or [""])
+    export.heading("Distances", "distances", sql, buttons=lambda: _among(options))
     if pinned and len(rows) < 2:
         export.empty(260, "Pin another to see how far it is.")
         return

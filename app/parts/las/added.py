@@ -13,12 +13,11 @@ SELECT signature, lag, n, floor, floor_bits, bits, added, low, high, rising
 FROM added
 WHERE signature IN ({keys}) AND symbol IS NULL
 ORDER BY list_position([{keys}], signature), lag"""
-SUFFIX = ", added bits"  # of their labels in the study
 
 
 def added_bits(recognizer: SelectedRecognizer) -> None:
     """Added bits of the figure's layers by lag."""
-    keys = {layer: recognizer.signatures[layer + SUFFIX].key for layer in recognizer.figure}
+    keys = {layer: recognizer.signatures[layer].added().key for layer in recognizer.figure}
     sql = queries.fill(ADDED, keys=list(keys.values()))
     rows, colors = queries.table(sql), export.colors()
     export.heading("Memory beyond inference", "added", sql)

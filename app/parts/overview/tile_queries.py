@@ -62,7 +62,6 @@ FROM (
     FROM signatures s JOIN models m ON m.key = s.model AND m.kind = 'kernel'
     JOIN profile_shapes p ON p.profile = m.profile AND p.factorized = m.hidden
     WHERE s.profile = {profile} AND s.decoder = 'mlp' AND m.cell = 'lstm' AND s.seed = 0
-      AND coalesce(s.spec->>'$.longer', '0') = '0'
       AND s.key NOT IN (SELECT key FROM earlier)
     QUALIFY row_number() OVER (PARTITION BY part, bigram ORDER BY s.created DESC) = 1
 ) k

@@ -24,13 +24,15 @@ FROM confusion
 WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
 ORDER BY n DESC"""
 
-# Where trained and untrained differ by more than their intervals, the largest difference first.
+# Where trained and untrained differ by more than their intervals and by more than their decoders'
+# last doubling still gave either, the largest difference first.
 LEARNED = """
 SELECT t.lag, t.accuracy AS trained, u.accuracy AS untrained
 FROM signatures s
 JOIN recall t ON t.signature = s.key AND t.symbol IS NULL AND t.lag >= 1
 JOIN recall u ON u.signature = s.untrained AND u.symbol IS NULL AND u.lag = t.lag
 WHERE s.key = {key} AND (t.low > u.high OR u.low > t.high)
+  AND abs(t.accuracy - u.accuracy) > greatest(coalesce(t.rising, 0), coalesce(u.rising, 0))
 ORDER BY abs(t.accuracy - u.accuracy) DESC"""
 
 

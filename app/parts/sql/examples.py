@@ -110,7 +110,7 @@ ORDER BY recall - predicted DESC""",
 SELECT one.title AS one, p.layer, other.title AS other, q.layer, d.distance
 FROM signatures p
 JOIN signatures q ON q.key > p.key AND q.profile = p.profile AND q.decoder = p.decoder
-  AND coalesce(q.target, 'symbol') = coalesce(p.target, 'symbol'),
+  AND q.target = p.target,
      similarity(p.key, q.key) d
 JOIN models one ON one.key = p.model
 JOIN models other ON other.key = q.model

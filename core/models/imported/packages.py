@@ -22,13 +22,13 @@ def _g2p_en(folder: Path) -> tuple[bytes, bytes]:
     import torch
     from safetensors.torch import save
 
-    held = np.load(
+    arrays = np.load(
         io.BytesIO((folder / "g2p_en/checkpoint20.npz").read_bytes()), allow_pickle=False
     )
-    tensors = {"embedding.weight": torch.from_numpy(held["enc_emb"])}
+    tensors = {"embedding.weight": torch.from_numpy(arrays["enc_emb"])}
     for ours, theirs in (("weight", "w"), ("bias", "b")):
         for part in ("ih", "hh"):
-            tensors[f"rnn.{ours}_{part}_l0"] = torch.from_numpy(held[f"enc_{theirs}_{part}"])
+            tensors[f"rnn.{ours}_{part}_l0"] = torch.from_numpy(arrays[f"enc_{theirs}_{part}"])
     symbols = ["<pad>", "<unk>", "</s>", *map(chr, range(ord("a"), ord("z") + 1))]
     described = {"cell": "gru", "layers": 1, "symbols": symbols, "projection": None}
     return save(tensors), json.dumps(described).encode()

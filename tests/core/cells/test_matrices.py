@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.cells import CELLS
-from core.cells.cell import KEYS, heads
+from core.cells.matrix import KEYS, HeadInputs, heads
 from tests.core.cells.plain import Reference, assert_equal_to
 
 
@@ -92,12 +92,12 @@ def test_every_hidden_size_is_cut_into_heads(hidden: int) -> None:
 
 def test_a_delta_rule_replaces_what_is_stored_under_a_key() -> None:
     """With β = 1 and no decay, the second value under a key is all that the memory answers."""
-    from core.cells.deltanet import _chunk, _Reading
+    from core.cells.deltanet import _chunk
 
     key = torch.zeros(1, 1, 3, KEYS)
     key[..., 0, 0] = key[..., 1, 1] = key[..., 2, 0] = 1
     v = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])[None, None]
-    reading = _Reading(key, key, v, torch.zeros(1, 1, 3), torch.ones(1, 1, 3))
+    reading = HeadInputs(key, key, v, torch.ones(1, 1, 3), torch.zeros(1, 1, 3))
     answers, memory = _chunk(reading, torch.zeros(1, 1, KEYS, 2))
     assert torch.allclose(answers, v)
     assert torch.allclose(memory[0, 0, :2], torch.tensor([[5.0, 6.0], [3.0, 4.0]]))

@@ -142,3 +142,13 @@ def test_what_cannot_be_labelled_is_refused(text: np.ndarray) -> None:
         core.measure(states, text, target="phoneme")  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="no word"):
         core.measure(states, text, target="word", alphabet=["a", "b", "c", "d"])
+
+
+def test_a_label_keeps_its_spaces_where_the_alphabet_is_given() -> None:
+    """'a ' and ' a' are two bigrams."""
+    generator = np.random.default_rng(4)
+    text = generator.integers(0, 3, (100, 20))
+    states = generator.normal(size=(100, 20, 4)).astype(np.float32)
+    table = core.measure(states, text, 1, target="bigram", alphabet=[" ", "a", "b"], rounds=1)
+    of_lag = table.filter((table["lag"] == 0) & table["symbol"].is_not_null())
+    assert {"a ", " a"} <= set(of_lag["symbol"]) and of_lag["symbol"].is_unique().all()

@@ -317,3 +317,23 @@ def test_two_guesses_make_no_difference(store: Store) -> None:
         store.take_in(rows, replace=True)
     assert store.query(sql).rows()[0] == ("a", True, False)
     assert store.query("FROM similarity('x', 'y')")["cells"].to_list() == [1]
+
+
+def test_recall_of_symbols_is_not_mixed_with_that_of_other_targets(store: Store) -> None:
+    store.take_in(result("x"))
+    classes = result("y")
+    classes["signatures"] = classes["signatures"].with_columns(target=pl.lit("class"))
+    store.take_in(classes)
+    of = "SELECT DISTINCT signature, target FROM {} ORDER BY signature"
+    assert store.query(of.format("marginal_recall")).rows() == [("x", "symbol")]
+    assert store.query(of.format("target_recall")).rows() == [("x", "symbol"), ("y", "class")]
+
+
+def test_distances_of_all_are_those_of_every_two(store: Store) -> None:
+    for key, shift in (("x", 0.0), ("y", 0.2), ("z", 0.05)):
+        store.take_in(result(key, shift=shift))
+    table = store.query("FROM signature_distances WHERE a = 'x' ORDER BY b")
+    assert table["distance"].to_list() == pytest.approx([0.0, 0.2, 0.05])
+    pairs = [store.query("FROM similarity('x', ?)", [key]).row(0) for key in "xyz"]
+    assert pairs == table.select("distance", "cells").rows()
+    assert store.query("FROM similarity('x', 'nobody')").rows() == [(None, 0)]

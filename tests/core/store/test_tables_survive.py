@@ -120,6 +120,7 @@ def test_an_older_schema_gains_what_is_new_and_keeps_its_rows(store: Store) -> N
     store.take_in(result("x") | {"corpora": pl.DataFrame({"key": ["c"], "name": ["old"]})})
     with duckdb.connect(str(store.tables.live)) as live:
         live.execute("ALTER TABLE corpora DROP COLUMN kind")
+        live.execute("ALTER TABLE signatures DROP COLUMN target")
         live.execute("DROP VIEW marginal_recall")
         live.execute("DROP TABLE confusion")
         live.execute("ALTER TABLE recall DROP COLUMN precision")
@@ -131,6 +132,7 @@ def test_an_older_schema_gains_what_is_new_and_keeps_its_rows(store: Store) -> N
     assert store.query("SELECT precision, untrained FROM signature_matrix('x')").height == 4
     assert store.query("SELECT machine FROM signatures")["machine"].to_list() == [None, None]
     assert store.query("SELECT kind FROM corpora").item() == "text"  # there was nothing else
+    assert store.query("SELECT target FROM signatures")["target"].to_list() == ["symbol"] * 2
 
 
 def test_tables_that_an_older_version_published_are_read_in_todays_schema(store: Store) -> None:
