@@ -13,12 +13,13 @@ from app.shell.queries import NAMED, SIGNATURE
 
 MOST = 60  # signatures in the matrix of a whole profile
 
+# Of every two there is a row: two that only guess have no cells and no distance.
 DISTANCES = f"""
-SELECT d.a, d.b, one.name AS name_a, other.name AS name_b, d.distance, d.cells
-FROM signature_distances d
-JOIN (SELECT s.key, {SIGNATURE} AS name{NAMED}) one ON one.key = d.a
-JOIN (SELECT s.key, {SIGNATURE} AS name{NAMED}) other ON other.key = d.b
-WHERE d.a IN ({{keys}}) AND d.b IN ({{keys}})"""
+WITH named AS (SELECT s.key, {SIGNATURE} AS name{NAMED} WHERE s.key IN ({{keys}})),
+near AS (FROM signature_distances WHERE a IN ({{keys}}) AND b IN ({{keys}}))
+SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b,
+       near.distance, coalesce(near.cells, 0) AS cells
+FROM named one CROSS JOIN named other LEFT JOIN near ON near.a = one.key AND near.b = other.key"""
 
 # The newest of a profile; previews and untrained floors would crowd them out.
 NEWEST = """
@@ -61,8 +62,8 @@ def matrix(rows: list[Row]) -> None:
     cut = "" if pinned or profiles[among] <= MOST else f" The newest {MOST} of {profiles[among]}."
     st.html(
         "<div class='note'>Mean absolute difference of cells, weighted by their counts; 0 means "
-        "alike. Cells in which both are no better than a guess do not count. Alike ones stand "
-        f"together (average linkage).{cut}</div>"
+        "alike. Cells in which both are no better than a guess do not count; where there are no "
+        f"others, the square is empty. Alike ones stand together (average linkage).{cut}</div>"
     )
 
 
