@@ -1,4 +1,4 @@
-"""Sweeps: what is remembered by kernel size and by layer (Figs. 2 and 3), and by cell."""
+"""Sweeps: what is remembered by size and by layer (Figs. 2 and 3), by cell and by target."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import streamlit as st
 
 from app import watching
 from app.parts import study
-from app.parts.sweeps import cells, networks, recall, toolbar
+from app.parts.sweeps import cells, networks, recall, targets, toolbar
 from app.shell import choices
 
-SIZE, DEPTH, CELLS = "Kernel size", "Depth", "Cells"
-TOOLBARS = {SIZE: toolbar.sizes, DEPTH: toolbar.layers, CELLS: toolbar.compared}
+SIZE, DEPTH, CELLS, TARGETS = "Kernel size", "Depth", "Cells", "Targets"
+TOOLBARS = {
+    SIZE: toolbar.sizes,
+    DEPTH: toolbar.layers,
+    CELLS: toolbar.compared,
+    TARGETS: toolbar.targets,
+}
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     figure = choices.switch("sweep", "Figure", list(TOOLBARS), SIZE)
@@ -22,6 +27,13 @@ study.note(sweep.choices, sweep.plan, sweep.note)
 if figure == CELLS:
     cells.against_state(sweep, lag)
     cells.numbers(sweep, lag)
+elif figure == TARGETS:
+    targets.recall(sweep)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        targets.above_guess(sweep)
+    with right:
+        targets.numbers(sweep)
 else:
     left, right = st.columns(2, gap="medium")
     with left:

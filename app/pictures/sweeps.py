@@ -145,6 +145,51 @@ def against_state(
     return finish(figure, colors, STATE, (56, 12, 24, 40))
 
 
+def targets(table: pl.DataFrame, lags: int, colors: Theme) -> go.Figure:
+    """Recall by lag of what one network is asked for, a pane each target.
+
+    table: target, labels, lag, accuracy, low, high, majority, current, untrained, and parts, the
+    product of the recalls of an n-gram's symbols.
+    """
+    lines = {}
+    for target in table["target"].unique(maintain_order=True):
+        rows = _rows(table, {"target": target})
+        parts = rows.drop_nulls("parts").with_columns(accuracy="parts")
+        lines[f"<b>{target}</b>, {rows['labels'].max()} labels"] = [
+            curves.Curve("trained", rows, colors.accent),
+            curves.Curve("product of parts", parts, colors.second, dash="dashdot", thin=True),
+            *curves.floors(rows, colors),
+        ]
+    figure = curves.recall(lines, (1, lags), colors, RECALL, BELOW)
+    return figure.update_xaxes(title="lag")
+
+
+def above_guess(table: pl.DataFrame, lags: int, colors: Theme) -> go.Figure:
+    """Of what the best guess gets wrong the share that is recalled, by lag, a line each target.
+
+    table: target, lag, above.
+    """
+    figure = go.Figure()
+    every = table["target"].unique(maintain_order=True)
+    for target, color, mark in zip(every, (*colors.series, colors.text), MARKS, strict=False):
+        rows = _rows(table, {"target": target})
+        figure.add_scatter(
+            x=rows["lag"].to_list(),
+            y=rows["above"].to_list(),
+            name=target,
+            mode="lines+markers",
+            line={"color": color, "width": 2},
+            marker={"size": 6, "symbol": mark},
+            hovertemplate="%{y:.1%}",
+        )
+    figure.add_hline(y=0, line={"color": colors.faint, "width": 1})
+    figure.update_xaxes(title="lag (symbols ago, or words)", dtick=1, range=[0.8, lags + 0.2])
+    figure.update_yaxes(title="of what a guess gets wrong", tickformat=".0%")
+    figure.update_layout(hovermode="x unified")
+    corner = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "top"}
+    return finish(figure, colors, STATE, (56, 12, 24, 40), corner)
+
+
 def _from_zero_or_marked(values: pl.Series, title: str) -> dict[str, str]:
     """A vertical axis that starts at zero, or says in its title that it does not.
 

@@ -90,8 +90,11 @@ class SignatureSpec(Spec):
 
     @property
     def effort(self) -> str:
-        """The profile that set the decoder budget, with the rounds that came after it."""
-        return f"{self.profile}, {self.longer} more" if self.longer else self.profile
+        """The profile that set the decoder budget, with the rounds beyond or short of it."""
+        short = profiles.find(self.profile).decoders.rounds - self.budget.rounds
+        if self.longer or short < 1:
+            return f"{self.profile}, {self.longer} more" if self.longer else self.profile
+        return f"{self.profile}, {short} fewer"
 
     @property
     def stages(self) -> tuple[str, ...]:

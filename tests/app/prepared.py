@@ -309,6 +309,7 @@ def _signature(spec: SignatureSpec) -> dict[str, object]:
             "max_lag": spec.max_lag,
             "keeps": [1.0] * (spec.max_lag + 1),
             "profile": getattr(spec, "effort", spec.profile),
+            "target": getattr(spec, "target", "symbol"),
             "seed": spec.seed,
             "parameters": 40_000,
             "untrained": spec.floor.key if spec.floor else None,

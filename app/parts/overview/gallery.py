@@ -16,6 +16,7 @@ from app.pictures import tiles as pictures
 from app.shell import export, links, queries
 from core.paper.studies import STUDIES
 from core.paper.studies.study import installed
+from core.signatures.spec import RECALLED
 
 ACROSS = 4
 VERDICTS = ("holds", "fails", "undecided", "not computed")
@@ -66,7 +67,20 @@ TILES = (
     ),
     Tile("factorized", "Factorized kernel", tile_queries.TILE_FACTORIZED, look.PURPLE),
     Tile("las", "Listen, attend, spell", tile_queries.TILE_LAS, look.PURPLE),
-    Tile("cells", "Cells of today", tile_queries.TILE_CELLS, look.PURPLE),
+    Tile(
+        "cells",
+        "Cells of today",
+        tile_queries.TILE_CELLS,
+        look.PURPLE,
+        reading="Dark: recalled. Cells across, lags down.",
+    ),
+    Tile(
+        "targets",
+        "Classes, n-grams, words",
+        tile_queries.TILE_TARGETS,
+        look.PURPLE,
+        reading="Dark: recalled. Symbols to words across, lags down.",
+    ),
 )
 
 
@@ -98,7 +112,7 @@ def _picture(tile: Tile, profile: str) -> None:
     page, params = links.figure(tile.study, corpora, profile)
     st.page_link(page, label=title, query_params=params)
     first, last = corpora[0], corpora[-1]
-    sql = queries.fill(tile.sql, profile=profile, first=first, last=last)
+    sql = queries.fill(tile.sql, profile=profile, first=first, last=last, targets=[*RECALLED])
     table = queries.table(sql) if sql else None
     if table is not None and table.height:
         figure = pictures.thumbnail(table, tile.scale, tile.ends, export.colors())

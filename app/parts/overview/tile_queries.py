@@ -86,12 +86,22 @@ FROM (
 JOIN recall r ON r.signature = k.key
 WHERE r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
 
+# The decoders of these two are trained for fewer rounds than the profile's, which the column
+# profile says after a comma.
 TILE_CELLS = """
-SELECT 1 AS panel, '' AS name, k.place::VARCHAR AS x, r.lag, avg(r.accuracy) AS value
-FROM claim_signatures s JOIN recurrent_cells k ON k.cell = s.cell
-JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
-WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus AND s.layers = 1
-  AND s.parent IS NULL AND s.hidden IN (
-      SELECT hidden FROM claim_signatures WHERE profile = {profile} AND corpus_name = {first}
-      GROUP BY hidden HAVING count(DISTINCT cell) > 3)
+SELECT 1 AS panel, '' AS name, k.place::VARCHAR AS x, v.lag, avg(v.accuracy) AS value
+FROM marginal_recall v JOIN recurrent_cells k ON k.cell = v.cell
+JOIN profile_shapes p ON p.profile = split_part(v.profile, ',', 1) AND p.compared = v.hidden
+WHERE p.profile = {profile} AND v.corpus = {first} AND v.model_corpus = {first} AND v.layers = 1
+  AND v.trained AND v.decoder = 'mlp' AND v.lag >= 1
+  AND v.signature NOT IN (SELECT key FROM earlier)
+GROUP BY ALL"""
+
+TILE_TARGETS = """
+SELECT 1 AS panel, '' AS name, list_position([{targets}], v.target)::VARCHAR AS x, v.lag,
+       avg(v.accuracy) AS value
+FROM target_recall v
+WHERE split_part(v.profile, ',', 1) = {profile} AND v.corpus = {first} AND v.trained
+  AND v.decoder = 'mlp' AND v.lag >= 1 AND v.signature NOT IN (SELECT key FROM earlier)
+  AND (v.model, v.profile) IN (SELECT model, profile FROM signatures WHERE target <> 'symbol')
 GROUP BY ALL"""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 from app.parts import study
 from app.pictures import look, sweeps
 from app.shell import choices, pickers
 from core.cells import CELLS, label
 from core.paper.studies import STUDIES, Choices, Plan
+from core.paper.studies.signature import HIDDEN
 from core.paper.studies.study import CELLS_OF_PAPER
 from core.profiles import find
 
@@ -26,7 +26,7 @@ class Sweep:
     what the paper has, where that is not what is shown.
     """
 
-    study: Literal["size", "depth"]
+    study: str
     choices: Choices
     columns: sweeps.Columns
     note: str
@@ -102,6 +102,15 @@ def compared() -> Sweep:
     hidden = pickers.hidden_choice("compared", find(profile).compared, (16, 24, 40, 80, 160))
     selected = Choices(profile, corpus=pickers.read(corpus), hidden=hidden)
     return Sweep("cells", selected, [], "The paper has the GRU and the LSTM.")
+
+
+def targets() -> Sweep:
+    """Beyond the paper: what the network of Fig. 1 recalls of larger units than symbols."""
+    corpus = pickers.corpus_choice("corpus", "Corpus", STUDIES["targets"].corpora["corpus"])
+    profile = pickers.profile_choice()
+    hidden = pickers.hidden_choice("recalled", HIDDEN, (16, 40, 80, 160))
+    selected = Choices(profile, corpus=pickers.read(corpus), hidden=hidden)
+    return Sweep("targets", selected, [], "The paper proposes n-grams, tokens and words.")
 
 
 def _corpus_profile_cells() -> Choices:

@@ -1,6 +1,16 @@
 """The paper's figures, each as a declaration of what it needs. To add one: a file and a line."""
 
-from core.paper.studies import adaptation, cells, depth, factorized, las, ngram, signature, size
+from core.paper.studies import (
+    adaptation,
+    cells,
+    depth,
+    factorized,
+    las,
+    ngram,
+    signature,
+    size,
+    targets,
+)
 from core.paper.studies.study import Choices, Plan, Study
 
 STUDIES: dict[str, Study] = {
@@ -14,6 +24,7 @@ STUDIES: dict[str, Study] = {
         factorized.STUDY,
         las.STUDY,
         cells.STUDY,
+        targets.STUDY,
     )
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -14,6 +15,7 @@ from core import jobs
 from core.cells import CELLS
 from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import STUDIES, Choices, Plan
+from core.signatures.spec import RECALLED
 from core.spec import CorpusSpec, Spec
 from core.store import Store
 from tests.app.prepared import TEXT, computed
@@ -135,6 +137,25 @@ def test_cells_are_drawn_against_the_numbers_that_they_carry(half: dict[str, Pla
     sizes = dict(table[["cell", "state_size"]].to_numpy().tolist())
     assert (sizes["GRU"], sizes["LSTM"], sizes["LRU"], sizes["S6"]) == (24, 48, 48, 384)
     assert table["added"].notna().all() and table["untrained"].notna().all()
+
+
+def test_targets_are_drawn_with_their_guesses_and_the_product_of_their_parts(
+    half: dict[str, Plan],
+) -> None:
+    _, corpus = corpora()
+    plan = STUDIES["targets"].plan(Choices("smoke", corpus=corpus, hidden=16))
+    computed(Store().root, plan.specs)
+    app = opened(SWEEPS, sweep="Targets", recalled=16)
+    assert charts(app) == 2 and "10 of 10" in said(app)
+    table = pl.from_pandas(app.dataframe[0].value)
+    assert table["target"].unique(maintain_order=True).to_list() == [*RECALLED]
+    symbols = table.filter(target="symbol")["accuracy"]
+    pairs = table.filter(target="bigram")["parts"]
+    assert pairs[0] == pytest.approx(symbols[0] * symbols[1])
+    guess = table.select(pl.max_horizontal("majority", "current")).to_series()
+    above = (table["accuracy"] - guess) / (1 - guess)
+    assert table["above"].to_list() == pytest.approx(above.to_list())
+    assert table["untrained"].null_count() == 0
 
 
 def test_several_seeds_are_averaged_and_their_range_shown(half: dict[str, Plan]) -> None:
