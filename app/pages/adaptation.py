@@ -20,7 +20,7 @@ with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignmen
 if figure == RETRAINING:
     plan = STUDIES["adaptation"].plan(selected)
     computed = watching.watch_plan(plan)
-    study.note(selected, plan)
+    study.note("adaptation", selected, plan)
     retraining.signatures(selected, plan, computed)
     left, right = st.columns(2, gap="medium")
     with left:
@@ -40,7 +40,7 @@ if figure == RETRAINING:
 else:
     plan = STUDIES["ngram"].plan(selected)
     computed = watching.watch_plan(plan)
-    study.note(selected, plan, "The paper: a 1-layer GRU and a 5-gram.")
+    study.note("ngram", selected, plan, "The paper: a 1-layer GRU and a 5-gram.")
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
         ngram.difference(selected, plan)

@@ -22,7 +22,7 @@ with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignmen
     sweep = TOOLBARS[figure]()
     lag = cells.select_lag(sweep) if figure == CELLS else 0
 computed = watching.watch_plan(sweep.plan)
-study.note(sweep.choices, sweep.plan, sweep.note)
+study.note(sweep.study, sweep.choices, sweep.plan, sweep.note)
 
 if figure == CELLS:
     cells.against_state(sweep, lag)

@@ -12,7 +12,7 @@ from app.parts import several, unfinished
 from app.pictures import look
 from app.shell import export, pins, queries, words
 from core.corpora import NAMES
-from core.paper.studies import Choices, Plan
+from core.paper.studies import STUDIES, Choices, Plan
 from core.paper.studies.study import STAND_INS, installed
 from core.profiles import PROFILES
 
@@ -31,17 +31,18 @@ def default_corpus() -> str:
     return installed(WSJ)
 
 
-def note(selected: Choices, plan: Plan, paper: str = "") -> None:
+def note(name: str, selected: Choices, plan: Plan, paper: str = "") -> None:
     """One line: what stands in for the paper's corpus, its sizes, how much is trained on, and which
     networks of the plan are unfinished.
 
-    paper: a sentence on what the paper has, where that is not what is shown.
+    name: of the study. paper: a sentence on what the paper has, where that is not what is shown.
     """
     corpora = [spec.name for spec in (selected.corpus, selected.target) if spec]
     symbols = PROFILES[selected.profile].training.symbols
     share = f"{words.number(symbols)} symbols an epoch, other ones each time" if symbols else ""
+    stand_in = _stand_in(corpora) if WSJ in STUDIES[name].corpora.values() else ""
     trained = f"Profile {selected.profile} trains on {share or 'the whole corpus'}."
-    text = " ".join(part for part in (_stand_in(corpora), paper, trained) if part)
+    text = " ".join(part for part in (stand_in, paper, trained) if part)
     rest = unfinished.sentence(spec.key for spec in plan.drawn.values())
     st.html(f"<div class='note'>{html.escape(text)} {rest}</div>")
 

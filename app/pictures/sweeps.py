@@ -27,6 +27,7 @@ from core.cells import label as cell_label
 Columns = Sequence[tuple[Row, str]]  # the values a column has in the table, and its label
 
 RECALL, SIZE, DEEPER, STATE = 380, 250, 300, 330  # heights in pixels, whatever is drawn
+PARTS = "product of parts"
 
 
 def matrices(
@@ -155,13 +156,18 @@ def targets(table: pl.DataFrame, lags: int, colors: Theme) -> go.Figure:
     for target in table["target"].unique(maintain_order=True):
         rows = _rows(table, {"target": target})
         parts = rows.drop_nulls("parts").with_columns(accuracy="parts")
+        of_parts = curves.Curve(PARTS, parts, colors.second, dash="dashdot", thin=True)
         lines[f"<b>{target}</b>, {rows['labels'].max()} labels"] = [
             curves.Curve("trained", rows, colors.accent),
-            curves.Curve("product of parts", parts, colors.second, dash="dashdot", thin=True),
             *curves.floors(rows, colors),
+            *([of_parts] if parts.height else []),
         ]
     figure = curves.recall(lines, (1, lags), colors, RECALL, BELOW)
-    return figure.update_xaxes(title="lag")
+    figure.update_xaxes(title_text="lag")
+    # The legend has the lines of the first pane, and symbols have no parts.
+    for trace in list(figure.select_traces({"name": PARTS}))[:1]:
+        trace.showlegend = True
+    return figure
 
 
 def above_guess(table: pl.DataFrame, lags: int, colors: Theme) -> go.Figure:

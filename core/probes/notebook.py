@@ -155,6 +155,15 @@ def added(
     return _with_ids(rows, ids)
 
 
+def measurement(
+    states: np.ndarray, symbols: np.ndarray, max_lag: int
+) -> tuple[tuple[ArrayStates, ArrayStates, ArrayStates], DecoderBudget]:
+    """What `measure` makes of such arrays: the sources of train, dev and test, and the budget."""
+    _, *sources = _sources(states, symbols, max_lag, 0)
+    train, dev, test = sources
+    return (train, dev, test), _budget(max_lag, None, (1.0,), 4, 0)
+
+
 def _budget(
     max_lag: int, width: int | None, keeps: object, rounds: int, seed: int
 ) -> DecoderBudget:

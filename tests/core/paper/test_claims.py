@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from scipy.special import stdtrit
@@ -16,7 +17,7 @@ from core.models.language.spec import ModelSpec
 from core.models.las.spec import LasSignatureSpec
 from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import STUDIES, Plan, adaptation, ngram
-from core.probes.intervals import rank_correlation
+from core.probes.intervals import intervals, rank_correlation, resampled
 from core.profiles import PROFILES
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec
@@ -225,6 +226,31 @@ def test_an_interval_covers_text_and_networks(store: Store) -> None:
     several, one = store.query(sql).row(0)
     assert several == pytest.approx((0.03**2 + (4.303 * 0.01) ** 2 / 3) ** 0.5)
     assert one == 0.03
+
+
+@pytest.mark.parametrize("segments", [20, 60])
+@pytest.mark.parametrize("spread", [0.02, 0.1])
+def test_an_interval_of_networks_covers_the_truth_as_often_as_it_says(
+    store: Store, segments: int, spread: float
+) -> None:
+    """Three networks and one text, both drawn at random: 95 % of the time or more, never less."""
+    generator, cells = np.random.default_rng(segments), 500
+    text, rates, halves = generator.normal(0, 0.15, (segments, cells)), [], []
+    for _ in range(3):
+        n = generator.integers(5, 16, (segments, cells))
+        truth = np.clip(0.6 + generator.normal(0, spread, cells) + text, 0, 1)
+        correct = generator.binomial(n, truth)
+        low, high = intervals(resampled(n, correct), n, correct)
+        rates.append(correct.sum(0) / n.sum(0))
+        halves.append((high - low) / 2)
+    several = pl.DataFrame(
+        {"text": np.mean(halves, 0), "spread": np.std(rates, 0, ddof=1), "mean": np.mean(rates, 0)}
+    )
+    sql = """
+    SELECT avg((abs(each.mean - 0.6) <= half_width(each.text, each.spread, 3))::INTEGER)
+    FROM (SELECT unnest($rows, recursive := true)) each"""
+    covered = store.query(sql, {"rows": several.to_dicts()}).item()
+    assert 0.95 <= covered <= 1
 
 
 def test_one_network_has_no_interval_of_what_is_not_resampled(store: Store) -> None:
