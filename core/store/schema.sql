@@ -106,7 +106,7 @@ CREATE TABLE IF NOT EXISTS signatures (
     min_lag INTEGER, --- Smallest lag, below zero where decoders also look ahead; NULL is 0.
     max_lag INTEGER, --- Largest lag.
     keeps DOUBLE[], --- Keep probability chosen on dev for each lag, from the smallest on.
-    profile VARCHAR, --- Profile that set the decoder budget: smoke, laptop or paper; followed by the rounds where decoders were trained for more.
+    profile VARCHAR, --- Profile that set the decoder budget: smoke, laptop or paper; followed by how many rounds more or fewer its decoders had, if not as many.
     seed BIGINT, --- Seed of the decoders.
     parameters BIGINT, --- Number of weights of one decoder.
     untrained VARCHAR, --- Key of the same signature of the untrained network.
