@@ -5,6 +5,7 @@
 | the cache folder | `cache/` | `memory-signatures` in the user's cache folder |
 | the shipped results | `cache/reference/` | beside `core.paper` |
 | the app | `app/main.py` | `app/main.py`, beside `core` |
+| compiled code | `memory-signatures-compiled` in the user's cache folder | the same |
 
 `MEMSIG_CACHE` and `MEMSIG_REFERENCE` name other folders.
 """
@@ -33,8 +34,17 @@ def cache() -> Path:
         return Path(chosen).expanduser()
     if root := checkout():
         return root / "cache"
+    return _of_user() / NAME
+
+
+def compiled() -> Path:
+    """The folder for machine code, the user's own: others may write to the cache folder."""
+    return _of_user() / f"{NAME}-compiled"
+
+
+def _of_user() -> Path:
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / NAME
+    return base if base.is_absolute() else Path.home() / ".cache"
 
 
 def reference() -> Path:

@@ -21,10 +21,11 @@ def output(layer: nn.GRU, x: Tensor) -> Tensor:
     """h_t of every step. x: [time, batch, inputs] -> [time, batch, hidden]."""
     import torch
 
-    if torch.is_grad_enabled() and x.device.type == "cpu" and layer.bias:
+    if torch.is_grad_enabled():
         from core.cells import gru_loop
 
-        return gru_loop.output(layer, x)
+        if gru_loop.available(layer, x):
+            return gru_loop.output(layer, x)
     return first(layer, x)
 
 

@@ -1,29 +1,42 @@
-"""The GRU's recurrence for training on a processor: torch's own, with a backward pass by hand.
+"""The GRU's recurrence for training on a processor: its steps, and the gradient's, in C++.
 
-Torch differentiates its GRU step by step, operation by operation, and takes 1.3 to 1.4 times as
-long (`python -m core bench networks`). Here the gradient's factors of all steps are computed at
-once, so that a step back is four products and one matrix product. Values and gradients are torch's
-within rounding.
+Torch runs a GRU step by step and differentiates it operation by operation, for which it takes
+several times as long (`python -m core bench networks`). In gru_loop.cpp a step is one matrix
+product and one pass over its result, forward and back, and the gradient of the weights is one
+product over all steps. Values and gradients are torch's within rounding.
 """
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from core.cells import compiled
+
+NAME = "gru_loop"
+
+
+def available(layer: nn.GRU, x: Tensor) -> bool:
+    """Whether `output` computes this: on a processor, in float32, with biases, and compiled."""
+    fits = x.device.type == "cpu" and x.dtype == torch.float32 and layer.bias
+    return fits and compiled.library(NAME) is not None
 
 
 def output(layer: nn.GRU, x: Tensor) -> Tensor:
     """h of every step from zero. x: [time, batch, inputs] -> [time, batch, hidden].
 
-    layer: of one direction and with biases.
+    layer: of one direction.
     """
     weights = dict(layer.named_parameters())
     of_rz, of_n = weights["bias_hh_l0"].split([2 * layer.hidden_size, layer.hidden_size])
-    gates = functional.linear(x, weights["weight_ih_l0"], weights["bias_ih_l0"])
-    gates = gates + functional.pad(of_rz, (0, layer.hidden_size))
+    # Only n's second bias is multiplied by r, so the others are added once, to the first.
+    bias = weights["bias_ih_l0"] + functional.pad(of_rz, (0, layer.hidden_size))
+    gates = functional.linear(x, weights["weight_ih_l0"], bias)
     h: Tensor = _Recurrence.apply(gates, weights["weight_hh_l0"], of_n)
     return h
 
@@ -40,41 +53,29 @@ class _Recurrence(torch.autograd.Function):
         """gates: [time, batch, 3 · hidden]; weight: [3 · hidden, hidden]; bias: [hidden], of n."""
         steps, batch, width = gates.shape
         hidden = width // 3
-        kernel = weight.T.contiguous()
         h = gates.new_zeros(steps + 1, batch, hidden)
-        rz = gates.new_empty(steps, batch, 2 * hidden)
-        n, recalled = (gates.new_empty(steps, batch, hidden) for _ in range(2))
-        product = gates.new_empty(batch, width)
-        for t in range(steps):
-            torch.mm(h[t], kernel, out=product)
-            torch.add(gates[t, :, : 2 * hidden], product[:, : 2 * hidden], out=rz[t]).sigmoid_()
-            torch.add(product[:, 2 * hidden :], bias, out=recalled[t])
-            new = gates[t, :, 2 * hidden :]
-            torch.addcmul(new, rz[t, :, :hidden], recalled[t], out=n[t]).tanh_()
-            torch.lerp(n[t], h[t], rz[t, :, hidden:], out=h[t + 1])
-        ctx.save_for_backward(weight, h, rz, n, recalled)
+        saved = gates.new_empty(steps, batch, 4 * hidden)
+        weight = weight.contiguous()
+        _call("gru_forward", h, gates.contiguous(), weight, bias.contiguous(), h, saved)
+        ctx.save_for_backward(weight, h, saved)
         return h[1:]
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """gradients: one tensor, of h of every step."""
-        weight, h, rz, n, recalled = ctx.saved_tensors
-        steps, batch, hidden = n.shape
-        r, z = rz.chunk(2, 2)
-        # The derivatives of h_t by what is in the tanh and in the σ of z, and of the first by r's.
-        by_n = (1 - n * n).mul_(1 - z)
-        by_z = (h[:-1] - n).mul_(z).mul_(1 - z)
-        by_r = (recalled * r).mul_(1 - r)
-        into = n.new_empty(steps, batch, 3 * hidden)  # the gradients of W_h h, r above z above n
-        of_n = torch.empty_like(n)
-        later: Tensor | float = 0.0
-        for t in reversed(range(steps)):
-            of_h = gradients[0][t] + later
-            torch.mul(of_h, by_n[t], out=of_n[t])
-            torch.mul(of_n[t], by_r[t], out=into[t, :, :hidden])
-            torch.mul(of_h, by_z[t], out=into[t, :, hidden : 2 * hidden])
-            torch.mul(of_n[t], r[t], out=into[t, :, 2 * hidden :])
-            later = torch.addmm(of_h.mul_(z[t]), into[t], weight)
+    @once_differentiable
+    def backward(ctx: Any, of_h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """of_h: the gradient of h of every step."""
+        weight, h, saved = ctx.saved_tensors
+        steps, batch, hidden = of_h.shape
+        of_gates = h.new_empty(steps, batch, 3 * hidden)
+        into = torch.empty_like(of_gates)  # the gradients of W_h h (+ bias)
+        _call("gru_backward", h, of_h.contiguous(), weight, h, saved, of_gates, into)
         of_weight = into.flatten(0, 1).T @ h[:-1].flatten(0, 1)
-        of_gates = torch.cat([into[:, :, : 2 * hidden], of_n], 2)
         return of_gates, of_weight, into[:, :, 2 * hidden :].sum((0, 1))
+
+
+def _call(function: str, h: Tensor, *arrays: Tensor) -> None:
+    """Calls a function of the library on contiguous arrays; h: [time + 1, batch, hidden]."""
+    steps, batch, hidden = h.shape
+    sizes = (torch.get_num_threads(), steps - 1, batch, hidden)
+    pointers = (ctypes.c_void_p(array.data_ptr()) for array in arrays)
+    getattr(compiled.library(NAME), function)(*map(ctypes.c_size_t, sizes), *pointers)

@@ -1,0 +1,73 @@
+"""C++ that lies in this folder, compiled for this machine when it is first needed.
+
+A compiler takes two seconds over a file, once: what it made stays in a folder that belongs to the
+user alone, because loading a library runs what is in it. Where there is no compiler, or one that
+fails, `library` returns None, and its caller computes by other means.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from core import places
+
+COMPILERS = ("c++", "g++", "clang++")
+_PROCESSOR = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
+# Neither flag lets the compiler reorder sums; without the two, `floor` is a call for each number.
+_EXACT = ("-fno-math-errno", "-fno-trapping-math")
+_FLAGS = ("-std=c++17", "-O3", _PROCESSOR, *_EXACT, "-fPIC", "-shared", "-pthread")
+_SECONDS = 120  # a busy machine may take so long
+
+
+@lru_cache
+def library(name: str) -> ctypes.CDLL | None:
+    """The functions of core/cells/`name`.cpp, or None where it cannot be compiled or loaded."""
+    compiler = _compiler()
+    if compiler is None:
+        return None
+    try:
+        return ctypes.CDLL(str(_build(compiler, Path(__file__).with_name(f"{name}.cpp"))))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def why_not() -> str:
+    """What to tell a user where `library` returned None."""
+    return f"{_compiler()} fails here" if _compiler() else "there is no C++ compiler"
+
+
+def _compiler() -> str | None:
+    return next(filter(None, map(shutil.which, COMPILERS)), None)
+
+
+def _build(compiler: str, source: Path) -> Path:
+    """The library of a source, compiled unless that was done before.
+
+    What the compiler predefines says which version it is and which processor it compiles for, so
+    that a home folder can serve several machines.
+    """
+    command = [compiler, *_FLAGS]
+    about = _run([*command, "-dM", "-E", "-x", "c++", os.devnull])
+    key = hashlib.sha256(repr(command).encode() + about + source.read_bytes()).hexdigest()
+    folder = places.compiled()
+    target = folder / f"{source.stem}-{key[:16]}.so"
+    if not target.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Two processes may compile at once: each renames a file of its own when it is whole.
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            made = Path(own) / target.name
+            _run([*command, str(source), "-o", str(made)])
+            made.replace(target)
+    return target
+
+
+def _run(command: list[str]) -> bytes:
+    return subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS).stdout

@@ -1,0 +1,157 @@
+// A GRU's recurrence over all steps of a minibatch, and its gradient; see core/cells/gru_loop.py.
+//
+// Arrays are float32 [time, batch, ...]. No sequence of a minibatch reads another's state, so each
+// thread takes some of them through all steps and never waits for the others.
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+namespace {
+
+#ifdef __AVX512F__
+constexpr int WIDTH = 16;
+#else
+constexpr int WIDTH = 8;  // numbers in a register of AVX2, or in two of a narrower processor
+#endif
+typedef float Vector __attribute__((vector_size(4 * WIDTH)));
+constexpr int PANEL = 2 * WIDTH;
+constexpr int ROWS = 6;  // 6 x 2 sums are as many registers as AVX2 has besides the operands
+
+// A matrix [depth, columns] in panels of PANEL columns, the last one filled up with zeros. A
+// product reads each of them from its first number to its last.
+struct Panels {
+    size_t depth, columns, stride;
+    std::vector<float> values;
+
+    // The entry (k, j) is source[k * down + j * right].
+    Panels(const float* source, size_t depth, size_t columns, size_t down, size_t right)
+        : depth(depth), columns(columns), stride((columns + PANEL - 1) / PANEL * PANEL),
+          values(stride * depth) {
+        for (size_t j = 0; j < columns; ++j) {
+            float* to = &values[j / PANEL * PANEL * depth + j % PANEL];
+            for (size_t k = 0; k < depth; ++k) to[k * PANEL] = source[k * down + j * right];
+        }
+    }
+};
+
+// out[N, PANEL] = a[N, depth] · one panel, in registers from the first to the last term.
+template <int N>
+void block(const float* a, size_t depth, const float* panel, float* out, size_t stride) {
+    Vector sum[N][2] = {};
+    for (size_t k = 0; k < depth; ++k) {
+        Vector left, right;
+        std::memcpy(&left, panel + k * PANEL, sizeof left);
+        std::memcpy(&right, panel + k * PANEL + WIDTH, sizeof right);
+        for (int i = 0; i < N; ++i) {
+            sum[i][0] += a[i * depth + k] * left;
+            sum[i][1] += a[i * depth + k] * right;
+        }
+    }
+    for (int i = 0; i < N; ++i) std::memcpy(out + i * stride, sum[i], sizeof sum[i]);
+}
+
+constexpr decltype(&block<1>) BLOCKS[ROWS] = {block<1>, block<2>, block<3>,
+                                              block<4>, block<5>, block<6>};
+
+// out[rows, b.stride] = a[rows, b.depth] · b.
+void product(const float* a, size_t rows, const Panels& b, float* out) {
+    const size_t blocks = (rows + ROWS - 1) / ROWS;
+    for (size_t j = 0; j < b.stride; j += PANEL)
+        for (size_t i = 0; i < blocks; ++i) {
+            const size_t from = rows * i / blocks, to = rows * (i + 1) / blocks;
+            BLOCKS[to - from - 1](a + from * b.depth, b.depth, &b.values[j * b.depth],
+                                  out + from * b.stride + j, b.stride);
+        }
+}
+
+// 1 / (1 + e^-x). e^-x = 2^n e^rest, whose second factor is a Taylor polynomial.
+inline float sigmoid(float x) {
+    x = std::min(std::max(-x, -87.0f), 87.0f);
+    const float n = std::floor(x * 1.44269504f + 0.5f), rest = x - n * 0.693147181f;
+    float power = 1.0f / 720;
+    for (float term : {1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
+        power = power * rest + term;
+    const int bits = (static_cast<int>(n) + 127) << 23;
+    float scale;
+    std::memcpy(&scale, &bits, sizeof scale);
+    return 1.0f / (1.0f + power * scale);
+}
+
+// Calls work(from, to) for all rows, a share of them in each thread.
+template <class Work>
+void share(size_t threads, size_t rows, Work work) {
+    const size_t shares = std::max<size_t>(std::min(threads, rows), 1);
+    std::vector<std::thread> others;
+    for (size_t i = 1; i < shares; ++i)
+        others.emplace_back(work, rows * i / shares, rows * (i + 1) / shares);
+    work(0, rows / shares);
+    for (std::thread& other : others) other.join();
+}
+
+}  // namespace
+
+// gates [steps, batch, 3 size], weight [3 size, size], bias [size]; h [steps + 1, batch, size], its
+// first step given; saved [steps, batch, 4 size]: r, z, n and W_n h + bias.
+extern "C" void gru_forward(size_t threads, size_t steps, size_t batch, size_t size,
+                            const float* gates, const float* weight, const float* bias, float* h,
+                            float* saved) {
+    const Panels panels(weight, size, 3 * size, 1, size);
+    share(threads, batch, [&](size_t from, size_t to) {
+        std::vector<float> products((to - from) * panels.stride);
+        for (size_t t = 0; t < steps; ++t) {
+            product(h + (t * batch + from) * size, to - from, panels, products.data());
+            for (size_t row = t * batch + from; row < t * batch + to; ++row) {
+                const float* given = gates + row * 3 * size;
+                const float* own = &products[(row - t * batch - from) * panels.stride];
+                const float* before = h + row * size;
+                float* after = h + (row + batch) * size;
+                float* r = saved + row * 4 * size;
+                float *z = r + size, *n = z + size, *recalled = n + size;
+#pragma GCC ivdep
+                for (size_t j = 0; j < size; ++j) {
+                    r[j] = sigmoid(given[j] + own[j]);
+                    z[j] = sigmoid(given[size + j] + own[size + j]);
+                    recalled[j] = own[2 * size + j] + bias[j];
+                    n[j] = 2 * sigmoid(2 * (given[2 * size + j] + r[j] * recalled[j])) - 1;
+                    after[j] = n[j] + z[j] * (before[j] - n[j]);
+                }
+            }
+        }
+    });
+}
+
+// of_h [steps, batch, size]; of_gates and of_products [steps, batch, 3 size]: the gradients of what
+// the inputs and what W h_{t-1} give the gates.
+extern "C" void gru_backward(size_t threads, size_t steps, size_t batch, size_t size,
+                             const float* of_h, const float* weight, const float* h,
+                             const float* saved, float* of_gates, float* of_products) {
+    const Panels panels(weight, 3 * size, size, size, 1);
+    share(threads, batch, [&](size_t from, size_t to) {
+        std::vector<float> through((to - from) * panels.stride), past((to - from) * size);
+        for (size_t t = steps; t-- > 0;) {
+            for (size_t row = t * batch + from; row < t * batch + to; ++row) {
+                const float* r = saved + row * 4 * size;
+                const float *z = r + size, *n = z + size, *recalled = n + size;
+                const float *before = h + row * size, *given = of_h + row * size;
+                const float* later = &through[(row - t * batch - from) * panels.stride];
+                float* beside = &past[(row - t * batch - from) * size];
+                float *gate = of_gates + row * 3 * size, *own = of_products + row * 3 * size;
+#pragma GCC ivdep
+                for (size_t j = 0; j < size; ++j) {
+                    const float whole = given[j] + later[j] + beside[j];
+                    const float of_n = whole * (1 - z[j]) * (1 - n[j] * n[j]);
+                    gate[j] = own[j] = of_n * recalled[j] * r[j] * (1 - r[j]);
+                    gate[size + j] = own[size + j] = whole * (before[j] - n[j]) * z[j] * (1 - z[j]);
+                    gate[2 * size + j] = of_n;
+                    own[2 * size + j] = of_n * r[j];
+                    beside[j] = whole * z[j];
+                }
+            }
+            product(of_products + (t * batch + from) * 3 * size, to - from, panels, through.data());
+        }
+    });
+}
