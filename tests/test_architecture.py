@@ -29,9 +29,11 @@ SCIENCE = (
 )
 # The runner's workers and bridge; two children that must not take the server with them (user SQL,
 # a C library); a bench that measures the memory of a process of its own; `memsig app`, which
-# becomes the server; and `ps`, where there is no /proc to ask whether a worker is still itself.
+# becomes the server; the C++ compiler; and `ps`, where there is no /proc to ask whether a worker is
+# still itself.
 STARTERS = {
     "core/child.py",
+    "core/cells/compiled.py",
     "core/jobs/runner.py",
     "core/jobs/queue.py",
     "core/store/sandbox.py",

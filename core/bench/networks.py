@@ -1,69 +1,85 @@
-"""How fast a GRU trains by the loop of `core.cells.gru_loop`, against torch's own and an LSTM.
+"""How fast a GRU trains by the loop of `core.cells.gru_loop`, against torch's layer and an LSTM.
 
-A step is what a language model's is: forward, backward, clipping, Adam, on minibatches of as many
-segments as the profile `laptop` takes of `sotu`, whose sentences have about 115 symbols.
+A step is a language model's: forward, backward, clipping, Adam, on minibatches of as many segments
+as the profile `laptop` takes of `sotu`, whose sentences have about 115 symbols.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from core import machine
 from core.bench import seconds
-from core.cells import gru_loop
-from core.cells.cell import first
+from core.cells import CELLS, compiled
+from core.cells.cell import Cell, first
+from core.models.language.char_lm import CharLM
 from core.models.language.step import NARROW
+from core.text import SYMBOLS
+from core.training.loop import next_symbol
 
-SIZES = (40, 80, 160, 320)
-TIME, SEGMENTS, ROUNDS = 115, 18, 12
+SIZES = ((1, 80), (1, 160), (1, 320), (1, 640), (4, 320))
+TIME, SEGMENTS, ROUNDS = 115, 18, 9
+TRAINED = {
+    "gru": CELLS["gru"],
+    "torch_gru": replace(CELLS["gru"], output=first),
+    "lstm": CELLS["lstm"],
+}
 
 
 def run() -> dict[str, Any]:
-    """Medians over interleaved rounds, in about a minute on two cores.
+    """Medians over interleaved rounds, in about two minutes on two cores.
 
-    ratio: how many times as many symbols a second as torch's GRU, the least of the sizes; ratios:
-    by size. symbols_per_second: by size, of `torch_gru`, `gru` and `lstm`.
+    ratio: how many times as many symbols a second as torch's GRU, the least of the sizes; loop:
+    whether the loop is compiled. By size: symbols a second of `gru` (the loop), `torch_gru` and
+    `lstm`, GFLOP/s of the loop's network, and its `ratio` to torch's GRU and to the LSTM.
     """
     machine.settle()
-    ratios, speeds = {}, {}
-    for hidden in SIZES:
-        torch.set_num_threads(1 if hidden <= NARROW else machine.threads())
-        x = torch.randn(TIME, SEGMENTS, hidden)
-        steps = {
-            "torch_gru": _step(nn.GRU(hidden, hidden), first, x),
-            "gru": _step(nn.GRU(hidden, hidden), gru_loop.output, x),
-            "lstm": _step(nn.LSTM(hidden, hidden), first, x),
-        }
-        rounds = [{name: seconds(step) for name, step in steps.items()} for _ in range(ROUNDS)]
-        ratios[hidden] = statistics.median(each["torch_gru"] / each["gru"] for each in rounds)
-        speeds[hidden] = {
-            name: TIME * SEGMENTS / statistics.median(each[name] for each in rounds)
-            for name in steps
-        }
+    sizes = {f"[{layers},{hidden}]": _measure(layers, hidden) for layers, hidden in SIZES}
     return {
-        "ratio": min(ratios.values()),
-        "ratios": ratios,
-        "symbols_per_second": speeds,
+        "ratio": min(size["ratio"] for size in sizes.values()),
+        **sizes,
+        "loop": compiled.describe("gru_loop"),
         "threads": machine.threads(),
         "machine": machine.name(),
     }
 
 
-def _step(
-    layer: nn.Module, output: Callable[[Any, Tensor], Tensor], x: Tensor
-) -> Callable[[], None]:
-    """One step of training the layer on x, of a loss that any will do."""
-    optimizer = torch.optim.Adam(layer.parameters(), fused=True)
+def _measure(layers: int, hidden: int) -> dict[str, float]:
+    torch.set_num_threads(1 if hidden <= NARROW else machine.threads())
+    steps = {name: _step(cell, layers, hidden) for name, cell in TRAINED.items()}
+    rounds = [{name: seconds(step) for name, step in steps.items()} for _ in range(ROUNDS)]
+    speeds = {
+        name: TIME * SEGMENTS / statistics.median(each[name] for each in rounds) for name in steps
+    }
+    weights = layers * CELLS["gru"].kernel(hidden) + hidden * len(SYMBOLS)
+    operations = 6 * weights  # a product and a sum: forward, for the inputs, for the weights
+    return {
+        **{name: round(speed) for name, speed in speeds.items()},
+        "gflops": round(speeds["gru"] * operations / 1e9, 1),
+        **{
+            name: round(statistics.median(each[other] / each["gru"] for each in rounds), 2)
+            for name, other in (("ratio", "torch_gru"), ("lstm_ratio", "lstm"))
+        },
+    }
+
+
+def _step(cell: Cell, layers: int, hidden: int) -> Callable[[], None]:
+    """One step of training a language model of that cell."""
+    model = CharLM(cell.name, layers, hidden)
+    model.cell = cell
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    read, predict = torch.randint(len(SYMBOLS), (2, TIME, SEGMENTS))
 
     def step() -> None:
         optimizer.zero_grad()
-        output(layer, x).square().mean().backward()
-        nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
+        next_symbol(model(read), predict).minimized.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
     step()  # the first is slower

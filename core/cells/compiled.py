@@ -21,9 +21,10 @@ from core import places
 
 COMPILERS = ("c++", "g++", "clang++")
 _PROCESSOR = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
-# Neither flag lets the compiler reorder sums; without the two, `floor` is a call for each number.
-_EXACT = ("-fno-math-errno", "-fno-trapping-math")
-_FLAGS = ("-std=c++17", "-O3", _PROCESSOR, *_EXACT, "-fPIC", "-shared", "-pthread")
+# The first lets a product and a sum be one instruction, the others let `floor` be one. None lets
+# the compiler reorder sums.
+_NUMBERS = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+_FLAGS = ("-std=c++17", "-O3", _PROCESSOR, *_NUMBERS, "-fPIC", "-shared", "-pthread")
 _SECONDS = 120  # a busy machine may take so long
 
 
@@ -39,9 +40,14 @@ def library(name: str) -> ctypes.CDLL | None:
         return None
 
 
-def why_not() -> str:
-    """What to tell a user where `library` returned None."""
-    return f"{_compiler()} fails here" if _compiler() else "there is no C++ compiler"
+def describe(name: str) -> str:
+    """What to tell a user about core/cells/`name`.cpp on this machine; compiles it if need be."""
+    compiler = _compiler()
+    if compiler is None:
+        return "torch's own layer, as there is no C++ compiler"
+    if library(name) is None:
+        return f"torch's own layer, as {compiler} fails here"
+    return f"compiled here by {compiler}"
 
 
 def _compiler() -> str | None:

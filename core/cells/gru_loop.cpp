@@ -81,6 +81,38 @@ inline float sigmoid(float x) {
     return 1.0f / (1.0f + power * scale);
 }
 
+// One step of one sequence, from what its inputs and its state before give the gates.
+void step(size_t size, const float* __restrict given, const float* __restrict own,
+          const float* __restrict bias, const float* __restrict before, float* __restrict r,
+          float* __restrict z, float* __restrict n, float* __restrict recalled,
+          float* __restrict after) {
+    for (size_t j = 0; j < size; ++j) {
+        r[j] = sigmoid(given[j] + own[j]);
+        z[j] = sigmoid(given[size + j] + own[size + j]);
+        recalled[j] = own[2 * size + j] + bias[j];
+        n[j] = 2 * sigmoid(2 * (given[2 * size + j] + r[j] * recalled[j])) - 1;  // tanh
+        after[j] = n[j] + z[j] * (before[j] - n[j]);
+    }
+}
+
+// The same step back. later: what of_h is by way of the products of the next step; beside: what it
+// is without them, before and after. of_r, of_z, of_n: the gradients of what is in σ, σ and tanh.
+void step_back(size_t size, const float* __restrict of_h, const float* __restrict later,
+               const float* __restrict before, const float* __restrict r,
+               const float* __restrict z, const float* __restrict n,
+               const float* __restrict recalled, float* __restrict beside,
+               float* __restrict of_r, float* __restrict of_z, float* __restrict of_n,
+               float* __restrict of_recalled) {
+    for (size_t j = 0; j < size; ++j) {
+        const float whole = of_h[j] + later[j] + beside[j];
+        of_n[j] = whole * (1 - z[j]) * (1 - n[j] * n[j]);
+        of_z[j] = whole * (before[j] - n[j]) * z[j] * (1 - z[j]);
+        of_r[j] = of_n[j] * recalled[j] * r[j] * (1 - r[j]);
+        of_recalled[j] = of_n[j] * r[j];
+        beside[j] = whole * z[j];
+    }
+}
+
 // Calls work(from, to) for all rows, a share of them in each thread.
 template <class Work>
 void share(size_t threads, size_t rows, Work work) {
@@ -104,21 +136,12 @@ extern "C" void gru_forward(size_t threads, size_t steps, size_t batch, size_t s
         std::vector<float> products((to - from) * panels.stride);
         for (size_t t = 0; t < steps; ++t) {
             product(h + (t * batch + from) * size, to - from, panels, products.data());
-            for (size_t row = t * batch + from; row < t * batch + to; ++row) {
-                const float* given = gates + row * 3 * size;
-                const float* own = &products[(row - t * batch - from) * panels.stride];
-                const float* before = h + row * size;
-                float* after = h + (row + batch) * size;
+            for (size_t i = from; i < to; ++i) {
+                const size_t row = t * batch + i;
                 float* r = saved + row * 4 * size;
-                float *z = r + size, *n = z + size, *recalled = n + size;
-#pragma GCC ivdep
-                for (size_t j = 0; j < size; ++j) {
-                    r[j] = sigmoid(given[j] + own[j]);
-                    z[j] = sigmoid(given[size + j] + own[size + j]);
-                    recalled[j] = own[2 * size + j] + bias[j];
-                    n[j] = 2 * sigmoid(2 * (given[2 * size + j] + r[j] * recalled[j])) - 1;
-                    after[j] = n[j] + z[j] * (before[j] - n[j]);
-                }
+                step(size, gates + row * 3 * size, &products[(i - from) * panels.stride], bias,
+                     h + row * size, r, r + size, r + 2 * size, r + 3 * size,
+                     h + (row + batch) * size);
             }
         }
     });
@@ -131,27 +154,19 @@ extern "C" void gru_backward(size_t threads, size_t steps, size_t batch, size_t 
                              const float* saved, float* of_gates, float* of_products) {
     const Panels panels(weight, 3 * size, size, size, 1);
     share(threads, batch, [&](size_t from, size_t to) {
-        std::vector<float> through((to - from) * panels.stride), past((to - from) * size);
+        std::vector<float> later((to - from) * panels.stride), beside((to - from) * size);
         for (size_t t = steps; t-- > 0;) {
-            for (size_t row = t * batch + from; row < t * batch + to; ++row) {
+            for (size_t i = from; i < to; ++i) {
+                const size_t row = t * batch + i;
                 const float* r = saved + row * 4 * size;
-                const float *z = r + size, *n = z + size, *recalled = n + size;
-                const float *before = h + row * size, *given = of_h + row * size;
-                const float* later = &through[(row - t * batch - from) * panels.stride];
-                float* beside = &past[(row - t * batch - from) * size];
                 float *gate = of_gates + row * 3 * size, *own = of_products + row * 3 * size;
-#pragma GCC ivdep
-                for (size_t j = 0; j < size; ++j) {
-                    const float whole = given[j] + later[j] + beside[j];
-                    const float of_n = whole * (1 - z[j]) * (1 - n[j] * n[j]);
-                    gate[j] = own[j] = of_n * recalled[j] * r[j] * (1 - r[j]);
-                    gate[size + j] = own[size + j] = whole * (before[j] - n[j]) * z[j] * (1 - z[j]);
-                    gate[2 * size + j] = of_n;
-                    own[2 * size + j] = of_n * r[j];
-                    beside[j] = whole * z[j];
-                }
+                step_back(size, of_h + row * size, &later[(i - from) * panels.stride],
+                          h + row * size, r, r + size, r + 2 * size, r + 3 * size,
+                          &beside[(i - from) * size], gate, gate + size, gate + 2 * size,
+                          own + 2 * size);
+                std::copy_n(gate, 2 * size, own);
             }
-            product(of_products + (t * batch + from) * 3 * size, to - from, panels, through.data());
+            product(of_products + (t * batch + from) * 3 * size, to - from, panels, later.data());
         }
     });
 }

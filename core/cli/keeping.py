@@ -28,10 +28,12 @@ def sql(options: argparse.Namespace) -> None:
 def status(options: argparse.Namespace) -> None:
     """Prints what the cache holds and which jobs are live."""
     from core import jobs
+    from core.cells import compiled
     from core.store import Store
 
     store = Store()
     facts = store.status()
+    facts["gru"] = compiled.describe("gru_loop")
     shown = ("key", "title", "status", "who", "fraction", "eta")
     live = [job for job in jobs.listing(store) if job.live]
     facts["jobs"] = [{name: getattr(job, name) for name in shown} for job in live]
@@ -42,6 +44,7 @@ def status(options: argparse.Namespace) -> None:
     print(f"cache       {facts['place']} ({size:.1f} MB)")
     for name in ("corpora", "models", "signatures"):
         print(f"{name:11} {facts[name]}")
+    print(f"GRU on CPU  {facts['gru']}")
     for job in facts["jobs"]:
         print(f"{job['status']:11} {job['fraction']:4.0%} {job['title']} (asked by {job['who']})")
     if not facts["jobs"]:

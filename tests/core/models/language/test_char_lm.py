@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.cells import cell, gru_loop
+from core.cells import cell, compiled, gru_loop
 from core.corpora import Corpus, Segments, from_text
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
@@ -76,6 +76,7 @@ def test_training_learns_and_reports(corpus: Corpus) -> None:
     assert char_lm.evaluate(model, corpus.dev, "cpu") == pytest.approx(facts["perplexity"])
 
 
+@pytest.mark.skipif(compiled.library("gru_loop") is None, reason="no C++ compiler here")
 def test_a_gru_is_trained_by_the_gradient_by_hand(
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
