@@ -71,9 +71,8 @@ class FactorizedLM(CharLM):
         """Logits of the next symbol at every step, as of a CharLM; factors: None is W₀ alone."""
         if factors is None or not len(self.left):
             return super().forward(read, keep)
-        x = F.dropout(self.embedding(read), 1 - keep, training=keep < 1)
-        h = functional_call(self.layers[0], self.kernel(factors), (x,))[0]
-        return self.projection(F.dropout(h, 1 - keep, training=keep < 1))
+        kernel = {f"layers.0.{name}": weights for name, weights in self.kernel(factors).items()}
+        return functional_call(self, kernel, (read, keep))
 
     @torch.no_grad()
     def at(self, factors: Tensor) -> CharLM:
