@@ -36,7 +36,7 @@ def library(name: str) -> ctypes.CDLL | None:
         return None
     try:
         return ctypes.CDLL(str(_build(compiler, Path(__file__).with_name(f"{name}.cpp"))))
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, RuntimeError, subprocess.SubprocessError):  # RuntimeError: no home folder
         return None
 
 
@@ -46,7 +46,7 @@ def describe(name: str) -> str:
     if compiler is None:
         return "torch's own layer, as there is no C++ compiler"
     if library(name) is None:
-        return f"torch's own layer, as {compiler} fails here"
+        return f"torch's own layer, as compiling the faster one with {compiler} or loading it fails"
     return f"compiled here by {compiler}"
 
 

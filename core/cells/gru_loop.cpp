@@ -24,17 +24,17 @@ constexpr int ROWS = 6;  // 6 x 2 sums are as many registers as AVX2 has besides
 // A matrix [depth, columns] in panels of PANEL columns, the last one filled up with zeros. A
 // product reads each of them from its first number to its last.
 struct Panels {
-    size_t depth, columns, stride;
+    size_t depth, stride;  // stride: the columns with those that fill up
     std::vector<float> values;
 
     // The entry (k, j) is source[k * down + j * right].
     Panels(const float* source, size_t depth, size_t columns, size_t down, size_t right)
-        : depth(depth), columns(columns), stride((columns + PANEL - 1) / PANEL * PANEL),
-          values(stride * depth) {
-        for (size_t j = 0; j < columns; ++j) {
-            float* to = &values[j / PANEL * PANEL * depth + j % PANEL];
-            for (size_t k = 0; k < depth; ++k) to[k * PANEL] = source[k * down + j * right];
-        }
+        : depth(depth), stride((columns + PANEL - 1) / PANEL * PANEL), values(stride * depth) {
+        float* to = values.data();
+        for (size_t from = 0; from < columns; from += PANEL)
+            for (size_t k = 0; k < depth; ++k, to += PANEL)
+                for (size_t j = from; j < std::min(from + PANEL, columns); ++j)
+                    to[j - from] = source[k * down + j * right];
     }
 };
 
@@ -95,8 +95,9 @@ void step(size_t size, const float* __restrict given, const float* __restrict ow
     }
 }
 
-// The same step back. later: what of_h is by way of the products of the next step; beside: what it
-// is without them, before and after. of_r, of_z, of_n: the gradients of what is in σ, σ and tanh.
+// The gradient of a step. That of h is the sum of three: what the loss gives (of_h), what comes
+// through the next step's products (later) and through its z (beside, which then is this step's).
+// of_r, of_z, of_n: of what is in σ, σ and tanh; of_recalled: of W_n h + bias.
 void step_back(size_t size, const float* __restrict of_h, const float* __restrict later,
                const float* __restrict before, const float* __restrict r,
                const float* __restrict z, const float* __restrict n,

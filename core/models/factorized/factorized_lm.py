@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn import functional as F
 
 from core.corpora import Corpus
 from core.models.factorized.rankone import RankOne, controls

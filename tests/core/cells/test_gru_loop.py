@@ -127,12 +127,20 @@ def test_training_passes_the_same_losses(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found[-1] < found[0] - 1e-2
 
 
+def assert_torchs_own() -> None:
+    """That a GRU computes what torch's layer does, to the last bit."""
+    layer, x = nn.GRU(3, 4), torch.randn(5, 2, 3, requires_grad=True)
+    found = gradients(gru.output(layer, x), x, layer)
+    expected = gradients(first(layer, x), x, layer)
+    assert compiled.library("gru_loop") is None
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
 def test_torchs_layer_where_there_is_no_compiler(
     empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    layer, x = nn.GRU(3, 4), torch.randn(5, 2, 3)
-    assert torch.equal(gru.output(layer, x), first(layer, x))
+    assert_torchs_own()
     assert "no C++ compiler" in compiled.describe("gru_loop") and not empty.exists()
 
 
@@ -143,9 +151,17 @@ def test_torchs_layer_where_the_compiler_fails(
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
-    layer, x = nn.GRU(3, 4), torch.randn(5, 2, 3)
-    assert torch.equal(gru.output(layer, x), first(layer, x))
-    assert f"{broken} fails here" in compiled.describe("gru_loop")
+    assert_torchs_own()
+    assert f"with {broken} or loading it fails" in compiled.describe("gru_loop")
+
+
+@needs_compiler
+def test_torchs_layer_where_nothing_can_be_written(
+    empty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert_torchs_own()
 
 
 @needs_compiler
