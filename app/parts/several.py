@@ -30,7 +30,7 @@ def side_by_side(
     if not any(table.height for _, table in tables):
         export.empty(heatmaps.SIDE[len(tables)])
         return
-    figure = heatmaps.lettered(tables, export.colors(), scale=scale)
+    figure = export.drawn(heatmaps.lettered, tables, export.colors(), scale=scale)
     export.chart(figure, "side", name, "Recall by lag and symbol, side by side", zooms=True)
 
 
@@ -39,7 +39,7 @@ def marginal(signatures: Sequence[tuple[str, str]], name: str) -> None:
     sqls = [queries.fill(queries.MARGINAL, key=key) for _, key in signatures]
     export.heading("Marginal recall", "curves", *sqls)
     tables = [(label, queries.table(sql)) for (label, _), sql in zip(signatures, sqls, strict=True)]
-    figure = curves.lettered(tables, export.colors())
+    figure = export.drawn(curves.lettered, tables, export.colors())
     export.chart(figure, "curves", name, "Marginal recall by lag of each")
 
 
@@ -72,7 +72,7 @@ def difference(
         export.empty(DIFFERENCE, missing)
         st.html("<div class='note'>&nbsp;</div>")
         return
-    figure = heatmaps.difference(table, pair, reach, export.colors())
+    figure = export.drawn(heatmaps.difference, table, pair, reach, export.colors())
     export.chart(figure, key, name, alt or title, zooms=True)
     first, second = title.removeprefix("Difference ").split(" − ")
     note = heatmaps.difference_note(table, first, second) + (_largest(table) if largest else "")

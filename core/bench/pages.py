@@ -327,4 +327,5 @@ def _fill(store: Store, rows: int) -> None:
 def _copied(table: pl.DataFrame, key: str, seeds: pl.DataFrame) -> pl.DataFrame:
     """The rows once for every seed, which also begins the keys in their column `key`."""
     begin = pl.col("seed").cast(pl.String).str.zfill(8)
-    return table.join(seeds, how="cross").with_columns((begin + pl.col(key).str.slice(8)).alias(key))
+    named = (begin + pl.col(key).str.slice(8)).alias(key)
+    return table.join(seeds, how="cross").with_columns(named)

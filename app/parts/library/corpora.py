@@ -97,7 +97,7 @@ def symbols_or_left_out(corpus: dict[str, Any]) -> None:
     export.heading(f"Symbols of {html.escape(corpus['name'])}", "symbols")
     counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
     export.chart(
-        symbols.frequencies(counts.rename({"count": "n"}), export.colors()),
+        export.drawn(symbols.frequencies, counts.rename({"count": "n"}), export.colors()),
         "frequencies",
         look.file_name("symbols", corpus["name"]),
         "How often each symbol occurs",

@@ -133,9 +133,12 @@ def training(model: dict[str, Any]) -> None:
         return
     name = look.file_name("training", title, model["profile"])
     if curve["dev_cer"].null_count() == curve.height:
-        figure, what = curves.training(curve, export.colors()), "Perplexity while training"
+        figure, what = (
+            export.drawn(curves.training, curve, export.colors()),
+            "Perplexity while training",
+        )
     else:
-        figure = curves.recognizer_training(curve, export.colors())
+        figure = export.drawn(curves.recognizer_training, curve, export.colors())
         what = "Character error rate in training"
     export.chart(figure, "curve", name, what)
     if note := unfinished.sentence([model["key"]]):

@@ -115,7 +115,7 @@ def _picture(tile: Tile, profile: str) -> None:
     sql = queries.fill(tile.sql, profile=profile, first=first, last=last, targets=[*RECALLED])
     table = queries.table(sql) if sql else None
     if table is not None and table.height:
-        figure = pictures.thumbnail(table, tile.scale, tile.ends, export.colors())
+        figure = export.drawn(pictures.thumbnail, table, tile.scale, tile.ends, export.colors())
         st.plotly_chart(
             figure,
             key=f"thumb-{tile.study}",

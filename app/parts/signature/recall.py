@@ -64,8 +64,8 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     matrix, cut = most_frequent(queries.table(sql))
     title = f"Recall by lag and {shown.target}" + (", linear preview" if preview else "")
     export.heading(title, "matrix", sql, ahead, buttons=lambda: pins.button(shown.key, "matrix"))
-    figure = heatmaps.signature(
-        matrix, queries.table(ahead), export.colors(), selected_cell(matrix)
+    figure = export.drawn(
+        heatmaps.signature, matrix, queries.table(ahead), export.colors(), selected_cell(matrix)
     )
     export.chart(
         figure,
@@ -96,7 +96,9 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
     preview = queries.fill(queries.MARGINAL, key=spec.preview().key)
     drawn = [trained] * (spec.key in computed) + [preview] * (spec.preview().key in computed)
     export.heading("Marginal recall", "marginal", *drawn)
-    figure = curves.marginal(queries.table(trained), queries.table(preview), export.colors())
+    figure = export.drawn(
+        curves.marginal, queries.table(trained), queries.table(preview), export.colors()
+    )
     name = file_name(spec if spec.key in computed else spec.preview())
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
     if spec.key in computed and spec.decoder == "mlp":
@@ -118,7 +120,7 @@ def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:
     )
     if row.height:
         export.chart(
-            symbols.confusion(row, export.colors()),
+            export.drawn(symbols.confusion, row, export.colors()),
             "confusion",
             f"{file_name(shown)}-confusion-{lag}-{ord(symbol[0])}",
             f"What the decoder answered where {symbol!r} was read {lag} symbols ago",
