@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from threading import Lock
 
 import streamlit as st
 
 from app import access
 from app.shell import words
-from core import jobs, places
+from core import deleting, jobs, places
 from core.errors import BadInput
 from core.spec import Spec
 
@@ -77,6 +78,15 @@ def cancel(*keys: str) -> None:
     """End these jobs."""
     _refuse_viewers("Cancelling jobs")
     jobs.cancel(keys, who())
+    _listing.clear()
+
+
+def delete(rows: Sequence[tuple[str, str]]) -> None:
+    """Delete results and ended jobs, (key, title) each, with all that rests on them."""
+    _refuse_viewers("Deleting")
+    deleting.delete([key for key, _ in rows])
+    for key, title in rows:
+        note(key, title, "deleted")
     _listing.clear()
 
 

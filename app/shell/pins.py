@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -42,6 +43,11 @@ def pin(key: str) -> None:
     """Pin a signature, behind the others; nothing happens where there is no room."""
     if len(pinned()) < MOST:
         _set([*pinned(), key[:DIGITS]])
+
+
+def replace(keys: Sequence[str]) -> None:
+    """Pin these instead of all others."""
+    _set([key[:DIGITS] for key in keys[:MOST]])
 
 
 def unpin(key: str) -> None:
