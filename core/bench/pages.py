@@ -38,9 +38,9 @@ INSTALL = (
     "chromium` or your system's chromium; CHROMIUM may name its path."
 )
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu")
-ROUNDS = 5
+ROUNDS = 3
 QUIET = 400  # milliseconds without a change after which a picture counts as settled
-PATIENCE = 60_000  # milliseconds
+PATIENCE = 180_000  # milliseconds
 WINDOW = {"width": 1440, "height": 900}
 BATCH = 2_000  # signatures that are added at once
 # Notes when the page last changed: what stands around it refreshes by itself and does not count.

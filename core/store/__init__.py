@@ -110,7 +110,8 @@ class Store:
         if another missing step is computed from these bytes. A model itself always needs its bytes.
         """
         steps = spec.steps()
-        wanted = {step.key for step in steps if not self.has_result(step)}
+        wanted = {step.key for step in steps}
+        wanted -= self.tables.present((step.table, step.key) for step in steps)
         wanted |= {spec.key} if again else set()
         if spec.table == "models" and not self.artifacts.has(spec.key):
             wanted.add(spec.key)
