@@ -56,6 +56,12 @@ SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder,
        s.test_states, s.spec{NAMED}
 WHERE left(s.key, 12) IN ({{pins}})"""
 
+CONFUSION = """
+SELECT truth, guess, n
+FROM confusion
+WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
+ORDER BY n DESC"""
+
 # Which of these have been computed, of any kind.
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
