@@ -19,7 +19,7 @@ WITH RECURSIVE uses AS (
     SELECT key, 'text' AS kind, name AS title, NULL AS used FROM corpora
     UNION ALL SELECT m.key, 'model', {MODEL}, unnest([m.corpus, m.parent]) FROM models m
     UNION ALL SELECT s.key, 'signature', {SIGNATURE}, unnest([s.model, s.corpus]){NAMED}
-    UNION ALL SELECT key, 'perplexity', title, unnest([*members, corpus]) FROM perplexities
+    UNION ALL SELECT key, 'perplexity', title, unnest(list_append(members, corpus)) FROM perplexities
     UNION ALL SELECT key, 'atlas of bases', '', unnest([model, corpus]) FROM atlases
     UNION ALL SELECT key, 'order of bases', rule, unnest([atlas, model, target]) FROM prunings
 ), resting(key) AS (
@@ -27,7 +27,7 @@ WITH RECURSIVE uses AS (
     UNION SELECT u.key FROM uses u JOIN resting r ON u.used = r.key
 )
 SELECT DISTINCT key, kind, title FROM uses JOIN resting USING (key)
-ORDER BY key NOT IN (SELECT unnest($keys::VARCHAR[])), kind, title"""
+ORDER BY list_contains($keys::VARCHAR[], key) DESC, kind, title"""
 
 
 def resting_on(keys: Sequence[str], store: Store | None = None) -> pl.DataFrame:

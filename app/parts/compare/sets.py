@@ -41,8 +41,12 @@ def menu() -> None:
 def _form() -> None:
     now = shown()
     with st.form("pin-set", border=False):
-        name = st.text_input("Name", now.name if now else "", max_chars=pinsets.NAME_MOST)
-        note = st.text_area("Note", now.note if now else "", max_chars=pinsets.NOTE_MOST)
+        name = st.text_input(
+            "Name", now.name if now else "", key="set-name", max_chars=pinsets.NAME_MOST
+        )
+        note = st.text_area(
+            "Note", now.note if now else "", key="set-note", max_chars=pinsets.NOTE_MOST
+        )
         if st.form_submit_button("Save what is pinned", disabled=not people.member()):
             people.refuse_viewers("Saving")
             _open(pinsets.save(people.who(), name, note, "-".join(pins.pinned())))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.shell import people, words
-from app.shell.errors import explained
 from core.deleting import resting_on
 from core.paper import shipped
 
@@ -43,7 +42,5 @@ def _ask(rows: Sequence[tuple[str, str]]) -> None:
         st.markdown("\n".join([*listed, *more]))
     if shipped.among([*found["key"], *keys]):
         st.caption("What came with the program comes back when the program starts again.")
-    with explained():
-        if st.button("Delete", key="surely", type="primary"):
-            people.delete(rows)
-            st.rerun()
+    if st.button("Delete", key="surely", type="primary", on_click=people.delete, args=(rows,)):
+        st.rerun()
