@@ -18,11 +18,7 @@ def test_a_text_goes_with_its_networks_and_their_signatures(store: Store) -> Non
     assert found["key"][0] == spec.corpus.content
     # The untrained network's signature is compared with, nothing rests on it.
     assert resting_on([spec.floor.key], store)["key"].to_list() == [spec.floor.key]
-    assert set(delete([spec.model.key], store)) == {
-        spec.model.key,
-        spec.key,
-        spec.preview().key,
-    }
+    assert set(delete([spec.model.key], store)) == {spec.model.key, spec.key, spec.preview().key}
     assert store.query("SELECT key FROM signatures")["key"].to_list() == [spec.floor.key]
     delete([spec.corpus.content], store)
     assert store.artifacts.get(spec.corpus.content) is None

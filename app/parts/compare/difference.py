@@ -41,24 +41,22 @@ def of_pair(rows: list[Row]) -> None:
 
 
 def _answers(pair: str, both: tuple[Row, Row]) -> None:
-    """What each of the two answers in the selected cell, next to each other."""
+    """What each of the two answers in the selected cell, one below the other."""
     cells = queries.table(_sql(*both))
     if not cells.height:
         return
     lag, symbol = several.selected_cell(cells)
-    for column, letter, row in zip(st.columns(2, gap="medium"), pair, both, strict=True):
-        with column:
-            sql = queries.fill(queries.CONFUSION, key=row["key"], lag=lag, symbol=symbol)
-            answers = queries.table(sql)
-            shown = html.escape(look.printable(symbol))
-            title = f"{letter}: answers where <b>{shown}</b> was read {lag} ago"
-            export.heading(title, f"answers-{letter}", sql)
-            if not answers.height:
-                export.empty(symbols.CONFUSION, "Not stored: previews and floors ship without")
-                continue
+    for letter, row in zip(pair, both, strict=True):
+        sql = queries.fill(queries.CONFUSION, key=row["key"], lag=lag, symbol=symbol)
+        answers = queries.table(sql)
+        title = f"{letter}: answers where <b>{html.escape(look.printable(symbol))}</b> was read"
+        export.heading(f"{title} {lag} ago", f"answers-{letter}", sql)
+        if answers.height:
             figure = export.drawn(symbols.confusion, answers, export.colors())
             name = file_name([row], f"confusion-{lag}-{ord(symbol[0])}")
             export.chart(figure, f"answers-{letter}", name, f"What {letter} answers in the cell")
+        else:
+            export.empty(symbols.CONFUSION, "Not stored: previews and floors ship without answers")
 
 
 def _sql(a: Row, b: Row) -> str:

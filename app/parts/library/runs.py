@@ -12,7 +12,7 @@ import streamlit as st
 
 from app import pace
 from app.parts.library import deleting
-from app.parts.library.tables import COUNT, MOMENT, ROWS
+from app.parts.library.tables import MOMENT, ROWS
 from app.pictures import look
 from app.shell import choices, export, people, pins, queries, tray, words
 from app.shell.errors import explained
@@ -24,6 +24,13 @@ from core.signatures.spec import SignatureSpec
 ANY = "any"
 LIVE, COMPUTED = ("running", "queued", "interrupted"), "computed"
 FILTERS = {"status": "Status", "profile": "Profile", "corpus": "Corpus", "model": "Model"}
+
+COLUMNS = {
+    "run": st.column_config.TextColumn(width="large"),
+    "computed or ended": MOMENT,
+    "perplexity": st.column_config.NumberColumn(format="%.3f"),
+    "seconds": st.column_config.NumberColumn(format="%.0f"),
+}
 
 RUNS = f"""
 WITH ended AS (FROM jobs QUALIFY row_number() OVER (PARTITION BY key ORDER BY attempt DESC) = 1)
@@ -44,11 +51,11 @@ def runs() -> None:
     """The table under its filters, and what can be done with the chosen rows."""
     with st.container(horizontal=True, key="runs-filters", gap="small", wrap=True):
         wanted = choices.typed(
-            "search", "Search", "", str.strip, width=220, placeholder="such as lstm 80 sotu"
+            "search", "Search", "", str.strip, width=170, placeholder="such as lstm 80 sotu"
         )
         chosen = {
             name: choices.select(
-                f"run-{name}", title, _options(name), ANY, width=130, format_func=label
+                f"run-{name}", title, _options(name), ANY, width=115, format_func=label
             )
             for name, title in FILTERS.items()
         }
@@ -76,8 +83,7 @@ def _table(wanted: str, chosen: dict[str, str]) -> None:
         key=f"runs-{name}",
         on_select="rerun",
         selection_mode="multi-row",
-        column_config=dict.fromkeys(("layers", "hidden", "seed"), COUNT)
-        | {"computed or ended": MOMENT, "run": st.column_config.TextColumn(width="large")},
+        column_config=COLUMNS,
     )
     rows = [row for row in event["selection"]["rows"] if row < table.height]
     _actions(table[rows].to_dicts(), table)
