@@ -19,8 +19,9 @@ WITH RECURSIVE uses AS (
     SELECT key, 'text' AS kind, name AS title, NULL AS used FROM corpora
     UNION ALL SELECT m.key, 'model', {MODEL}, unnest([m.corpus, m.parent]) FROM models m
     UNION ALL SELECT s.key, 'signature', {SIGNATURE}, unnest([s.model, s.corpus]){NAMED}
-    UNION ALL SELECT key, 'perplexity', title, unnest(list_append(members, corpus)) FROM perplexities
-    UNION ALL SELECT key, 'atlas of bases', '', unnest([model, corpus]) FROM atlases
+    UNION ALL SELECT key, 'perplexity', title, unnest(list_append(members, corpus))
+    FROM perplexities
+    UNION ALL SELECT key, 'atlas of bases', NULL, unnest([model, corpus]) FROM atlases
     UNION ALL SELECT key, 'order of bases', rule, unnest([atlas, model, target]) FROM prunings
 ), resting(key) AS (
     SELECT unnest($keys::VARCHAR[])

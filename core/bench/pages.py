@@ -41,7 +41,6 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu")
 ROUNDS = 3
 QUIET = 400  # milliseconds without a change after which a picture counts as settled
 PATIENCE = 180_000  # milliseconds
-WINDOW = {"width": 1440, "height": 900}
 BATCH = 2_000  # signatures that are added at once
 # Notes when the page last changed: what stands around it refreshes by itself and does not count.
 WATCH = """
@@ -197,7 +196,7 @@ class _Visit:
 
     def __init__(self, browser: Browser, address: str, pid: int) -> None:
         self.address, self.pid = address, pid
-        self.page: Page = browser.new_page(viewport=WINDOW)
+        self.page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
         self.page.set_default_timeout(PATIENCE)
         self.page.add_init_script(WATCH)
 

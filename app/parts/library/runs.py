@@ -69,7 +69,7 @@ def _options(column: str) -> list[str]:
 
 def _table(wanted: str, chosen: dict[str, str]) -> None:
     """The runs that the filters leave; it looks for news by itself."""
-    table = matching(_all(), wanted, chosen)
+    table = matching(listed(), wanted, chosen)
     export.heading(f"Runs: {words.number(table.height)}", "runs", RUNS.strip())
     if not table.height:
         export.empty(ROWS, "No run is like this: take a filter away, or compute a signature.")
@@ -89,7 +89,7 @@ def _table(wanted: str, chosen: dict[str, str]) -> None:
     _actions(table[rows].to_dicts(), table)
 
 
-def _all() -> pl.DataFrame:
+def listed() -> pl.DataFrame:
     """Jobs that run or wait, then all else, the newest first."""
     live = [
         {
