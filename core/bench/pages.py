@@ -220,7 +220,8 @@ class _Visit:
 
     def titles(self) -> list[str]:
         """The pages, as the rail lists them."""
-        return self.page.locator("[data-testid=stSidebarNavLink]").all_inner_texts()
+        links = self.page.locator("[data-testid=stSidebarNavLink]").all_inner_texts()
+        return [link.split("\n")[-1] for link in links]  # behind the name of its icon
 
     def open(self, title: str) -> tuple[float, float]:
         """Opens a page by the rail."""
