@@ -334,10 +334,16 @@ def _ask(specs: Sequence[Spec], key: str) -> None:
         st.rerun()
 
 
-def _costs(specs: Iterable[Spec]) -> dict[str, float]:
+def _costs(specs: Sequence[Spec]) -> dict[str, float]:
     """Seconds of every step that is missing; one that several jobs need counts once."""
+    return _costs_of([spec.key for spec in specs], str(Store().tables.newest()), specs)
+
+
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _costs_of(keys: Sequence[str], generation: str, _specs: Sequence[Spec]) -> dict[str, float]:
+    """Looked up once for every state of the tables."""
     store = Store()
-    steps = {step.key: step for spec in specs for step in store.missing(spec)}
+    steps = {step.key: step for spec in _specs for step in store.missing(spec)}
     return {key: step_seconds(step, store) for key, step in steps.items()}
 
 

@@ -190,17 +190,6 @@ def added_models(store: Store | None = None) -> dict[str, str]:
     return dict(rows.iter_rows())
 
 
-def delete_model(spec: ImportedSpec, store: Store | None = None) -> None:
-    """Deletes an added model with its signatures and perplexities; the file brings it back."""
-    store = store or Store()
-    found = store.query(
-        "SELECT key FROM signatures WHERE model = $key "
-        "UNION ALL SELECT key FROM perplexities WHERE list_contains(members, $key)",
-        {"key": spec.key},
-    )
-    store.remove([spec.key, *found["key"]])
-
-
 def signature_spec(
     corpus: str | CorpusSpec,
     cell: str = "gru",

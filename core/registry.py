@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
@@ -71,6 +72,7 @@ _ANY: Any = Union[tuple(kind.spec for kind in _KINDS)]  # noqa: UP007
 SPECS: TypeAdapter[Spec] = TypeAdapter(Annotated[_ANY, Field(discriminator="kind")])
 
 
+@lru_cache(4096)  # the queue and the estimates read the same specs again and again
 def known(text: str) -> Spec | None:
     """The spec that this JSON holds; None for one of another version of the product."""
     try:

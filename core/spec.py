@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -106,10 +108,16 @@ class Spec(Frozen):
             getattr(self, name) == getattr(other, name) for name in self.pace
         )
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, which has a key of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("key", None)
+        return copied
+
     def identity(self) -> dict[str, Any]:
         return super().identity() | {"versions": {stage: VERSIONS[stage] for stage in self.stages}}
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 of the canonical JSON of `identity()`, 64 hex digits."""
         canonical = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
@@ -132,7 +140,7 @@ class CorpusSpec(Spec):
     def work(self) -> float:
         return 0.0  # it is built when it is looked up, by no job
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The content hash: the name changes nothing."""
         return self.content

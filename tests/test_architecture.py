@@ -40,6 +40,7 @@ STARTERS = {
     "core/corpora/speech/espeak.py",
     "core/bench/neighbour.py",
     "core/bench/ngram.py",
+    "core/bench/pages.py",
     "core/cli/server.py",
 }
 # What a kind of model may be built from, besides its own room.

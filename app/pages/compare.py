@@ -5,12 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from app.parts import several
-from app.parts.compare import difference, distances, pinned, toolbar
+from app.parts.compare import difference, distances, pinned, sets, toolbar
 
 WIDTHS = [16, 9]
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     toolbar.add_signature()
+    sets.menu()
+sets.note()
 rows = pinned.cards()
 if rows:
     signatures = [(row["name"], row["key"]) for row in rows]

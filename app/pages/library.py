@@ -1,20 +1,21 @@
-"""Library: corpora, models, signatures, jobs and the space they take."""
+"""Library: runs, which are signatures and jobs, corpora, models and the space they take."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from app.parts.library import corpora, models, tables
+from app.parts.library import corpora, models, runs, tables
 from app.shell import choices
 
-CORPORA, MODELS, SIGNATURES, JOBS, SPACE = "Corpora", "Models", "Signatures", "Jobs", "Space"
-PARTS = [CORPORA, MODELS, SIGNATURES, JOBS, SPACE]
+RUNS, CORPORA, MODELS, SPACE = PARTS = ["Runs", "Corpora", "Models", "Space"]
 WIDTHS = [16, 9]
 
 with st.container(horizontal=True, key="toolbar"):
-    part = choices.switch("part", "Part", PARTS, CORPORA, label_visibility="collapsed")
+    part = choices.switch("part", "Part", PARTS, RUNS, label_visibility="collapsed")
 
-if part == CORPORA:
+if part == RUNS:
+    runs.runs()
+elif part == CORPORA:
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
         corpus = corpora.select()
@@ -38,9 +39,5 @@ elif part == MODELS:
             models.training(model)
         with right:
             models.perplexities(model)
-elif part == SIGNATURES:
-    tables.signatures()
-elif part == JOBS:
-    tables.jobs()
 else:
     tables.space()

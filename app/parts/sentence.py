@@ -55,7 +55,7 @@ def of_networks(specs: Sequence[SignatureSpec]) -> None:
             symbols, changes = reading.to_symbols(_typed())
         version = str(Store().tables.newest())
         tables = [(spec.model.title, _read(spec.key, symbols, version, spec)) for spec in specs]
-        figure = pictures.triangles(tables, symbols, export.colors())
+        figure = export.drawn(pictures.triangles, tables, symbols, export.colors())
         about = f"What a state holds of each earlier letter of: {symbols}"
         export.chart(figure, "sentence", "sentence", about)
         st.html(f"<div class='note'>{HOW_TO_READ} {html.escape(changes)}</div>")

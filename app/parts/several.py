@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.pictures import curves, heatmaps, look
 from app.pictures.look import READING
-from app.shell import export, queries
+from app.shell import choices, export, queries
 
 DIFFERENCE = 340  # pixels: the height of a difference that is missing
 
@@ -30,7 +30,7 @@ def side_by_side(
     if not any(table.height for _, table in tables):
         export.empty(heatmaps.SIDE[len(tables)])
         return
-    figure = heatmaps.lettered(tables, export.colors(), scale=scale)
+    figure = export.drawn(heatmaps.lettered, tables, export.colors(), scale=scale)
     export.chart(figure, "side", name, "Recall by lag and symbol, side by side", zooms=True)
 
 
@@ -39,8 +39,27 @@ def marginal(signatures: Sequence[tuple[str, str]], name: str) -> None:
     sqls = [queries.fill(queries.MARGINAL, key=key) for _, key in signatures]
     export.heading("Marginal recall", "curves", *sqls)
     tables = [(label, queries.table(sql)) for (label, _), sql in zip(signatures, sqls, strict=True)]
-    figure = curves.lettered(tables, export.colors())
+    figure = export.drawn(curves.lettered, tables, export.colors())
     export.chart(figure, "curves", name, "Marginal recall by lag of each")
+
+
+def selected_cell(cells: pl.DataFrame) -> tuple[int, str]:
+    """The lag and symbol whose answers are shown: those last chosen, where there is such a cell.
+
+    cells: lag, symbol.
+    """
+    last, listed = max(cells["lag"].to_list()), cells["symbol"].unique().to_list()
+    lag = choices.value("lag", 3, choices.whole(1, 64))
+    symbol = choices.value("symbol", "e", lambda text: text if text in listed else None)
+    if symbol not in listed:
+        symbol = "e" if "e" in listed else min(listed)
+    return min(lag, last), symbol
+
+
+def select_cell(lag: int, symbol: str) -> None:
+    """Show the answers of a cell."""
+    choices.set_value("lag", lag)
+    choices.set_value("symbol", symbol)
 
 
 def how_to_read(more: str) -> None:
@@ -59,12 +78,14 @@ def difference(
     alt: str = "",
     missing: str = "Not computed yet",
     largest: bool = False,
+    clicks: bool = False,
     buttons: Callable[[], None] | None = None,
 ) -> None:
     """The difference of two signatures, cell by cell, with a note on what is significant.
 
     title: ends with "first − second". pair: their letters. sql: fills `queries.DIFFERENCE`.
     reach: the end of the color scale. largest: the note names the largest difference too.
+    clicks: a click on a cell selects it.
     """
     export.heading(title, key, sql, buttons=buttons)
     table = queries.table(sql)
@@ -72,8 +93,10 @@ def difference(
         export.empty(DIFFERENCE, missing)
         st.html("<div class='note'>&nbsp;</div>")
         return
-    figure = heatmaps.difference(table, pair, reach, export.colors())
-    export.chart(figure, key, name, alt or title, zooms=True)
+    chosen = selected_cell(table) if clicks else None
+    figure = export.drawn(heatmaps.difference, table, pair, reach, export.colors(), chosen=chosen)
+    on_click = select_cell if clicks else None
+    export.chart(figure, key, name, alt or title, zooms=True, on_click=on_click)
     first, second = title.removeprefix("Difference ").split(" − ")
     note = heatmaps.difference_note(table, first, second) + (_largest(table) if largest else "")
     st.html(f"<div class='note'>{note}</div>")

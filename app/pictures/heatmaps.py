@@ -186,13 +186,15 @@ def difference(
     height: int = 340,
     *,
     unit: str = "symbols",
+    chosen: tuple[int, str] | None = None,
 ) -> go.Figure:
     """The cells of one signature less those of another; gray where their order is open.
 
     A ring marks a cell in which both are no better than a guess. A sign stands in the others whose
     order is known, so that the colors are not needed.
     table: lag, symbol, a, b, difference, significant, n_a, n_b, guess. pair: the two letters.
-    end: of the scale on both sides of zero; see `look.scale_end`.
+    end: of the scale on both sides of zero; see `look.scale_end`. chosen: the (lag, symbol) of the
+    outlined cell; with one, the last trace takes clicks.
     """
     symbols, lags = _axes([table])
     figure = make_subplots()
@@ -204,6 +206,11 @@ def difference(
         heat(figure, grid(cells, lags, symbols, itemgetter("difference")), lags, text, **look)
     _signs(figure, table.filter(pl.col("significant")), symbols)
     guess_rings(figure, by_lag(table.with_columns(n=pl.lit(1))), symbols)
+    if chosen:
+        rows = table.to_dicts()
+        keys = [(row["lag"], row["symbol"]) for row in rows]
+        places = [(symbols.index(symbol), lag) for lag, symbol in keys]
+        clicks(figure, places, keys, [_difference_text(pair, row) for row in rows], chosen, 15)
     symbol_axis(figure, symbols, 11)
     lag_axis(figure, lags, unit, colors)
     ticks = [-end, -end / 2, 0, end / 2, end]
@@ -269,11 +276,16 @@ def distances(
         hovertemplate="%{text}<br>distance <b>%{z:.3f}</b><extra></extra>",
     )
     font, labels = 12 if count <= 16 else 9, [shorten(name, 44) for name in names]
-    column_axis(figure, [name.split(" ", 1)[0] for name in names], font, side="top")
+    marks = [name.split(" ", 1)[0] for name in names]
+    column_axis(figure, marks, font, side="top")
+    # In the narrowest window a column of sixty is four pixels wide, a mark of two digits sixteen.
+    every = math.ceil(count / 15)
+    figure.update_xaxes(tickvals=list(range(0, count, every)), ticktext=marks[::every])
     row_axis(figure, range(count), ticktext=labels, tickfont_size=font)
     figure.update_layout(coloraxis=color_axis(TEAL, 0, end, None, ".2f", title="distance"))
     left = 18 + round(0.53 * font * max(map(len, labels), default=1))
-    return finish(figure, colors, min(max(260, 24 * count + 60), 720), (left, 10, 40, 10))
+    height = max(260, min(24 * count, 660) + 60, 12 * count + 60)
+    return finish(figure, colors, height, (left, 10, 40, 10))
 
 
 def clustered(matrix: Sequence[Sequence[float | None]]) -> list[int]:

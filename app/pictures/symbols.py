@@ -8,6 +8,7 @@ import polars as pl
 from app.pictures.look import Theme, finish, in_order, printable
 from core.text import SYMBOLS
 
+CONFUSION = 204  # pixels: the height of answers
 SPECIAL = ("<s>", "</s>", "<unk>")
 DISCUSSED = ("q", "y", "k", "e", ".")  # by the paper, where it compares memory and prediction
 
@@ -46,7 +47,7 @@ def confusion(row: pl.DataFrame, colors: Theme) -> go.Figure:
     )
     figure.update_yaxes(title="share of answers", tickformat=".0%", range=[0, 1.02], dtick=0.25)
     figure.update_layout(bargap=0.2)
-    return finish(figure, colors, 204, (52, 8, 24, 24))
+    return finish(figure, colors, CONFUSION, (52, 8, 24, 24))
 
 
 def memory_against_prediction(table: pl.DataFrame, colors: Theme) -> go.Figure:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
+from types import FunctionType
 from typing import Any
 
 import plotly.graph_objects as go
@@ -19,6 +21,7 @@ from app.shell import choices, saving
 
 CLICKED = "export.clicked"  # of the session: the last click of each chart
 LINK = 4000  # characters of a query that a link to the SQL page can carry
+_finishing = Lock()  # two people may be the first to see a picture
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,17 @@ _heading: ContextVar[Heading | None] = ContextVar("heading", default=None)
 def colors() -> look.Theme:
     """The theme that this browser shows."""
     return look.theme(st.context.theme.type)
+
+
+def _by_name(function: FunctionType) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+@st.cache_resource(max_entries=100, show_spinner=False, hash_funcs={FunctionType: _by_name})
+def drawn(picture: Callable[..., go.Figure], *args: Any, **more: Any) -> go.Figure:
+    """The picture of these arguments, drawn once for all who look: that takes longer than most
+    queries."""
+    return picture(*args, **more)
 
 
 def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | None = None) -> None:
@@ -79,9 +93,11 @@ def chart(
     nothing can be dragged. on_click: called with the clicked point's `customdata` before the page
     runs again.
     """
-    figure.update_xaxes(fixedrange=not zooms)
-    figure.update_yaxes(fixedrange=not zooms)
-    figure.update_layout(dragmode="zoom" if zooms else False)
+    with _finishing:
+        if figure.layout.dragmode is None:  # else it is a drawn one that has been through here
+            figure.update_xaxes(fixedrange=not zooms)
+            figure.update_yaxes(fixedrange=not zooms)
+            figure.update_layout(dragmode="zoom" if zooms else False)
     more: dict[str, Any] = {}
     if on_click:
         more = {"on_select": partial(_clicked, key, on_click), "selection_mode": "points"}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from threading import Lock
 
 import streamlit as st
 
 from app import access
 from app.shell import words
-from core import jobs, places
+from core import deleting, jobs, places
 from core.errors import BadInput
 from core.spec import Spec
 
@@ -60,7 +61,7 @@ def start(*specs: Spec, again: bool = False) -> None:
 
     again: computes results that are there once more; they stay until the new ones replace them.
     """
-    _refuse_viewers("Starting jobs")
+    refuse_viewers("Starting jobs")
     with _asking:
         free = room()
         for spec in specs[:free]:
@@ -75,8 +76,17 @@ def start(*specs: Spec, again: bool = False) -> None:
 
 def cancel(*keys: str) -> None:
     """End these jobs."""
-    _refuse_viewers("Cancelling jobs")
+    refuse_viewers("Cancelling jobs")
     jobs.cancel(keys, who())
+    _listing.clear()
+
+
+def delete(rows: Sequence[tuple[str, str]]) -> None:
+    """Delete results and ended jobs, (key, title) each, with all that rests on them."""
+    refuse_viewers("Deleting")
+    deleting.delete([key for key, _ in rows])
+    for key, title in rows:
+        note(key, title, "deleted")
     _listing.clear()
 
 
@@ -92,7 +102,8 @@ def note(key: str, title: str, outcome: str) -> None:
     jobs.note(key, title, who(), outcome)
 
 
-def _refuse_viewers(what: str) -> None:
+def refuse_viewers(what: str) -> None:
+    """Raise BadInput for a person who may only look."""
     if not member():
         raise BadInput(f"{what} is for members; ask whoever runs this app.")
 

@@ -7,7 +7,7 @@ the URL, pins last across pages and reloads, and a link takes them to another br
 from __future__ import annotations
 
 import html
-import re
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -18,14 +18,14 @@ from app.shell.buttons import icon_button
 
 MOST = len(heatmaps.LETTERS)
 DIGITS = 12
-_PINS = re.compile(rf"[0-9a-f]{{{DIGITS}}}(-[0-9a-f]{{{DIGITS}}}){{0,{MOST - 1}}}")
 FULL = f"{MOST} are pinned, which is the most; unpin one first."
 
 
 def pinned() -> list[str]:
     """The pins as they stand, in order."""
-    text = choices.value("pins", "", lambda text: text if _PINS.fullmatch(text) else None)
-    return list(dict.fromkeys(text.split("-"))) if text else []
+    text = choices.value("pins", "", str)
+    named = (pin[:DIGITS] for pin in text.split("-"))
+    return list(dict.fromkeys(pin for pin in named if pin))[:MOST]
 
 
 def rows() -> list[dict[str, Any]]:
@@ -33,15 +33,20 @@ def rows() -> list[dict[str, Any]]:
     return [row for row in _found(pinned()) if row["key"]]
 
 
-def missing() -> int:
-    """How many pins are not in the tables."""
-    return sum(not row["key"] for row in _found(pinned()))
+def missing() -> list[str]:
+    """The pins that are not in the tables, or are none at all."""
+    return [row["pin"] for row in _found(pinned()) if not row["key"]]
 
 
 def pin(key: str) -> None:
     """Pin a signature, behind the others; nothing happens where there is no room."""
     if len(pinned()) < MOST:
         _set([*pinned(), key[:DIGITS]])
+
+
+def replace(keys: Sequence[str]) -> None:
+    """Pin these instead of all others."""
+    _set([key[:DIGITS] for key in keys[:MOST]])
 
 
 def unpin(key: str) -> None:
@@ -115,8 +120,8 @@ def _found(pins: list[str]) -> list[dict[str, Any]]:
         return []
     table = queries.table(queries.fill(queries.PINNED, pins=pins))
     known = {row["key"][:DIGITS]: row for row in table.iter_rows(named=True)}
-    lost = {"key": None, "name": "not in this database"}
-    return [{"pin": pin} | known.get(pin, lost) for pin in pins]
+    lost = {pin: {"key": None, "name": f"{pin}: not in this database"} for pin in pins}
+    return [{"pin": pin} | known.get(pin, lost[pin]) for pin in pins]
 
 
 def _set(pins: list[str]) -> None:

@@ -56,6 +56,12 @@ SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder,
        s.test_states, s.spec{NAMED}
 WHERE left(s.key, 12) IN ({{pins}})"""
 
+CONFUSION = """
+SELECT truth, guess, n
+FROM confusion
+WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
+ORDER BY n DESC"""
+
 # Which of these have been computed, of any kind.
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
@@ -79,15 +85,11 @@ CLAIMS_OF = "FROM claims_by_profile WHERE profile = {profile}"
 
 
 def table(sql: str) -> pl.DataFrame:
-    """The rows of a query on the newest published signatures."""
+    """The rows of a query on the newest published signatures, run once for each state of them."""
+    return _table(sql, str(Store().tables.newest()))
+
+
+# The very same rows for all who look: nobody changes a table in place.
+@st.cache_resource(max_entries=300, show_spinner=False)
+def _table(sql: str, generation: str) -> pl.DataFrame:
     return core.query(sql)
-
-
-def cached(sql: str) -> pl.DataFrame:
-    """The same for a query that takes its time: run once for every state of the tables."""
-    return _cached(sql, str(Store().tables.newest()))
-
-
-@st.cache_data(max_entries=100, show_spinner=False)
-def _cached(sql: str, generation: str) -> pl.DataFrame:
-    return table(sql)

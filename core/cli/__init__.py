@@ -199,3 +199,4 @@ def _add_cache(commands: Commands) -> None:
         command.set_defaults(run=run)
     command = _command(commands, "bench", keeping.bench, "measure the speed claims on this machine")
     command.add_argument("name", choices=[module.name for module in iter_modules(bench.__path__)])
+    command.add_argument("--rows", type=int, help="of pages: recall rows in the tables")

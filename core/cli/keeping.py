@@ -90,9 +90,17 @@ def bench(options: argparse.Namespace) -> None:
     """Runs one of the benchmarks of `core.bench`."""
     from importlib import import_module
 
-    figures = import_module(f"core.bench.{options.name}").run()
+    import polars as pl
+
+    if options.rows and options.name != "pages":
+        raise BadInput("Only `bench pages` takes --rows.")
+    more = {"rows": options.rows} if options.rows else {}
+    figures = import_module(f"core.bench.{options.name}").run(**more)
     if options.json:
         print_json(figures)
         return
     for name, value in figures.items():
-        print(f"{name:22} {value:.4g}" if isinstance(value, float) else f"{name:22} {value}")
+        if isinstance(value, list):
+            print_table(pl.DataFrame(value))
+        else:
+            print(f"{name:22} {value:.4g}" if isinstance(value, float) else f"{name:22} {value}")

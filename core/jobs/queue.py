@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,7 +35,6 @@ logger = logging.getLogger(__name__)
 # What keeps a job from running, by its folder, as the runner of this process knows it: (why, when
 # it is tried again by `time.monotonic`). In memory, because the disk may be full.
 obstacles: dict[Path, tuple[str, float]] = {}
-_spec = lru_cache(4096)(known)  # listing reads the same requests again and again
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def find(key: str, store: Store | None = None) -> Job | None:
     store = store or Store()
     place = folder(store, key)
     asked = read(place / "request.json")
-    spec = _spec(json.dumps(asked.get("spec")))
+    spec = known(json.dumps(asked.get("spec")))
     if spec is None:
         return None
     outcome, now = read(place / "outcome.json"), read(place / "progress.json")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,6 @@ class Store:
         self.root = (root or places.cache()).absolute()
         usable(self.root)
         self._artifacts: Artifacts | None = None
-        self._tables: Tables | None = None
         self._guard = threading.Lock()
 
     @property
@@ -53,12 +53,7 @@ class Store:
     @property
     def tables(self) -> Tables:
         """The result tables."""
-        with self._guard:
-            if self._tables is None:
-                from core.store.tables import Tables
-
-                self._tables = Tables(self.root)
-            return self._tables
+        return _tables(self.root)
 
     @property
     def jobs(self) -> Path:
@@ -115,7 +110,8 @@ class Store:
         if another missing step is computed from these bytes. A model itself always needs its bytes.
         """
         steps = spec.steps()
-        wanted = {step.key for step in steps if not self.has_result(step)}
+        wanted = {step.key for step in steps}
+        wanted -= self.tables.present((step.table, step.key) for step in steps)
         wanted |= {spec.key} if again else set()
         if spec.table == "models" and not self.artifacts.has(spec.key):
             wanted.add(spec.key)
@@ -139,6 +135,15 @@ class Store:
             "jobs": _size(self.root / "jobs"),
         }
         return {"place": str(self.root), "bytes": sizes, **counts}
+
+
+@lru_cache(8)
+def _tables(root: Path) -> Tables:
+    """The tables of a folder, one for all of this process: opening the database takes longer than
+    most queries."""
+    from core.store.tables import Tables
+
+    return Tables(root)
 
 
 def _size(folder: Path) -> int:

@@ -21,7 +21,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -262,11 +262,19 @@ class Tables:
 
     def has(self, table: str, key: str) -> bool:
         """Whether `table`, one whose rows have keys, has the row `key`, published or not."""
-        if table not in KEYED:
-            raise ValueError(f"no such keyed table: {table}")
+        return key in self.present([(table, key)])
+
+    def present(self, wanted: Iterable[tuple[str, str]]) -> set[str]:
+        """The keys of those rows, by (table, key), that are there, published or not."""
+        keys: dict[str, list[str]] = {}
+        for table, key in wanted:
+            if table not in KEYED:
+                raise ValueError(f"no such keyed table: {table}")
+            keys.setdefault(table, []).append(key)
         if self._unpublished.exists():
             self._publish_if_possible(wait=True)
-        return not self.query(f"SELECT 1 FROM {table} WHERE key = ?", [key]).is_empty()
+        each = [f"SELECT key FROM {table} WHERE key IN (SELECT unnest(${table}))" for table in keys]
+        return set(self.query(" UNION ALL ".join(each), keys)["key"]) if keys else set()
 
     def any(self) -> bool:
         """Whether anything is published that can be read."""

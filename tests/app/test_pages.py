@@ -219,7 +219,7 @@ def test_an_unexpected_error_is_one_sentence(
     assert "secret detail" in caplog.text
 
 
-@pytest.mark.parametrize("part", ["Corpora", "Models", "Signatures", "Jobs", "Space"])
+@pytest.mark.parametrize("part", ["Runs", "Corpora", "Models", "Space"])
 def test_library_shows_every_part(spec: SignatureSpec, part: str) -> None:
     page = opened().switch_page("pages/library.py")
     page.query_params["part"] = part
@@ -233,7 +233,7 @@ def test_library_lists_speech_with_what_was_left_out(spec: SignatureSpec) -> Non
     left_out = {"skipped": ["u1: it holds no audio", "u2: it has no transcript"]}
     row["added"] = datetime.datetime(2000, 1, 1)  # so that it comes first and is previewed
     Store().take_in({"corpora": pl.DataFrame([row | left_out])})
-    page = opened().switch_page("pages/library.py").run()
+    page = opened(part="Corpora").switch_page("pages/library.py").run()
     table = page.dataframe[0].value
     assert table[table["name"] == "words"]["hours"].item() == 1.5
     assert "\n".join(left_out["skipped"]) in [code.value for code in page.code]
@@ -247,7 +247,7 @@ def upload(page: AppTest, data: bytes, name: str) -> AppTest:
 
 
 def test_library_takes_a_text_and_refuses_a_bad_one(spec: SignatureSpec) -> None:
-    page = opened().switch_page("pages/library.py").run()
+    page = opened(part="Corpora").switch_page("pages/library.py").run()
     upload(page, TEXT.replace("fox", "hen").encode(), "hens.txt")
     assert "hens" in core.query("SELECT name FROM corpora")["name"].to_list()
     before = core.query("SELECT * FROM corpora").height

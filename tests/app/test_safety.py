@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import core
-from app.parts.library.tables import SIGNATURES
+from app.parts.library.runs import RUNS
 from app.parts.overview import gallery
 from app.shell import choices, links, people, queries, words
 from app.shell.shell import PAGES
@@ -35,9 +35,9 @@ def test_the_perplexity_is_that_of_the_corpus_measured_on(spec: SignatureSpec) -
     scored |= {"test_perplexity": 7.25, "profile": "smoke"}
     Store().take_in({"perplexities": pl.DataFrame([MACHINE | scored])})
     assert queries.table(sql)["perplexity"].to_list() == [7.25]
-    listed = queries.table(SIGNATURES)
-    assert listed.filter(key=abroad.key)["test_perplexity"].to_list() == [7.25]
-    assert listed.filter(key=spec.key)["test_perplexity"].to_list() == [6.52]
+    listed = queries.table(RUNS)
+    assert listed.filter(key=abroad.key)["perplexity"].to_list() == [7.25]
+    assert listed.filter(key=spec.key)["perplexity"].to_list() == [6.52]
     page = opened(signature=abroad.key)
     assert "test perplexity 7.250" in said(page) and abroad.key in page.code[0].value
 

@@ -123,7 +123,7 @@ def changed_symbols(selected: Choices, plan: Plan) -> None:
     table = queries.table(sql)
     export.heading("Symbols whose memory changed most, from source to retrained", "changed", sql)
     if table.height:
-        figure = changes.changes(table, export.colors())
+        figure = export.drawn(changes.changes, table, export.colors())
         name = file_name(selected, "changed")
         export.chart(figure, "changed", name, "Change of recall by symbol, mean over lags")
     else:
@@ -149,7 +149,7 @@ def distances(selected: Choices, plan: Plan) -> None:
     export.heading("Distance against perplexity gap", "apart", sql)
     whole = table.drop_nulls("gap")
     if whole.height:
-        figure = changes.distances(whole, export.colors())
+        figure = export.drawn(changes.distances, whole, export.colors())
         export.chart(figure, "apart", file_name(selected, "distances"), "Distances against gaps")
     else:
         export.empty(changes.DISTANCES)

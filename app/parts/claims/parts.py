@@ -24,7 +24,7 @@ def measured(claims: pl.DataFrame) -> None:
     """A line for each part of these claims, its interval drawn against its threshold."""
     shown = claims.drop_nulls("corpora").select("claim", "profile", "corpora").iter_rows()
     sql = queries.fill(CLAIM_PARTS, shown=[" ".join(row) for row in shown] or [""])
-    table = queries.cached(sql)
+    table = queries.table(sql)
     export.heading("Every part", "parts", sql)
     if not table.height:
         export.empty(120)

@@ -45,7 +45,7 @@ def select_profile() -> str:
 def verdicts(profile: str) -> pl.DataFrame:
     """Every claim with its verdict; the rows that are shown."""
     sql = CLAIMS if profile == BEST else queries.fill(queries.CLAIMS_OF, profile=profile)
-    table = queries.cached(sql)
+    table = queries.table(sql)
     counted = dict(table["verdict"].value_counts().iter_rows())
     count = ", ".join(f"{counted.get(name, 0)} {word}" for name, (word, *_) in VERDICTS.items())
     export.heading(f"What the paper says, and what is found here: {count}", "claims", sql)

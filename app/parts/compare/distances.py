@@ -55,7 +55,7 @@ def matrix(rows: list[Row]) -> None:
         return
     letters = {row["key"]: letter for letter, row in zip(heatmaps.LETTERS, rows, strict=False)}
     names, values = square(queries.table(sql), letters)
-    figure = heatmaps.distances(names, values, export.colors())
+    figure = export.drawn(heatmaps.distances, names, values, export.colors())
     which = "pinned" if pinned else f"profile {among}"
     name = look.file_name("distances", which)
     export.chart(figure, "distances", name, f"Distances, {which}")

@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.parts import unfinished
 from app.pictures import heatmaps, look
-from app.shell import export, pins, queries, tray
+from app.shell import export, pins, queries, tray, words
 from app.shell.buttons import icon_button
 from core.registry import known
 from core.signatures.spec import SignatureSpec
@@ -23,8 +23,11 @@ def cards() -> list[Row]:
     """A card for each pinned signature; the rows of the pins that the tables have."""
     rows = pins.rows()
     if lost := pins.missing():
-        these = "One pinned signature is" if lost == 1 else f"{lost} pinned signatures are"
-        st.warning(f"{these} not in this database; compute it here, or unpin it in the rail.")
+        these = " and ".join(map(words.plain, lost))
+        st.warning(
+            f"Not in this database: {these}. The others are shown; compute what is missing here, "
+            "or unpin it in the rail."
+        )
     if rows:
         for number, column in enumerate(st.columns(len(rows), gap="small")):
             with column.container(key=f"card-{number}", border=True, gap=None):

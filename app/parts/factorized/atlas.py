@@ -42,7 +42,7 @@ def _bases(model: SelectedModel) -> None:
         export.heading(title, "map", sql)
     color = next(color for color in pictures.COLORS if color.column == column)
     export.chart(
-        pictures.atlas(table, color, titles[column], export.colors(), picked()),
+        export.drawn(pictures.atlas, table, color, titles[column], export.colors(), picked()),
         "kernel-map",
         model.file_name("bases", column),
         "All bases of the kernel, first symbol of their bigram by second",
@@ -76,7 +76,7 @@ def _frequency(model: SelectedModel) -> None:
         export.empty(pictures.FREQUENCY)
         return
     export.chart(
-        pictures.frequency(table, export.colors(), picked()),
+        export.drawn(pictures.frequency, table, export.colors(), picked()),
         "kernel-scatter",
         model.file_name("frequency"),
         "Recall of every basis against how often its bigram occurs",

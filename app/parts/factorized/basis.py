@@ -128,7 +128,7 @@ def _figure(model: SelectedModel, decoders: str) -> None:
     panes = [
         heatmaps.Pane(name, queries.table(sql)) for name, sql in zip(specs, shown, strict=True)
     ]
-    figure = heatmaps.side_by_side(panes, 2, BESIDE, export.colors(), font=8)
+    figure = export.drawn(heatmaps.side_by_side, panes, 2, BESIDE, export.colors(), font=8)
     export.chart(figure, "six", model.file_name("fig6", decoders), "W₀ and the bases of Fig. 6")
     st.html(f"<div class='note'>{SCALE}</div>")
 
@@ -175,7 +175,7 @@ def _beside(
     title = f"{titles[1]} beside {titles[0]}"
     export.heading(title, "basis", *shown, buttons=_compare(specs) if specs else None)
     panes = [heatmaps.Pane(*pair) for pair in zip(titles, tables, strict=True)]
-    figure = heatmaps.side_by_side(panes, 1, PANELS, export.colors())
+    figure = export.drawn(heatmaps.side_by_side, panes, 1, PANELS, export.colors())
     export.chart(figure, "basis", name, title)
 
 
@@ -186,7 +186,8 @@ def _forgetting(atlas: AtlasSpec, basis: Bigram, name: str) -> None:
     lines = {part: _title(part, basis) for part in ("full", "base", "basis")}
     lines["control"] = "random control"
     export.heading("Marginal recall, linear decoders", "forgetting", sql)
-    figure = curves.kernels(
+    figure = export.drawn(
+        curves.kernels,
         [(label, table.filter(pl.col("kernel") == kernel)) for kernel, label in lines.items()],
         CURVES,
         export.colors(),
@@ -202,11 +203,13 @@ def _difference(
     title = f"<b>A</b> {titles[0]}, and its difference to <b>B</b> {titles[1]}"
     export.heading(title, "basis", sql, less, buttons=_compare(specs))
     pane = heatmaps.Pane(titles[0], table)
-    figure = heatmaps.side_by_side([pane], 1, ONE, export.colors())
+    figure = export.drawn(heatmaps.side_by_side, [pane], 1, ONE, export.colors())
     export.chart(figure, "basis", name, titles[0])
     found = queries.table(less)
     if found.height:
-        figure = heatmaps.difference(found, "AB", several.reach(less), export.colors())
+        figure = export.drawn(
+            heatmaps.difference, found, "AB", several.reach(less), export.colors()
+        )
         alt = f"{titles[0]} less {titles[1]}"
         export.chart(figure, "less", f"{name}-difference", alt, zooms=True)
     else:

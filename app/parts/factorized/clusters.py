@@ -29,7 +29,7 @@ def likeness(model: SelectedModel) -> None:
         export.empty(bases.LIKENESS, "Known when all bases are measured")
         return
     export.chart(
-        bases.likeness(table, export.colors()),
+        export.drawn(bases.likeness, table, export.colors()),
         "likeness",
         model.file_name("likeness"),
         "Mean recall of every symbol by every basis, alike bases beside each other",

@@ -59,7 +59,7 @@ def forgetting(model: SelectedModel) -> None:
     export.heading("Marginal recall, linear decoders", "together", sql)
     if table.height:
         lines = [(label, table.filter(pl.col("kernel") == k)) for k, label in KERNELS.items()]
-        figure = curves.kernels(lines, curves.KERNELS, export.colors())
+        figure = export.drawn(curves.kernels, lines, curves.KERNELS, export.colors())
         export.chart(figure, "together", model.file_name("together"), "Marginal recall by lag")
     else:
         export.empty(curves.KERNELS)
@@ -72,7 +72,7 @@ def ranks(model: SelectedModel) -> None:
     table = queries.table(sql).drop_nulls("own_rank")
     export.heading("Does a basis recall its own symbols better than others do?", "ranks", sql)
     if table.height:
-        figure = bases.ranks(table, export.colors())
+        figure = export.drawn(bases.ranks, table, export.colors())
         export.chart(figure, "ranks", model.file_name("ranks"), "Ranks in recall of own symbols")
     else:
         export.empty(bases.RANKS)

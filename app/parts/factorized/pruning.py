@@ -69,7 +69,7 @@ def perplexity_curves(model: SelectedModel, order: PruningSpec, keep: int) -> No
         export.empty(pictures.HEIGHT)
         return
     corpora = [corpus.name for corpus in model.corpora]
-    figure = pictures.perplexities(table, corpora, order.rule, keep, export.colors())
+    figure = export.drawn(pictures.perplexities, table, corpora, order.rule, keep, export.colors())
     name = model.file_name("pruning", order.target.name)
     export.chart(figure, "pruned", name, "Perplexity against the number of bases kept")
     st.html(
@@ -96,7 +96,7 @@ def kept_bases(model: SelectedModel, order: PruningSpec, keep: int) -> None:
     if not table.height:
         export.empty(pictures.HEIGHT)
         return
-    figure = pictures.kept(table, keep, export.colors())
+    figure = export.drawn(pictures.kept, table, keep, export.colors())
     name = model.file_name("kept", keep, order.rule)
     export.chart(figure, "left", name, "Which bases are kept")
     _save(PrunedSpec(pruning=order, keep=keep))

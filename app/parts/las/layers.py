@@ -56,7 +56,9 @@ def signatures(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
             (f"{layer}{_how(spec, table)}", table)
             for layer, spec, table in zip(specs, shown, tables, strict=True)
         ]
-        figure = heatmaps.lettered(matrices, export.colors(), SIGNATURES, unit="graphemes")
+        figure = export.drawn(
+            heatmaps.lettered, matrices, export.colors(), SIGNATURES, unit="graphemes"
+        )
         alt = "Recall by lag and symbol of three layers"
         export.chart(figure, "side", recognizer.file_name("las"), alt, zooms=True)
     else:
@@ -91,8 +93,8 @@ def difference(recognizer: SelectedRecognizer) -> None:
         st.html("<div class='note'>&nbsp;</div>")
         return
     end = several.reach(sql)
-    figure = heatmaps.difference(
-        table, "AB", end, export.colors(), DIFFERENCE_HEIGHT, unit="graphemes"
+    figure = export.drawn(
+        heatmaps.difference, table, "AB", end, export.colors(), DIFFERENCE_HEIGHT, unit="graphemes"
     )
     name = recognizer.file_name(f"{first}-less-{second}")
     export.chart(figure, "difference", name, f"{first} less {second}", zooms=True)

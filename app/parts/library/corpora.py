@@ -11,6 +11,7 @@ from streamlit.typing import UploadedFile
 
 import core
 from app import access
+from app.parts.library import deleting
 from app.parts.library.tables import select_row
 from app.pictures import look, symbols
 from app.shell import export, people, queries, words
@@ -28,7 +29,11 @@ def select() -> dict[str, Any] | None:
     export.heading("Corpora", "corpora", queries.CORPORA.strip())
     row = select_row(table.drop("key", "sample", "skipped"), "corpora-table", 215)
     _not_read_yet(set(table["name"]))
-    return table.row(row or 0, named=True) if table.height else None
+    if not table.height:
+        return None
+    corpus = table.row(row or 0, named=True)
+    deleting.button([(corpus["key"], f"text {corpus['name']}")], "corpus")
+    return corpus
 
 
 def _not_read_yet(names: set[str]) -> None:
@@ -97,7 +102,7 @@ def symbols_or_left_out(corpus: dict[str, Any]) -> None:
     export.heading(f"Symbols of {html.escape(corpus['name'])}", "symbols")
     counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
     export.chart(
-        symbols.frequencies(counts.rename({"count": "n"}), export.colors()),
+        export.drawn(symbols.frequencies, counts.rename({"count": "n"}), export.colors()),
         "frequencies",
         look.file_name("symbols", corpus["name"]),
         "How often each symbol occurs",

@@ -12,6 +12,7 @@ from streamlit.typing import UploadedFile
 import core
 from app import access, pace
 from app.parts import unfinished
+from app.parts.library import deleting
 from app.parts.library.tables import select_row
 from app.pictures import curves, look
 from app.shell import export, people, pickers, queries, words
@@ -19,10 +20,9 @@ from app.shell.errors import explained
 from app.shell.queries import MODEL, STANDING
 from core.cells import label, names
 from core.errors import BadInput
-from core.library import delete_model, model_notes, perplexity_spec
+from core.library import model_notes, perplexity_spec
 from core.models.base import LanguageModelSpec
 from core.models.imported import packages
-from core.models.imported.spec import ImportedSpec
 from core.registry import known
 
 HEIGHT = 260  # pixels: of the table of models
@@ -66,7 +66,9 @@ def select() -> dict[str, Any] | None:
         st.caption("No model has been trained yet; the Signature page trains what it needs.")
         return None
     row = select_row(table.drop("key", "kind", "spec"), "models-table", HEIGHT) or 0
-    return table.row(row, named=True)
+    model = table.row(row, named=True)
+    deleting.button([(model["key"], f"model {model['model']}")], "model")
+    return model
 
 
 def add() -> None:
@@ -120,7 +122,7 @@ def _take(weights: bytes, description: bytes, name: str) -> bool:
 
 
 def training(model: dict[str, Any]) -> None:
-    """How the model learned; one that was added can be deleted."""
+    """How the model learned."""
     sql = queries.fill(CURVE, key=model["key"])
     title, curve = model["model"], queries.table(sql)
     profile = f", {model['profile']}" if model["profile"] else ""
@@ -128,42 +130,19 @@ def training(model: dict[str, Any]) -> None:
     if not curve.height:
         how = CURVELESS.get(model["kind"], "was not trained by itself")
         st.caption(f"This model {how}, so it has no curve.")
-        if model["kind"] == "imported":
-            _delete_button(ImportedSpec.model_validate_json(model["spec"]))
         return
     name = look.file_name("training", title, model["profile"])
     if curve["dev_cer"].null_count() == curve.height:
-        figure, what = curves.training(curve, export.colors()), "Perplexity while training"
+        figure, what = (
+            export.drawn(curves.training, curve, export.colors()),
+            "Perplexity while training",
+        )
     else:
-        figure = curves.recognizer_training(curve, export.colors())
+        figure = export.drawn(curves.recognizer_training, curve, export.colors())
         what = "Character error rate in training"
     export.chart(figure, "curve", name, what)
     if note := unfinished.sentence([model["key"]]):
         st.html(f"<div class='note'>{note}</div>")
-
-
-def _delete_button(spec: ImportedSpec) -> None:
-    if st.button(
-        "Delete this model",
-        key="delete",
-        icon=":material/delete:",
-        disabled=not people.member(),
-        help="With its signatures and perplexities; its file brings it back",
-    ):
-        _confirm(spec)
-
-
-@st.dialog("Delete this model?")
-def _confirm(spec: ImportedSpec) -> None:
-    st.markdown(f"{words.plain(spec.title)}, its signatures and its perplexities")
-    if st.button("Delete", key="surely", type="primary", on_click=_delete, args=(spec,)):
-        st.rerun()
-
-
-def _delete(spec: ImportedSpec) -> None:
-    if people.member():
-        delete_model(spec)
-        people.note(spec.key, f"model {spec.title}", "deleted")
 
 
 def perplexities(model: dict[str, Any]) -> None:

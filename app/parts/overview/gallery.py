@@ -115,7 +115,7 @@ def _picture(tile: Tile, profile: str) -> None:
     sql = queries.fill(tile.sql, profile=profile, first=first, last=last, targets=[*RECALLED])
     table = queries.table(sql) if sql else None
     if table is not None and table.height:
-        figure = pictures.thumbnail(table, tile.scale, tile.ends, export.colors())
+        figure = export.drawn(pictures.thumbnail, table, tile.scale, tile.ends, export.colors())
         st.plotly_chart(
             figure,
             key=f"thumb-{tile.study}",
@@ -130,7 +130,7 @@ def _picture(tile: Tile, profile: str) -> None:
 
 def _verdicts(profile: str) -> None:
     """The tile of the claims: how many of each verdict."""
-    claims = queries.cached(queries.fill(queries.CLAIMS_OF, profile=profile))
+    claims = queries.table(queries.fill(queries.CLAIMS_OF, profile=profile))
     st.page_link("pages/claims.py", label="**Fifteen claims** and what is found")
     counted = dict(claims["verdict"].value_counts().iter_rows())
     counts = {name: str(counted.get(name, 0)) for name in VERDICTS}

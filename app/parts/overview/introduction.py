@@ -79,7 +79,9 @@ def live_signature(profile: str) -> None:
         st.page_link(page, label="Open", icon=":material/open_in_new:", query_params=params)
 
     export.heading(title, "live", sql, ahead, buttons=link)
-    figure = heatmaps.signature(queries.table(sql), queries.table(ahead), export.colors(), (0, ""))
+    figure = export.drawn(
+        heatmaps.signature, queries.table(sql), queries.table(ahead), export.colors(), (0, "")
+    )
     export.chart(figure, "live", "signature", "Recall of every symbol at every lag")
     trained = unfinished.sentence([spec.model.key])
     several.how_to_read(f"Row “next”: accuracy of predicting the symbol. {trained}")

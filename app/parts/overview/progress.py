@@ -36,7 +36,7 @@ class StudyProgress:
 
 def of_study(study: str, profile: str) -> None:
     """What the claims of a figure say, and what is missing of it."""
-    claims = queries.cached(queries.fill(queries.CLAIMS_OF, profile=profile))
+    claims = queries.table(queries.fill(queries.CLAIMS_OF, profile=profile))
     verdicts = claims.filter(pl.col("study") == study).select("claim", "verdict")
     badges = " ".join(BADGES.get(v, UNDECIDED).format(claim) for claim, v in verdicts.iter_rows())
     now = _progress(study, profile)

@@ -32,7 +32,7 @@ def recall_by_place(shown: SignatureSpec) -> None:
         return
     export.heading("Recall by place of the recalled symbol in its segment", "places", *queried)
     export.chart(
-        curves.by_place(tables, export.colors()),
+        export.drawn(curves.by_place, tables, export.colors()),
         "places",
         f"{file_name(shown)}-places",
         "Recall by lag, a curve for each range of places in the segment",

@@ -47,7 +47,7 @@ def memory_against_prediction(shown: SignatureSpec) -> None:
         f"Memory against prediction by symbol, without the space{correlation}", "scatter", sql
     )
     export.chart(
-        symbols.memory_against_prediction(table, export.colors()),
+        export.drawn(symbols.memory_against_prediction, table, export.colors()),
         "scatter",
         f"{file_name(shown)}-scatter",
         "Mean recall of each symbol against its forward accuracy",

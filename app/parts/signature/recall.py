@@ -10,19 +10,13 @@ import streamlit as st
 from app.parts import several, unfinished
 from app.parts.signature import longer
 from app.pictures import curves, heatmaps, look, symbols
-from app.shell import choices, export, pins, queries, words
+from app.shell import export, pins, queries, words
 from app.shell.buttons import icon_button
 from core.signatures.spec import SignatureSpec
 
 MOST = 40  # labels across a heat map
 PLACEHOLDER = heatmaps.HEIGHT + 18  # pixels
 STEPS = {"Left": (0, -1), "Right": (0, 1), "Up": (-1, 0), "Down": (1, 0)}
-
-CONFUSION = """
-SELECT truth, guess, n
-FROM confusion
-WHERE signature = {key} AND lag = {lag} AND truth = {symbol}
-ORDER BY n DESC"""
 
 # Where trained and untrained differ by more than their intervals and by more than their decoders'
 # last doubling still gave either, the largest difference first.
@@ -64,8 +58,12 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     matrix, cut = most_frequent(queries.table(sql))
     title = f"Recall by lag and {shown.target}" + (", linear preview" if preview else "")
     export.heading(title, "matrix", sql, ahead, buttons=lambda: pins.button(shown.key, "matrix"))
-    figure = heatmaps.signature(
-        matrix, queries.table(ahead), export.colors(), selected_cell(matrix)
+    figure = export.drawn(
+        heatmaps.signature,
+        matrix,
+        queries.table(ahead),
+        export.colors(),
+        several.selected_cell(matrix),
     )
     export.chart(
         figure,
@@ -73,7 +71,7 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
         file_name(shown),
         "Recall of every symbol at every lag, and below it the "
         "accuracy of predicting it as the next symbol",
-        on_click=_select,
+        on_click=several.select_cell,
     )
     following = "Row “next”: accuracy of predicting it. " if shown.target == "symbol" else ""
     several.how_to_read(f"{following}Click a cell for its answers.{cut}")
@@ -96,7 +94,9 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
     preview = queries.fill(queries.MARGINAL, key=spec.preview().key)
     drawn = [trained] * (spec.key in computed) + [preview] * (spec.preview().key in computed)
     export.heading("Marginal recall", "marginal", *drawn)
-    figure = curves.marginal(queries.table(trained), queries.table(preview), export.colors())
+    figure = export.drawn(
+        curves.marginal, queries.table(trained), queries.table(preview), export.colors()
+    )
     name = file_name(spec if spec.key in computed else spec.preview())
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
     if spec.key in computed and spec.decoder == "mlp":
@@ -106,8 +106,8 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
 
 def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:
     """What the decoder answered where the selected symbol was read the selected lag ago."""
-    lag, symbol = selected_cell(matrix)
-    sql = queries.fill(CONFUSION, key=shown.key, lag=lag, symbol=symbol)
+    lag, symbol = several.selected_cell(matrix)
+    sql = queries.fill(queries.CONFUSION, key=shown.key, lag=lag, symbol=symbol)
     row = queries.table(sql)
     name = html.escape(look.printable(symbol))
     export.heading(
@@ -118,7 +118,7 @@ def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:
     )
     if row.height:
         export.chart(
-            symbols.confusion(row, export.colors()),
+            export.drawn(symbols.confusion, row, export.colors()),
             "confusion",
             f"{file_name(shown)}-confusion-{lag}-{ord(symbol[0])}",
             f"What the decoder answered where {symbol!r} was read {lag} symbols ago",
@@ -133,21 +133,6 @@ def placeholder(title: str, text: str = "") -> None:
     export.empty(PLACEHOLDER, text)
 
 
-def selected_cell(matrix: pl.DataFrame) -> tuple[int, str]:
-    """The lag and symbol whose answers are shown: those last chosen, where this matrix has them."""
-    last, listed = max(matrix["lag"].to_list()), matrix["symbol"].unique().to_list()
-    lag = choices.value("lag", 3, choices.whole(1, 64))
-    symbol = choices.value("symbol", "e", lambda text: text if text in listed else None)
-    if symbol not in listed:
-        symbol = "e" if "e" in listed else min(listed)
-    return min(lag, last), symbol
-
-
-def _select(lag: int, symbol: str) -> None:
-    choices.set_value("lag", lag)
-    choices.set_value("symbol", symbol)
-
-
 def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
     """Four buttons, and their keys, that step to the neighbouring cell."""
     seen = look.in_order(matrix.filter(pl.col("n") > 0).select("symbol").unique())
@@ -157,7 +142,9 @@ def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
         for arrow, (down, right) in STEPS.items():
             target = min(max(lag + down, 1), last), listed[(place + right) % len(listed)]
             icon = f"keyboard_arrow_{arrow.lower()}"
-            icon_button(icon, f"step-{arrow}", _select, *target, shortcut=f"Shift+{arrow}")
+            icon_button(
+                icon, f"step-{arrow}", several.select_cell, *target, shortcut=f"Shift+{arrow}"
+            )
 
 
 def file_name(spec: SignatureSpec) -> str:

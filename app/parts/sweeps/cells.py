@@ -40,7 +40,9 @@ def against_state(sweep: Sweep, lag: int) -> None:
         with place:
             export.heading(title, f"cells-{column}", sql)
             if table[column].count():
-                figure = sweeps.against_state(table, column, axis, form, export.colors())
+                figure = export.drawn(
+                    sweeps.against_state, table, column, axis, form, export.colors()
+                )
                 name = sweep.file_name(f"cells-{column}")
                 export.chart(figure, f"cells-{column}", name, f"{title} against size of the state")
             else:

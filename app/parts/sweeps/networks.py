@@ -73,7 +73,9 @@ def against_size(sweep: Sweep, column: str) -> None:
     export.heading(title, column, sql)
     if table[column].count():
         sizes = sweep.choices.sizes or ()
-        figure = sweeps.against_size(table, sizes, column, axis, form, export.colors())
+        figure = export.drawn(
+            sweeps.against_size, table, sizes, column, axis, form, export.colors()
+        )
         name = sweep.file_name(f"size-{column}")
         export.chart(figure, column, name, f"{title} against hidden size")
     else:
@@ -96,7 +98,9 @@ def deeper_decoders(sweep: Sweep) -> None:
     table = queries.table(sql)
     export.heading("What decoders twice as deep recall more", "deeper", sql)
     if table.height:
-        figure = sweeps.deeper(table, sweep.choices.cells, sweep.lags, export.colors())
+        figure = export.drawn(
+            sweeps.deeper, table, sweep.choices.cells, sweep.lags, export.colors()
+        )
         name = sweep.file_name("deeper")
         export.chart(figure, "deeper", name, "Gain of deeper decoders by lag")
     else:

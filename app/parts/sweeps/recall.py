@@ -38,7 +38,7 @@ def matrix(sweep: Sweep, computed: frozenset[str]) -> None:
         f"Recall by lag and {by}{spread}", "matrix", sql, buttons=lambda: _compare(sweep, computed)
     )
     cells = sweep.choices.cells
-    figure = sweeps.matrices(table, cells, sweep.columns, sweep.lags, export.colors())
+    figure = export.drawn(sweeps.matrices, table, cells, sweep.columns, sweep.lags, export.colors())
     key, name = f"{sweep.study}-matrix", sweep.file_name(sweep.study)
     export.chart(figure, key, name, f"Marginal recall by lag and {by}")
     st.html("<div class='note'>White 0 %, dark purple 100 %.</div>")
@@ -49,7 +49,9 @@ def curves(sweep: Sweep) -> None:
     sql, table = _recall(sweep)
     export.heading(f"Recall by lag{', mean of seeds' if sweep.many_seeds else ''}", "curves", sql)
     cells = sweep.choices.cells
-    figure = sweeps.recall_curves(table, cells, sweep.columns, sweep.lags, export.colors())
+    figure = export.drawn(
+        sweeps.recall_curves, table, cells, sweep.columns, sweep.lags, export.colors()
+    )
     key = f"{sweep.study}-curves"
     alt = f"Marginal recall by lag, a line each {BY[sweep.study]}"
     export.chart(figure, key, sweep.file_name(key), alt)

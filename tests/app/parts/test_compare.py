@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 import core
 from app.parts.compare.distances import square
 from app.parts.compare.pinned import measured_differently
+from core import pinsets
 from core.signatures.spec import SignatureSpec
 from core.store import Store
 from tests.app.test_pages import MAIN, charts, said
@@ -31,7 +32,7 @@ def opened(page: str = COMPARE, **address: str) -> AppTest:
 def test_compare_draws_whatever_is_pinned(specs: list[SignatureSpec]) -> None:
     page = opened(pins=pins(*specs))
     assert not page.exception and not page.error
-    assert charts(page) == 4
+    assert charts(page) == 6
     for part in ("GRU [1,80] on tiny", "LSTM [1,80] on tiny", "5-gram on tiny", "GRU [1,40]"):
         assert part in said(page)
     assert "different profiles" in page.warning[0].value
@@ -41,7 +42,7 @@ def test_compare_draws_whatever_is_pinned(specs: list[SignatureSpec]) -> None:
 def test_every_picture_shows_sql_that_runs_as_it_is(specs: list[SignatureSpec]) -> None:
     page = opened(pins=pins(*specs[:2]))
     shown = [code.value for code in page.code]
-    assert len(shown) == 2 + 1 + 2 + 1 + 1
+    assert len(shown) == 2 + 1 + 2 + 2 + 1 + 1
     for sql in shown:
         assert core.query(sql).height
     assert not page.warning
@@ -102,10 +103,37 @@ def test_distances_of_a_whole_profile(specs: list[SignatureSpec]) -> None:
 
 
 def test_a_pin_that_is_not_here_is_one_sentence(specs: list[SignatureSpec]) -> None:
-    page = opened(pins=f"{'0' * 12}-{pins(specs[0])}")
+    page = opened(pins=f"{'0' * 12}-zz top-{pins(specs[0])}")
     assert not page.exception and not page.error
-    assert "not in this database" in page.warning[0].value
+    assert "Not in this database: 000000000000 and zz top." in page.warning[0].value
     assert charts(page) == 2
+
+
+def test_a_set_of_pins_is_saved_and_opened_by_its_link(specs: list[SignatureSpec]) -> None:
+    page = opened(pins=pins(*specs[:2]))
+    page.text_input(key="set-name").set_value("two cells")
+    page.text_area(key="set-note").set_value("GRU forgets <sooner>")
+    next(button for button in page.button if button.label.startswith("Save what")).click().run()
+    assert not page.exception and not page.error
+    (saved,) = pinsets.listing()
+    assert (saved.name, saved.pins) == ("two cells", pins(*specs[:2]))
+    other = opened(set=saved.id)
+    assert "GRU forgets &lt;sooner&gt;" in said(other) and "Difference A − B" in said(other)
+    other.button(key="swap").click().run()
+    other.button(key="clear-pins").click().run()
+    assert "set" not in other.query_params and "two cells" not in said(other)
+    other.button(key=f"set-{saved.id}").click().run()
+    assert other.query_params["pins"] == pins(*specs[:2])
+    other.button(key=f"unset-{saved.id}").click().run()
+    assert pinsets.listing() == []
+
+
+def test_the_answers_of_both_networks_are_those_of_the_selected_cell(
+    specs: list[SignatureSpec],
+) -> None:
+    page = opened(pins=pins(*specs[:2]), lag="2", symbol="q")
+    for letter in "AB":
+        assert f"{letter}: answers where <b>q</b> was read 2 ago" in said(page)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +161,7 @@ def test_an_empty_database_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
     assert "open the Signature page for the first" in said(page)
 
 
-@pytest.mark.parametrize("part", ["Models", "Signatures"])
+@pytest.mark.parametrize("part", ["Models", "Runs"])
 def test_the_library_lists_ngrams_too(specs: list[SignatureSpec], part: str) -> None:
     page = opened("pages/library.py", part=part)
     assert not page.exception and not page.error

@@ -94,7 +94,7 @@ def test_it_is_deleted_with_what_was_measured_of_it(
     for wanted in (spec, *beside(spec)):
         computed(wanted, store)
     page = library(corpus=corpus.content)
-    page.button(key="delete").click().run()
+    page.button(key="delete-model").click().run()
     page.button(key="surely").click().run()
     assert not page.exception
     left = core.query("SELECT key FROM models")["key"].to_list()
