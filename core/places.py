@@ -4,6 +4,7 @@
 |---|---|---|
 | the cache folder | `cache/` | `memory-signatures` in the user's cache folder |
 | the shipped results | `cache/reference/` | beside `core.paper` |
+| the documents | `docs/` | beside `app` |
 | the app | `app/main.py` | `app/main.py`, beside `core` |
 
 `MEMSIG_CACHE` and `MEMSIG_REFERENCE` name other folders.
@@ -41,6 +42,12 @@ def reference() -> Path:
     """The folder of the results that come with the program."""
     root = checkout()
     return root / "cache" / "reference" if root else ROOT / "core" / "paper" / "reference"
+
+
+def documents() -> Path:
+    """The folder of the documents."""
+    root = checkout()
+    return root / "docs" if root else ROOT / "app" / "docs"
 
 
 def app() -> Path:
