@@ -136,6 +136,18 @@ def test_the_editor_completes_marks_a_mistake_lays_out_and_keeps(page: Page, add
     assert "from recall r select r.symbol, lag" in saved.inner_text()
 
 
+def test_ctrl_k_goes_to_what_is_typed(page: Page, address: str) -> None:
+    page.goto(f"{address}/signature")
+    page.locator(".st-key-head-confusion").wait_for()
+    page.keyboard.press("Control+k")
+    page.locator(".st-key-goal input:focus").wait_for()
+    page.keyboard.type("document method")
+    page.keyboard.press("Enter")
+    page.locator(".st-key-document h1").filter(has_text="Method").wait_for()
+    assert "/documents?document=method" in page.url
+    assert page.title() == "Documents · Memory Signatures"
+
+
 def test_a_click_on_a_cell_shows_its_confusion_row(
     page: Page, address: str, spec: SignatureSpec
 ) -> None:
