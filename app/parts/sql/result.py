@@ -54,10 +54,10 @@ def _chart(frame: pl.DataFrame, mark: str) -> bool:
     plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
     x, y, by = guess(frame)
     with st.container(horizontal=True, key="chart-toolbar", gap="small"):
-        x = choices.select("x", "Across", plain, x, width=150)
-        y = choices.select("y", "Up", numbers, y, width=150)
+        x = choices.select("x", "Across", plain, x, width=135)
+        y = choices.select("y", "Up", numbers, y, width=135)
         by = choices.select(
-            "by", "Color", ["", *plain], by, width=150, format_func=lambda c: c or "none"
+            "by", "Color", ["", *plain], by, width=135, format_func=lambda c: c or "none"
         )
     if frame.height > POINTS:
         st.caption(f"The chart shows the first {POINTS:,} rows.")
