@@ -199,7 +199,7 @@ def _line(watched: Watched, now: Status, costs: dict[str, float]) -> None:
     text = {
         "running": lambda: f"{_doing(now)} · {left} left",
         "waiting": lambda: f"{_why_waiting(now)} · {left}",
-        "arriving": lambda: "taking the result in",
+        "arriving": lambda: "saving the result",
         "missing": lambda: f"not computed yet: {len(now.unrequested)} · {left} on this machine",
     }.get(now.state, lambda: "")()
     more = f"{len(now.unrequested)} not asked for" if now.unrequested else ""

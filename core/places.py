@@ -4,6 +4,7 @@
 |---|---|---|
 | the cache folder | `cache/` | `memory-signatures` in the user's cache folder |
 | the shipped results | `cache/reference/` | beside `core.paper` |
+| the documents | `docs/` | beside `app` |
 | the app | `app/main.py` | `app/main.py`, beside `core` |
 | compiled code | `memory-signatures-compiled` in the user's cache folder | the same |
 
@@ -51,6 +52,12 @@ def reference() -> Path:
     """The folder of the results that come with the program."""
     root = checkout()
     return root / "cache" / "reference" if root else ROOT / "core" / "paper" / "reference"
+
+
+def documents() -> Path:
+    """The folder of the documents."""
+    root = checkout()
+    return root / "docs" if root else ROOT / "app" / "docs"
 
 
 def app() -> Path:

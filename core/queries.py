@@ -13,7 +13,9 @@ SIGNATURE = f"""{MODEL}
            WHEN m.layers > 1 THEN ', layer ' || s.layer ELSE '' END
         || CASE WHEN s.half = 'forward' THEN ' forward half' ELSE '' END
         || CASE WHEN m.cell IS NULL THEN '' ELSE coalesce(' (' || s.state || ')', '') END
-        || CASE WHEN s.alignment <> 'attention' THEN ', aligned by ' || s.alignment ELSE '' END
+        || CASE WHEN s.alignment <> 'attention' THEN ', aligned by '
+             || CASE s.alignment WHEN 'ctc' THEN 'CTC' WHEN 'words' THEN 'word times'
+                ELSE s.alignment END ELSE '' END
         || CASE WHEN s.corpus IS DISTINCT FROM m.corpus THEN ', measured on ' || measured.name
            ELSE '' END
         || CASE s.decoder WHEN 'linear' THEN ', linear preview' WHEN 'added' THEN ', added bits'

@@ -13,10 +13,10 @@ with left:
     editor.query()
     result.answer()
 with right:
-    of_tables, of_examples, of_history = st.tabs(["Tables", "Examples", "History"])
+    of_tables, of_examples, of_queries = st.tabs(["Tables", "Examples", "Queries"])
     with of_tables, st.container(height=HEIGHT, key="schema", border=False):
         schema.tables()
     with of_examples, st.container(height=HEIGHT, key="examples", border=False, gap=None):
         examples.questions()
-    with of_history, st.container(height=HEIGHT, key="history", border=False, gap=None):
-        history.queries_of_session()
+    with of_queries, st.container(height=HEIGHT, key="queries", border=False):
+        history.queries()

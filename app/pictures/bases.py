@@ -55,14 +55,14 @@ class Color:
 
 
 COLORS = (
-    Color("above_control", "Recall above the control", "signed", ".3f"),
+    Color("above_control", "Recall beyond a random kernel", "signed", ".3f"),
     Color("own", "Recall of its own symbols", "share", ".1%"),
     Color("norm", "Norm", "plain", ".3f"),
     Color("count", "Training frequency", "log", ",.0f"),
-    Color("lambda_1", "λ in {0}", "log", ".2g"),
-    Color("lambda_2", "λ in {1}", "log", ".2g"),
-    Color("drop_1", "Left out: perplexity in {0}", "signed", "+.4f"),
-    Color("drop_2", "Left out: perplexity in {1}", "signed", "+.4f"),
+    Color("lambda_1", "Weight λ in {0}", "log", ".2g"),
+    Color("lambda_2", "Weight λ in {1}", "log", ".2g"),
+    Color("drop_1", "Perplexity on {0} without it", "signed", "+.4f"),
+    Color("drop_2", "Perplexity on {1} without it", "signed", "+.4f"),
     Color("cluster", "Cluster", "cluster", ".0f"),
 )
 

@@ -28,7 +28,8 @@ def chart(
             part = part.sort(x, nulls_last=True)
         name = "" if group is None else f"{group:g}" if isinstance(group, float) else str(group)
         across = part[x] if part[x].dtype.is_numeric() else part[x].cast(pl.String)
-        values = {"x": across.to_list(), "y": part[y].to_list(), "name": printable(name)}
+        name = name if name == name.strip() else printable(name)  # a space that nobody would see
+        values = {"x": across.to_list(), "y": part[y].to_list(), "name": name}
         if mark == "bars":
             figure.add_bar(**values, marker_color=color)
         else:

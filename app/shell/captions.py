@@ -22,8 +22,10 @@ def of_all(specs: Sequence[Spec]) -> str:
 def of_signature(key: str) -> str:
     """What the pictures of a signature show and how they were made, in one line."""
     row = queries.table(queries.fill(queries.CAPTION, key=key)).row(0, named=True)
-    keeps = sorted({f"{keep:g}" for keep in row["keeps"] or [] if keep is not None})
-    decoders = f"decoders of {row['width']} hidden units, dropout keeps {'/'.join(keeps)}"
+    keeps = sorted({keep for keep in row["keeps"] or [] if keep is not None})
+    kept = " or ".join(f"{keep:.0%}" for keep in keeps)
+    dropout = "without dropout" if keeps == [1] else f"of which dropout keeps {kept}"
+    decoders = f"decoders of {row['width']} hidden units, {dropout}"
     perplexity = row["test_perplexity"]
     learned = row["model"].endswith(f" on {row['corpus']}")
     return " · ".join(

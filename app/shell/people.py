@@ -128,7 +128,8 @@ def settings(pages: list[str]) -> None:
             help="Shorter work starts by itself when a choice on the Signature page asks for it.",
         )
         st.markdown(
-            f"**Keys**  \n{keys}  \n`Shift` + arrows: next cell of the signature, next grapheme  \n"
+            f"**Keys**  \n{keys}  \n`Ctrl` + `K`: go to anything  \n"
+            "`Shift` + arrows: next cell of the signature, next grapheme  \n"
             "`Shift` + `S`: start or try again  \n`Shift` + `X`: turn a difference round  \n"
             "`Ctrl` + `Enter`: run the query"
         )

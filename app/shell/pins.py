@@ -90,7 +90,7 @@ def tray() -> None:
     listed = _found(pinned())
     _set(pinned())
     st.html(f"<div class='tray-head'><b>Pinned</b><span>{len(listed)} of {MOST}</span></div>")
-    with st.container(key="pins", height=122, border=True, gap=None):
+    with st.container(key="pins", border=True, gap=None):
         if not listed:
             st.caption("Pin two to four signatures to compare them.")
         letter = iter(range(MOST))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell import choices, people, pins, status
+from app.shell import choices, palette, people, pins, status
 from app.shell.errors import explained
 from app.shell.tray import tray
 
@@ -25,17 +25,13 @@ PAGES = (
     ("Claims", "pages/claims.py", ":material/fact_check:"),
     ("SQL", "pages/sql.py", ":material/database:"),
     ("Library", "pages/library.py", ":material/inventory_2:"),
+    ("Documents", "pages/documents.py", ":material/menu_book:"),
 )
 
 
 def run() -> None:
     """Draw the shell and the chosen page inside it."""
-    st.set_page_config(
-        page_title="Memory Signatures",
-        page_icon=str(ICON),
-        layout="wide",
-        menu_items={"About": ABOUT},
-    )
+    st.set_page_config(page_icon=str(ICON), layout="wide", menu_items={"About": ABOUT})
     st.html(STYLE)
     if people.role() is None:  # the guard lets no stranger come this far; this is a second door
         st.warning("Log in first.")
@@ -45,7 +41,9 @@ def run() -> None:
         for number, (title, file, icon) in enumerate(PAGES)
     ]
     page = st.navigation(pages)
+    st.set_page_config(page_title=f"{page.title} · Memory Signatures")
     with st.sidebar:
+        palette.button({title: file for title, file, _ in PAGES})
         people.settings([page.title for page in pages])
         with explained():
             pins.tray()

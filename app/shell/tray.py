@@ -9,7 +9,7 @@ import streamlit as st
 
 from app import pace
 from app.shell import people, words
-from app.shell.buttons import icon_button
+from app.shell.buttons import icon_button, unseen
 from app.shell.errors import explained
 from core import jobs
 from core.signatures.spec import SignatureSpec
@@ -32,7 +32,7 @@ def _jobs() -> None:
             f"<div class='tray-head'><b>Jobs</b><span>{running} running, "
             f"{len(live) - running} waiting</span></div>"
         )
-        with st.container(height=400, key="tray", gap=None):
+        with st.container(key="tray", border=True, gap=None):
             if not listed:
                 st.caption("Nothing has been asked for yet.")
             for job in live[:LIVE]:
@@ -63,7 +63,7 @@ def open_link(key: str, label: str = "", icon: str | None = None) -> None:
     """A link to the Signature page that shows this very signature. label: Markdown."""
     st.page_link(
         "pages/signature.py",
-        label=label,
+        label=label or unseen("Open"),
         icon=icon,
         query_params={"signature": key},
         help="Open" if icon and not label else None,
@@ -86,9 +86,7 @@ def again(job: jobs.Job, place: str) -> None:
 
 def log(job: jobs.Job, place: str) -> None:
     """A small button that opens the job's log."""
-    if st.button(
-        "", icon=":material/notes:", key=f"{place}-log-{job.key}", type="tertiary", help="Log"
-    ):
+    if icon_button("notes", f"{place}-log-{job.key}", help="Log"):
         _show_log(job)
 
 

@@ -53,6 +53,15 @@ _WHOLE = 10**38 - 1  # the largest number of a decimal column
 _PER_DAY = {"ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 
 
+class BadSql(BadInput):
+    """A query that DuckDB refuses. `place`: the first character of what it does not take, and the
+    one behind its last; None where it does not say."""
+
+    def __init__(self, message: str, place: tuple[int, int] | None = None) -> None:
+        super().__init__(message)
+        self.place = place
+
+
 class SqlResult(NamedTuple):
     """Rows of a query; truncated: whether there were more than the limit."""
 
@@ -89,7 +98,7 @@ def run_sql(
         )
     answer = json.loads(header)
     if "error" in answer:
-        raise BadInput(_sentence(answer["error"]))
+        raise BadSql(_sentence(answer["error"]), _place(sql, answer.get("place")))
     try:
         frame = pl.read_ipc_stream(body)
         _check_values(frame)
@@ -139,7 +148,7 @@ def _run_child(
             "memory_mb": memory_mb,
             "seconds": seconds,
         }
-        _place(store, Path(folder, "signatures.duckdb"))
+        _lay(store, Path(folder, "signatures.duckdb"))
         child = _started()
         try:
             with killed_after(child, seconds + START_SECONDS) as late, child:
@@ -192,7 +201,15 @@ def _check_values(frame: pl.DataFrame) -> None:
             raise BadInput("The result has numbers of more than 38 digits; cast them to VARCHAR.")
 
 
-def _place(store: Store, path: Path) -> None:
+def _place(sql: str, place: list[int] | None) -> tuple[int, int] | None:
+    """A place in characters, from its first byte and how many bytes."""
+    if place is None:
+        return None
+    before, upto = (sql.encode()[:end] for end in (place[0], sum(place)))
+    return len(before.decode(errors="ignore")), len(upto.decode(errors="ignore"))
+
+
+def _lay(store: Store, path: Path) -> None:
     """The newest generation under `path`; it may be removed by a publication meanwhile."""
     for _ in range(5):
         newest = store.tables.newest()
@@ -211,7 +228,7 @@ def _place(store: Store, path: Path) -> None:
 
 def _sentence(message: str) -> str:
     """A DuckDB error as one sentence, without any path."""
-    lines = [line.strip() for line in message.split("\n\nLINE")[0].split("\n") if line.strip()]
+    lines = [line.strip() for line in message.split("\n") if line.strip()]
     first = re.sub(r"^(?:[A-Z][\w ]*? Error: )+", "", lines[0] if lines else "It cannot be run")
     hint = next(
         (line for line in lines[1:] if line.startswith(_HINTS) and not line.endswith(":")), ""

@@ -1,8 +1,8 @@
 """The child process of core.store.sandbox: one query in, Arrow out. Run as a script, alone.
 
 It imports nothing of this project, so that it starts fast and holds nothing worth reaching.
-In: a JSON object on stdin. Out: one line of JSON, {"error": …} or {"truncated": …}, then the
-rows as an Arrow stream.
+In: a JSON object on stdin. Out: one line of JSON, {"error": …, "place": …} or {"truncated": …},
+then the rows as an Arrow stream.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def connect(folder: str, memory_mb: int) -> duckdb.DuckDBPyConnection:
         ("autoinstall_known_extensions", "false"),
         ("autoload_known_extensions", "false"),
         ("python_enable_replacements", "false"),
+        ("errors_as_json", "true"),  # with the place of what is wrong
         ("enable_external_access", "false"),
         ("lock_configuration", "true"),
     ):
@@ -128,7 +129,11 @@ def explained(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Stateme
 
 def readable(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> Any:
     """The statement's relation, and its column names, with types that polars can take."""
-    relation = connection.sql(statement)
+    try:
+        relation = connection.sql(statement)
+    except duckdb.Error:
+        connection.execute(statement)  # fails likewise, and says where
+        raise
     names = unique(relation.columns)
     if len(names) > MAX_COLUMNS:
         raise Refused(f"The result has more than {MAX_COLUMNS:,} columns; select fewer.")
@@ -189,6 +194,16 @@ def rows_of(relation: Any, names: list[str], rows: int, most: int) -> tuple[byte
     return sink.getvalue(), truncated
 
 
+def read_error(message: str) -> tuple[str, list[int] | None]:
+    """An error's message, and where in the query: its first byte and how many, if DuckDB knows."""
+    kind, opening, rest = message.partition(": {")
+    try:
+        facts = json.loads("{" + rest) if opening else {}
+        return f"{kind}: {facts['exception_message']}", json.loads(facts.get("location", "null"))
+    except (ValueError, KeyError):
+        return message, None
+
+
 def plain(message: str, too_much: str) -> str:
     """The message, or a clearer one where DuckDB speaks of its own inner matters."""
     if "bad_alloc" in message or message.startswith("Out of Memory"):
@@ -228,7 +243,8 @@ def main() -> None:
         header = {"error": NO_FILES}
     except (Refused, duckdb.Error, OSError, ValueError) as error:
         # What goes wrong while rows arrive comes from Arrow's reader, in DuckDB's words.
-        header = {"error": plain(str(error), too_much)}
+        message, place = read_error(str(error))
+        header = {"error": plain(message, too_much), "place": place}
     except Exception:
         header = {"error": UNSHOWN}
     answer.write(json.dumps(header).encode() + b"\n" + body)

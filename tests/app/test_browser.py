@@ -100,13 +100,52 @@ def test_pins_survive_a_reload_and_ctrl_enter_runs_a_query(
     page.reload()
     page.locator("[data-testid=stSidebar] .pinned").filter(has_text="GRU").wait_for()
     page.locator("[data-testid=stSidebarNav]").get_by_text("SQL").click()
-    editor = page.locator(".st-key-sql-text textarea")
+    editor = page.get_by_label("Query", exact=True)
     editor.fill("")
     # Digits and capitals are keys of the app elsewhere; here they are only typed.
     editor.press_sequentially("SELECT 1 AS X, 2")
     editor.press("Control+Enter")
     page.locator(".st-key-head-answer .pane-title").filter(has_text="1 row").wait_for()
     assert "/sql?" in page.url and "SELECT" in page.url and spec.key[:12] in page.url
+
+
+def test_the_editor_completes_marks_a_mistake_lays_out_and_keeps(page: Page, address: str) -> None:
+    page.goto(f"{address}/sql")
+    editor = page.get_by_label("Query", exact=True)
+    editor.fill("")
+    editor.press_sequentially("from recall r select r.sy")
+    assert page.get_by_role("option").all_inner_texts() == ["symbol\nrecall"]
+    editor.press("Tab")
+    editor.press_sequentially(", lagg")
+    editor.press("Control+Enter")
+    page.locator(".stAlert").filter(has_text="Line 1, column 32").wait_for()
+    assert page.locator(".wrong").inner_text() == "lagg"
+    editor.press_sequentially("lag")  # what is wrong is selected
+    editor.press("Escape")
+    editor.press("Tab")
+    assert page.evaluate("document.activeElement.shadowRoot.activeElement.textContent") == "Run"
+    page.keyboard.press("Enter")
+    page.locator(".stDataFrame").wait_for()
+    page.get_by_role("button", name="Format").click()
+    page.locator(".editor pre").filter(has_text="from recall r\nselect").wait_for()
+    page.get_by_role("tab", name="Queries").click()
+    page.get_by_label("Keep this query").first.click()
+    page.reload()
+    page.get_by_role("tab", name="Queries").click()
+    saved = page.locator(".queries section").first
+    assert "from recall r select r.symbol, lag" in saved.inner_text()
+
+
+def test_ctrl_k_goes_to_what_is_typed(page: Page, address: str) -> None:
+    page.goto(f"{address}/signature")
+    page.locator(".st-key-head-confusion").wait_for()
+    page.keyboard.press("Control+k")
+    page.locator(".st-key-goal input:focus").wait_for()
+    page.keyboard.type("document method")
+    page.keyboard.press("Enter")
+    page.locator(".st-key-document h1").filter(has_text="Method").wait_for()
+    assert "/documents?document=method" in page.url
+    assert page.title() == "Documents · Memory Signatures"
 
 
 def test_a_click_on_a_cell_shows_its_confusion_row(

@@ -56,7 +56,7 @@ def verdicts(profile: str) -> pl.DataFrame:
             _row(row)
     st.html(
         "<div class='note'>A claim holds when every part of it does: when its whole interval lies "
-        "on the claimed side of its threshold (docs/claims.md says when each was fixed). "
+        "on the claimed side of its threshold (<a href='documents?document=claims'>the rules</a>). "
         "Click a claim for its figure.</div>"
     )
     return table

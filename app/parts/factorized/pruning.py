@@ -18,11 +18,11 @@ from core.models.factorized.spec import RULES, PrunedSpec, PruningSpec
 from core.paper.studies import Plan
 
 MEANING = {
-    "recall": "least of symbols that the target does not use",
-    "norm": "the largest",
-    "lambda": "λ-weighted norm on the target",
-    "leave-one-out": "what leaving it out costs on the target",
-    "random": "as chance has it",
+    "recall": "those that recall little of what the target does not use",
+    "norm": "those of the largest weights",
+    "lambda": "the largest weights times their λ on the target",
+    "leave-one-out": "those that the target misses most",
+    "random": "by chance",
 }
 
 
@@ -36,7 +36,7 @@ def select_order(model: SelectedModel) -> PruningSpec:
             "Keep by",
             RULES,
             "leave-one-out",
-            width=330,
+            width=430,
             format_func=lambda r: f"{r}: {MEANING[r]}",
         )
     return pruning_spec(model.atlas, target, rule)

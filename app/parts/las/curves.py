@@ -77,7 +77,7 @@ def alignments(recognizer: SelectedRecognizer) -> None:
         for alignment, dash in DASHES.items()
         if layer + SUFFIX[alignment] in recognizer.signatures
     ]
-    _compared(recognizer, "Graphemes placed in other ways", "alignments", lines)
+    _compared(recognizer, "Other ways to say when a grapheme is heard", "alignments", lines)
     st.html(
         "<div class='note'>Solid: the peak of attention. Dashed: CTC's most probable path. Dotted: "
         "the synthesizer's own word times, where there are any.</div>"

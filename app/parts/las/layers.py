@@ -65,8 +65,8 @@ def signatures(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
         export.empty(SIGNATURES, "Not computed yet; the linear preview comes first")
     several.how_to_read(
         "Above the line: the grapheme heard now, and those still to come. The encoder is "
-        "bidirectional, so it has heard the future as well as the past. The query reads "
-        "y<sub>i−1</sub> as its input: its recall one grapheme ago is near-trivial."
+        "bidirectional, so it has heard the future as well as the past. The query is "
+        "given the grapheme spelled before: its recall one grapheme ago is near-trivial."
     )
 
 

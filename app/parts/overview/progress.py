@@ -40,9 +40,8 @@ def of_study(study: str, profile: str) -> None:
     verdicts = claims.filter(pl.col("study") == study).select("claim", "verdict")
     badges = " ".join(BADGES.get(v, UNDECIDED).format(claim) for claim, v in verdicts.iter_rows())
     now = _progress(study, profile)
-    from_release = f" · {now.shipped} shipped" if now.shipped else ""
     missing = f" · about {words.seconds(now.seconds)} to go" if now.done < now.total else ""
-    st.markdown(f"{badges} :small[{now.done} of {now.total}{from_release}{missing}]")
+    st.markdown(f"{badges} :small[{now.done} of {now.total} results{missing}]")
 
 
 def of_all(profile: str) -> None:

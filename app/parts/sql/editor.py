@@ -1,56 +1,88 @@
-"""The editor of the SQL page: the query and the button that runs it."""
+"""The editor of the SQL page: the query, with completion and the place of a mistake."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
+import sqlparse
 import streamlit as st
 
+from app.parts.sql import schema
 from app.parts.sql.examples import EXAMPLES
 from app.parts.sql.history import LINK, Answer, last_answer, load, remember
 from app.shell import choices
 from core.errors import BadInput
-from core.store.sandbox import MAX_TEXT, run_sql
+from core.store.sandbox import MAX_TEXT, BadSql, run_sql
 
 SECONDS, ROWS, MEMORY_MB = 10, 10_000, 2048
+GIVEN = "sql.given"  # of the session: the text that the editor was given last, and its number
+KEY = "sql-editor"
+HERE = Path(__file__).parent
+EDITOR = st.components.v2.component(
+    "sql-editor", **{kind: (HERE / f"editor.{kind}").read_text() for kind in ("html", "css", "js")}
+)
 
 
 def query() -> None:
     """The text of the query; the query of a link runs by itself."""
     sql = choices.value("sql", "", lambda text: text if 0 < len(text) <= MAX_TEXT else None)
-    if st.session_state.get("sql-shown") != sql or "sql-text" not in st.session_state:
-        st.session_state["sql-text"] = sql or EXAMPLES[0][1].strip()
-        st.session_state["sql-shown"] = sql
-    with st.form("sql-form", border=False):
-        st.text_area("Query", key="sql-text", height=190, label_visibility="collapsed")
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.form_submit_button(
-                "Run",
-                type="primary",
-                icon=":material/play_arrow:",
-                on_click=lambda: load(st.session_state["sql-text"].strip()),
-                help="Ctrl + Enter",
-            )
-            st.html(
-                "<div class='note'>Ctrl + Enter runs it. Reading only, one query at a time, at "
-                f"most {SECONDS} seconds, {ROWS:,} rows and {MEMORY_MB // 1024} GB.</div>",
-                width="stretch",
-            )
+    place = st.container()
+    answer = last_answer()
     if sql:
         choices.set_value("sql", sql, link=len(sql) <= LINK)
-        answer = last_answer()
         if answer is None or answer.sql != sql:
             with st.spinner("Running …"):
-                remember(_run(sql))
+                answer = remember(_run(sql))
+    if st.session_state.get("sql-shown") != sql:
+        st.session_state["sql-shown"] = sql
+        _give(sql)
+    number, text = st.session_state.get(GIVEN) or _give(EXAMPLES[0][1].strip())
+    with place:
+        EDITOR(
+            key=KEY,
+            data={
+                "number": number,
+                "text": text,
+                "words": schema.words(),
+                "wrong": answer.wrong if answer and answer.sql == sql else None,
+            },
+            on_sent_change=_sent,
+        )
+        st.html(
+            "<div class='note'>Ctrl + Enter runs it, Ctrl + Space completes, Escape and Tab leave "
+            "the text. Reading only, one query at a time, at most "
+            f"{SECONDS} seconds, {ROWS:,} rows and {MEMORY_MB // 1024} GB.</div>"
+        )
+
+
+def _give(text: str) -> tuple[int, str]:
+    """Let the editor show a text."""
+    number, _ = st.session_state.get(GIVEN, (0, ""))
+    st.session_state[GIVEN] = (number + 1, text)
+    return st.session_state[GIVEN]
+
+
+def _sent() -> None:
+    """Run the query that the editor sent, or lay it out in lines."""
+    sent = st.session_state[KEY]["sent"]
+    if sent["event"] == "run":
+        load(sent["text"])
+        return
+    try:
+        _give(sqlparse.format(sent["text"], reindent=True, wrap_after=88, indent_width=4))
+    except sqlparse.exceptions.SQLParseError:
+        st.toast("This query is too long or too deeply nested to be laid out.")
 
 
 def _run(sql: str) -> Answer:
-    moment, started = datetime.now(UTC).replace(tzinfo=None), time.monotonic()
-    frame, truncated, refusal = pl.DataFrame(), False, ""
+    moment, started = datetime.now(UTC), time.monotonic()
+    frame, truncated, refusal, place = pl.DataFrame(), False, "", None
     try:
         frame, truncated = run_sql(sql, SECONDS, ROWS, MEMORY_MB)
     except BadInput as refused:
         refusal = str(refused)
-    return Answer(sql, frame, truncated, refusal, time.monotonic() - started, moment)
+        place = refused.place if isinstance(refused, BadSql) else None
+    return Answer(sql, frame, truncated, refusal, place, time.monotonic() - started, moment)

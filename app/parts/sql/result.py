@@ -21,7 +21,8 @@ def answer() -> None:
         export.empty(SHOWN, "Run a query, or choose an example: its rows appear here.")
         return
     if last.refusal:
-        st.warning(words.plain(last.refusal))
+        where = f"**{last.line}:** " if last.line else ""
+        st.warning(where + words.plain(last.refusal))
         return
     frame = last.frame
     export.heading(f"{last.rows}, {last.seconds:.1f} s", "answer", buttons=_mark)
@@ -53,10 +54,10 @@ def _chart(frame: pl.DataFrame, mark: str) -> bool:
     plain = [name for name, kind in frame.schema.items() if not kind.is_nested()]
     x, y, by = guess(frame)
     with st.container(horizontal=True, key="chart-toolbar", gap="small"):
-        x = choices.select("x", "Across", plain, x, width=150)
-        y = choices.select("y", "Up", numbers, y, width=150)
+        x = choices.select("x", "Across", plain, x, width=135)
+        y = choices.select("y", "Up", numbers, y, width=135)
         by = choices.select(
-            "by", "Color", ["", *plain], by, width=150, format_func=lambda c: c or "none"
+            "by", "Color", ["", *plain], by, width=135, format_func=lambda c: c or "none"
         )
     if frame.height > POINTS:
         st.caption(f"The chart shows the first {POINTS:,} rows.")
@@ -72,5 +73,9 @@ def guess(frame: pl.DataFrame) -> tuple[str, str, str]:
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
     rest = [name for name in numbers if name != y]
     x = "lag" if "lag" in rest else (rest or texts or [y])[0]
-    groups = [name for name in texts if name != x and 1 < frame[name].n_unique() <= query.GROUPS]
-    return x, y, (groups or [""])[0]
+    groups = [name for name in texts if name != x and frame[name].n_unique() > 1]
+    few = [name for name in groups if frame[name].n_unique() <= query.GROUPS]
+    # Where several rows share a place across, the column that tells them apart.
+    telling = [name for name in groups if frame.select(x, name).is_unique().all()]
+    crowded = not frame[x].is_unique().all()
+    return x, y, ((telling if crowded else []) or few or [""])[0]

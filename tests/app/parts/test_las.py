@@ -212,7 +212,7 @@ def test_other_pages_take_the_signatures_of_layers(done: Plan) -> None:
     labels = ("encoder 1, forward half", "query", "encoder 3, by CTC")
     pins = "-".join(done.signatures[label].key[:12] for label in labels)
     app = opened("pages/compare.py", pins=pins)
-    for part in ("encoder 1 forward half (c)", "query (c)", "aligned by ctc"):
+    for part in ("encoder 1 forward half (c)", "query (c)", "aligned by CTC"):
         assert part in said(app)
     assert "LAS [3,16] on synthetic-speech" in said(opened("pages/library.py", part="Models"))
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.parts.sql import examples
+from app.parts.sql import examples, schema
 from app.parts.sql.history import LINK
 from app.parts.sql.result import guess
 from app.shell import queries
@@ -18,18 +18,23 @@ from core.signatures.spec import SignatureSpec
 from core.store.sandbox import run_sql
 from tests.app.parts.test_compare import opened, pins
 from tests.app.prepared import computed, prepare
-from tests.app.test_pages import charts, said, shown
+from tests.app.test_pages import charts, said
 
 SQL = "pages/sql.py"
 
 
 def typed(page: AppTest, sql: str) -> AppTest:
-    page.text_area(key="sql-text").input(sql)
-    next(button for button in page.button if button.label == "Run").click()
+    """As the editor's Run does; test_browser.py types into the editor itself."""
+    page.query_params["sql"] = sql
     return page.run()
 
 
-def test_a_query_is_run_shown_remembered_and_in_the_url(specs: list[SignatureSpec]) -> None:
+def text(page: AppTest) -> str:
+    """What the editor shows."""
+    return page.session_state["sql.given"][1]
+
+
+def test_a_query_is_run_shown_and_in_the_url(specs: list[SignatureSpec]) -> None:
     page = opened(SQL)
     assert not page.exception and not page.error and not page.dataframe
     for part in ("marginal_recall", "Hash of its segments", "similarity(a, b)", "10 seconds"):
@@ -39,12 +44,11 @@ def test_a_query_is_run_shown_remembered_and_in_the_url(specs: list[SignatureSpe
     assert page.dataframe[0].value.shape == (7, 2)
     assert page.query_params["sql"] == sql
     assert "7 rows" in said(page)
-    assert shown(page.button(key="past-0").label) == sql
     page.query_params.clear()
     page.switch_page("pages/library.py").run()
     page.query_params.clear()
     page.switch_page(SQL).run()
-    assert page.text_area(key="sql-text").value == sql
+    assert text(page) == sql
     assert page.dataframe[0].value.shape == (7, 2)
 
 
@@ -55,6 +59,7 @@ def test_a_link_runs_its_query(specs: list[SignatureSpec]) -> None:
 
 def test_a_long_query_runs_but_stays_out_of_the_url(specs: list[SignatureSpec]) -> None:
     page = typed(opened(SQL), f"SELECT 1 AS one -- {'x' * LINK}")
+    page.run()
     assert page.dataframe[0].value.shape == (1, 1)
     assert "sql" not in page.query_params
 
@@ -123,6 +128,31 @@ def test_a_first_chart_is_guessed() -> None:
     assert guess(frame) == ("n", "share", "name")
     assert guess(frame.select("share")) == ("share", "share", "")
     assert guess(frame.select("name", "share")) == ("name", "share", "")
+    # Twelve networks at two lags: a line each, not one that runs through all of them.
+    many = pl.DataFrame(
+        {
+            "lag": [1, 2] * 12,
+            "state": ["h", "h", "c", "c"] * 6,
+            "title": [f"network {n // 2}" for n in range(24)],
+            "accuracy": [0.5] * 24,
+        }
+    )
+    assert guess(many) == ("lag", "accuracy", "title")
+
+
+def test_the_editor_completes_every_table_with_its_columns(specs: list[SignatureSpec]) -> None:
+    words = schema.words()
+    assert list(words["tables"])[:3] == ["recall", "signatures", "models"]
+    assert {"lag", "symbol", "accuracy"} <= set(words["tables"]["recall"])
+    assert "significant" in words["tables"]["difference"]  # a macro
+    assert {"avg", "marginal_recall"} <= set(words["functions"]) | set(words["tables"])
+    assert {"select", "group", "by"} <= set(words["keywords"])
+    assert not {"lag", "symbol", "name"} & set(words["keywords"])
+
+
+def test_a_mistake_is_shown_where_it_is(specs: list[SignatureSpec]) -> None:
+    page = typed(opened(SQL), "SELECT lag\nFROM recal")
+    assert page.warning[0].value.startswith("**Line 2, column 6:** Table with name recal")
 
 
 # Those on speech are asked where there is speech, in test_las.py.
@@ -153,8 +183,7 @@ def test_examples_ask_about_the_pins(specs: list[SignatureSpec]) -> None:
     assert "A is LSTM [1,80] on tiny (c); B is GRU [1,80] on tiny (h)" in said(page)
     page.button(key="example-1").click().run()
     assert not page.exception and not page.warning
-    shown = page.text_area(key="sql-text").value
-    assert f"difference('{lstm.key}', '{gru.key}')" in shown
+    assert f"difference('{lstm.key}', '{gru.key}')" in text(page)
     assert page.dataframe[0].value["difference"].min() > 0
 
 

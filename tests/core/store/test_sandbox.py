@@ -22,7 +22,7 @@ import pytest
 
 from core.errors import BadInput
 from core.store import Store, sandbox_child
-from core.store.sandbox import MAX_TEXT, run_sql
+from core.store.sandbox import MAX_TEXT, BadSql, run_sql
 
 pytestmark = pytest.mark.slow
 
@@ -296,6 +296,26 @@ def test_afterwards_nothing_has_changed(
 ) -> None:
     assert run_sql("SELECT count(*) AS n FROM recall", store=store).frame["n"].to_list() == [4]
     assert not Path("/tmp/out.csv").exists() and not Path("/tmp/out.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("sql", "wrong"),
+    [
+        ("SELEC 1", "SELEC"),
+        ("-- é\nSELECT 'é',\n  lagg FROM recall", "lagg"),
+        ("SELECT lag FROM recal", "recal"),
+        ("SELECT upper(1, 2)", "upper(1, 2)"),
+        ("EXPLAIN SELECT lagg FROM recall;", "lagg"),
+        ("SELECT MAP {'a': 1}, nothing FROM recall", "nothing"),
+        ("SELECT error('x')", None),
+        ("DROP TABLE recall", None),
+    ],
+)
+def test_a_mistake_has_its_place(store: Store, sql: str, wrong: str | None) -> None:
+    with pytest.raises(BadSql) as refused:
+        run_sql(sql, store=store)
+    place = refused.value.place
+    assert (place and sql[slice(*place)]) == wrong
 
 
 def test_reading_statements_answer(store: Store) -> None:
