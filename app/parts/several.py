@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 import polars as pl
 import streamlit as st
 
+from app.parts import pager
 from app.pictures import curves, heatmaps, look
 from app.pictures.look import READING
 from app.shell import export, queries
+from core.text import SYMBOLS
 
 DIFFERENCE = 340  # pixels: the height of a difference that is missing
 
@@ -22,15 +24,28 @@ def side_by_side(
     *,
     scale: look.Scale = look.PURPLE,
     buttons: Callable[[], None] | None = None,
+    symbols: Sequence[str] = SYMBOLS,
 ) -> None:
-    """Recall by lag and symbol of up to four signatures (name, key) on one scale."""
+    """Recall by lag and symbol of up to four signatures (name, key) on one scale.
+
+    symbols: their alphabet, in order.
+    """
     sqls = [queries.fill(queries.MATRIX, key=key) for _, key in signatures]
-    export.heading(title, "side", *sqls, buttons=buttons)
-    tables = [(label, queries.table(sql)) for (label, _), sql in zip(signatures, sqls, strict=True)]
+
+    def all_buttons() -> None:
+        pager.buttons(symbols)
+        if buttons:
+            buttons()
+
+    export.heading(title, "side", *sqls, buttons=all_buttons)
+    tables = [
+        (label, pager.cells(queries.table(sql), symbols))
+        for (label, _), sql in zip(signatures, sqls, strict=True)
+    ]
     if not any(table.height for _, table in tables):
         export.empty(heatmaps.SIDE[len(tables)])
         return
-    figure = heatmaps.lettered(tables, export.colors(), scale=scale)
+    figure = heatmaps.lettered(tables, export.colors(), scale=scale, symbols=symbols)
     export.chart(figure, "side", name, "Recall by lag and symbol, side by side", zooms=True)
 
 
@@ -60,11 +75,13 @@ def difference(
     missing: str = "Not computed yet",
     largest: bool = False,
     buttons: Callable[[], None] | None = None,
+    symbols: Sequence[str] = SYMBOLS,
 ) -> None:
     """The difference of two signatures, cell by cell, with a note on what is significant.
 
     title: ends with "first − second". pair: their letters. sql: fills `queries.DIFFERENCE`.
     reach: the end of the color scale. largest: the note names the largest difference too.
+    symbols: their alphabet, in order; the note counts all cells, also those of other pages.
     """
     export.heading(title, key, sql, buttons=buttons)
     table = queries.table(sql)
@@ -72,7 +89,8 @@ def difference(
         export.empty(DIFFERENCE, missing)
         st.html("<div class='note'>&nbsp;</div>")
         return
-    figure = heatmaps.difference(table, pair, reach, export.colors())
+    shown = pager.cells(table, symbols)
+    figure = heatmaps.difference(shown, pair, reach, export.colors(), symbols=symbols)
     export.chart(figure, key, name, alt or title, zooms=True)
     first, second = title.removeprefix("Difference ").split(" − ")
     note = heatmaps.difference_note(table, first, second) + (_largest(table) if largest else "")

@@ -7,7 +7,7 @@ from itertools import combinations
 import streamlit as st
 
 from app.parts import several
-from app.parts.compare.pinned import Row, file_name
+from app.parts.compare.pinned import Row, alphabet, file_name
 from app.pictures import heatmaps
 from app.shell import choices, export, queries
 from app.shell.buttons import icon_button
@@ -34,6 +34,7 @@ def of_pair(rows: list[Row]) -> None:
         missing="They have no cell in common.",
         largest=True,
         buttons=lambda: _pairs(len(rows), pair),
+        symbols=alphabet(rows),
     )
 
 
