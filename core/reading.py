@@ -83,7 +83,8 @@ def to_symbols(text: str, alphabet: Alphabet = PAPER) -> tuple[str, str]:
     """
     start = text[: 10 * MOST]  # what is dropped needs room too
     symbols = alphabet.written(start)
-    if not set(symbols) & set(alphabet.characters):
+    letters = set(filter(str.isalpha, symbols))
+    if not symbols or (letters and letters.isdisjoint(alphabet.characters)):
         own = f"letters such as {''.join(alphabet.characters[:12].split())}"
         like = "Latin letters" if alphabet == PAPER else own
         raise BadInput(f"Nothing of this text is in the alphabet: type {like}.")

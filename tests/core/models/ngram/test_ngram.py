@@ -20,7 +20,7 @@ from core.models.ngram.kneser_ney import NONE, Ngram, estimate, one_hot, size
 from core.models.ngram.states import targets
 from core.models.rows import count_first
 from core.probes.data import Chunk
-from core.text import BOS, EOS, N_SYMBOLS, SYMBOLS, UNK, decode, encode
+from core.text import BOS, EOS, N_SYMBOLS, SYMBOLS, decode, encode
 
 ORDERS = (2, 3, 4, 5, 6)
 WORDS = ["▁" if symbol == " " else symbol for symbol in SYMBOLS]
