@@ -135,10 +135,11 @@ def test_a_network_and_its_signature_have_the_letters_of_the_text(script: str) -
     network = spec.model_copy(update={"target": "word"})
     words = set(computed(network, known)["recall"]["symbol"].drop_nulls())
     assert words <= {*fold(scripts.WORDS[script]).split(), "other"} and len(words) > 4
-    gram = signature_of(ngram_spec(built.spec, 3, "smoke"), built.spec, "smoke", decoder="exact")
+    how = {"decoder": "exact", "hidden": 8}
+    gram = signature_of(ngram_spec(built.spec, 3, "smoke"), built.spec, "smoke", **how)
     computed(gram.model, known)
     exact = whole(computed(gram, known)["recall"])["accuracy"]
-    assert exact[:2].to_list() == [1, 1] and exact[2] < 1
+    assert exact[0] == 1 and 1 >= exact[1] > 0.9 > exact[2]  # two symbols, where they were seen
     mixture = computed(perplexity_spec("smoke", built.spec, spec.model, gram.model), known)
     assert mixture["perplexities"]["test_perplexity"][0] < built.alphabet.size
 
