@@ -90,10 +90,8 @@ def _of_key(key: str, title: str) -> Picture:
 
     if not re.fullmatch("[0-9a-f]{8,64}", key):
         raise BadInput(f"There is no study {key!r}, and a key is 8 to 64 digits from 0 to f.")
-    named = query(
-        f"SELECT s.key, {SIGNATURE} AS name, measured.characters{NAMED}\nWHERE starts_with(s.key, ?)",
-        [key],
-    )
+    columns = f"s.key, {SIGNATURE} AS name, measured.characters"
+    named = query(f"SELECT {columns}{NAMED}\nWHERE starts_with(s.key, ?)", [key])
     if named.height != 1:
         raise BadInput(
             f"Several signatures begin with {key}; give more digits."
