@@ -15,7 +15,9 @@ MOST = 60  # signatures in the matrix of a whole profile
 
 # Of every two there is a row: two that only guess, or have different alphabets, have no distance.
 DISTANCES = f"""
-WITH named AS (SELECT s.key, {SIGNATURE} AS name, measured.characters{NAMED} WHERE s.key IN ({{keys}})),
+WITH named AS (
+    SELECT s.key, {SIGNATURE} AS name, measured.characters{NAMED} WHERE s.key IN ({{keys}})
+),
 near AS (FROM signature_distances WHERE a IN ({{keys}}) AND b IN ({{keys}}))
 SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b,
        near.distance, coalesce(near.cells, 0) AS cells
@@ -64,7 +66,7 @@ def matrix(rows: list[Row]) -> None:
     st.html(
         "<div class='note'>Mean absolute difference of cells, weighted by their counts; 0 means "
         "alike. Cells in which both are no better than a guess do not count; where there are no "
-        f"others, the square is empty. Alike ones stand together (average linkage).{cut}</div>"
+        f"others, or the alphabets differ, the square is empty. Alike ones stand together (average linkage).{cut}</div>"
     )
 
 
