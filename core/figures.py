@@ -11,6 +11,7 @@ import polars as pl
 
 from core.errors import BadInput
 from core.queries import DIFFERENCE, FORWARD, MARGINAL, MATRIX, NAMED, SIGNATURE, fill
+from core.text import SYMBOLS, Alphabet
 
 if TYPE_CHECKING:
     from core.paper.studies.study import Plan
@@ -84,20 +85,26 @@ def _of_table(table: pl.DataFrame, title: str) -> Picture:
 
 def _of_key(key: str, title: str) -> Picture:
     from app.pictures import heatmaps, look
+    from app.pictures.symbols import MOST
     from core.library import query
 
     if not re.fullmatch("[0-9a-f]{8,64}", key):
         raise BadInput(f"There is no study {key!r}, and a key is 8 to 64 digits from 0 to f.")
-    named = query(f"SELECT s.key, {SIGNATURE} AS name{NAMED}\nWHERE starts_with(s.key, ?)", [key])
+    columns = f"s.key, {SIGNATURE} AS name, measured.characters"
+    named = query(f"SELECT {columns}{NAMED}\nWHERE starts_with(s.key, ?)", [key])
     if named.height != 1:
         raise BadInput(
             f"Several signatures begin with {key}; give more digits."
             if named.height
             else f"No signature is computed that begins with {key}."
         )
-    whole, name = named.row(0)
+    whole, name, characters = named.row(0)
+    symbols = Alphabet(characters).symbols if characters else SYMBOLS
     matrix, forward = (query(fill(sql, key=whole)) for sql in (MATRIX, FORWARD))
-    figure = heatmaps.signature(matrix, forward, look.LIGHT)
+    if characters:  # as many as a picture can show, the most frequent
+        shown = pl.col("symbol").is_in(symbols[:MOST])
+        matrix, forward = matrix.filter(shown), forward.filter(shown)
+    figure = heatmaps.signature(matrix, forward, look.LIGHT, symbols=symbols)
     return Picture(figure, title or f"Recall by lag and symbol\n{name}")
 
 

@@ -14,12 +14,13 @@ import polars as pl
 
 from core import cells, corpora, profiles
 from core.corpora import Corpus, wsj
+from core.corpora.assembly import AlphabetName
 from core.corpora.speech import recordings, synthetic
 from core.corpora.speech.spec import SpeechSpec
 from core.corpora.textfile import check_name
 from core.corpora.wsj import Punctuation
 from core.errors import BadInput
-from core.models.base import LanguageModelSpec
+from core.models.base import LanguageModelSpec, check_alphabet
 from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.models.mixture.spec import MixtureSpec
@@ -27,19 +28,40 @@ from core.models.ngram.spec import NgramSpec
 from core.signatures.spec import Decoder, SignatureSpec, State, Target, signature_of
 from core.spec import VERSIONS, CorpusSpec, Spec
 from core.store import Store
+from core.text import PAPER
 
+_MAY_LACK = {"kept": pl.Float64, "characters": pl.String}
 NAME_MOST = 80  # characters of a corpus's or a model's name
 
 
-def find_corpus(name: str, segment: str | None = None, store: Store | None = None) -> CorpusSpec:
+def find_corpus(
+    name: str,
+    segment: str | None = None,
+    store: Store | None = None,
+    alphabet: AlphabetName | None = None,
+) -> CorpusSpec:
     """The spec of a corpus, which is built and stored if it is not stored yet.
 
     name: a named corpus, the name or content hash of a stored one, or the path of a UTF-8 text.
-    segment: 'line', 'sentence', ... (None: the source's own default).
+    segment: 'line', 'sentence', ... (None: the source's own default). alphabet: 'paper' or 'text'
+    (None: of a file the paper's, else that of the corpus).
     Raises BadInput with one sentence if there is no such corpus or its text cannot be used.
     """
+    found = _found(name, segment, alphabet, store or Store())
+    has = "paper" if found.alphabet == PAPER else "text"
+    if alphabet not in (None, has):
+        raise BadInput(
+            f"The corpus {found.name} has the alphabet {has!r}: give the path of a text file to "
+            f"read it with the alphabet {alphabet!r}."
+        )
+    return found
+
+
+def _found(
+    name: str, segment: str | None, alphabet: AlphabetName | None, store: Store
+) -> CorpusSpec:
+    """What `find_corpus` finds, with whatever alphabet a stored corpus has."""
     check_name(name)
-    store = store or Store()
     if name in corpora.NAMES:
         return _named(name, segment, store)
     path = Path(name)
@@ -48,21 +70,31 @@ def find_corpus(name: str, segment: str | None = None, store: Store | None = Non
             data = path.read_bytes()
         except OSError as error:
             raise BadInput(f"{name} cannot be read: {error.strerror}.") from error
-        return add_corpus(data, path.name, segment or "line", store)
+        return add_corpus(data, path.name, segment or "line", store, alphabet or "paper")
     known = _stored_corpus(name, "text", store)
     if known is None:
         raise BadInput(
             f"There is no corpus or text file {name!r}; choose one of "
             f"{', '.join(corpora.NAMES)}, or give the path of a UTF-8 text file."
         )
-    return CorpusSpec(name=known["name"], content=known["key"])
+    return CorpusSpec(
+        name=known["name"], content=known["key"], characters=known["characters"] or PAPER.characters
+    )
 
 
 def add_corpus(
-    data: bytes, name: str, segment: str = "line", store: Store | None = None
+    data: bytes,
+    name: str,
+    segment: str = "line",
+    store: Store | None = None,
+    alphabet: AlphabetName = "paper",
 ) -> CorpusSpec:
-    """Stores a user's UTF-8 text as a corpus. Raises BadInput if it cannot be one."""
-    return _keep(corpora.read_apart(data, _checked_name(name), segment), store or Store())
+    """Stores a user's UTF-8 text as a corpus. Raises BadInput if it cannot be one.
+
+    alphabet: 'paper', the 34 symbols, or 'text', the most frequent characters of the text.
+    """
+    built = corpora.read_apart(data, _checked_name(name), segment, alphabet)
+    return _keep(built, store or Store())
 
 
 def find_speech(
@@ -108,15 +140,16 @@ def find_speech(
 def _stored_corpus(name: str, kind: str, store: Store) -> dict[str, Any] | None:
     """The row of the newest corpus of that name or key."""
     rows = store.query(
-        "SELECT name, key, spec FROM corpora WHERE (name = $name OR key = $name) AND kind = $kind "
-        "ORDER BY added DESC LIMIT 1",
+        "SELECT name, key, spec, characters FROM corpora "
+        "WHERE (name = $name OR key = $name) AND kind = $kind ORDER BY added DESC LIMIT 1",
         {"name": name, "kind": kind},
     )
     return None if rows.is_empty() else rows.row(0, named=True)
 
 
 def letters_kept(spec: CorpusSpec, store: Store | None = None) -> float | None:
-    """The share of the letters of a user's text that the alphabet has; None for other corpora."""
+    """The share of the letters of a user's text that the paper's alphabet has, or of its
+    characters that its own has; None for other corpora."""
     rows = (store or Store()).query("SELECT kept FROM corpora WHERE key = ?", [spec.key])
     return None if rows.is_empty() else rows["kept"][0]
 
@@ -258,6 +291,8 @@ def perplexity_spec(profile: str, corpus: CorpusSpec, *members: LanguageModelSpe
     encoder = next((member for member in members if not member.predicts), None)
     if encoder is not None:
         raise BadInput(f"{encoder.title} predicts no symbols, so it has no perplexity.")
+    for member in members:
+        check_alphabet(member, corpus)
     evaluate = profiles.find(profile).training.evaluate
     return MixtureSpec(members=members, corpus=corpus, profile=profile, evaluate=evaluate)
 
@@ -338,10 +373,11 @@ def _keep(built: Corpus, store: Store) -> CorpusSpec:
         **{f"{split}_symbols": part.total for split, part in built.splits.items()},
         "sample": built.sample(),
         "kept": built.kept,
+        "characters": None if built.alphabet == PAPER else built.alphabet.characters,
         "added": datetime.now(UTC).replace(tzinfo=None),
     }
     store.take_in(
-        {"corpora": pl.DataFrame([row], schema_overrides={"kept": pl.Float64})},
+        {"corpora": pl.DataFrame([row], schema_overrides=_MAY_LACK)},
         {built.content: built.to_bytes()},
     )
     return built.spec

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
@@ -15,7 +16,7 @@ from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.signatures.spec import SignatureSpec
 from core.store import Store
-from core.text import SYMBOLS, encode, normalize, replaced
+from core.text import PAPER, Alphabet, replaced
 
 MOST = 200  # symbols of a sentence
 GUESSES = 3  # of a decoder, the most probable ones
@@ -27,7 +28,9 @@ _reader = Child("core.models.language.sentence:answer", MEMORY_MB)
 _one_at_a_time = Lock()
 
 
-def table(symbols: str, expected: np.ndarray, recalled: np.ndarray) -> pl.DataFrame:
+def table(
+    symbols: str, expected: np.ndarray, recalled: np.ndarray, alphabet: Alphabet = PAPER
+) -> pl.DataFrame:
     """How a network read n symbols, a row for every position and lag.
 
     expected: float32 [n + 1, symbols], the probability that the network gave each symbol to come
@@ -40,14 +43,14 @@ def table(symbols: str, expected: np.ndarray, recalled: np.ndarray) -> pl.DataFr
     itself, whose truth is null after the last symbol. probability: of the truth. guesses, chances:
     the most probable symbols, and how probable.
     """
-    codes, rows = encode(symbols), []
+    codes, names, rows = alphabet.encode(symbols), alphabet.symbols, []
     for position in range(len(codes) + 1):
         if len(expected):
             follows = codes[position] if position < len(codes) else None
-            rows.append((position, NEXT, *_named(follows, expected[position])))
+            rows.append((position, NEXT, *_named(follows, expected[position], names)))
         for lag in range(min(position, recalled.shape[1])):
             given = recalled[position - 1, lag]
-            rows.append((position, lag, *_named(codes[position - 1 - lag], given)))
+            rows.append((position, lag, *_named(codes[position - 1 - lag], given, names)))
     return pl.DataFrame(rows, _SCHEMA, orient="row")
 
 
@@ -62,35 +65,48 @@ _SCHEMA: dict[str, Any] = {
 
 
 def _named(
-    truth: int | None, given: np.ndarray
+    truth: int | None, given: np.ndarray, names: Sequence[str]
 ) -> tuple[str | None, float | None, list[str], list[float]]:
     """The truth with its probability, and the most probable symbols with theirs."""
     best = np.argsort(-given, kind="stable")[:GUESSES]
-    guesses = [SYMBOLS[number] for number in best], [float(given[number]) for number in best]
+    guesses = [names[number] for number in best], [float(given[number]) for number in best]
     return (
-        (None, None, *guesses) if truth is None else (SYMBOLS[truth], float(given[truth]), *guesses)
+        (None, None, *guesses) if truth is None else (names[truth], float(given[truth]), *guesses)
     )
 
 
-def to_symbols(text: str) -> tuple[str, str]:
+def to_symbols(text: str, alphabet: Alphabet = PAPER) -> tuple[str, str]:
     """A sentence over the alphabet, at most `MOST` symbols, and what of it was changed, in words.
 
-    Raises BadInput where nothing of it is in the alphabet.
+    Characters that an alphabet of a text's own lacks stay, and are read as <unk>. Raises BadInput
+    where nothing of it is in the alphabet.
     """
     start = text[: 10 * MOST]  # what is dropped needs room too
-    symbols = normalize(start)
-    if not symbols:
-        raise BadInput("Nothing of this text is in the alphabet: type Latin letters.")
+    symbols = alphabet.written(start)
+    letters = set(filter(str.isalpha, symbols))
+    if not symbols or (letters and letters.isdisjoint(alphabet.characters)):
+        own = f"letters such as {''.join(alphabet.characters[:12].split())}"
+        like = "Latin letters" if alphabet == PAPER else own
+        raise BadInput(f"Nothing of this text is in the alphabet: type {like}.")
     changes = []
-    if any(letter.isdigit() for letter in start):
+    if alphabet == PAPER and any(letter.isdigit() for letter in start):
         changes.append("every digit is read as #")
-    if lost := replaced(start):
+    lost = replaced(start) if alphabet == PAPER else _lacking(symbols, alphabet)
+    if lost:
         shown = " ".join(filter(str.isprintable, lost[:10]))
-        changes.append(f"a space stands for {shown}" if shown else "control characters are dropped")
+        instead = "a space" if alphabet == PAPER else "<unk>"
+        changes.append(
+            f"{instead} stands for {shown}" if shown else "control characters are dropped"
+        )
     if len(symbols) > MOST or len(text) > len(start):
         changes.append(f"only the first {MOST} symbols are read")
     note = ", ".join(changes)
     return symbols[:MOST].rstrip(), f"{note[0].upper()}{note[1:]}." if note else ""
+
+
+def _lacking(symbols: str, alphabet: Alphabet) -> list[str]:
+    """The characters that the alphabet lacks, each once."""
+    return [c for c in dict.fromkeys(symbols) if c not in alphabet.characters]
 
 
 def readable(spec: SignatureSpec) -> bool:
@@ -127,7 +143,7 @@ def read(spec: SignatureSpec, symbols: str, store: Store | None = None) -> pl.Da
             answer = _reader.ask(weights + decoders, seconds=SECONDS, **about)
         except Died as problem:
             raise BadInput(f"The sentence cannot be read, because {problem}.") from problem
-    return table(symbols, **load(answer))
+    return table(symbols, **load(answer), alphabet=spec.corpus.alphabet)
 
 
 def sentence(text: str, spec: SignatureSpec, store: Store | None = None) -> pl.DataFrame:
@@ -137,4 +153,4 @@ def sentence(text: str, spec: SignatureSpec, store: Store | None = None) -> pl.D
     the first 200 symbols of the alphabet are read. Returns what `table` does. Raises BadInput where
     nothing of the text is in the alphabet, or the signature's decoders are not stored.
     """
-    return read(spec, to_symbols(text)[0], store)
+    return read(spec, to_symbols(text, spec.corpus.alphabet)[0], store)

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from core.text import MOST_SYMBOLS, PAPER, SPECIAL, Alphabet
+
 # The algorithm version of each stage. Bump one when its results change: every key that goes
 # through the stage changes with it, so nothing stale is ever shown.
 VERSIONS = {
@@ -125,17 +127,25 @@ class Spec(Frozen):
 
 
 class CorpusSpec(Spec):
-    """A corpus by the hash of its segments and split; the name is only for people."""
+    """A corpus by the hash of its segments and split; the name is only for people.
+
+    characters: of its alphabet, in order; the hash speaks of them where they are not the paper's.
+    """
 
     kind: Literal["corpus"] = "corpus"
     name: str
     content: str = Field(pattern=r"^[0-9a-f]{64}$")
+    characters: str = added(PAPER.characters, min_length=1, max_length=MOST_SYMBOLS - len(SPECIAL))
     table: ClassVar[str] = "corpora"
     stages: ClassVar[tuple[str, ...]] = ("corpus",)
 
     @property
     def title(self) -> str:
         return self.name
+
+    @property
+    def alphabet(self) -> Alphabet:
+        return Alphabet(self.characters)
 
     def work(self) -> float:
         return 0.0  # it is built when it is looked up, by no job

@@ -1,28 +1,100 @@
-"""Symbols and text: the alphabet, normalizing, and cutting text into segments.
+"""Symbols and text: alphabets, normalizing, and cutting text into segments.
 
-Everything the product measures is a sequence of the 34 symbols below. Text reaches them in two
-steps: `split` cuts raw text while capitals and line breaks are still there to guide it, and
-`normalize` then maps what was cut onto the alphabet.
+Everything the product measures is a sequence of the symbols of an alphabet: the paper's 34, or the
+most frequent characters of a text. Text reaches them in two steps: `split` cuts raw text while
+capitals and line breaks are still there to guide it, and `normalize` (for the paper's alphabet) or
+`fold` (for a text's own) then writes what was cut in characters of the alphabet.
 """
 
 from __future__ import annotations
 
 import re
 import string
+import sys
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 
 from core.errors import BadInput
 
-SYMBOLS: tuple[str, ...] = (*string.ascii_lowercase, *" .,#'", "<s>", "</s>", "<unk>")
-N_SYMBOLS = len(SYMBOLS)
-BOS, EOS, UNK = 31, 32, 33  # the first 31 are the single characters that text consists of
+SPECIAL = ("<s>", "</s>", "<unk>")
+MOST_SYMBOLS = 255  # of an alphabet: a symbol is one byte, and 255 is free to mean none
 
-_CHARACTERS = "".join(SYMBOLS[:BOS])
-_CODES = np.full(128, UNK, dtype=np.uint8)
-_CODES[np.frombuffer(_CHARACTERS.encode(), dtype=np.uint8)] = np.arange(BOS, dtype=np.uint8)
+
+@dataclass(frozen=True)
+class Alphabet:
+    """What symbols there are: single characters, then <s>, </s> and <unk>, by number from 0.
+
+    characters: in their order, each once, at most 252.
+    """
+
+    characters: str
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.characters) == len(set(self.characters)) <= MOST_SYMBOLS - len(SPECIAL):
+            raise ValueError("an alphabet has 1 to 252 characters, each once")
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Alphabet:
+        """The most frequent characters of folded texts, the most frequent first."""
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(text)
+        ranked = sorted(counts, key=lambda character: (-counts[character], character))
+        return cls("".join(ranked[: MOST_SYMBOLS - len(SPECIAL)]))
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        return (*self.characters, *SPECIAL)
+
+    @property
+    def size(self) -> int:
+        return len(self.characters) + len(SPECIAL)
+
+    @property
+    def bos(self) -> int:
+        return len(self.characters)
+
+    @property
+    def eos(self) -> int:
+        return len(self.characters) + 1
+
+    @property
+    def unk(self) -> int:
+        return len(self.characters) + 2
+
+    @cached_property
+    def _numbers(self) -> np.ndarray:
+        """The number of every code point: uint8."""
+        numbers = np.full(sys.maxunicode + 1, self.unk, dtype=np.uint8)
+        numbers[[ord(character) for character in self.characters]] = np.arange(self.bos)
+        return numbers
+
+    def encode(self, text: str) -> np.ndarray:
+        """Symbol numbers of a text: uint8 [length]; a character outside it becomes <unk>."""
+        points = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
+        return self._numbers[points]
+
+    def decode(self, symbols: np.ndarray) -> str:
+        """The text of symbol numbers [length]; <s>, </s> and <unk> are spelled out."""
+        return "".join(self.symbols[symbol] for symbol in symbols)
+
+    def written(self, text: str) -> str:
+        """Any text as it is read with this alphabet: its characters, white space collapsed."""
+        return normalize(text) if self == PAPER else fold(text)
+
+
+PAPER = Alphabet(string.ascii_lowercase + " .,#'")
+SYMBOLS = PAPER.symbols
+N_SYMBOLS = PAPER.size
+BOS, EOS, UNK = PAPER.bos, PAPER.eos, PAPER.unk
+encode, decode = PAPER.encode, PAPER.decode
+
+_CHARACTERS = PAPER.characters
 
 # What stands for an apostrophe; double quotes, curly or straight, are outside the alphabet. This
 # comes before NFKD, which turns the accents among them into a space and a mark.
@@ -90,15 +162,41 @@ def replaced(text: str) -> list[str]:
     return [c for c in dict.fromkeys(text) if _MAPPING[ord(c)] == " " and not c.isspace()]
 
 
-def encode(text: str) -> np.ndarray:
-    """Symbol numbers of normalized text: uint8 [length]; a foreign character becomes <unk>."""
-    codes = np.frombuffer(text.encode("ascii", errors="replace"), dtype=np.uint8)
-    return _CODES[codes]
+class _Plain(dict[int, str | int]):
+    """Code point to itself, or to what stands for it in a text with an alphabet of its own."""
+
+    def __missing__(self, code: int) -> str | int:
+        plain: str | int = code
+        category = unicodedata.category(chr(code))
+        if category == "Cf":
+            plain = ""  # soft hyphens, joiners and marks of direction, as in `normalize`
+        elif category[0] in "CZ" or chr(code) == SPACE:
+            plain = " "
+        self[code] = plain
+        return plain
 
 
-def decode(symbols: np.ndarray) -> str:
-    """The text of symbol numbers [length]; <s>, </s> and <unk> are spelled out."""
-    return "".join(SYMBOLS[symbol] for symbol in symbols)
+_PLAIN = _Plain()
+SPACE = "▁"  # what stands for a space where white space parts words, as in an n-gram's file
+MOST_MARKS = 30  # in a row, as in Unicode's stream-safe text
+
+
+@cache
+def _marks() -> re.Pattern[str]:
+    """More combining marks in a row than any writing has: NFC sorts a run in quadratic time."""
+    marks = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.combining(c))
+    return re.compile(f"([{marks}]{{{MOST_MARKS}}})[{marks}]+")
+
+
+def fold(text: str) -> str:
+    """Text in characters of its own, in time linear in its length.
+
+    Lower case, NFC, soft hyphens, joiners and marks of direction dropped, control characters and
+    line breaks to a space, spaces collapsed and stripped. A symbol is a single code point: marks
+    that NFC leaves apart, such as the vowel signs of Hindi, stay symbols of their own.
+    """
+    plain = _marks().sub(r"\1", text.translate(_PLAIN).lower())
+    return " ".join(unicodedata.normalize("NFC", plain).split())
 
 
 def lines(text: str) -> list[str]:
@@ -121,6 +219,10 @@ def paragraphs(text: str) -> list[str]:
 # behind opening quotes. A single full stop is looked at more closely, by the word before it.
 _BOUNDARY = re.compile(r"""(?<![.?!…])([.?!…]+)["'”’)\]]*(\s+)(?=["'“‘(\[]*(\w))""")
 _NEAR = 80  # characters looked at on each side of a mark
+# Marks of other scripts always end a sentence, with or without a space after them.
+_ENDED = re.compile(
+    r"""(?<=[。！？।॥؟۔])(?![。！？।॥؟۔"'”’」』）)\]])\s*|(?<=[。！？।॥؟۔]["'”’」』）)\]])\s*"""
+)
 _NEVER_END = re.compile(
     r"mr|mrs|ms|dr|gen|sen|rep|gov|lt|col|sgt|capt|maj|adm|rev|hon|st|prof|pres|messrs|mt|ft|vs|cf"
     r"|viz|fig|vol|art|sec|al|e\.g|i\.e",
@@ -159,20 +261,26 @@ def _ends_sentence(before: str, mark: str, after: str) -> bool:
     return True
 
 
+def _blocks(text: str) -> Iterator[str]:
+    """What certainly does not belong to one sentence, each in one line."""
+    for paragraph in paragraphs(text):
+        yield from filter(None, _ENDED.split(" ".join(paragraph.split())))
+
+
 def sentences(text: str) -> list[str]:
     """Sentences by rule; a blank line ends one too, a single line break is only a space.
 
     A sentence ends at . ? ! or … before a capital or a digit, but not after a title ("Mr."), a
     list number, or an abbreviation or initial ("U.S.", "John F.") whose next word does not
-    commonly open a sentence.
+    commonly open a sentence. In scripts without capitals it ends at such a mark and a space, and
+    at 。！？ । ॥ ؟ ۔ always.
     """
     found = []
-    for paragraph in paragraphs(text):
-        block = " ".join(paragraph.split())
+    for block in _blocks(text):
         start = 0
         for match in _BOUNDARY.finditer(block):
             first = match.group(3)
-            if not (first.isupper() or first.isdigit()):
+            if not (first.isdigit() or (first.isalpha() and not first.islower())):
                 continue
             before = block[max(start, match.start() - _NEAR) : match.start()]
             after = block[match.end() : match.end() + _NEAR]

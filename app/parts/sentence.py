@@ -10,11 +10,13 @@ import streamlit as st
 
 from app import watching
 from app.pictures import sentence as pictures
-from app.shell import choices, export
+from app.shell import choices, export, queries
 from app.shell.errors import explained
 from core import reading
 from core.signatures.spec import SignatureSpec
+from core.spec import CorpusSpec
 from core.store import Store
+from core.text import PAPER
 
 SENTENCES = {
     "Hamlet": "To be, or not to be, that is the question.",
@@ -22,7 +24,8 @@ SENTENCES = {
     "Alphabet": "Abcdefghijklmnopqrstuvwxyz, xyz, xyz, xyz.",
 }
 LONGEST = 2 * reading.MOST  # characters that can be typed
-HELP = "Any text in Latin letters, up to 200 symbols; Enter has it read."
+HELP = "Any text in the letters of the corpus, up to 200 symbols; Enter has it read."
+SAMPLE = "SELECT sample FROM corpora WHERE key = {key}"
 HOW_TO_READ = (
     "Under each letter stand those before it, as the state holds them after reading it: dark "
     "purple where a decoder is sure of the right one, white where it is forgotten. The row "
@@ -47,12 +50,13 @@ def of_signature(spec: SignatureSpec) -> None:
 def of_networks(specs: Sequence[SignatureSpec]) -> None:
     """A line of text, some to choose from, and the picture of what each network makes of it.
 
-    specs: signatures that are `ready`.
+    specs: signatures that are `ready`, all of one alphabet.
     """
+    corpus = specs[0].corpus
     with explained():
         line = st.container(horizontal=True, key="sentence-line", vertical_alignment="bottom")
         with line:
-            symbols, changes = reading.to_symbols(_typed())
+            symbols, changes = reading.to_symbols(_typed(_samples(corpus)), corpus.alphabet)
         version = str(Store().tables.newest())
         tables = [(spec.model.title, _read(spec.key, symbols, version, spec)) for spec in specs]
         figure = export.drawn(pictures.triangles, tables, symbols, export.colors())
@@ -63,13 +67,21 @@ def of_networks(specs: Sequence[SignatureSpec]) -> None:
             _numbers(tables)
 
 
-def _typed() -> str:
+def _samples(corpus: CorpusSpec) -> dict[str, str]:
+    """Sentences to choose from; in another alphabet the first ones of the corpus."""
+    if corpus.alphabet == PAPER:
+        return SENTENCES
+    found = queries.table(queries.fill(SAMPLE, key=corpus.key))["sample"][0].splitlines()[:3]
+    return {f"Sample {number}": line[: reading.MOST] for number, line in enumerate(found, start=1)}
+
+
+def _typed(samples: dict[str, str]) -> str:
     """The sentence, typed or chosen."""
-    text = choices.typed(
-        "text", "Your sentence", SENTENCES["Hamlet"], _parse, max_chars=LONGEST, help=HELP
-    )
-    for name, sample in SENTENCES.items():
-        set_text = {"on_click": choices.set_value, "args": ("text", sample)}
+    first = next(iter(samples.values()))
+    choice = "text" if samples is SENTENCES else "own-text"
+    text = choices.typed(choice, "Your sentence", first, _parse, max_chars=LONGEST, help=HELP)
+    for name, sample in samples.items():
+        set_text = {"on_click": choices.set_value, "args": (choice, sample)}
         st.button(name, key=f"sentence-{name}", type="tertiary", **set_text)
     return text
 

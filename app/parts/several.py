@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 import polars as pl
 import streamlit as st
 
+from app.parts import pager
 from app.pictures import curves, heatmaps, look
 from app.pictures.look import READING
 from app.shell import choices, export, queries
+from core.text import SYMBOLS
 
 DIFFERENCE = 340  # pixels: the height of a difference that is missing
 
@@ -22,15 +24,28 @@ def side_by_side(
     *,
     scale: look.Scale = look.PURPLE,
     buttons: Callable[[], None] | None = None,
+    symbols: Sequence[str] = SYMBOLS,
 ) -> None:
-    """Recall by lag and symbol of up to four signatures (name, key) on one scale."""
+    """Recall by lag and symbol of up to four signatures (name, key) on one scale.
+
+    symbols: their alphabet, in order.
+    """
     sqls = [queries.fill(queries.MATRIX, key=key) for _, key in signatures]
-    export.heading(title, "side", *sqls, buttons=buttons)
-    tables = [(label, queries.table(sql)) for (label, _), sql in zip(signatures, sqls, strict=True)]
+
+    def all_buttons() -> None:
+        pager.buttons(symbols)
+        if buttons:
+            buttons()
+
+    export.heading(title, "side", *sqls, buttons=all_buttons)
+    tables = [
+        (label, pager.cells(queries.table(sql), symbols))
+        for (label, _), sql in zip(signatures, sqls, strict=True)
+    ]
     if not any(table.height for _, table in tables):
         export.empty(heatmaps.SIDE[len(tables)])
         return
-    figure = export.drawn(heatmaps.lettered, tables, export.colors(), scale=scale)
+    figure = export.drawn(heatmaps.lettered, tables, export.colors(), scale=scale, symbols=symbols)
     export.chart(figure, "side", name, "Recall by lag and symbol, side by side", zooms=True)
 
 
@@ -43,17 +58,23 @@ def marginal(signatures: Sequence[tuple[str, str]], name: str) -> None:
     export.chart(figure, "curves", name, "Marginal recall by lag of each")
 
 
-def selected_cell(cells: pl.DataFrame) -> tuple[int, str]:
+def selected_cell(cells: pl.DataFrame, symbols: Sequence[str] = SYMBOLS) -> tuple[int, str]:
     """The lag and symbol whose answers are shown: those last chosen, where there is such a cell.
 
-    cells: lag, symbol.
+    cells: lag, symbol, of symbols that occur. symbols: their alphabet, in order.
     """
-    last, listed = max(cells["lag"].to_list()), cells["symbol"].unique().to_list()
+    last, listed = max(cells["lag"].to_list()), labels(cells, symbols)
     lag = choices.value("lag", 3, choices.whole(1, 64))
     symbol = choices.value("symbol", "e", lambda text: text if text in listed else None)
     if symbol not in listed:
-        symbol = "e" if "e" in listed else min(listed)
+        symbol = "e" if "e" in listed else next(filter(str.isalpha, listed), listed[0])
     return min(lag, last), symbol
+
+
+def labels(cells: pl.DataFrame, symbols: Sequence[str]) -> list[str]:
+    """The symbols that occur, in the order of their alphabet."""
+    seen = cells.filter(pl.col("n") > 0) if "n" in cells.columns else cells
+    return look.in_order(seen.select("symbol").unique(), symbols=symbols)["symbol"].to_list()
 
 
 def select_cell(lag: int, symbol: str) -> None:
@@ -80,12 +101,14 @@ def difference(
     largest: bool = False,
     clicks: bool = False,
     buttons: Callable[[], None] | None = None,
+    symbols: Sequence[str] = SYMBOLS,
 ) -> None:
     """The difference of two signatures, cell by cell, with a note on what is significant.
 
     title: ends with "first − second". pair: their letters. sql: fills `queries.DIFFERENCE`.
     reach: the end of the color scale. largest: the note names the largest difference too.
-    clicks: a click on a cell selects it.
+    clicks: a click on a cell selects it. symbols: their alphabet, in order; the note counts all
+    cells, also those of other pages.
     """
     export.heading(title, key, sql, buttons=buttons)
     table = queries.table(sql)
@@ -93,8 +116,11 @@ def difference(
         export.empty(DIFFERENCE, missing)
         st.html("<div class='note'>&nbsp;</div>")
         return
-    chosen = selected_cell(table) if clicks else None
-    figure = export.drawn(heatmaps.difference, table, pair, reach, export.colors(), chosen=chosen)
+    shown = pager.cells(table, symbols)
+    chosen = selected_cell(shown, symbols) if clicks else None
+    figure = export.drawn(
+        heatmaps.difference, shown, pair, reach, export.colors(), chosen=chosen, symbols=symbols
+    )
     on_click = select_cell if clicks else None
     export.chart(figure, key, name, alt or title, zooms=True, on_click=on_click)
     first, second = title.removeprefix("Difference ").split(" − ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 import streamlit as st
@@ -15,6 +15,7 @@ from core.corpora import NAMES
 from core.paper.studies import STUDIES, Choices, Plan
 from core.paper.studies.study import STAND_INS, installed
 from core.profiles import PROFILES
+from core.text import SYMBOLS
 
 WSJ = "wsj"
 STAND_IN = STAND_INS[WSJ]
@@ -107,15 +108,24 @@ def side_by_side(
     computed: frozenset[str],
     name: str,
     scale: look.Scale = look.PURPLE,
+    symbols: Sequence[str] = SYMBOLS,
 ) -> None:
-    """The signatures of a plan on one scale; what is not computed yet says so."""
+    """The signatures of a plan on one scale; what is not computed yet says so.
+
+    symbols: their alphabet, in order.
+    """
     signatures = [
         (titles[label] if spec.key in computed else f"{label}: not computed yet", spec.key)
         for label, spec in plan.drawn.items()
     ]
     keys = [key for _, key in signatures]
     several.side_by_side(
-        title, signatures, name, scale=scale, buttons=lambda: compare(keys, computed, "Compare")
+        title,
+        signatures,
+        name,
+        scale=scale,
+        buttons=lambda: compare(keys, computed, "Compare"),
+        symbols=symbols,
     )
 
 

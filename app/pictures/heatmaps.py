@@ -80,17 +80,18 @@ def signature(
     forward: pl.DataFrame,
     colors: Theme,
     chosen: tuple[int, str] | None = None,
+    symbols: Sequence[str] = SYMBOLS,
 ) -> go.Figure:
     """Fig. 1: recall by lag and symbol, and under it the forward accuracy by symbol.
 
     matrix: lag, symbol, n, accuracy, low, high, precision, majority, current, untrained, guess.
     forward: symbol, n, accuracy, low, high (no rows while it is not known).
-    chosen: the (lag, symbol) of the outlined cell.
+    chosen: the (lag, symbol) of the outlined cell. symbols: the alphabet, in order.
     The last trace is the layer that takes clicks: its customdata is [lag, symbol].
     """
     cells = by_lag(matrix)
     ahead = {("next", row["symbol"]): row for row in forward.iter_rows(named=True)}
-    symbols, lags = _axes([matrix.filter(pl.col("n") > 0)])
+    symbols, lags = _axes([matrix.filter(pl.col("n") > 0)], symbols)
     upper, lower = {"row": 1, "col": 1}, {"row": 2, "col": 1}
     heights = [len(lags), 1]
     figure = make_subplots(rows=2, shared_xaxes=True, row_heights=heights, vertical_spacing=0.03)
@@ -118,6 +119,7 @@ def lettered(
     *,
     scale: Scale = PURPLE,
     unit: str = "symbols",
+    symbols: Sequence[str] = SYMBOLS,
 ) -> go.Figure:
     """Up to four signatures, each under its letter.
 
@@ -130,7 +132,8 @@ def lettered(
     ]
     across, font = (2 if count == 4 else count), (9 if count == 3 else 11)
     height = height or SIDE[count]
-    return side_by_side(panes, across, height, colors, font=font, scale=scale, unit=unit)
+    look = {"font": font, "scale": scale, "unit": unit, "symbols": symbols}
+    return side_by_side(panes, across, height, colors, **look)
 
 
 def side_by_side(
@@ -142,13 +145,14 @@ def side_by_side(
     font: int = 11,
     scale: Scale = PURPLE,
     unit: str = "symbols",
+    symbols: Sequence[str] = SYMBOLS,
 ) -> go.Figure:
     """Signatures on one scale, with linked axes: whatever is zoomed, all show it.
 
     across: how many stand in a row. unit: 'graphemes' for speech, whose lags go below 1.
     """
     down = math.ceil(len(panes) / across)
-    symbols, lags = _axes([pane.cells.filter(pl.col("n") > 0) for pane in panes])
+    symbols, lags = _axes([pane.cells.filter(pl.col("n") > 0) for pane in panes], symbols)
     figure = make_subplots(
         rows=down,
         cols=across,
@@ -187,6 +191,7 @@ def difference(
     *,
     unit: str = "symbols",
     chosen: tuple[int, str] | None = None,
+    symbols: Sequence[str] = SYMBOLS,
 ) -> go.Figure:
     """The cells of one signature less those of another; gray where their order is open.
 
@@ -196,7 +201,7 @@ def difference(
     end: of the scale on both sides of zero; see `look.scale_end`. chosen: the (lag, symbol) of the
     outlined cell; with one, the last trace takes clicks.
     """
-    symbols, lags = _axes([table])
+    symbols, lags = _axes([table], symbols)
     figure = make_subplots()
     gray = {"colorscale": [[0, UNDECIDED], [1, UNDECIDED]], "showscale": False, "coloraxis": None}
     for significant, look in ((False, gray), (True, {})):
@@ -302,11 +307,11 @@ def clustered(matrix: Sequence[Sequence[float | None]]) -> list[int]:
     return order if order[0] <= order[-1] else order[::-1]
 
 
-def _axes(tables: Sequence[pl.DataFrame]) -> tuple[list[str], list[int]]:
+def _axes(tables: Sequence[pl.DataFrame], alphabet: Sequence[str]) -> tuple[list[str], list[int]]:
     """The symbols of these cells, in order, and their lags; all at lag 1 where there is none."""
     cells = pl.concat([table.select("lag", "symbol") for table in tables])
-    symbols = in_order(cells.select("symbol").unique())["symbol"].to_list()
-    return symbols or list(SYMBOLS[:31]), sorted(cells["lag"].unique().to_list()) or [1]
+    symbols = in_order(cells.select("symbol").unique(), symbols=alphabet)["symbol"].to_list()
+    return symbols or list(alphabet[:31]), sorted(cells["lag"].unique().to_list()) or [1]
 
 
 def _forward_text(row: Row) -> str:

@@ -6,6 +6,7 @@ everything around it (text, grid, lines) follows the theme.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
@@ -235,18 +236,26 @@ def printable(symbol: str) -> str:
     return str(symbol).replace(" ", "␣")
 
 
-def in_order(table: pl.DataFrame, column: str = "symbol") -> pl.DataFrame:
+def in_order(
+    table: pl.DataFrame, column: str = "symbol", symbols: Sequence[str] = SYMBOLS
+) -> pl.DataFrame:
     """The rows in the order of the alphabet: a–z, space, punctuation, special symbols.
 
-    Labels of other targets, such as bigrams, follow in the order of their letters. Symbols of
-    another network, which are numbers, are in their own order.
+    symbols: of another alphabet. Labels of other targets, such as bigrams, follow in the order of
+    their letters. Symbols of another network, which are numbers, are in their own order.
     """
     if table.schema[column].is_numeric():
         return table.sort(column)
     order = pl.col(column).replace_strict(
-        SYMBOLS, range(len(SYMBOLS)), default=len(SYMBOLS), return_dtype=pl.Int64
+        symbols, range(len(symbols)), default=len(symbols), return_dtype=pl.Int64
     )
     return table.sort(order, column)
+
+
+def right_to_left(text: str) -> bool:
+    """Whether a text is written from the right: its first letter says so."""
+    sides = (unicodedata.bidirectional(character) for character in text)
+    return next((side for side in sides if side in ("L", "R", "AL")), "L") != "L"
 
 
 def shorten(name: str, most: int) -> str:

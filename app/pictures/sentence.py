@@ -10,7 +10,16 @@ import plotly.graph_objects as go
 import polars as pl
 
 from app.pictures.grids import grid, heat, ink
-from app.pictures.look import PURPLE, Row, Theme, color_axis, finish, lag_text, printable
+from app.pictures.look import (
+    PURPLE,
+    Row,
+    Theme,
+    color_axis,
+    finish,
+    lag_text,
+    printable,
+    right_to_left,
+)
 
 MONOSPACE = "'Source Code Pro', ui-monospace, Menlo, Consolas, monospace"
 ROW, TITLE, BELOW = 15, 24, 10  # pixels: of a row, of a network's name, under everything
@@ -25,8 +34,8 @@ def triangles(
     """The same sentence as networks read it, one below the other, with one cursor.
 
     readings: what each network is called, and its rows as `core.reading.table` has them.
-    symbols: the sentence. A column stands for each: what was expected in its place, and what the
-    state after it holds of the symbols before it.
+    symbols: the sentence. A column stands for each, from the right where it is written so: what was
+    expected in its place, and what the state after it holds of the symbols before it.
     """
     lags = max(table["lag"].max() or 1 for _, table in readings)
     pane = ROW * (lags + 2)
@@ -43,8 +52,9 @@ def triangles(
         text = f"<b>{html.escape(name)}</b>"
         figure.add_annotation(x=0, y=top, text=text, showarrow=False, font=font, **place)
     spike = {"showspikes": True, "spikemode": "across", "spikesnap": "data", "spikedash": "solid"}
+    ends = [-0.5, max(len(symbols), FEWEST) + 0.5]
     figure.update_xaxes(
-        range=[-0.5, max(len(symbols), FEWEST) + 0.5],
+        range=ends[::-1] if right_to_left(symbols) else ends,
         anchor="free",
         showgrid=False,
         showticklabels=False,

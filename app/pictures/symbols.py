@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 import polars as pl
 
 from app.pictures.look import Theme, finish, in_order, printable
-from core.text import SYMBOLS
+from core.text import SPECIAL, SYMBOLS
 
+MOST = 40  # symbols across a picture
 CONFUSION = 204  # pixels: the height of answers
-SPECIAL = ("<s>", "</s>", "<unk>")
 DISCUSSED = ("q", "y", "k", "e", ".")  # by the paper, where it compares memory and prediction
 
 
-def confusion(row: pl.DataFrame, colors: Theme) -> go.Figure:
+def confusion(row: pl.DataFrame, colors: Theme, symbols: Sequence[str] = SYMBOLS) -> go.Figure:
     """What the decoder answered where one symbol was true. row: guess, n, truth (one value).
 
-    Of labels outside the alphabet, such as bigrams, the most frequent answers.
+    symbols: the alphabet, in order. Of a large one, and of labels outside it, such as bigrams, the
+    most frequent answers.
     """
     total = max(row["n"].sum(), 1)
     row = row.filter(pl.col("n") > 0)
-    known = row["guess"].is_in(SYMBOLS).all()
-    row = in_order(row if known else row.sort("n", descending=True).head(len(SYMBOLS)), "guess")
+    known = len(symbols) <= MOST and row["guess"].is_in(symbols).all()
+    row = row if known else row.sort("n", descending=True).head(MOST)
+    row = in_order(row, "guess", symbols)
     listed = (
-        [s for s in SYMBOLS if s not in SPECIAL or s in row["guess"]] if known else row["guess"]
+        [s for s in symbols if s not in SPECIAL or s in row["guess"]] if known else row["guess"]
     )
     axis = [printable(symbol) for symbol in listed]
     right = (row["guess"] == row["truth"]).to_list()
@@ -74,9 +78,9 @@ def memory_against_prediction(table: pl.DataFrame, colors: Theme) -> go.Figure:
     return finish(figure, colors, 340, (56, 8, 24, 40))
 
 
-def frequencies(table: pl.DataFrame, colors: Theme) -> go.Figure:
-    """How often each symbol occurs. table: symbol, n."""
-    table = in_order(table.filter(pl.col("n") > 0))
+def frequencies(table: pl.DataFrame, colors: Theme, symbols: Sequence[str] = SYMBOLS) -> go.Figure:
+    """How often each symbol occurs. table: symbol, n. symbols: the alphabet, in order."""
+    table = in_order(table.filter(pl.col("n") > 0), symbols=symbols)
     figure = go.Figure()
     figure.add_bar(
         x=[printable(symbol) for symbol in table["symbol"]],

@@ -40,7 +40,8 @@ WHERE s.key = {{key}}"""
 
 CORPORA = """
 SELECT key, name, kind, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
-       test_symbols AS test, hours, kept, sample, skipped, added
+       test_symbols AS test, hours, coalesce(length(characters) + 3, 34) AS alphabet, kept, sample,
+       skipped, added
 FROM corpora
 ORDER BY added"""
 
@@ -48,7 +49,8 @@ ORDER BY added"""
 PINNED = f"""
 SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder,
        s.target, s.profile, s.seed,
-       s.max_lag, measured.name AS corpus, m.cell, m.parameters, {PERPLEXITY} AS perplexity,
+       s.max_lag, measured.name AS corpus, measured.characters, m.cell, m.parameters,
+       {PERPLEXITY} AS perplexity,
        (SELECT arg_max(b.earlier, a.created)
         FROM added_bits b JOIN signatures a ON a.key = b.signature
         WHERE (a.model, a.layer, a.state, a.corpus, a.profile, a.seed, a.depth)

@@ -14,6 +14,7 @@ import core
 from core import bench
 from core.cells import CELLS
 from core.cli import keeping, measuring, paper, server
+from core.corpora.textfile import ALPHABETS
 from core.errors import BadInput
 from core.paper.studies import STUDIES
 from core.signatures.spec import RECALLED
@@ -98,6 +99,11 @@ def _add_network(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", default="laptop", help=PROFILES)
 
 
+def _add_alphabet(command: argparse.ArgumentParser) -> None:
+    about = "of a text file: the paper's 34 symbols, or its own most frequent characters"
+    command.add_argument("--alphabet", choices=ALPHABETS, help=about)
+
+
 def _add_signature(commands: Commands) -> None:
     command = _command(
         commands, "signature", measuring.signature, "compute or find a memory signature"
@@ -109,6 +115,7 @@ def _add_signature(commands: Commands) -> None:
     command.add_argument(
         "--target", choices=tuple(RECALLED), default="symbol", help="what is recalled"
     )
+    _add_alphabet(command)
     command.add_argument("--segment", help="line, sentence, speech or paragraph")
     command.add_argument("--seed", type=int, default=0)
 
@@ -118,6 +125,7 @@ def _add_signature(commands: Commands) -> None:
     command.add_argument("text")
     _add_network(command)
     command.add_argument("--corpus", default="shakespeare", help="what it was trained on")
+    _add_alphabet(command)
     command.add_argument("--layer", type=int, default=1, help="the one whose state is read")
 
     command = _command(

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from core.cli.output import added_bits, marginal, print_json, print_table, sentence_rows
 from core.cli.work import obtain
 from core.errors import BadInput
+from core.text import PAPER
 
 if TYPE_CHECKING:
     from core.paper.studies import Plan
+    from core.spec import CorpusSpec
 
 
 def signature(options: argparse.Namespace) -> None:
@@ -21,7 +23,7 @@ def signature(options: argparse.Namespace) -> None:
 
     started = time.monotonic()
     model = find_model(options.model) if options.model else None
-    corpus = find_corpus(options.corpus, options.segment)
+    corpus = find_corpus(options.corpus, options.segment, alphabet=options.alphabet)
     network = options.cell, options.layers, options.hidden
     how = options.state, options.profile, options.decoder, options.seed
     layers = range(1, max(model.layers if model else options.layers, 1) + 1)
@@ -51,20 +53,29 @@ def signature(options: argparse.Namespace) -> None:
         )
         return
     if (kept := letters_kept(corpus)) is not None and kept < 1:
-        print(f"{kept:.1%} of the letters of {corpus.name} are in the alphabet or spelled in it.")
+        print(coverage(corpus, kept))
     predicts = "predicts nothing" if perplexity is None else f"test perplexity {perplexity:.3f}"
     print(f"{specs[0].model.title}, profile {options.profile}: {predicts}")
     print_table(rows)
 
 
+def coverage(corpus: CorpusSpec, kept: float) -> str:
+    """How much of a text its alphabet has, in words. kept: the share, 0 to 1."""
+    if corpus.alphabet == PAPER:
+        return f"{kept:.1%} of the letters of {corpus.name} are in the alphabet or spelled in it."
+    size = corpus.alphabet.size
+    return f"{kept:.1%} of the characters of {corpus.name} are among its {size} symbols."
+
+
 def sentence(options: argparse.Namespace) -> None:
     """Prints what the state of a network holds of a sentence, and what the network expects."""
     from core import reading
-    from core.library import signature_spec
+    from core.library import find_corpus, signature_spec
 
-    symbols, changes = reading.to_symbols(options.text)
     network = options.cell, options.layers, options.hidden, options.layer
-    spec = signature_spec(options.corpus, *network, options.state, options.profile)
+    corpus = find_corpus(options.corpus, alphabet=options.alphabet)
+    spec = signature_spec(corpus, *network, options.state, options.profile)
+    symbols, changes = reading.to_symbols(options.text, spec.corpus.alphabet)
     if not reading.ready(spec):
         obtain([spec], again=True)
     table = reading.read(spec, symbols)

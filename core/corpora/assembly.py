@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from importlib import metadata
+from itertools import chain
+from typing import Literal
 
 from core.corpora.corpus import Corpus, Segments
 from core.errors import BadInput
-from core.text import normalize
+from core.text import PAPER, Alphabet, fold, normalize
 
 Units = list[list[str]]
+AlphabetName = Literal["paper", "text"]  # the paper's 34 symbols, or the text's own characters
 
 MAX_SYMBOLS = 400  # a segment's length; a longer one is cut, so that padding stays bounded
 MIN_SEGMENTS = 20  # with fewer, 5 % of them is less than one
@@ -50,7 +53,8 @@ class Source:
             )
         units = self.read(segment)
         if isinstance(units, dict):
-            return _corpus(self.name, segment, {s: _normalized(part) for s, part in units.items()})
+            splits = {s: _written(part, normalize) for s, part in units.items()}
+            return _corpus(self.name, segment, splits, PAPER)
         return assemble(self.name, segment, units)
 
 
@@ -74,16 +78,17 @@ def packaged(requirement: str, pattern: str) -> list[tuple[str, str]]:
     return texts
 
 
-def assemble(name: str, segment: str, units: Units) -> Corpus:
+def assemble(name: str, segment: str, units: Units, alphabet: AlphabetName = "paper") -> Corpus:
     """The corpus of raw units: normalized, long segments cut, split by unit.
 
-    Raises BadInput if nothing is left after normalizing, or too little for a split.
+    alphabet: 'text' takes the most frequent characters of the train split, and the others are
+    <unk>. Raises BadInput if nothing is left after normalizing, or too little for a split.
     """
-    units = _normalized(units)
+    units = _written(units, normalize if alphabet == "paper" else fold)
     count = sum(map(len, units))
     if not count:
         raise BadInput(
-            f"Nothing is left of {name} after normalizing: give text with Latin letters or digits."
+            f"Nothing is left of {name} after normalizing: give text with letters or digits."
         )
     if count < MIN_SEGMENTS:
         plural = "segment" if count == 1 else "segments"
@@ -91,21 +96,24 @@ def assemble(name: str, segment: str, units: Units) -> Corpus:
             f"{name} has only {count} {plural} by {segment}: a train/dev/test split needs at least "
             f"{MIN_SEGMENTS}, so add text or cut it finer."
         )
-    return _corpus(name, segment, _split(_pieces(units)))
+    splits = _split(_pieces(units))
+    if alphabet == "paper":
+        return _corpus(name, segment, splits, PAPER)
+    return _corpus(name, segment, splits, Alphabet.of(chain.from_iterable(splits["train"])))
 
 
-def _corpus(name: str, segment: str, splits: dict[str, Units]) -> Corpus:
-    """The corpus of the normalized units of each split."""
+def _corpus(name: str, segment: str, splits: dict[str, Units], alphabet: Alphabet) -> Corpus:
+    """The corpus of the units of each split, as the alphabet writes them."""
     laid = {
-        split: Segments.of([text for unit in units for text in unit])
+        split: Segments.of([text for unit in units for text in unit], alphabet)
         for split, units in splits.items()
     }
     return Corpus(name, segment, laid["train"], laid["dev"], laid["test"])
 
 
-def _normalized(units: Units) -> Units:
+def _written(units: Units, write: Callable[[str], str]) -> Units:
     """Units of normalized segments of 1 to MAX_SYMBOLS symbols; what is left empty is dropped."""
-    cut = [[piece for text in unit for piece in _cut(normalize(text))] for unit in units]
+    cut = [[piece for text in unit for piece in _cut(write(text))] for unit in units]
     return [unit for unit in cut if unit]
 
 

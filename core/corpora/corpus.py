@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from core.errors import BadInput
-from core.text import BOS, EOS, SYMBOLS, decode, encode
+from core.text import PAPER, Alphabet
 
 if TYPE_CHECKING:  # they take seconds to load, which every process that reads a text would wait
     import polars as pl
@@ -30,22 +30,24 @@ _FORMAT = "memory-signatures corpus 1"
 class Segments:
     """Segments laid end to end, read-only; <s> and </s> are not stored.
 
-    symbols: uint8 [total], numbers of `core.text.SYMBOLS`. offsets: int64 [segments + 1], segment
-    i is symbols[offsets[i] : offsets[i + 1]] and never empty.
+    symbols: uint8 [total], numbers of the alphabet's symbols. offsets: int64 [segments + 1],
+    segment i is symbols[offsets[i] : offsets[i + 1]] and never empty.
     """
 
     symbols: np.ndarray
     offsets: np.ndarray
+    alphabet: Alphabet = PAPER
 
     def __post_init__(self) -> None:
         self.symbols.setflags(write=False)
         self.offsets.setflags(write=False)
 
     @classmethod
-    def of(cls, texts: list[str]) -> Segments:
-        """Segments of normalized, non-empty texts."""
+    def of(cls, texts: list[str], alphabet: Alphabet = PAPER) -> Segments:
+        """Segments of non-empty texts, as the alphabet writes them."""
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-        return cls(encode("".join(texts)), np.concatenate(([0], np.cumsum(lengths))))
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        return cls(alphabet.encode("".join(texts)), offsets, alphabet)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -64,6 +66,7 @@ class Segments:
         return Segments(
             np.concatenate([self[int(row)] for row in rows] or [self.symbols[:0]]),
             np.concatenate(([0], np.cumsum(self.lengths[rows]))),
+            self.alphabet,
         )
 
     @property
@@ -87,7 +90,8 @@ class Corpus:
     """Segments of one kind with their train, dev and test split; compare two by `content`.
 
     segment: what one segment is, one of `SEGMENTS`. kept: of a text of the user's own the share
-    of its letters that the alphabet has or spells, 0 to 1.
+    of its letters that the paper's alphabet has or spells, or of its characters that its own
+    alphabet has, 0 to 1.
     """
 
     name: str
@@ -101,6 +105,10 @@ class Corpus:
     def splits(self) -> dict[str, Segments]:
         return {split: getattr(self, split) for split in SPLITS}
 
+    @property
+    def alphabet(self) -> Alphabet:
+        return self.train.alphabet
+
     def __len__(self) -> int:
         """Segments of all splits together."""
         return sum(map(len, self.splits.values()))
@@ -112,8 +120,13 @@ class Corpus:
 
     @cached_property
     def content(self) -> str:
-        """SHA-256 over the segment kind and each split's segments, 64 hex digits; not the name."""
+        """SHA-256 over the segment kind and each split's segments, 64 hex digits; not the name.
+
+        An alphabet of the text's own is part of it.
+        """
         digest = hashlib.sha256(f"{_FORMAT}\n{self.segment}\n".encode())
+        if self.alphabet != PAPER:
+            digest.update(f"{self.alphabet.characters}\n".encode())
         for split, segments in self.splits.items():
             digest.update(f"{split} {len(segments)} {segments.total}\n".encode())
             digest.update(segments.offsets.astype("<i8").tobytes())
@@ -124,11 +137,13 @@ class Corpus:
     def spec(self) -> CorpusSpec:
         from core.spec import CorpusSpec
 
-        return CorpusSpec(name=self.name, content=self.content)
+        return CorpusSpec(name=self.name, content=self.content, characters=self.alphabet.characters)
 
     def sample(self, segments: int = 5) -> str:
         """The first training segments, one a line: what the corpus looks like."""
-        return "\n".join(decode(self.train[i]) for i in range(min(segments, len(self.train))))
+        return "\n".join(
+            self.alphabet.decode(self.train[i]) for i in range(min(segments, len(self.train)))
+        )
 
     def statistics(self) -> pl.DataFrame:
         """How often each symbol occurs in all splits: symbol, count, share (0..1) of all symbols.
@@ -137,13 +152,14 @@ class Corpus:
         """
         import polars as pl
 
+        alphabet = self.alphabet
         counts = sum(
-            np.bincount(segments.symbols, minlength=len(SYMBOLS))
+            np.bincount(segments.symbols, minlength=alphabet.size)
             for segments in self.splits.values()
         )
-        stored = [i for i in range(len(SYMBOLS)) if i not in (BOS, EOS)]
+        stored = [i for i in range(alphabet.size) if i not in (alphabet.bos, alphabet.eos)]
         return pl.DataFrame(
-            {"symbol": [SYMBOLS[i] for i in stored], "count": np.asarray(counts)[stored]}
+            {"symbol": [alphabet.symbols[i] for i in stored], "count": np.asarray(counts)[stored]}
         ).with_columns(share=pl.col("count") / self.symbols)
 
     def to_bytes(self) -> bytes:
@@ -160,6 +176,8 @@ class Corpus:
         }
         if self.kept is not None:
             facts["kept"] = str(self.kept)
+        if self.alphabet != PAPER:
+            facts["alphabet"] = self.alphabet.characters
         return save(tensors, metadata=facts)
 
     @classmethod
@@ -172,7 +190,8 @@ class Corpus:
                 raise ValueError("another format")
             if set(tensors) != {f"{split}.{part}" for split in SPLITS for part in _PARTS}:
                 raise ValueError("parts missing")
-            splits = {split: _checked(tensors, split) for split in SPLITS}
+            alphabet = Alphabet(facts["alphabet"]) if "alphabet" in facts else PAPER
+            splits = {split: _checked(tensors, split, alphabet) for split in SPLITS}
             share = float(facts["kept"]) if "kept" in facts else None
             corpus = cls(facts["name"], facts["segment"], **splits, kept=share)
             if corpus.content != facts["content"]:
@@ -196,18 +215,18 @@ def metadata(data: bytes) -> dict[str, str]:
 _PARTS = {"symbols": np.uint8, "offsets": np.int64}
 
 
-def _checked(tensors: dict[str, np.ndarray], split: str) -> Segments:
+def _checked(tensors: dict[str, np.ndarray], split: str, alphabet: Alphabet) -> Segments:
     """One split's segments; ValueError where they are not what `Segments` promises."""
     for part, kind in _PARTS.items():
         array = tensors[f"{split}.{part}"]
         if array.dtype != kind or array.ndim != 1:
             raise ValueError(f"{split} {part} of the wrong type")
-    segments = Segments(tensors[f"{split}.symbols"], tensors[f"{split}.offsets"])
+    segments = Segments(tensors[f"{split}.symbols"], tensors[f"{split}.offsets"], alphabet)
     bounds = segments.offsets
     if len(segments) < 1 or bounds[0] != 0 or bounds[-1] != segments.total:
         raise ValueError(f"{split} segments out of bounds")
-    if (segments.lengths < 1).any() or (segments.symbols >= len(SYMBOLS)).any():
+    if (segments.lengths < 1).any() or (segments.symbols >= alphabet.size).any():
         raise ValueError(f"{split} segments out of range")
-    if np.isin(segments.symbols, (BOS, EOS)).any():
+    if np.isin(segments.symbols, (alphabet.bos, alphabet.eos)).any():
         raise ValueError(f"{split} segments hold <s> or </s>")
     return segments

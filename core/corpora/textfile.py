@@ -5,15 +5,17 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import replace
+from typing import get_args
 
 from core.child import Child, Died
-from core.corpora.assembly import assemble
+from core.corpora.assembly import AlphabetName, assemble
 from core.corpora.corpus import Corpus
 from core.errors import BadInput
 from core.text import paragraphs, share_of_letters, split
 
 MAX_BYTES = 200_000_000
 SEGMENTS = ("line", "sentence", "paragraph")
+ALPHABETS: tuple[AlphabetName, ...] = get_args(AlphabetName)
 
 _WIDE = {
     codecs.BOM_UTF32_LE: "UTF-32",  # before UTF-16, whose mark it begins with
@@ -34,13 +36,18 @@ LEAST = 0.5  # share of the letters of a text that has to be Latin
 SECONDS, MEMORY_MB = 600, 6_000
 
 
-def from_text(data: bytes, name: str, segment: str = "line") -> Corpus:
+def from_text(
+    data: bytes, name: str, segment: str = "line", alphabet: AlphabetName = "paper"
+) -> Corpus:
     """The corpus of a UTF-8 text (a byte order mark is allowed), split by blocks of it.
 
     A block is what blank lines separate; one that holds more than a twentieth of the text is split
-    by contiguous runs of its segments. Raises BadInput if it is not such a text, too short, or
-    mostly in other letters than Latin ones.
+    by contiguous runs of its segments. alphabet: the paper's, or 'text', the text's own. Raises
+    BadInput if it is not such a text, too short, or mostly in letters that the paper's lacks.
     """
+    if alphabet not in ALPHABETS:
+        known = " or ".join(ALPHABETS)
+        raise BadInput(f"There is no alphabet {alphabet!r}: choose {known}.")
     if segment not in SEGMENTS:
         known = ", ".join(SEGMENTS)
         raise BadInput(f"A text file cannot be cut by {segment!r}: choose one of {known}.")
@@ -50,20 +57,31 @@ def from_text(data: bytes, name: str, segment: str = "line") -> Corpus:
     text = plain(read_text(data, name))
     _check_spelling(text, name)
     share = share_of_letters(text)
-    if share < LEAST:
+    if alphabet == "paper" and share < LEAST:
         raise BadInput(
             f"Only {share:.0%} of the letters of {name} are Latin letters, and all others would "
-            "be lost: give a text in the Latin alphabet, for example by `uconv -x Any-Latin`."
+            "be lost: add it with its own letters (Alphabet, or --alphabet text on the command "
+            "line), or turn it into Latin ones, for example by `uconv -x Any-Latin`."
         )
     units = [split(block, segment) for block in paragraphs(text)]
-    return replace(assemble(name, segment, units), kept=share)
+    corpus = assemble(name, segment, units, alphabet)
+    return replace(corpus, kept=share if alphabet == "paper" else _coverage(corpus))
 
 
-def read_apart(data: bytes, name: str, segment: str = "line") -> Corpus:
+def _coverage(corpus: Corpus) -> float:
+    """The share of the characters of all splits that the alphabet has, 0 to 1."""
+    rare = sum(int((s.symbols == corpus.alphabet.unk).sum()) for s in corpus.splits.values())
+    return 1 - rare / corpus.symbols
+
+
+def read_apart(
+    data: bytes, name: str, segment: str = "line", alphabet: AlphabetName = "paper"
+) -> Corpus:
     """`from_text` in a process of its own; BadInput also if that takes too much time or memory."""
     with Child("core.corpora.textfile:_as_bytes", MEMORY_MB) as child:
         try:
-            built = child.ask(data, seconds=SECONDS, name=name, segment=segment)
+            about = {"name": name, "segment": segment, "alphabet": alphabet}
+            built = child.ask(data, seconds=SECONDS, **about)
         except Died as problem:
             raise BadInput(
                 f"{name} cannot be read, because {problem}: give a part of it."
@@ -71,8 +89,8 @@ def read_apart(data: bytes, name: str, segment: str = "line") -> Corpus:
     return Corpus.from_bytes(built)
 
 
-def _as_bytes(data: bytes, name: str, segment: str) -> bytes:
-    return from_text(data, name, segment).to_bytes()
+def _as_bytes(data: bytes, name: str, segment: str, alphabet: AlphabetName) -> bytes:
+    return from_text(data, name, segment, alphabet).to_bytes()
 
 
 def plain(text: str) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 from pydantic import BeforeValidator, SerializeAsAny
 
 from core.cells import CELLS
-from core.spec import Spec
+from core.errors import BadInput
+from core.spec import CorpusSpec, Spec
+from core.text import PAPER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,9 +57,23 @@ class LanguageModelSpec(Spec):
         """Whether it predicts symbols; an encoder only has states."""
         return True
 
+    @property
+    def characters(self) -> str:
+        """Of the alphabet that it reads."""
+        return PAPER.characters
+
     def untrained(self) -> LanguageModelSpec | None:
         """The same network at its initial weights; None where nothing has been trained."""
         return None
+
+
+def check_alphabet(model: LanguageModelSpec, corpus: CorpusSpec) -> None:
+    """BadInput where a corpus has another alphabet than the model reads."""
+    if model.characters != corpus.characters:
+        raise BadInput(
+            f"{model.title} reads another alphabet than {corpus.name} has, so nothing of the two "
+            "can be compared or mixed: choose corpora with one alphabet."
+        )
 
 
 def _by_kind(value: Any) -> Any:

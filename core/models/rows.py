@@ -12,7 +12,6 @@ from core.probes.intervals import intervals, resampled
 from core.probes.measure import DRAWS
 from core.spec import CorpusSpec, Spec
 from core.step import where
-from core.text import EOS, SYMBOLS
 
 DRAWN = pl.List(pl.Float32)  # the bootstrap replicates that are stored
 
@@ -49,7 +48,7 @@ def training_tables(row: dict[str, Any], facts: dict[str, Any]) -> dict[str, pl.
 
 def next_symbols(segments: Segments) -> np.ndarray:
     """The symbols a model predicts: segment by segment its own, then `</s>`; uint8, flat."""
-    return np.insert(segments.symbols, segments.offsets[1:], EOS)
+    return np.insert(segments.symbols, segments.offsets[1:], segments.alphabet.eos)
 
 
 def count_first(segments: Segments, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,7 +57,7 @@ def count_first(segments: Segments, first: np.ndarray) -> tuple[np.ndarray, np.n
     How often each symbol came next in each segment, and how often it was the model's `first`
     choice, uint8 [symbols + segments].
     """
-    truth, size = next_symbols(segments), len(SYMBOLS)
+    truth, size = next_symbols(segments), segments.alphabet.size
     cell = np.repeat(np.arange(len(segments)), segments.lengths + 1) * size + truth
     shape = (len(segments), size)
     n = np.bincount(cell, minlength=len(segments) * size).reshape(shape)
@@ -88,7 +87,7 @@ def predictions(
                 "high": high[i],
                 "draws": [None if np.isnan(rate) else rate for rate in rates[:DRAWS, i].tolist()],
             }
-            for i, symbol in enumerate([*SYMBOLS, None])
+            for i, symbol in enumerate([*corpus.alphabet.symbols, None])
             if total[i]
         ],
         schema_overrides={"symbol": pl.String, "draws": DRAWN},

@@ -7,8 +7,9 @@ the word that ended w words ago.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,17 @@ CLASSES = {
 }  # of any other symbol: OTHER
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")  # words consist of them
 
+
+def kinds_of(alphabet: Sequence[str]) -> dict[str, str]:
+    """The classes of a text's own symbols, which differ by script: kinds of characters.
+
+    Vowel signs and accents that stand apart are marks.
+    """
+    names = {"L": "letter", "M": "mark", "N": "digit", "P": "punctuation", "Z": "space"}
+    kinds = {c: names.get(unicodedata.category(c)[0], OTHER) for c in alphabet if len(c) == 1}
+    return {character: kind for character, kind in kinds.items() if kind != OTHER}
+
+
 Labels = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -52,11 +64,13 @@ def target_of(
     places: np.ndarray,
     alphabet: Sequence[str],
     classes: Mapping[str, str] = CLASSES,
+    letters: Collection[str] = LETTERS,
 ) -> Target:
     """The target of that name, with the labels that a training text has.
 
     symbols, places: of the training text, as `Target.labels` reads them. alphabet: what each
-    symbol number stands for. Raises BadInput for an unknown name.
+    symbol number stands for. classes: of its symbols. letters: those that words consist of. Raises
+    BadInput for an unknown name.
     """
     if name == "symbol":
         return Target(tuple(alphabet), lambda symbols, places: symbols.astype(np.int64))
@@ -65,7 +79,7 @@ def target_of(
     if name in LENGTHS:
         return _ngrams(LENGTHS[name], MOST[name], symbols, places, alphabet)
     if name == "word":
-        return _words(symbols, places, alphabet)
+        return _words(symbols, places, alphabet, letters)
     raise BadInput(f"There is no target {name!r}; choose one of {', '.join(MOST)}.")
 
 
@@ -109,9 +123,11 @@ def _codes(symbols: np.ndarray, places: np.ndarray, n: int, size: int) -> np.nda
     return codes
 
 
-def _words(symbols: np.ndarray, places: np.ndarray, alphabet: Sequence[str]) -> Target:
+def _words(
+    symbols: np.ndarray, places: np.ndarray, alphabet: Sequence[str], parts: Collection[str]
+) -> Target:
     """The word that a position ends, being the first symbol after it that is no letter."""
-    letters = np.array([symbol in LETTERS for symbol in alphabet])
+    letters = np.array([symbol in parts for symbol in alphabet])
 
     def ended(symbols: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, list[str]]:
         letter = letters[symbols]

@@ -8,11 +8,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from core import profiles
 from core.cells import CELLS
-from core.models.base import AnyLanguageModel, LanguageModelSpec
+from core.models.base import AnyLanguageModel, LanguageModelSpec, check_alphabet
 from core.probes.targets import MOST
 from core.profiles import DecoderBudget
 from core.spec import WHOLE_CORPUS, CorpusSpec, Spec, added
-from core.text import N_SYMBOLS
 
 
 def known_state(name: str) -> str:
@@ -138,14 +137,15 @@ class SignatureSpec(Spec):
 
     def work(self) -> float:
         budget, lags, size = self.budget, self.max_lag + 1, self.dim
-        labels = MOST[self.target]
+        symbols = self.corpus.alphabet.size
+        labels = symbols if self.target == "symbol" else MOST[self.target]
         if self.decoder == "exact":
-            return WHOLE_CORPUS * 2 * size * lags * N_SYMBOLS / 1e9
+            return WHOLE_CORPUS * 2 * size * lags * symbols / 1e9
         if self.decoder == "linear":
             return budget.read_linear * 6 * size * lags * labels / 1e9
         read = budget.last_round << self.longer if self.longer else budget.read
         # The hidden layer is as wide as for symbols: about 4 units for each number of the state.
-        weights = self.model.decoder(self.state) + 4 * size * (labels - N_SYMBOLS)
+        weights = self.model.decoder(self.state) + 4 * size * (labels - symbols)
         return read * lags * 6 * max(weights, 1) / 1e9
 
     def alike(self, other: Spec) -> bool:
@@ -168,8 +168,10 @@ def signature_of(
     """The signature of a model by a profile's budget.
 
     state: None takes the model's first. hidden: the size that the budget goes by (None: the
-    model's own; an n-gram has none and takes that of the network it is compared with).
+    model's own; an n-gram has none and takes that of the network it is compared with). Raises
+    BadInput where the corpus has another alphabet than the model reads.
     """
+    check_alphabet(model, corpus)
     budget = profiles.find(profile)
     return SignatureSpec(
         model=model,

@@ -23,12 +23,12 @@ from core.probes.measure import evaluate
 from core.probes.mlp import Decoders, width_for
 from core.probes.rounds import Training
 from core.probes.states import Relabelled, StatesBySplit
-from core.probes.targets import Target, target_of
+from core.probes.targets import Target, kinds_of, target_of
 from core.registry import load_model
 from core.signatures.spec import SignatureSpec
 from core.spec import Spec
 from core.step import Inputs, Progress, Result, where
-from core.text import N_SYMBOLS, SYMBOLS
+from core.text import PAPER, SYMBOLS
 from core.training.batches import sample, samples
 from core.training.checkpoints import Checkpoint
 
@@ -49,8 +49,9 @@ def measure_signature(
     model = load_model(spec.model, inputs[spec.model.key], device)
     states = model.states(corpus, texts, selection)
     # By the symbols whatever the target: more labels do not make the hidden layer narrower.
-    rule = width_for(states.train.dim, N_SYMBOLS, states.parameters, spec.budget.depth)
-    target = target_of(spec.target, corpus.train.symbols, corpus.train.positions, SYMBOLS)
+    symbols = corpus.alphabet.size
+    rule = width_for(states.train.dim, symbols, states.parameters, spec.budget.depth)
+    target = _target(spec, corpus)
     if spec.target != "symbol":
         states = _relabelled(states, texts, target)
     floors = _floors(spec, corpus, states) if spec.decoder == "added" else None
@@ -61,6 +62,16 @@ def measure_signature(
     if isinstance(bank, Decoders) and spec.decoder == "mlp":
         return Result(tables, {spec.key: bank.to_bytes()})
     return Result(tables)
+
+
+def _target(spec: SignatureSpec, corpus: Corpus) -> Target:
+    """What is recalled of a corpus; letters of other scripts have classes of their own."""
+    text, symbols = corpus.train, corpus.alphabet.symbols
+    if corpus.alphabet == PAPER:
+        return target_of(spec.target, text.symbols, text.positions, symbols)
+    kinds = kinds_of(symbols)
+    letters = {"'", *(c for c, kind in kinds.items() if kind in ("letter", "mark"))}
+    return target_of(spec.target, text.symbols, text.positions, symbols, kinds, letters)
 
 
 def _relabelled(states: StatesBySplit, texts: list[Segments], target: Target) -> StatesBySplit:
@@ -86,8 +97,8 @@ def _floors(spec: SignatureSpec, corpus: Corpus, states: StatesBySplit) -> Floor
     rest = text.take(np.setdiff1d(np.arange(len(text)), read))
     if rest.total < states.train.size:
         return Floors.crossed(states.train, spec.seed)
-    starts, lags = rest.offsets[:-1], spec.max_lag + 1
-    return Floors.of_other_text(RecentFloor.from_text(rest.symbols, starts, N_SYMBOLS, 0, lags))
+    starts, lags, size = rest.offsets[:-1], spec.max_lag + 1, text.alphabet.size
+    return Floors.of_other_text(RecentFloor.from_text(rest.symbols, starts, size, 0, lags))
 
 
 def measured(

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS corpora (
     seconds DOUBLE, --- Seconds it took to make; NULL for text.
     machine VARCHAR, --- Description of the machine; NULL for text.
     spec VARCHAR, --- The spec of a speech corpus as JSON; NULL for text.
-    kept DOUBLE --- Share of the letters of a text of one's own that the alphabet has or spells (0 to 1); NULL for others.
+    kept DOUBLE, --- Share of the letters of a text of one's own that the paper's alphabet has or spells, or of its characters that its own alphabet has (0 to 1); NULL for others.
+    characters VARCHAR --- Characters of the text's own alphabet, in order, after which <s>, </s> and <unk> follow; NULL for the paper's 34 symbols.
 );
 UPDATE corpora SET kind = 'text' WHERE kind IS NULL;  -- rows from before there was speech
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from core.corpora import Corpus, Segments
 from core.profiles import AtlasBudget, DecoderBudget
-from core.text import BOS, EOS
 
 PAD = -1
 
@@ -44,14 +43,15 @@ def padded(segments: Segments, indices: np.ndarray) -> tuple[Tensor, Tensor]:
     `</s>`, and predict is PAD where there is no segment any more (read is `</s>` there).
     """
     width = max(len(segments[i]) for i in indices) + 1
-    read = np.full((len(indices), width), EOS, dtype=np.int64)
+    bos, eos = segments.alphabet.bos, segments.alphabet.eos
+    read = np.full((len(indices), width), eos, dtype=np.int64)
     predict = np.full((len(indices), width), PAD, dtype=np.int64)
     for row, index in enumerate(indices):
         segment = segments[index]
-        read[row, 0] = BOS
+        read[row, 0] = bos
         read[row, 1 : len(segment) + 1] = segment
         predict[row, : len(segment)] = segment
-        predict[row, len(segment)] = EOS
+        predict[row, len(segment)] = eos
     return torch.from_numpy(read.T.copy()), torch.from_numpy(predict.T.copy())
 
 

@@ -27,15 +27,15 @@ SURE, LIKELY = 8.0, 5.0  # logits of the decoders and of the network
 OF_HELD = math.exp(SURE) / (math.exp(SURE) + N_SYMBOLS - 1)
 
 
-def delay_line() -> char_lm.CharLM:
-    """A GRU whose state is the last symbols, one-hot, slot by slot; it expects an 'a'."""
-    hidden = SLOTS * N_SYMBOLS
-    network = char_lm.CharLM("gru", 1, hidden).requires_grad_(False)
+def delay_line(symbols: int = N_SYMBOLS) -> char_lm.CharLM:
+    """A GRU whose state is the last symbols, one-hot, slot by slot; it expects the first one."""
+    hidden = SLOTS * symbols
+    network = char_lm.CharLM("gru", 1, hidden, symbols=symbols).requires_grad_(False)
     for parameter in network.parameters():
         parameter.zero_()
     layer = network.layers[0]
-    new, below = slice(2 * hidden, None), N_SYMBOLS
-    network.embedding.weight[:, :below] = torch.eye(N_SYMBOLS)
+    new, below = slice(2 * hidden, None), symbols
+    network.embedding.weight[:, :below] = torch.eye(symbols)
     layer.bias_ih_l0[:hidden] = 30.0  # what was held goes on
     layer.bias_ih_l0[hidden : 2 * hidden] = -30.0  # and is moved on at every step
     layer.weight_ih_l0[new] = 20 * torch.eye(hidden)
@@ -44,16 +44,16 @@ def delay_line() -> char_lm.CharLM:
     return network.eval()
 
 
-def readers() -> Decoders:
+def readers(symbols: int = N_SYMBOLS) -> Decoders:
     """The decoder of each lag reads its slot, and knows nothing where there is none."""
-    hidden = SLOTS * N_SYMBOLS
-    weight = torch.zeros(LAGS, N_SYMBOLS, hidden)
+    hidden = SLOTS * symbols
+    weight = torch.zeros(LAGS, symbols, hidden)
     for lag in range(SLOTS):
-        weight[lag, :, lag * N_SYMBOLS :][:, :N_SYMBOLS] = SURE * torch.eye(N_SYMBOLS)
+        weight[lag, :, lag * symbols :][:, :symbols] = SURE * torch.eye(symbols)
     return Decoders(
         mean=torch.zeros(hidden),
         scale=torch.ones(hidden),
-        layers=[(weight, torch.zeros(LAGS, 1, N_SYMBOLS))],
+        layers=[(weight, torch.zeros(LAGS, 1, symbols))],
         keeps=(1.0,) * LAGS,
         width=0,
         depth=0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app.parts import several, study
-from app.parts.adaptation.toolbar import file_name
+from app.parts.adaptation.toolbar import alphabet, file_name
 from app.shell import choices, queries
 from core.paper.studies import Choices, Plan
 
@@ -31,6 +31,7 @@ def difference(selected: Choices, plan: Plan) -> None:
         file_name(selected, f"gru-less-ngram-{way}"),
         key=f"difference-{pair}",
         buttons=_ways,
+        symbols=alphabet(selected),
     )
 
 
@@ -50,7 +51,8 @@ def signatures(selected: Choices, plan: Plan, computed: frozenset[str]) -> None:
     """The network's signature, and the n-gram's, decoded and exact."""
     titles = {label: label for label in plan.drawn}
     name = file_name(selected, "network-ngram")
-    study.side_by_side("Recall by lag and symbol", plan, titles, computed, name)
+    title, symbols = "Recall by lag and symbol", alphabet(selected)
+    study.side_by_side(title, plan, titles, computed, name, symbols=symbols)
     several.how_to_read(
         "Exact: as far as its context reaches, four symbols at most, an n-gram's state holds the "
         "symbol itself; beyond it the best guess is counted."

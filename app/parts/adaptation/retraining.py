@@ -7,7 +7,7 @@ import html
 import streamlit as st
 
 from app.parts import several, study
-from app.parts.adaptation.toolbar import file_name
+from app.parts.adaptation.toolbar import alphabet, file_name
 from app.pictures import changes, look
 from app.shell import export, queries, words
 from core.paper.studies import Choices, Plan
@@ -90,6 +90,7 @@ def signatures(selected: Choices, plan: Plan, computed: frozenset[str]) -> None:
         computed,
         file_name(selected, "retraining"),
         look.GREEN,
+        alphabet(selected),
     )
     st.html(
         "<div class='note'>The paper's green: the lighter, the higher the recall, dark 0 %, light "
@@ -114,6 +115,7 @@ def target_less(selected: Choices, plan: Plan, other: str) -> None:
         several.reach(*sqls.values()),
         file_name(selected, f"less-{other}"),
         key=f"difference-{pair}",
+        symbols=alphabet(selected),
     )
 
 

@@ -7,6 +7,7 @@ from app.pictures import look
 from app.shell import choices, pickers
 from core.paper.studies import Choices
 from core.profiles import find
+from core.text import SYMBOLS
 
 
 def retraining() -> Choices:
@@ -42,6 +43,12 @@ def ngram() -> Choices:
 
 def _hidden(profile: str) -> int:
     return pickers.hidden_choice("units", find(profile).hidden, width=90, of="the one layer")
+
+
+def alphabet(selected: Choices) -> tuple[str, ...]:
+    """The symbols of the corpus that all is measured on, in order."""
+    corpus = selected.target or selected.corpus
+    return corpus.alphabet.symbols if corpus else SYMBOLS
 
 
 def file_name(selected: Choices, what: str) -> str:

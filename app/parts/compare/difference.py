@@ -7,8 +7,8 @@ from itertools import combinations
 
 import streamlit as st
 
-from app.parts import several
-from app.parts.compare.pinned import Row, file_name
+from app.parts import pager, several
+from app.parts.compare.pinned import Row, alphabet, file_name
 from app.pictures import heatmaps, look, symbols
 from app.shell import choices, export, queries
 from app.shell.buttons import icon_button
@@ -36,23 +36,25 @@ def of_pair(rows: list[Row]) -> None:
         largest=True,
         clicks=True,
         buttons=lambda: _pairs(len(rows), pair),
+        symbols=alphabet(rows),
     )
     _answers(pair, (a, b))
 
 
 def _answers(pair: str, both: tuple[Row, Row]) -> None:
     """What each of the two answers in the selected cell, one below the other."""
-    cells = queries.table(_sql(*both))
+    listed = alphabet(list(both))
+    cells = pager.cells(queries.table(_sql(*both)), listed)
     if not cells.height:
         return
-    lag, symbol = several.selected_cell(cells)
+    lag, symbol = several.selected_cell(cells, listed)
     for letter, row in zip(pair, both, strict=True):
         sql = queries.fill(queries.CONFUSION, key=row["key"], lag=lag, symbol=symbol)
         answers = queries.table(sql)
         title = f"{letter}: answers where <b>{html.escape(look.printable(symbol))}</b> was read"
         export.heading(f"{title} {lag} ago", f"answers-{letter}", sql)
         if answers.height:
-            figure = export.drawn(symbols.confusion, answers, export.colors())
+            figure = export.drawn(symbols.confusion, answers, export.colors(), listed)
             name = file_name([row], f"confusion-{lag}-{ord(symbol[0])}")
             export.chart(figure, f"answers-{letter}", name, f"What {letter} answers in the cell")
         else:

@@ -13,13 +13,16 @@ from app.shell.queries import NAMED, SIGNATURE
 
 MOST = 60  # signatures in the matrix of a whole profile
 
-# Of every two there is a row: two that only guess have no cells and no distance.
+# Of every two there is a row: two that only guess, or have different alphabets, have no distance.
 DISTANCES = f"""
-WITH named AS (SELECT s.key, {SIGNATURE} AS name{NAMED} WHERE s.key IN ({{keys}})),
+WITH named AS (
+    SELECT s.key, {SIGNATURE} AS name, measured.characters{NAMED} WHERE s.key IN ({{keys}})
+),
 near AS (FROM signature_distances WHERE a IN ({{keys}}) AND b IN ({{keys}}))
 SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b,
        near.distance, coalesce(near.cells, 0) AS cells
-FROM named one CROSS JOIN named other LEFT JOIN near ON near.a = one.key AND near.b = other.key"""
+FROM named one CROSS JOIN named other LEFT JOIN near ON near.a = one.key AND near.b = other.key
+ AND one.characters IS NOT DISTINCT FROM other.characters"""
 
 # The newest of a profile; previews and untrained floors would crowd them out.
 NEWEST = """
@@ -63,7 +66,8 @@ def matrix(rows: list[Row]) -> None:
     st.html(
         "<div class='note'>Mean absolute difference of cells, weighted by their counts; 0 means "
         "alike. Cells in which both are no better than a guess do not count; where there are no "
-        f"others, the square is empty. Alike ones stand together (average linkage).{cut}</div>"
+        f"others, or the alphabets differ, the square is empty. Alike ones stand together "
+        f"(average linkage).{cut}</div>"
     )
 
 

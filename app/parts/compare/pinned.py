@@ -14,6 +14,7 @@ from app.shell import export, pins, queries, tray, words
 from app.shell.buttons import icon_button
 from core.registry import known
 from core.signatures.spec import SignatureSpec
+from core.text import SYMBOLS, Alphabet
 
 Row = dict[str, Any]
 SIGNATURES = "SELECT count(*) AS signatures FROM signatures"
@@ -41,9 +42,21 @@ def cards() -> list[Row]:
             "unpin all but those of one target."
         )
         st.stop()
+    if len({row["characters"] for row in rows}) > 1:
+        st.warning(
+            "These signatures were measured on texts with different alphabets, so their cells "
+            "cannot be compared; unpin all but those of one alphabet."
+        )
+        st.stop()
     if warning := measured_differently(rows):
         st.warning(warning)
     return rows
+
+
+def alphabet(rows: list[Row]) -> tuple[str, ...]:
+    """The symbols that all of them have, in order."""
+    characters = rows[0]["characters"]
+    return Alphabet(characters).symbols if characters else SYMBOLS
 
 
 def _head(number: int, row: Row) -> None:
@@ -107,7 +120,7 @@ def numbers(rows: list[Row]) -> None:
     sql = queries.fill(queries.PINNED, pins=[row["key"][: pins.DIGITS] for row in rows])
     export.heading("Numbers", "pinned-numbers", sql)
     letters = pl.Series("pin", list(heatmaps.LETTERS[: len(rows)]))
-    table = pl.DataFrame(rows, infer_schema_length=None).drop("pin", "spec", "cell")
+    table = pl.DataFrame(rows, infer_schema_length=None).drop("pin", "spec", "cell", "characters")
     first = ("perplexity", "added_bits", "parameters", "test_states")
     table = table.select(letters, *first, pl.exclude(*first, "key"), "key")
     st.dataframe(

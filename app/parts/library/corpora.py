@@ -11,15 +11,26 @@ from streamlit.typing import UploadedFile
 
 import core
 from app import access
+from app.parts import pager
 from app.parts.library import deleting
 from app.parts.library.tables import select_row
 from app.pictures import look, symbols
 from app.shell import export, people, queries, words
 from core.corpora import NAMES
+from core.corpora.assembly import AlphabetName
 from core.errors import BadInput
 from core.library import letters_kept
 from core.spec import CorpusSpec
+from core.text import MOST_SYMBOLS, SPECIAL
 
+ALPHABETS: dict[AlphabetName, str] = {
+    "paper": "the paper's 34 symbols (Latin letters)",
+    "text": "its own characters (any script)",
+}
+ALPHABET_HELP = (
+    f"Its own: the {MOST_SYMBOLS - len(SPECIAL)} most frequent characters, in lower case; all "
+    "others are the one symbol <unk>. Texts with different alphabets cannot be compared."
+)
 SEGMENTS = {"line": "line", "sentence": "sentence", "paragraph": "paragraph (blank line)"}
 
 
@@ -68,25 +79,34 @@ def add() -> None:
             format_func=SEGMENTS.__getitem__,
             key="upload-segment",
         )
-        if st.form_submit_button("Add", type="primary") and _added(file, name, segment):
+        alphabet = st.selectbox(
+            "Alphabet",
+            list(ALPHABETS),
+            format_func=ALPHABETS.__getitem__,
+            key="upload-alphabet",
+            help=ALPHABET_HELP,
+        )
+        if st.form_submit_button("Add", type="primary") and _added(file, name, segment, alphabet):
             st.rerun()
     if message := st.session_state.pop("upload-said", None):
         st.success(words.plain(message))
 
 
-def _added(file: UploadedFile | None, name: str, segment: str) -> bool:
+def _added(file: UploadedFile | None, name: str, segment: str, alphabet: AlphabetName) -> bool:
     """Add what the form holds; whether that went well."""
     if file is None:
         st.warning("Choose a text file first, then press Add.")
         return False
+    called = name.strip() or Path(file.name).stem
     try:
-        added = core.add_corpus(file.getvalue(), name.strip() or Path(file.name).stem, segment)
+        added = core.add_corpus(file.getvalue(), called, segment, alphabet=alphabet)
     except BadInput as refusal:
         st.warning(words.plain(str(refusal)))
         return False
     people.note(added.key, f"text {added.name}", "added")
-    kept = letters_kept(added)
-    share = "" if kept is None else f" with {kept:.1%} of its letters"
+    kept, what = letters_kept(added), "letters" if alphabet == "paper" else "characters"
+    share = "" if kept is None else f" with {kept:.1%} of its {what}"
+    share += "" if alphabet == "paper" else f" as {added.alphabet.size} symbols"
     message = f"{added.name} is ready{share}; choose it on the Signature page."
     st.session_state["upload-said"] = message
     return True
@@ -100,9 +120,12 @@ def symbols_or_left_out(corpus: dict[str, Any]) -> None:
         st.code("\n".join(left_out), language=None, height=190, wrap_lines=True)
         return
     export.heading(f"Symbols of {html.escape(corpus['name'])}", "symbols")
-    counts = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"])).statistics()
+    read = core.corpus(CorpusSpec(name=corpus["name"], content=corpus["key"]))
+    counts = read.statistics().rename({"count": "n"})
+    alphabet = read.alphabet.symbols
+    pager.buttons(alphabet)
     export.chart(
-        export.drawn(symbols.frequencies, counts.rename({"count": "n"}), export.colors()),
+        export.drawn(symbols.frequencies, pager.cells(counts, alphabet), export.colors(), alphabet),
         "frequencies",
         look.file_name("symbols", corpus["name"]),
         "How often each symbol occurs",
@@ -112,4 +135,5 @@ def symbols_or_left_out(corpus: dict[str, Any]) -> None:
 def first_segments(corpus: dict[str, Any]) -> None:
     """The beginning of the corpus."""
     st.html("<div class='pane-title'>First segments</div>")
-    st.code(str(corpus["sample"]), language=None, height=190, wrap_lines=True)
+    with st.container(key="segments"):  # whose text may run from right to left
+        st.code(str(corpus["sample"]), language=None, height=190, wrap_lines=True)

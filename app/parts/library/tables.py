@@ -10,7 +10,7 @@ from core.store import Store
 
 ROWS = 420  # pixels: the height of a table
 COUNT = st.column_config.NumberColumn(format="localized")
-SHARE = st.column_config.NumberColumn("letters kept", format="percent")
+SHARE = st.column_config.NumberColumn("kept", format="percent")
 DAY = st.column_config.DatetimeColumn(format="D MMM YYYY")
 MOMENT = st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss")
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 import polars as pl
 import streamlit as st
 
-from app.parts import several, unfinished
+from app.parts import pager, several, unfinished
 from app.parts.signature import longer
 from app.pictures import curves, heatmaps, look, symbols
 from app.shell import export, pins, queries, words
 from app.shell.buttons import icon_button
 from core.signatures.spec import SignatureSpec
 
-MOST = 40  # labels across a heat map
 PLACEHOLDER = heatmaps.HEIGHT + 18  # pixels
 STEPS = {"Left": (0, -1), "Right": (0, 1), "Up": (-1, 0), "Down": (1, 0)}
 
@@ -55,15 +55,18 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     """Recall by lag and symbol, and below it how well the symbols are predicted; the cells."""
     sql = queries.fill(queries.MATRIX, key=shown.key)
     ahead = queries.fill(queries.FORWARD, key=shown.key)
-    matrix, cut = most_frequent(queries.table(sql))
+    matrix, alphabet = queries.table(sql), shown.corpus.alphabet.symbols
+    labels = alphabet if shown.target == "symbol" else most_frequent(matrix)
+    matrix = pager.cells(matrix, labels)
     title = f"Recall by lag and {shown.target}" + (", linear preview" if preview else "")
-    export.heading(title, "matrix", sql, ahead, buttons=lambda: pins.button(shown.key, "matrix"))
+    export.heading(title, "matrix", sql, ahead, buttons=lambda: _buttons(shown, labels))
     figure = export.drawn(
         heatmaps.signature,
         matrix,
-        queries.table(ahead),
+        pager.cells(queries.table(ahead), labels),
         export.colors(),
-        several.selected_cell(matrix),
+        several.selected_cell(matrix, alphabet),
+        alphabet,
     )
     export.chart(
         figure,
@@ -74,18 +77,20 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
         on_click=several.select_cell,
     )
     following = "Row “next”: accuracy of predicting it. " if shown.target == "symbol" else ""
-    several.how_to_read(f"{following}Click a cell for its answers.{cut}")
+    order = " The most frequent come first." if len(labels) > symbols.MOST else ""
+    several.how_to_read(f"{following}Click a cell for its answers.{order}")
     return matrix
 
 
-def most_frequent(matrix: pl.DataFrame) -> tuple[pl.DataFrame, str]:
-    """The cells of as many labels as a picture can show, and a sentence where there are more."""
-    counts = matrix.group_by("symbol").agg(pl.col("n").max()).sort("n", "symbol", descending=True)
-    if counts.height <= MOST:
-        return matrix, ""
-    shown = counts["symbol"].head(MOST)
-    cut = f" The {MOST} most frequent of {counts.height}; SQL has the others."
-    return matrix.filter(pl.col("symbol").is_in(shown.implode())), cut
+def _buttons(shown: SignatureSpec, labels: Sequence[str]) -> None:
+    pager.buttons(labels)
+    pins.button(shown.key, "matrix")
+
+
+def most_frequent(matrix: pl.DataFrame) -> list[str]:
+    """The labels, the most frequent first."""
+    counts = matrix.group_by("symbol").agg(pl.col("n").max())
+    return counts.sort("n", "symbol", descending=True)["symbol"].to_list()
 
 
 def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
@@ -106,7 +111,8 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
 
 def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:
     """What the decoder answered where the selected symbol was read the selected lag ago."""
-    lag, symbol = several.selected_cell(matrix)
+    alphabet = shown.corpus.alphabet.symbols
+    lag, symbol = several.selected_cell(matrix, alphabet)
     sql = queries.fill(queries.CONFUSION, key=shown.key, lag=lag, symbol=symbol)
     row = queries.table(sql)
     name = html.escape(look.printable(symbol))
@@ -114,11 +120,11 @@ def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:
         f"Answers where <b>{name}</b> was read {lag} ago",
         "confusion",
         sql,
-        buttons=lambda: _steps(matrix, lag, symbol),
+        buttons=lambda: _steps(matrix, lag, symbol, alphabet),
     )
     if row.height:
         export.chart(
-            export.drawn(symbols.confusion, row, export.colors()),
+            export.drawn(symbols.confusion, row, export.colors(), alphabet),
             "confusion",
             f"{file_name(shown)}-confusion-{lag}-{ord(symbol[0])}",
             f"What the decoder answered where {symbol!r} was read {lag} symbols ago",
@@ -133,10 +139,9 @@ def placeholder(title: str, text: str = "") -> None:
     export.empty(PLACEHOLDER, text)
 
 
-def _steps(matrix: pl.DataFrame, lag: int, symbol: str) -> None:
+def _steps(matrix: pl.DataFrame, lag: int, symbol: str, alphabet: Sequence[str]) -> None:
     """Four buttons, and their keys, that step to the neighbouring cell."""
-    seen = look.in_order(matrix.filter(pl.col("n") > 0).select("symbol").unique())
-    listed, last = seen["symbol"].to_list(), max(matrix["lag"].to_list())
+    listed, last = several.labels(matrix, alphabet), max(matrix["lag"].to_list())
     place = listed.index(symbol) if symbol in listed else 0
     with st.container(horizontal=True, key="steps", width="content", wrap=False, gap=None):
         for arrow, (down, right) in STEPS.items():

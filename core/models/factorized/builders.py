@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core import cells, profiles
 from core.errors import BadInput
+from core.models.base import check_alphabet
 from core.models.factorized.spec import (
     RULES,
     AtlasSpec,
@@ -18,7 +19,7 @@ from core.models.factorized.spec import (
 )
 from core.signatures.spec import Decoder, SignatureSpec, signature_of
 from core.spec import CorpusSpec
-from core.text import SYMBOLS
+from core.text import PAPER, SYMBOLS
 
 NAMED_IN_PAPER = ("xt", "ha", "in", "ld", "po", "he")  # Fig. 6, and the text's 'he'
 
@@ -39,6 +40,12 @@ def factorized_spec(
     cells.find(cell, factorizes=True)
     if corpora[0].content == corpora[1].content:
         raise BadInput("The two corpora of the mix are the same; choose another one.")
+    for corpus in corpora:
+        if corpus.alphabet != PAPER:
+            raise BadInput(
+                f"{corpus.name} has an alphabet of its own, and a factorized kernel has its bases "
+                "for the bigrams of the paper's 34 symbols: choose other corpora."
+            )
     budget = profiles.find(profile)
     size = hidden or budget.factorized
     return FactorizedSpec(
@@ -91,10 +98,11 @@ def pruned_signature(
 
 def atlas_spec(model: FactorizedSpec, corpus: CorpusSpec | None = None) -> AtlasSpec:
     """The atlas of a model's bases, measured on a corpus (None: the mix's first)."""
-    budget = profiles.find(model.profile)
+    budget, where = profiles.find(model.profile), corpus or model.corpora[0]
+    check_alphabet(model, where)
     return AtlasSpec(
         model=model,
-        corpus=corpus or model.corpora[0],
+        corpus=where,
         max_lag=min(10, budget.max_lag),
         profile=model.profile,
         budget=budget.atlas,
@@ -106,4 +114,5 @@ def pruning_spec(atlas: AtlasSpec, target: CorpusSpec, rule: Rule, seed: int = 0
     """An order of pruning for a target corpus; the seed is for the rule 'random'."""
     if rule not in RULES:
         raise BadInput(f"There is no rule {rule!r}; choose one of {', '.join(RULES)}.")
+    check_alphabet(atlas.model, target)
     return PruningSpec(atlas=atlas, target=target, rule=rule, seed=seed)

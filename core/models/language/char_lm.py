@@ -18,7 +18,7 @@ from core import cells
 from core.corpora import Corpus, Segments
 from core.models.language.spec import ModelSpec
 from core.step import Progress
-from core.text import SYMBOLS
+from core.text import N_SYMBOLS
 from core.training.batches import PAD, bucketed, padded, sample, share
 from core.training.checkpoints import Checkpoint, pack, unpack
 from core.training.loop import Loss, fit, next_symbol
@@ -29,7 +29,8 @@ Predict = Callable[[Tensor], Tensor]  # symbols read [time, batch] -> logits of 
 class CharLM(nn.Module):
     """Embedding W_C, stacked recurrent layers, projection W_P. Everything is time first.
 
-    embedding: its units (None: the hidden size); outputs: symbols it predicts, ours before others.
+    embedding: its units (None: the hidden size); symbols: those it reads; outputs: those it
+    predicts, ours before others (None: those it reads).
     """
 
     def __init__(
@@ -38,14 +39,15 @@ class CharLM(nn.Module):
         layers: int,
         hidden: int,
         embedding: int | None = None,
-        outputs: int = len(SYMBOLS),
+        outputs: int | None = None,
+        symbols: int = N_SYMBOLS,
     ) -> None:
         super().__init__()
         self.cell = cells.find(cell)
         inputs = [embedding or hidden, *[hidden] * (layers - 1)]
-        self.embedding = nn.Embedding(len(SYMBOLS), inputs[0])
+        self.embedding = nn.Embedding(symbols, inputs[0])
         self.layers = nn.ModuleList(self.cell.layer(size, hidden) for size in inputs)
-        self.projection = nn.Linear(hidden, outputs)
+        self.projection = nn.Linear(hidden, outputs or symbols)
 
     def forward(self, read: Tensor, keep: float = 1.0) -> Tensor:
         """Logits of the next symbol at every step.
@@ -75,7 +77,7 @@ def build(spec: ModelSpec) -> CharLM:
     """The network of a spec at its initial weights; the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        return CharLM(spec.cell, spec.layers, spec.hidden)
+        return CharLM(spec.cell, spec.layers, spec.hidden, symbols=spec.corpus.alphabet.size)
 
 
 def load(spec: ModelSpec, weights: bytes) -> CharLM:

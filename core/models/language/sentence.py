@@ -13,7 +13,7 @@ from core.models.language.states import ModelStates
 from core.probes.mlp import Decoders
 from core.registry import load_model
 from core.signatures.spec import SignatureSpec
-from core.text import N_SYMBOLS
+from core.text import PAPER, Alphabet
 from core.training.batches import padded
 
 ALONE = np.array([0])  # the only segment
@@ -21,18 +21,24 @@ ALONE = np.array([0])  # the only segment
 
 @torch.no_grad()
 def read(
-    network: CharLM, decoders: Decoders, layer: int, state: str, text: str
+    network: CharLM,
+    decoders: Decoders,
+    layer: int,
+    state: str,
+    text: str,
+    alphabet: Alphabet = PAPER,
 ) -> dict[str, np.ndarray]:
     """What the network expects next, and what its state holds, as in training: from zero, by `<s>`.
 
-    text: n symbols of the alphabet, at least one. Returns `expected`, float32 [n + 1, symbols], and
-    `recalled`, float32 [n, lags, symbols]: probabilities; see `core.reading.table`.
+    text: n characters as the alphabet writes them, at least one. Returns `expected`, float32
+    [n + 1, symbols], and `recalled`, float32 [n, lags, symbols]: probabilities; see
+    `core.reading.table`.
     """
-    segment = Segments.of([text])
+    segment = Segments.of([text], alphabet)
     lags = len(decoders.keeps)
     states = ModelStates(network, segment, layer, state, lags - 1).chunk(ALONE).states
     inputs, _ = padded(segment, ALONE)
-    expected = network(inputs)[:, 0].softmax(1)[:, :N_SYMBOLS]
+    expected = network(inputs)[:, 0].softmax(1)[:, : alphabet.size]
     return {
         "expected": expected.contiguous().numpy(),
         "recalled": decoders.logits(states).softmax(2).numpy(),
@@ -49,7 +55,8 @@ def answer(data: bytes, spec: str, weights: int, text: str) -> bytes:
     model = load_model(signature.model, data[:weights], "cpu")
     assert isinstance(model, RecurrentModel)
     decoders = Decoders.from_bytes(data[weights:])
-    found = read(model.network, decoders, signature.layer, signature.state, text)
+    where = signature.layer, signature.state
+    found = read(model.network, decoders, *where, text, signature.corpus.alphabet)
     if not signature.model.predicts:
         found["expected"] = found["expected"][:0]
     return save(found)

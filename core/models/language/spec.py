@@ -37,6 +37,10 @@ class ModelSpec(LanguageModelSpec):
     pace: ClassVar[tuple[str, ...]] = ("cell", "hidden", "trained")
 
     @property
+    def characters(self) -> str:
+        return self.corpus.characters
+
+    @property
     def title(self) -> str:
         name = f"{label(self.cell)} [{self.layers},{self.hidden}]"
         if self.init_from:
@@ -59,7 +63,8 @@ class ModelSpec(LanguageModelSpec):
     def work(self) -> float:
         budget = self.budget
         kernel = CELLS[self.cell].kernel(self.hidden)
-        weights = self.layers * (kernel + NARROWEST) + 70 * self.hidden
+        symbols = 2 * self.corpus.alphabet.size + 2  # embedding and projection
+        weights = self.layers * (kernel + NARROWEST) + symbols * self.hidden
         evaluated = 2 * (budget.evaluate or WHOLE_CORPUS / 20)
         if not self.trained:
             return evaluated * 2 * weights / 1e9

@@ -12,7 +12,6 @@ from core.corpora import Segments
 from core.models.language.char_lm import CharLM
 from core.probes.data import Chunk
 from core.probes.states import Chunked, flat
-from core.text import BOS, EOS, N_SYMBOLS
 from core.training.batches import bucketed, padded
 
 
@@ -22,9 +21,10 @@ def batches(segments: Segments, rows: np.ndarray) -> Iterator[tuple[np.ndarray, 
     read: int64 [time, batch], `<s>` first. symbols: int64 [batch, time], the symbol just read, -1
     at `<s>`, from which nothing can be recalled, and where padded.
     """
+    bos, eos = segments.alphabet.bos, segments.alphabet.eos
     for batch in bucketed(segments.lengths[rows], batch=8192):
         read, _ = padded(segments, rows[batch])
-        yield rows[batch], read, read.masked_fill((read == BOS) | (read == EOS), -1).T
+        yield rows[batch], read, read.masked_fill((read == bos) | (read == eos), -1).T
 
 
 class ModelStates(Chunked):
@@ -43,7 +43,7 @@ class ModelStates(Chunked):
         self.device = device
         rows = np.arange(len(segments))
         dim = model.cell.dim(state, model.projection.in_features)
-        super().__init__(rows, segments.lengths, dim, max_lag, N_SYMBOLS)
+        super().__init__(rows, segments.lengths, dim, max_lag, segments.alphabet.size)
 
     @torch.no_grad()
     def chunk(self, rows: np.ndarray) -> Chunk:

@@ -6,6 +6,7 @@ import math
 
 from core import machine
 from core.corpora import Corpus
+from core.models.base import check_alphabet
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
 from core.models.rows import count_first, model_row, predictions, training_tables
@@ -24,6 +25,8 @@ def train_model(
     """Trains a network, or makes it at its initial weights, and measures it on the test split."""
     device = machine.settle(1 if spec.hidden <= NARROW else None)
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
+    if spec.init_from:
+        check_alphabet(spec.init_from, spec.corpus)
     init = inputs[spec.init_from.key] if spec.init_from else None
     weights, facts = char_lm.train(spec, corpus, progress, checkpoint, device, init)
     model = char_lm.load(spec, weights).to(device)

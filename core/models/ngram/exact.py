@@ -9,9 +9,8 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from core.models.ngram.kneser_ney import BASE, NONE, pack
+from core.models.ngram.kneser_ney import NONE, numbers_of, pack
 from core.probes.data import StateSource
-from core.text import N_SYMBOLS
 from core.training.kneser_ney import tally
 
 STRENGTHS = tuple(4.0**power for power in range(-3, 10))
@@ -21,7 +20,8 @@ STRENGTHS = tuple(4.0**power for power in range(-3, 10))
 class _Counts:
     """How often each symbol occurred at one lag before each context of one length.
 
-    pairs: uint32, ascending, 34 × the packed context + the symbol; counts: uint32, of each pair.
+    pairs: ascending, the number of symbols × the packed context + the symbol; counts: uint32, of
+    each pair.
     strength: how many observations the estimate from the shorter context counts as.
     """
 
@@ -42,11 +42,13 @@ class ExactDecoders:
     split does not have; their estimate is the one from the newest symbols.
 
     context: symbols of a context, order - 1. tables: lag -> the counts for the 0, 1, ... `context`
-    newest symbols. keeps, width, depth and parameters are those of decoders without any training.
+    newest symbols. symbols: how many there are. keeps, width, depth and parameters are those of
+    decoders without any training.
     """
 
     context: int
     tables: list[list[_Counts]]
+    symbols: int
     width: int = 0
     depth: int = 0
     parameters: int = 0
@@ -58,18 +60,19 @@ class ExactDecoders:
     @classmethod
     def fit(cls, train: StateSource) -> ExactDecoders:
         """Counts the train split, whose states are contexts (`NgramStates` with hot=False)."""
+        size = train.n_symbols
         read = [
-            (pack(chunk.states.astype(np.uint8)), chunk.targets.astype(np.int8))
+            (pack(chunk.states.astype(np.uint8), size), chunk.targets.astype(np.int16))
             for chunk in train.chunks()
         ]
         packed, targets = (np.concatenate(parts) for parts in zip(*read, strict=True))
-        return cls(train.dim, [_count(packed, column, train.dim) for column in targets.T])
+        return cls(train.dim, [_count(packed, lag, train.dim, size) for lag in targets.T], size)
 
     def logits(self, states: np.ndarray) -> Tensor:
         """Contexts [n, order - 1] → natural log probabilities, float32 [n, lags, symbols]."""
         contexts = states.astype(np.uint8)
-        packed = pack(contexts)
-        log_p = np.empty((len(contexts), len(self.tables), N_SYMBOLS), dtype=np.float32)
+        packed = pack(contexts, self.symbols)
+        log_p = np.empty((len(contexts), len(self.tables), self.symbols), dtype=np.float32)
         for lag, table in enumerate(self.tables):
             log_p[:, lag] = np.log(self._outside(packed, table))
         for lag in range(min(self.context, len(self.tables))):
@@ -79,44 +82,43 @@ class ExactDecoders:
         return torch.from_numpy(log_p)
 
     def _outside(self, packed: np.ndarray, table: list[_Counts]) -> np.ndarray:
-        """P(symbol at one lag | context), float64 [n, 34]."""
+        """P(symbol at one lag | context), float64 [n, symbols]."""
+        size, number = self.symbols, numbers_of(self.symbols)
         rows = np.arange(len(packed))
-        p = np.full((len(packed), N_SYMBOLS), 1 / N_SYMBOLS)
+        p = np.full((len(packed), size), 1 / size)
         for newest, level in enumerate(table):
-            pair = packed // np.uint32(BASE ** (self.context - newest)) * np.uint32(N_SYMBOLS)
-            start, stop = (
-                np.searchsorted(level.pairs, pair + np.uint32(s)) for s in (0, N_SYMBOLS)
-            )
+            pair = packed // number((size + 1) ** (self.context - newest)) * number(size)
+            start, stop = (np.searchsorted(level.pairs, pair + number(s)) for s in (0, size))
             kinds = stop - start
             at = np.arange(kinds.sum()) + np.repeat(start - np.cumsum(kinds) + kinds, kinds)
             count = np.zeros_like(p)
-            count[np.repeat(rows, kinds), level.pairs[at] % N_SYMBOLS] = level.counts[at]
+            count[np.repeat(rows, kinds), level.pairs[at] % number(size)] = level.counts[at]
             p = (count + level.strength * p) / (count.sum(1, keepdims=True) + level.strength)
         return p
 
 
-def _count(packed: np.ndarray, target: np.ndarray, width: int) -> list[_Counts]:
+def _count(packed: np.ndarray, target: np.ndarray, width: int, size: int) -> list[_Counts]:
     """One lag's tables of `ExactDecoders`.
 
     The strength of each level is the one of `STRENGTHS` under which the train split is most
     probable, each observation predicted from all the others (leave one out).
     """
-    valid = np.flatnonzero(target >= 0)
-    observed = packed[valid] * np.uint32(N_SYMBOLS) + target[valid].astype(np.uint32)
+    valid, number = np.flatnonzero(target >= 0), numbers_of(size)
+    observed = packed[valid] * number(size) + target[valid].astype(number)
     pair = pl.col("key")
     tallies = [tally(observed).sort("key")]
     for _ in range(width):
-        oldest_gone = pair // (N_SYMBOLS * BASE) * N_SYMBOLS + pair % N_SYMBOLS
+        oldest_gone = pair // (size * (size + 1)) * size + pair % size
         tallies.append(tallies[-1].group_by(oldest_gone).agg(pl.col("count").sum()).sort("key"))
     table: list[_Counts] = []
-    left_out = np.full(N_SYMBOLS, 1 / N_SYMBOLS)  # by pair of the level below: its p without itself
-    below = np.arange(N_SYMBOLS, dtype=np.uint32)
+    left_out = np.full(size, 1 / size)  # by pair of the level below: its p without itself
+    below = np.arange(size, dtype=number)
     for tallied in reversed(tallies):
         pairs, counts = (column.to_numpy() for column in tallied)
-        context, symbol = np.divmod(pairs, np.uint32(N_SYMBOLS))
+        context, symbol = np.divmod(pairs, number(size))
         _, owner = np.unique(context, return_inverse=True)
         others = np.bincount(owner, counts)[owner] - 1
-        shorter = context // np.uint32(BASE) * np.uint32(N_SYMBOLS) + symbol
+        shorter = context // number(size + 1) * number(size) + symbol
         prior = left_out[np.searchsorted(below, shorter)]
         tries = (((counts - 1.0 + s * prior) / (others + s), s) for s in STRENGTHS)
         left_out, strength = max(tries, key=lambda p_and_s: float(counts @ np.log(p_and_s[0])))

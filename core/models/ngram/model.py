@@ -39,4 +39,4 @@ class NgramModel(LanguageModel):
 
 def load(spec: NgramSpec, arpa: bytes, device: str) -> NgramModel:
     """The n-gram of a spec from its artifact, which is ARPA text."""
-    return NgramModel(Ngram(arpa))
+    return NgramModel(Ngram(arpa, spec.corpus.alphabet))

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from core.models.base import LanguageModelSpec, share_of
 from core.spec import WHOLE_CORPUS, CorpusSpec
-from core.text import N_SYMBOLS
 
 
 class NgramSpec(LanguageModelSpec):
@@ -27,6 +26,10 @@ class NgramSpec(LanguageModelSpec):
     stages: ClassVar[tuple[str, ...]] = ("ngram",)
 
     @property
+    def characters(self) -> str:
+        return self.corpus.characters
+
+    @property
     def title(self) -> str:
         return f"{self.order}-gram on {share_of(self.fraction, self.corpus.name)}"
 
@@ -34,7 +37,7 @@ class NgramSpec(LanguageModelSpec):
         return [self.corpus.content]
 
     def dim(self, state: str) -> int:
-        return (self.order - 1) * N_SYMBOLS  # one-hot
+        return (self.order - 1) * self.corpus.alphabet.size  # one-hot
 
     def decoder(self, state: str) -> float:
         return 20 / 3 * self.dim(state) ** 2

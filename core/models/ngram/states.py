@@ -8,7 +8,6 @@ from core.corpora import Segments
 from core.models.ngram.kneser_ney import Ngram, one_hot
 from core.probes.data import Chunk
 from core.probes.states import Chunked, lagged
-from core.text import N_SYMBOLS
 
 
 class NgramStates(Chunked):
@@ -20,14 +19,15 @@ class NgramStates(Chunked):
 
     def __init__(self, model: Ngram, segments: Segments, max_lag: int, hot: bool) -> None:
         self.model, self.segments, self.hot = model, segments, hot
-        dim = (model.order - 1) * (N_SYMBOLS if hot else 1)
+        self.symbols = segments.alphabet.size
+        dim = (model.order - 1) * (self.symbols if hot else 1)
         rows = np.arange(len(segments))
-        super().__init__(rows, segments.lengths, dim, max_lag, N_SYMBOLS)
+        super().__init__(rows, segments.lengths, dim, max_lag, self.symbols)
 
     def chunk(self, rows: np.ndarray) -> Chunk:
         part = self.segments.take(rows)
         contexts = self.model.contexts(part)
-        states = one_hot(contexts) if self.hot else contexts.astype(np.float32)
+        states = one_hot(contexts, self.symbols) if self.hot else contexts.astype(np.float32)
         owners, places = np.repeat(rows, part.lengths), part.positions + 1
         return Chunk(states, targets(part, self.lags - 1), owners, places)
 

@@ -23,7 +23,7 @@ def estimate_ngram(
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
     train = corpus.train.take(sample(corpus.train, spec.symbols, spec.seed, spec.fraction))
     arpa = estimate(train, spec.order, progress)
-    model = Ngram(arpa)
+    model = Ngram(arpa, corpus.alphabet)
     progress(1.0, "measuring on the test split")
     dev, test = (
         split.take(sample(split, spec.evaluate, spec.seed)) for split in (corpus.dev, corpus.test)

@@ -20,7 +20,7 @@ from core.models.ngram.kneser_ney import NONE, Ngram, estimate, one_hot, size
 from core.models.ngram.states import targets
 from core.models.rows import count_first
 from core.probes.data import Chunk
-from core.text import BOS, EOS, SYMBOLS, UNK, decode, encode
+from core.text import BOS, EOS, N_SYMBOLS, SYMBOLS, decode, encode
 
 ORDERS = (2, 3, 4, 5, 6)
 WORDS = ["▁" if symbol == " " else symbol for symbol in SYMBOLS]
@@ -237,8 +237,6 @@ def test_what_cannot_be_estimated_is_refused() -> None:
         estimate(Segments.of(["ab", "a"]), 5)
     with pytest.raises(BadInput, match="lower order"):
         estimate(Segments.of([]), 2)
-    with pytest.raises(BadInput, match="<unk>"):
-        estimate(Segments(np.array([0, UNK], dtype=np.uint8), np.array([0, 2])), 2)
 
 
 def test_the_longest_segment_decides_whether_an_order_exists() -> None:
@@ -332,7 +330,9 @@ def test_one_hot_marks_what_is_retained_and_nothing_else() -> None:
 def fitted(contexts: np.ndarray, truth: np.ndarray) -> ExactDecoders:
     """Exact decoders of these contexts as the only chunk of a source."""
     chunk = Chunk(contexts, truth, np.arange(len(truth)), np.ones(len(truth)))
-    return ExactDecoders.fit(SimpleNamespace(dim=contexts.shape[1], chunks=lambda: [chunk]))
+    return ExactDecoders.fit(
+        SimpleNamespace(dim=contexts.shape[1], n_symbols=N_SYMBOLS, chunks=lambda: [chunk])
+    )
 
 
 def test_recall_of_a_5_gram_is_perfect_exactly_while_the_symbol_is_in_its_context() -> None:
