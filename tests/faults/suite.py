@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults import clock, damage, disk, links, processes, readers, uploads
+from tests.faults import clock, damage, disk, links, processes, readers, served, uploads
 from tests.faults.tally import Tally
 
 
@@ -39,6 +39,7 @@ FAULTS = (
     Fault("a full disk", disk.full, 40, 6),
     Fault("a clock that jumps", clock.jumps, 10, 2),
     Fault("generated links to a running server", links.opened, 1_000, 20),
+    Fault("generated texts and sounds to a running server", served.uploads, 1_000, 12),
     Fault("mutated uploads", uploads.mutated, 10_000, 500),
     Fault("generated texts and sounds", uploads.generated, 10_000, 200),
 )
