@@ -24,6 +24,7 @@ VALUES = (
     *("'; DROP TABLE models; --", "[" * 5000, '{"a":' * 500, "a" * 20_000, "\\" * 999, "(a+)+$"),
     *(":" * 99, "%", "\0", "\u202e", "\ud7ff\uffff"),
 )
+PLACES = [*(Path(file).stem for _, file, _ in PAGES), "nowhere", "../sql"]
 QUERIES = (
     "SELECT 1 AS query/**/" + "/**/" * 60 + "FROM x",
     "SELECT TIMESTAMPTZ '294247-01-10 04:00:54.775806+00'",
@@ -58,9 +59,9 @@ def parameters() -> list[str]:
     return sorted({*named, *MORE.split()})
 
 
-def link(chance: random.Random, names: list[str]) -> tuple[str, str]:
-    """A page and a query string."""
-    page = chance.choice([Path(file).stem for _, file, _ in PAGES] + ["", "nowhere", "../sql"])
+def link(number: int, chance: random.Random, names: list[str]) -> tuple[str, str]:
+    """A page, each in its turn, and a query string."""
+    page = PLACES[number % len(PLACES)]
     chosen = {name: chance.choice(VALUES) for name in chance.sample(names, chance.randint(0, 6))}
     if page == "sql":
         chosen["sql"] = chance.choice(QUERIES + VALUES)
@@ -74,7 +75,7 @@ def opened(folder: Path, tries: int, seed: int) -> Tally:
     tally, chance, names = Tally(), random.Random(seed), parameters()
     with serving.running(folder, tally, MEMSIG_REFERENCE="") as url:
         for number in range(tries):
-            page, query = link(chance, names)
+            page, query = link(number, chance, names)
             if problem := visit(url, page, query):
                 which = f"link {number} of seed {seed}, /{page}?{query[:200]}"
                 tally.lost.append(f"{which} {problem}")

@@ -23,7 +23,14 @@ from tests.faults.tally import Tally
 from tests.faults.uploads import LONGEST, TEXT
 
 SECONDS = 90.0  # that a page may take with an upload
-NAMES = ("a.txt", "![x](http://127.0.0.1:9/x)", "$x^2$", "../../a", "'; DROP TABLE a; --", "\u202eé")
+NAMES = (
+    "a.txt",
+    "![x](http://127.0.0.1:9/x)",
+    "$x^2$",
+    "../../a",
+    "'; DROP TABLE a; --",
+    "\u202eé",
+)
 GOOD = 2  # the first ones, which must be taken
 # A good text of 1 MB whose normal form takes quadratic time.
 HARD = TEXT.replace("green", "a" + "\u0316\u0301" * 50_000, 5).encode()
@@ -84,7 +91,9 @@ class Visitor:
     def _put(self, place: str, name: str, data: bytes) -> None:
         """Sends the bytes as a browser does."""
         quoted = name.replace('"', "%22")
-        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="f"; filename="{quoted}"\r\n\r\n'
+        head = (
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="f"; filename="{quoted}"\r\n\r\n'
+        )
         body = head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
         headers = {
             "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
