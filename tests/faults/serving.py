@@ -1,4 +1,4 @@
-"""A running server under trial: whether it stays there, what memory it takes, what its pages say."""
+"""A running server under trial: whether it answers, its memory, and what its pages say."""
 
 from __future__ import annotations
 
