@@ -24,7 +24,7 @@ from core.jobs.estimate import estimate
 from core.registry import known
 from core.spec import Spec
 from core.store import Store
-from core.store.files import StoreError, exclusive
+from core.store.files import StoreError, exclusive, readable_errors
 
 Status = Literal["queued", "running", "interrupted", "done", "failed", "cancelled"]
 LOCK_SECONDS = 30.0
@@ -86,7 +86,7 @@ def request(spec: Spec, who: str, store: Store | None = None, again: bool = Fals
     old rows stay until the new ones replace them.
     """
     store = store or Store()
-    with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
+    with exclusive(store.jobs / "queue.lock", LOCK_SECONDS), readable_errors():
         job = find(spec.key, store)
         done = job is not None and job.status == "done" and not store.missing(spec)
         if job and (job.live or (done and not again)):

@@ -53,6 +53,15 @@ def readable_os(error: Exception) -> Exception:
     return error
 
 
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Raises an OSError of what runs below it as `readable_os` says it."""
+    try:
+        yield
+    except OSError as error:
+        raise readable_os(error) from error
+
+
 def usable(root: Path) -> None:
     """Raises StoreError where nothing can be read from the cache folder `root`, with the reason."""
     if "?" in str(root):
@@ -81,11 +90,14 @@ def exclusive(path: Path, seconds: float) -> Iterator[None]:
     """Hold the lock file `path` alone among all threads and processes of this machine.
 
     Each call opens the file anew, so two threads of one process exclude each other too, and
-    the system frees the lock when its holder is killed. Raises Busy after `seconds`.
+    the system frees the lock when its holder is killed. Raises Busy after `seconds`, and
+    StoreError where the file cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
-    with open(path, "a") as handle:
+    with readable_errors():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = open(path, "a")  # noqa: SIM115  (what fails later is not the opening)
+    with opened as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
