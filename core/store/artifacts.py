@@ -115,7 +115,7 @@ class Artifacts:
             # Readers do not need the right, or the room, to write.
             if not (root / INDEX).exists():
                 raise
-            log.warning("the artifacts can only be read: %s", problem)
+            log.info("the artifacts can only be read: %s", problem)
 
     def put(self, key: str, value: bytes) -> None:
         """Store `value` under `key`; an undamaged entry under that key stays as it is.

@@ -37,6 +37,15 @@ def full() -> StoreError:
     )
 
 
+def no_room_for(size: int) -> StoreError:
+    """What to say where stored rows cannot be published, which takes about so many bytes."""
+    return StoreError(
+        f"The disk that holds the cache folder is full: free about {max(1, size / 1e6):,.0f} MB "
+        "there, and what has been stored is published by itself; until then what was published "
+        "before is shown."
+    )
+
+
 def readable_os(error: Exception) -> Exception:
     """The error to raise for an error of files, SQLite or DuckDB: a StoreError where a person can
     put it right."""

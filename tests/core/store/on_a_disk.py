@@ -76,6 +76,30 @@ def writers(corpus: core.CorpusSpec, sentence: str) -> None:
             raise AssertionError(f"{name} could be written")
 
 
+def publishing(folder: Path) -> None:
+    """Rows that are stored and find no room to be published: the older ones stay as they are."""
+    store = Store()
+    before = {path: path.read_bytes() for path in _published(store)}
+    store.tables.take_in(result("z"), publish=False)
+    undo = spoil("full", folder)
+    try:
+        store.tables.publish()
+    except BadInput as refusal:
+        assert "is full: free about" in str(refusal) and "MB there" in str(refusal), refusal
+    else:
+        raise AssertionError("there was room")
+    assert {path: path.read_bytes() for path in _published(store)} == before
+    assert not [*store.root.rglob("*.part*")]
+    undo()
+    Store().tables.publish()
+    assert Store().query("FROM signatures WHERE key = 'z'").height == 1
+    Store().remove(["z"])
+
+
+def _published(store: Store) -> list[Path]:
+    return sorted([store.tables.shared, *store.tables.published.iterdir()])
+
+
 def app(elsewhere: Path) -> None:
     """The app starts, and its pages are drawn."""
     log = elsewhere / "log.txt"
@@ -93,6 +117,7 @@ def main(folder: Path, kind: str, elsewhere: Path) -> None:
     os.environ["MEMSIG_CACHE"] = str(folder / "cache")
     corpus = core.add_corpus(TEXT.encode(), "bottles")
     Store().take_in(result("x"), {"x": b"x" * 99_000})
+    publishing(folder)
     undo = spoil(kind, folder)
     readers(corpus, elsewhere)
     writers(corpus, SAID[kind])
