@@ -64,7 +64,7 @@ def readable_os(error: Exception) -> Exception:
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Raises an OSError of what runs below it as `readable_os` says it."""
+    """Of what runs below it, or of the function that it decorates, an OSError is said in words."""
     try:
         yield
     except OSError as error:
@@ -99,14 +99,11 @@ def exclusive(path: Path, seconds: float) -> Iterator[None]:
     """Hold the lock file `path` alone among all threads and processes of this machine.
 
     Each call opens the file anew, so two threads of one process exclude each other too, and
-    the system frees the lock when its holder is killed. Raises Busy after `seconds`, and
-    StoreError where the file cannot be made.
+    the system frees the lock when its holder is killed. Raises Busy after `seconds`.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
-    with readable_errors():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        opened = open(path, "a")  # noqa: SIM115  (what fails later is not the opening)
-    with opened as handle:
+    with open(path, "a") as handle:
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
