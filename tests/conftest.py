@@ -14,7 +14,8 @@ from core.store import Store
 from tests.cluster import Cluster
 
 # The nets of the tests are small: a second thread would mostly wait for the first.
-os.environ["MEMSIG_THREADS"] = "1"
+if os.environ.get("MEMSIG_THREADS") != "0":  # 0: as many as the system says
+    os.environ["MEMSIG_THREADS"] = "1"
 torch.set_num_threads(1)
 os.environ.pop("MEMSIG_WSJ", None)  # licensed discs on this machine are none of the tests' business
 # Tests begin with nothing; those of the shipped results name a folder of their own.

@@ -13,6 +13,7 @@ import streamlit as st
 from app.shell import queries
 from app.shell.queries import NAMED, SIGNATURE
 
+FORMULA = r"^(?:[=@\t\r]|[-+][^\d.])"  # how a text begins that a spreadsheet takes for one
 TABLES = {"csv": "text/csv", "parquet": "application/octet-stream"}
 KEY = re.compile(r"'([0-9a-f]{64})'")
 PIXELS = 96  # of an inch on a screen
@@ -103,12 +104,16 @@ def rows(sqls: tuple[str, ...], named: dict[str, str]) -> pl.DataFrame:
 
 
 def flat(table: pl.DataFrame) -> pl.DataFrame:
-    """The table with lists, structures and bytes as text, which is all that CSV can hold."""
-    return table.with_columns(
+    """The table with lists, structures and bytes as text, which is all that CSV can hold.
+
+    A text that a spreadsheet would run as a formula begins with an apostrophe.
+    """
+    written = table.with_columns(
         pl.Series(name, [None if value is None else str(value) for value in table[name].to_list()])
         for name, kind in table.schema.items()
         if kind.is_nested() or kind == pl.Binary
     )
+    return written.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$0"))
 
 
 def _parquet(table: pl.DataFrame) -> bytes:

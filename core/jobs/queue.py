@@ -24,7 +24,7 @@ from core.jobs.estimate import estimate
 from core.registry import known
 from core.spec import Spec
 from core.store import Store
-from core.store.files import StoreError, exclusive
+from core.store.files import StoreError, exclusive, readable_errors
 
 Status = Literal["queued", "running", "interrupted", "done", "failed", "cancelled"]
 LOCK_SECONDS = 30.0
@@ -77,6 +77,7 @@ def folder(store: Store, key: str) -> Path:
     return store.jobs / key
 
 
+@readable_errors()
 def request(spec: Spec, who: str, store: Store | None = None, again: bool = False) -> None:
     """Asks for a spec: joins a live job of the same key, or starts one that has ended anew.
 
@@ -159,6 +160,7 @@ def listing(store: Store | None = None) -> list[Job]:
     return live + sorted(ended, key=lambda job: job.asked, reverse=True)
 
 
+@readable_errors()
 def cancel(keys: str | Iterable[str], who: str, store: Store | None = None) -> None:
     """Ends live jobs, of one key or of many, within milliseconds. What they had finished stays."""
     store = store or Store()
@@ -230,6 +232,7 @@ def _row(store: Store, job: Job, outcome: str, reason: str | None, ended: float)
     }
 
 
+@readable_errors()
 def note(key: str, title: str, who: str, outcome: str, store: Store | None = None) -> None:
     """Puts into the `jobs` table that somebody has added or deleted something himself."""
     store = store or Store()

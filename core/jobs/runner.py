@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from core import machine
 from core.jobs import queue
 from core.jobs.estimate import calibrated
 from core.store import Store
+from core.store.files import StoreError, readable_os
 
 ROOT = Path(__file__).parents[2]
 INTERVAL = 0.25
@@ -65,7 +67,10 @@ class Runner:
     def calibrate(self) -> None:
         """Measures the machine's speed if it never was, so that the first estimates are right."""
         if not os.environ.get("RAY_ADDRESS") and not calibrated(self.store):
-            self._workers.append(("", spawn(self.store)))
+            try:
+                self._workers.append(("", spawn(self.store)))
+            except OSError as error:
+                logger.warning("this machine's speed is not measured: %s", readable_os(error))
 
     def stop(self) -> None:
         """Stops starting workers; one that runs goes on by itself."""
@@ -77,14 +82,14 @@ class Runner:
 
     def _loop(self) -> None:
         while not self._stop.wait(INTERVAL):
-            if (
-                not (self.store.root / IDENTITY).exists()
-                or identity(self.store.root) != self._identity
-            ):
+            if self._identity and _written(self.store.root) != self._identity:
                 self._lost()
                 return
             try:
                 self._tick()
+            except (StoreError, OSError) as error:
+                logger.warning("the jobs wait: %s", readable_os(error))
+                time.sleep(5)
             except Exception:
                 logger.exception("The job runner stumbled and goes on.")
                 time.sleep(5)
@@ -155,19 +160,30 @@ IDENTITY = "identity"  # the file that tells a cache folder from an empty one in
 
 
 def identity(root: Path) -> str:
-    """What tells this cache folder from another; written when it is first used."""
-    path = root / IDENTITY
-    if not path.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{IDENTITY}.{os.getpid()}.new")
-        draft.write_text(uuid.uuid4().hex)
-        try:
-            os.link(draft, path)  # whoever is first
-        except FileExistsError:
-            pass
-        finally:
+    """What tells this cache folder from another; written when it is first used.
+
+    Empty where it cannot be written: then nothing else can, either.
+    """
+    draft = root / f"{IDENTITY}.{os.getpid()}.new"
+    try:
+        if not (root / IDENTITY).exists():
+            root.mkdir(parents=True, exist_ok=True)
+            draft.write_text(uuid.uuid4().hex)
+            with suppress(FileExistsError):  # somebody else was first
+                os.link(draft, root / IDENTITY)
+    except OSError as error:
+        logger.warning("the cache folder can only be read: %s", readable_os(error))
+    finally:
+        with suppress(OSError):
             draft.unlink()
-    return path.read_text()
+    return _written(root)
+
+
+def _written(root: Path) -> str:
+    """What the file of a cache folder's identity says; empty where there is none."""
+    with suppress(OSError):
+        return (root / IDENTITY).read_text()
+    return ""
 
 
 def _how(code: int, root: Path) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import places
-from core.store.files import readable_os, usable
+from core.store.files import usable
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,12 +57,10 @@ class Store:
 
     @property
     def jobs(self) -> Path:
-        """The folder of job states, logs and checkpoints."""
+        """The folder of job states, logs and checkpoints; made where it can be."""
         folder = self.root / "jobs"
-        try:
+        with suppress(OSError):  # who only reads finds no jobs there, and a writer will see why
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise readable_os(error) from error
         return folder
 
     def take_in(

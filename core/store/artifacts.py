@@ -13,20 +13,22 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import diskcache
 from diskcache.core import MODE_BINARY, MODE_RAW, UNKNOWN
 
-from core.store.files import readable_os
+from core.store.files import StoreError, readable_os
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+INDEX = "cache.db"
 MAGIC = b"MSA1"
 DIGEST_BYTES = 32
 # A file without a row is swept only when it is older than any write in progress could be.
@@ -106,61 +108,101 @@ class Artifacts:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._cache = self._open()
-        self.sweep()
+        self._cache: diskcache.Cache | None = None
+        try:
+            self.sweep()
+        except StoreError as problem:
+            # Readers do not need the right, or the room, to write.
+            if not (root / INDEX).exists():
+                raise
+            log.info("the artifacts can only be read: %s", problem)
 
     def put(self, key: str, value: bytes) -> None:
         """Store `value` under `key`; an undamaged entry under that key stays as it is.
 
         Raises StoreError when the disk is full.
         """
-        self._attempt(lambda: self.get(key) is None and self._cache.add(key, value, retry=True))
+
+        def work(cache: diskcache.Cache) -> None:
+            if self._get(cache, key) is None:
+                cache.add(key, value, retry=True)
+
+        self._attempt(work)
 
     def get(self, key: str) -> bytes | None:
         """The bytes under `key`, or None when there are none or they are damaged."""
-
-        def work() -> bytes | None:
-            try:
-                return self._cache.get(key)
-            except Damaged:
-                return self._recheck(key)
-
-        return self._attempt(work)
+        try:
+            return self._attempt(lambda cache: self._get(cache, key))
+        except StoreError:
+            row = self._row(key)
+            with suppress(Damaged, OSError):
+                disk = BytesDisk(str(self.root))
+                return disk.fetch(*row, False) if row else None
+        return None
 
     def has(self, key: str) -> bool:
         """Whether `key` has an entry; whether it is healthy shows when it is read."""
-        return self._attempt(lambda: key in self._cache)
+        try:
+            return self._attempt(lambda cache: key in cache)
+        except StoreError:
+            return self._row(key) is not None
 
     def drop(self, key: str) -> None:
         """Remove the entry of `key` if there is one."""
-        self._attempt(lambda: self._cache.delete(key, retry=True))
+        self._attempt(lambda cache: cache.delete(key, retry=True))
 
     def keys(self) -> list[str]:
         """All keys, oldest first."""
-        return self._attempt(lambda: self._rows("SELECT key FROM Cache ORDER BY rowid"))
+        return self._attempt(lambda cache: _rows(cache, "SELECT key FROM Cache ORDER BY rowid"))
 
     def size(self) -> int:
         """Bytes on disk, the index included."""
-        return self._attempt(lambda: int(self._cache.volume()))
+        return self._attempt(lambda cache: int(cache.volume()))
 
     def close(self) -> None:
         """Close this thread's connection to the index."""
-        self._cache.close()
+        if self._cache is not None:
+            self._cache.close()
 
     def sweep(self, older_than: float = ORPHAN_SECONDS) -> int:
         """Remove files that no entry names, left by killed writers; returns how many."""
-        limit = time.time() - older_than
+        return self._attempt(lambda cache: self._sweep(cache, time.time() - older_than))
+
+    def _sweep(self, cache: diskcache.Cache, limit: float) -> int:
         # Files first: one that gets its row in between is then among the named.
         found = [path for path in self.root.glob("??/??/*.val") if _modified(path) < limit]
-        if not found:
-            return 0
-        named = set(self._attempt(lambda: self._rows("SELECT filename FROM Cache")))
+        named = set(_rows(cache, "SELECT filename FROM Cache")) if found else set()
         orphans = [path for path in found if str(path.relative_to(self.root)) not in named]
         for path in orphans:
-            self._cache.disk.remove(path.relative_to(self.root).as_posix())
+            cache.disk.remove(path.relative_to(self.root).as_posix())
         if orphans:
             log.info("removed %d unfinished artifact files", len(orphans))
         return len(orphans)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to the index that writes nothing, not even beside it.
+
+        As others write it meanwhile where they can; as it lies there where nobody can.
+        """
+        index = quote(str(self.root / INDEX))
+        for how in ("mode=ro", "immutable=1"):
+            with closing(sqlite3.connect(f"file:{index}?{how}", uri=True)) as connection:
+                try:
+                    connection.execute("SELECT count(*) FROM Settings")
+                except sqlite3.Error as error:
+                    if how == "immutable=1":
+                        raise readable_os(error) from error
+                    continue
+                yield connection
+                return
+
+    def _row(self, key: str) -> tuple[int, str | None, Any] | None:
+        """What the index says of a key where it cannot be written to."""
+        with self.reading() as index:
+            query = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
+            row: tuple[int, str | None, Any] | None = index.execute(query, [key]).fetchone()
+        return row
 
     def _open(self) -> diskcache.Cache:
         for again in (True, False):
@@ -171,14 +213,16 @@ class Artifacts:
                 self._put_right(error, again)
         raise AssertionError("unreachable")
 
-    def _attempt(self, work: Callable[[], T]) -> T:
+    def _attempt(self, work: Callable[[diskcache.Cache], T]) -> T:
         """The result of `work`, once more with an empty index if the index is broken."""
         for again in (True, False):
             try:
-                return work()
+                if self._cache is None:
+                    self._cache = self._open()
+                return work(self._cache)
             except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 self._put_right(error, again)
-                self._cache = self._open()
+                self._cache = None
         raise AssertionError("unreachable")
 
     def _put_right(self, error: Exception, again: bool) -> None:
@@ -192,25 +236,28 @@ class Artifacts:
         if not (broken and again):
             raise error
         log.warning("the index of the artifacts is damaged and starts anew: %s", error)
-        with suppress(AttributeError):
-            self._cache.close()
+        self.close()
         for suffix in ("-wal", "-shm", ""):
             with suppress(FileNotFoundError):
-                os.replace(self.root / f"cache.db{suffix}", self.root / f"damaged.db{suffix}")
+                os.replace(self.root / f"{INDEX}{suffix}", self.root / f"damaged.db{suffix}")
 
-    def _recheck(self, key: str) -> bytes | None:
-        """Drop the damaged entry, unless another process has replaced it meanwhile."""
-        with self._cache.transact(retry=True):
+    @staticmethod
+    def _get(cache: diskcache.Cache, key: str) -> bytes | None:
+        """The bytes under a key; a damaged entry is dropped, unless it has been replaced."""
+        with suppress(Damaged):
+            return cache.get(key)
+        with cache.transact(retry=True):
             try:
-                return self._cache.get(key)
+                return cache.get(key)
             except Damaged as error:
                 log.warning("artifact %s is dropped, to be computed again: %s", key, error)
-                self._cache.delete(key, retry=True)
+                cache.delete(key, retry=True)
         return None
 
-    def _rows(self, sql: str) -> list[Any]:
-        # diskcache has no public way to see rows without decoding them; 5.6.3 is pinned.
-        return [row[0] for row in self._cache._sql(sql).fetchall() if isinstance(row[0], str)]
+
+def _rows(cache: diskcache.Cache, sql: str) -> list[Any]:
+    # diskcache has no public way to see rows without decoding them; 5.6.3 is pinned.
+    return [row[0] for row in cache._sql(sql).fetchall() if isinstance(row[0], str)]
 
 
 def _modified(path: Path) -> float:

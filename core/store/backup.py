@@ -8,6 +8,7 @@ has its artifact, and a job that was running goes on from its checkpoint where i
 from __future__ import annotations
 
 import io
+import logging
 import shutil
 import sqlite3
 import tarfile
@@ -21,15 +22,25 @@ import duckdb
 from core.errors import BadInput
 from core.store import Store
 from core.store.database import version
-from core.store.files import readable_os
+from core.store.files import StoreError, readable_os
+
+log = logging.getLogger(__name__)
 
 ROOMS = ("published", "artifacts", "jobs")
 _UNUSED = (".lock", ".new", "alive")  # of jobs: they mean something only where they are
 
 
 def save(store: Store, out: IO[bytes]) -> int:
-    """Writes a tar archive of the whole cache to `out`; returns how many files it has."""
-    store.tables.publish()
+    """Writes a tar archive of the whole cache to `out`; returns how many files it has.
+
+    Of a cache that cannot be written to, because its disk is full or read-only, too.
+    """
+    try:
+        store.tables.publish()
+    except StoreError as problem:
+        if not store.tables.any():
+            raise
+        log.warning("the backup holds what was published before: %s", problem)
     with tarfile.open(fileobj=out, mode="w|") as archive, tempfile.TemporaryDirectory() as folder:
         names = []
 
@@ -41,11 +52,7 @@ def save(store: Store, out: IO[bytes]) -> int:
         generation = store.tables.newest()
         add(generation, f"published/{generation.name}")
         index = Path(folder) / "cache.db"
-        store.artifacts.size()  # there is an index, and it is whole
-        with (
-            closing(sqlite3.connect(store.root / "artifacts" / "cache.db")) as source,
-            closing(sqlite3.connect(index)) as copy,
-        ):
+        with store.artifacts.reading() as source, closing(sqlite3.connect(index)) as copy:
             source.backup(copy)
             files = copy.execute("SELECT filename FROM Cache WHERE filename IS NOT NULL").fetchall()
         add(index, "artifacts/cache.db")

@@ -37,6 +37,15 @@ def full() -> StoreError:
     )
 
 
+def no_room_for(size: int) -> StoreError:
+    """What to say where stored rows cannot be published, which takes about so many bytes."""
+    return StoreError(
+        f"The disk that holds the cache folder is full: free about {max(1, size / 1e6):,.0f} MB "
+        "there, and what has been stored is published by itself; until then what was published "
+        "before is shown."
+    )
+
+
 def readable_os(error: Exception) -> Exception:
     """The error to raise for an error of files, SQLite or DuckDB: a StoreError where a person can
     put it right."""
@@ -51,6 +60,15 @@ def readable_os(error: Exception) -> Exception:
     if isinstance(error, sqlite3.OperationalError) and "disk I/O" in str(error):
         return StoreError("The disk of the cache folder fails: look whether it is full or broken.")
     return error
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Of what runs below it, or of the function that it decorates, an OSError is said in words."""
+    try:
+        yield
+    except OSError as error:
+        raise readable_os(error) from error
 
 
 def usable(root: Path) -> None:

@@ -39,7 +39,7 @@ from core.store.sandbox_child import UNSHOWN
 CHILD = Path(__file__).with_name("sandbox_child.py")
 
 MAX_TEXT = 20_000  # characters of a query
-MAX_BYTES = 64 * 2**20  # of a result
+MAX_BYTES = 16 * 2**20  # of a result, which a page that has been closed keeps for two minutes
 START_SECONDS = 10.0  # for the child's own start on a busy machine; its alarm ends the query
 AT_ONCE = 3  # children of all processes; more callers wait, so that they cannot fill the memory
 
@@ -86,8 +86,15 @@ def run_sql(
         raise BadInput(f"The query is longer than {MAX_TEXT:,} characters; shorten it.")
     if "\0" in sql or not _encodable(sql):
         raise BadInput("The query contains characters that are not text; remove them.")
-    with _slot(seconds):
-        data, code, stopped = _run_child(sql, seconds, rows, memory_mb, store or Store())
+    store = store or Store()
+    try:
+        with _slot(seconds):
+            data, code, stopped = _run_child(sql, seconds, rows, memory_mb, store)
+    except OSError as error:
+        raise BadInput(
+            f"The folder {_temporary()}, which queries need, cannot be used ({error.strerror}): "
+            "free some space there, or give this user the right to write to it."
+        ) from error
     if stopped or code in (-signal.SIGALRM, -signal.SIGXCPU):
         raise BadInput(f"The query took longer than {seconds:g} s and was stopped; narrow it down.")
     header, newline, body = data.partition(b"\n")

@@ -30,7 +30,7 @@ import polars as pl
 
 from core.schema import VERSION
 from core.store.database import STORAGE, copy_database, is_damage, plain, readable, upgrade, version
-from core.store.files import Busy, StoreError, exclusive, readable_os
+from core.store.files import Busy, StoreError, exclusive, is_full, no_room_for, readable_os
 from core.store.rows import KEYED, OWNED, REPLACED, WHOLE, insert
 from core.store.rows import replace as replace_rows
 
@@ -204,7 +204,10 @@ class Tables:
         self._unpublished.touch()
 
     def _publish(self, live: duckdb.DuckDBPyConnection) -> None:
-        """Write a new generation and the shared copy of it; the caller holds the lock."""
+        """Write a new generation and the shared copy of it; the caller holds the lock.
+
+        Raises StoreError where there is no room for both; what was published stays as it is.
+        """
         self.published.mkdir(exist_ok=True)
         newest = self._newest()
         number = time.time_ns() // 1000
@@ -212,8 +215,14 @@ class Tables:
             number = max(number, int(newest.stem) + 1)
         new = self.published / f"{number}.duckdb.part"
         copy = self.root / "signatures.duckdb.part"
-        copy_database(live, new, attach=f"STORAGE_VERSION '{STORAGE}'", outward=True)
-        shutil.copyfile(new, copy)
+        try:
+            copy_database(live, new, attach=f"STORAGE_VERSION '{STORAGE}'", outward=True)
+            shutil.copyfile(new, copy)
+        except (duckdb.Error, OSError) as error:
+            self._sweep()
+            if is_full(error):
+                raise no_room_for(2 * self.live.stat().st_size) from error
+            raise
         os.replace(new, self.published / f"{number:020d}.duckdb")
         # A shell that wrote to the old copy left its log, which would not fit the new one.
         Path(f"{self.shared}.wal").unlink(missing_ok=True)

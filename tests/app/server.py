@@ -46,7 +46,9 @@ def start(log: Path, *options: str, port: int | None = None) -> tuple[subprocess
         app = subprocess.Popen([*command, *usual, *options], cwd=ROOT, stdout=output, stderr=output)
     deadline = time.monotonic() + 120
     while not answers(f"{url}/readyz"):
-        assert app.poll() is None and time.monotonic() < deadline, log.read_text()
+        if app.poll() is not None or time.monotonic() > deadline:
+            app.kill()
+            raise AssertionError(log.read_text())
         time.sleep(0.2)
     return app, url
 

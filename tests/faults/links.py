@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import threading
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from streamlit.proto.ClientState_pb2 import ClientState
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from app.shell.shell import PAGES
-from tests.app.server import ROOT, connected, run_page, start
+from tests.app.server import ROOT, connected, run_page
+from tests.faults import serving
 from tests.faults.tally import Tally
 
 SECONDS = 60.0  # that a page may take to be drawn
-SILENT = 1.0  # that /readyz may take to answer
-MEMORY = 3 << 30  # bytes that the server may take
 MORE = "corpus cell layers hidden layer state profile decoder seed seeds signature model source"
 VALUES = (
     *("", "0", "1", "-1", "3", "2.5", "1e309", "NaN", "9" * 5000, "true", "None", "é"),
@@ -33,6 +24,7 @@ VALUES = (
     *("'; DROP TABLE models; --", "[" * 5000, '{"a":' * 500, "a" * 20_000, "\\" * 999, "(a+)+$"),
     *(":" * 99, "%", "\0", "\u202e", "\ud7ff\uffff"),
 )
+PLACES = [*(Path(file).stem for _, file, _ in PAGES), "nowhere", "../sql"]
 QUERIES = (
     "SELECT 1 AS query/**/" + "/**/" * 60 + "FROM x",
     "SELECT TIMESTAMPTZ '294247-01-10 04:00:54.775806+00'",
@@ -47,73 +39,16 @@ QUERIES = (
 )
 
 
-@dataclass
-class Watch:
-    """How the server does meanwhile."""
-
-    url: str
-    pid: int
-    slowest: float = 0.0
-    memory: int = 0
-    silent: list[str] = field(default_factory=list)
-    _end: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        while not self._end.wait(0.2):
-            began = time.monotonic()
-            try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=30) as answer:
-                    answer.read()
-            except OSError as error:
-                self.silent.append(f"/readyz: {error}")
-            self.slowest = max(self.slowest, time.monotonic() - began)
-            status = Path(f"/proc/{self.pid}/status")
-            if status.exists() and (found := re.search(r"VmRSS:\s+(\d+)", status.read_text())):
-                self.memory = max(self.memory, int(found[1]) * 1024)
-
-
-@contextmanager
-def watched(url: str, pid: int) -> Iterator[Watch]:
-    """Asks the server five times a second whether it is there, and for its memory."""
-    watch = Watch(url, pid)
-    thread = threading.Thread(target=watch.run, daemon=True)
-    thread.start()
-    yield watch
-    watch._end.set()
-    thread.join(40)
-
-
-def troubles(watch: Watch, log: str) -> list[str]:
-    """What went wrong with the server as a whole, one sentence each."""
-    found = list(watch.silent)
-    if watch.slowest > SILENT:
-        found.append(f"/readyz took {watch.slowest:.1f} s")
-    if watch.memory > MEMORY:
-        found.append(f"the server took {watch.memory / 2**30:.1f} GB")
-    return found + [f"{log.count('Traceback')} tracebacks in its log"] * ("Traceback" in log)
-
-
 def visit(url: str, page: str, query: str) -> str | None:
     """Opens a page as a browser does; what went wrong on it, or None."""
     with connected(url) as socket:
         try:
             wanted = ClientState(query_string=query, page_name=page)
             for message in run_page(socket, wanted, SECONDS):
-                if message.WhichOneof("type") == "delta" and (problem := _problem(message)):
+                if message.WhichOneof("type") == "delta" and (problem := serving.problem(message)):
                     return problem
         except TimeoutError:
             return f"was not drawn within {SECONDS:.0f} s"
-    return None
-
-
-def _problem(message: ForwardMsg) -> str | None:
-    """What a person must never see: an exception, or the sentence for one."""
-    element = message.delta.new_element
-    kind = element.WhichOneof("type")
-    if kind == "exception":
-        return f"showed {element.exception.type}: {element.exception.message[:200]}"
-    if kind == "alert" and "Something went wrong" in element.alert.body:
-        return "showed the sentence for an unexpected error"
     return None
 
 
@@ -124,9 +59,9 @@ def parameters() -> list[str]:
     return sorted({*named, *MORE.split()})
 
 
-def link(chance: random.Random, names: list[str]) -> tuple[str, str]:
-    """A page and a query string."""
-    page = chance.choice([Path(file).stem for _, file, _ in PAGES] + ["", "nowhere", "../sql"])
+def link(number: int, chance: random.Random, names: list[str]) -> tuple[str, str]:
+    """A page, each in its turn, and a query string."""
+    page = PLACES[number % len(PLACES)]
     chosen = {name: chance.choice(VALUES) for name in chance.sample(names, chance.randint(0, 6))}
     if page == "sql":
         chosen["sql"] = chance.choice(QUERIES + VALUES)
@@ -138,24 +73,12 @@ def link(chance: random.Random, names: list[str]) -> tuple[str, str]:
 def opened(folder: Path, tries: int, seed: int) -> Tally:
     """Generated links, one after another, against a running server with the shipped results."""
     tally, chance, names = Tally(), random.Random(seed), parameters()
-    before = dict(os.environ)
-    os.environ["MEMSIG_CACHE"], os.environ["MEMSIG_REFERENCE"] = str(folder / "cache"), ""
-    log = folder / "log.txt"
-    app, url = start(log)
-    try:
-        with watched(url, app.pid) as watch:
-            for number in range(tries):
-                page, query = link(chance, names)
-                if problem := visit(url, page, query):
-                    which = f"link {number} of seed {seed}, /{page}?{query[:200]}"
-                    tally.lost.append(f"{which} {problem}")
-                tally.tried += 1
-        tally.lost += troubles(watch, log.read_text(errors="replace"))
-    finally:
-        app.terminate()
-        app.wait(30)
-        os.environ.clear()
-        os.environ.update(before)
-    memory = f"{watch.memory / 2**30:.1f} GB at most"
-    tally.note = f"seed {seed}; /readyz after {watch.slowest:.2f} s at most, {memory}"
+    with serving.running(folder, tally, MEMSIG_REFERENCE="") as url:
+        for number in range(tries):
+            page, query = link(number, chance, names)
+            if problem := visit(url, page, query):
+                which = f"link {number} of seed {seed}, /{page}?{query[:200]}"
+                tally.lost.append(f"{which} {problem}")
+            tally.tried += 1
+    tally.note = f"seed {seed}; {tally.note}"
     return tally

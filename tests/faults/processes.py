@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -26,7 +27,9 @@ BEGIN = ".st-key-begin button"  # what asks for a signature that is missing
 def kills(folder: Path, tries: int, seed: int) -> Tally:
     """kill -9 of the app or of a job, at random moments, until the studies asked for are there."""
     tally, chance, done = Tally(), random.Random(seed), []
-    killed = {"app": 0, "job": 0}
+    apps = math.ceil(0.3 * tries)
+    order = ["app"] * apps + ["job"] * (tries - apps)
+    chance.shuffle(order)
     with study.cache(folder / "cache") as store:
         app, _ = start(folder / "log.txt")
         try:
@@ -38,23 +41,22 @@ def kills(folder: Path, tries: int, seed: int) -> Tally:
                     (job := jobs.find(spec.key, store)) and job.live for spec in wanted
                 ):
                     time.sleep(chance.uniform(0, 4))
-                    if chance.random() < 0.3:
+                    if order[tally.tried] == "app":
                         app.kill()
                         app.wait()
                         app, _ = start(folder / "log.txt")
-                        killed["app"] += 1
+                        tally.tried += 1
                     elif worker := study.pid(wanted, store):
                         with suppress(ProcessLookupError):  # it ended this moment
                             os.kill(worker, signal.SIGKILL)
-                        killed["job"] += 1
-                    tally.tried = sum(killed.values())
+                        tally.tried += 1
                 tally.lost += study.wait(wanted, store)
                 done += wanted
         finally:
             app.terminate()
             app.wait(30)
         tally.lost += study.differences(done, store, folder / "calm")
-    tally.note = f"{killed['app']} of the app, {killed['job']} of jobs; {len(done)} signatures"
+    tally.note = f"{apps} of the app, {tries - apps} of jobs; {len(done)} signatures"
     return tally
 
 
@@ -67,10 +69,10 @@ def tabs(folder: Path, tries: int, seed: int) -> Tally:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("MEMSIG_PROFILE", "smoke")
-        (wanted, *_) = study.specs(store, seed)
+        (wanted, *_) = study.specs(store, 0)  # the seed that a page has
         app, url = start(folder / "log.txt")
         try:
-            query = f"corpus={wanted.corpus.name}&hidden={wanted.model.hidden}"
+            query = f"corpus={wanted.corpus.content}&hidden={wanted.model.hidden}"
             visitor = browser.new_context()
             opened = [visitor.new_page() for _ in range(tries)]
             for tab in opened:
@@ -90,6 +92,8 @@ def tabs(folder: Path, tries: int, seed: int) -> Tally:
                 if tab.locator("[data-testid=stException]").count():
                     tally.lost.append(f"tab {number} shows a traceback")
             asked = store.query("SELECT key, count(*) AS n FROM jobs GROUP BY key")
+            if wanted.key not in asked["key"]:
+                tally.lost.append("none of the jobs is the one that the tabs have asked for")
             for key, times in asked.rows():
                 if times > 1:
                     tally.lost.append(f"the job {key} ran {times} times")

@@ -108,6 +108,10 @@ def test_any_result_can_be_downloaded() -> None:
     nested = pl.DataFrame({"list": [[1, 2], None], "blob": [b"x", None], "n": [1, 2]})
     back = pl.read_csv(io.BytesIO(flat(nested).write_csv().encode()))
     assert back.shape == (2, 3) and back["list"][0] == "[1, 2]"
+    for text in ("=1+1", "@SUM(A1)", "-A1", "+A1"):  # a spreadsheet would compute them
+        assert flat(pl.DataFrame({"name": [text]}))["name"].to_list() == [f"'{text}"]
+    for text in ("-1.5", "a=b", "-", ""):
+        assert flat(pl.DataFrame({"name": [text]}))["name"].to_list() == [text]
 
 
 def test_a_chart_of_chosen_columns(specs: list[SignatureSpec]) -> None:

@@ -435,10 +435,19 @@ def test_long_results_are_cut_and_wide_ones_refused(store: Store) -> None:
     assert frame["range"].to_list() == list(range(50)) and truncated
     frame, truncated = run_sql("SELECT * FROM range(50)", rows=50, store=store)
     assert frame.height == 50 and not truncated
-    with pytest.raises(BadInput, match="larger than 64 MB"):
+    with pytest.raises(BadInput, match="larger than 16 MB"):
         run_sql("SELECT repeat('x', 100000) FROM range(2000)", store=store)
     with pytest.raises(BadInput, match="more than 1,000 columns"):
         run_sql(f"SELECT {', '.join(['1'] * 1_001)}", store=store)
+
+
+def test_a_folder_for_queries_that_cannot_be_used_is_named(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("core.store.sandbox._temporary", lambda: tmp_path / "file")
+    with pytest.raises(BadInput, match="which queries need, cannot be used"):
+        run_sql("SELECT 1", store=store)
 
 
 def test_a_slow_query_is_stopped_in_time(store: Store) -> None:

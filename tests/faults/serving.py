@@ -1,0 +1,114 @@
+"""A running server under trial: whether it answers, its memory, and what its pages say."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from tests.app.server import start
+from tests.faults.tally import Tally
+
+SILENT = 1.0  # seconds that /readyz may take to answer
+MEMORY = 3 << 30  # bytes that the server and its readers of foreign bytes may take
+
+
+@dataclass
+class Watch:
+    """How the server does meanwhile."""
+
+    url: str
+    pid: int
+    slowest: float = 0.0
+    memory: int = 0
+    silent: list[str] = field(default_factory=list)
+    _end: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        while not self._end.wait(0.2):
+            began = time.monotonic()
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=30) as answer:
+                    answer.read()
+            except OSError as error:
+                self.silent.append(f"/readyz: {error}")
+            self.slowest = max(self.slowest, time.monotonic() - began)
+            self.memory = max(self.memory, sum(map(_memory, _family(self.pid))))
+
+    def end(self) -> None:
+        self._end.set()
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that it has started."""
+    found = [pid]
+    for parent in found:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            with suppress(OSError):
+                found += map(int, children.read_text().split())
+    return found
+
+
+def _memory(pid: int) -> int:
+    """Bytes that a process holds in memory; 0 if it has ended."""
+    with suppress(OSError):
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+        return int(found[1]) * 1024 if found else 0
+    return 0
+
+
+@contextmanager
+def running(folder: Path, tally: Tally, **environment: str) -> Iterator[str]:
+    """The address of a server with its cache in `folder`; the tally gets what went wrong with it.
+
+    Five times a second it is asked whether it is there, and its memory is looked at.
+    """
+    log = folder / "log.txt"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"MEMSIG_CACHE": str(folder / "cache"), **environment}.items():
+            patch.setenv(name, value)
+        app, url = start(log)
+    watch = Watch(url, app.pid)
+    thread = threading.Thread(target=watch.run, daemon=True)
+    thread.start()
+    try:
+        yield url
+        if app.poll() is not None:
+            tally.lost.append(f"the server ended with {app.returncode}")
+    finally:
+        watch.end()
+        thread.join(40)
+        app.terminate()
+        app.wait(30)
+    tally.lost += _troubles(watch, log.read_text(errors="replace"))
+    memory = f"{watch.memory / 2**30:.1f} GB at most"
+    tally.note = f"/readyz after {watch.slowest:.2f} s at most, {memory}"
+
+
+def _troubles(watch: Watch, log: str) -> list[str]:
+    """What went wrong with the server as a whole, one sentence each."""
+    found = watch.silent[:20]
+    if watch.slowest > SILENT:
+        found.append(f"/readyz took {watch.slowest:.1f} s")
+    if watch.memory > MEMORY:
+        found.append(f"the server took {watch.memory / 2**30:.1f} GB")
+    return found + [f"{log.count('Traceback')} tracebacks in its log"] * ("Traceback" in log)
+
+
+def problem(message: ForwardMsg) -> str | None:
+    """What a person must never see: an exception, or the sentence for one."""
+    element = message.delta.new_element
+    kind = element.WhichOneof("type")
+    if kind == "exception":
+        return f"showed {element.exception.type}: {element.exception.message[:200]}"
+    if kind == "alert" and "Something went wrong" in element.alert.body:
+        return "showed the sentence for an unexpected error"
+    return None
