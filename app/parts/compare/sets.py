@@ -13,6 +13,7 @@ from app.shell.errors import explained
 from core import pinsets
 
 NAME = "set"  # of the choice, in the address
+FOLLOWED = "sets.followed"  # of the session: the set whose link was opened last
 ID = re.compile("[0-9a-f]{12}")
 
 
@@ -57,8 +58,11 @@ def shown() -> pinsets.PinSet | None:
     """The set that the address names, as long as it is what is pinned."""
     id = choices.value(NAME, "", lambda text: text if ID.fullmatch(text) else None)
     one = next((one for one in pinsets.listing() if one.id == id), None)
-    if one and not pins.pinned():
-        pins.replace(one.pins.split("-"))
+    if one and st.session_state.get(FOLLOWED) != id:  # a link, which is followed once
+        st.session_state[FOLLOWED] = id
+        if not pins.pinned():
+            pins.replace(one.pins.split("-"))
+            st.rerun()
     if one and one.pins == "-".join(pins.pinned()):
         choices.set_value(NAME, id)
         return one

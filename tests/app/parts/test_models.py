@@ -65,7 +65,7 @@ def test_added_measured_and_compared_with_one_of_ours(
 
     page = opened(pins=f"{job.spec.preview().key[:12]}-{ours.key[:12]}")
     assert not page.exception and not page.error and not page.warning
-    assert charts(page) == 4 and said(page).count(" · perplexity ") == 4  # shown, and its tooltip
+    assert charts(page) == 6 and said(page).count(" · perplexity ") == 4  # shown, and its tooltip
     assert "from afar (GRU [1,24]) (h), measured on tiny, linear preview" in said(page)
 
 
