@@ -14,8 +14,15 @@ SELECT s.key, {SIGNATURE} || ' · ' || s.profile AS name{NAMED}
 WHERE s.decoder <> 'added'
 ORDER BY s.decoder = 'linear', m.trained IS FALSE, s.created DESC"""
 
-# A dialog opens with the keyboard on itself; here it belongs to the one field.
-FOCUS = "<script>document.querySelector('.st-key-goal input').focus()</script>"
+# A dialog opens with the keyboard on itself; here it belongs to the one field, once that is there.
+FOCUS = """<script>
+const looking = setInterval(() => {
+  const field = document.querySelector(".st-key-goal input");
+  field?.focus();
+  if (field) clearInterval(looking);
+}, 50);
+setTimeout(() => clearInterval(looking), 5000);
+</script>"""
 
 
 @dataclass(frozen=True)

@@ -137,9 +137,8 @@ def test_the_editor_completes_marks_a_mistake_lays_out_and_keeps(page: Page, add
 
 
 def test_ctrl_k_goes_to_what_is_typed(page: Page, address: str) -> None:
-    page.goto(f"{address}/signature")
-    page.locator(".st-key-head-confusion").wait_for()
-    page.keyboard.press("Control+k")
+    page.goto(f"{address}/sql")
+    page.get_by_label("Query", exact=True).press("Control+k")
     page.locator(".st-key-goal input:focus").wait_for()
     page.keyboard.type("document method")
     page.keyboard.press("Enter")
