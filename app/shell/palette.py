@@ -73,6 +73,6 @@ def goals(pages: dict[str, str]) -> list[Goal]:
         ),
         *(
             Goal(name, "pages/signature.py", {"signature": key})
-            for key, name in queries.cached(SIGNATURES).iter_rows()
+            for key, name in queries.table(SIGNATURES).iter_rows()
         ),
     ]

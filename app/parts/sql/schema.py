@@ -74,18 +74,18 @@ def words() -> dict[str, Any]:
     """What the editor completes: tables with their columns, functions and keywords."""
     return {
         "tables": {name: columns["column"].to_list() for name, _, _, columns in _tables()},
-        "functions": queries.cached(FUNCTIONS)["name"].to_list(),
-        "keywords": queries.cached(KEYWORDS)["name"].to_list(),
+        "functions": queries.table(FUNCTIONS)["name"].to_list(),
+        "keywords": queries.table(KEYWORDS)["name"].to_list(),
     }
 
 
 def _tables() -> list[tuple[str, str, str | None, pl.DataFrame]]:
     """Name, kind and comment of each, and its columns."""
-    columns = queries.cached(COLUMNS).partition_by("name", as_dict=True)
+    columns = queries.table(COLUMNS).partition_by("name", as_dict=True)
     listed = []
-    for name, kind, comment, takes in queries.cached(TABLES).iter_rows():
+    for name, kind, comment, takes in queries.table(TABLES).iter_rows():
         # A macro's columns are known only from what it gives.
         sql = MACRO.format(macro=name, takes=", ".join(["NULL"] * takes))
-        of_it = queries.cached(sql) if kind == "macro" else columns[(name,)]
+        of_it = queries.table(sql) if kind == "macro" else columns[(name,)]
         listed.append((name, kind, comment, of_it))
     return listed
