@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 from collections.abc import Iterator
@@ -9,9 +10,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.types import Message
 from streamlit import config
 
-from app import access, logouts
+from app import access, guard, logouts
 from tests.app.server import start
 
 UPGRADE = {
@@ -66,6 +68,25 @@ def test_every_answer_carries_the_headers(address: str) -> None:
         headers = ask(address, path, "localhost").headers
         assert headers["X-Content-Type-Options"] == "nosniff", path
         assert headers["X-Frame-Options"] in ("SAMEORIGIN", "DENY"), path
+
+
+@pytest.mark.parametrize(
+    ("address", "cookie"),
+    [
+        ("https://lab.example/oauth2callback", b"a=1; Path=/; Secure"),
+        ("http://localhost:8501/oauth2callback", b"a=1; Path=/"),
+    ],
+)
+def test_cookies_are_for_https_alone_where_the_address_is(address: str, cookie: bytes) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"set-cookie", b"a=1; Path=/")]
+    begun = {"type": "http.response.start", "status": 200, "headers": headers}
+    asyncio.run(guard._with_headers(send, address)(begun))
+    assert dict(sent[0]["headers"])[b"set-cookie"] == cookie
 
 
 def test_an_upload_says_how_long_it_is(address: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,8 @@ def answer(data: bytes, way: str = "") -> bytes:
     if way == "write":
         with open("/tmp/never", "wb") as file:
             file.write(b"x")
+    if way == "score":
+        return Path("/proc/self/oom_score_adj").read_bytes()
     return data[::-1] + str(os.getpid()).encode()
 
 
@@ -43,6 +47,12 @@ def test_it_answers_again_and_again_in_one_process_of_its_own(child: Child) -> N
         first, second = (child.ask(b"abc" * 100_000, seconds=10) for _ in range(2))
     assert first == second and first.startswith(b"cba" * 100_000)
     assert int(first[300_000:]) != os.getpid()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has a score to set")
+def test_the_kernel_ends_it_first_where_memory_ends(child: Child) -> None:
+    with child:
+        assert int(child.ask(seconds=10, way="score")) == 900
 
 
 def test_a_refusal_is_passed_on_and_the_process_lives(child: Child) -> None:
