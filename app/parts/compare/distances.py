@@ -66,7 +66,8 @@ def matrix(rows: list[Row]) -> None:
     st.html(
         "<div class='note'>Mean absolute difference of cells, weighted by their counts; 0 means "
         "alike. Cells in which both are no better than a guess do not count; where there are no "
-        f"others, or the alphabets differ, the square is empty. Alike ones stand together (average linkage).{cut}</div>"
+        "others, or the alphabets differ, the square is empty. Alike ones stand together (average "
+        f"linkage).{cut}</div>"
     )
 
 
