@@ -58,7 +58,7 @@ def matrix(rows: list[Row]) -> None:
         return
     letters = {row["key"]: letter for letter, row in zip(heatmaps.LETTERS, rows, strict=False)}
     names, values = square(queries.table(sql), letters)
-    figure = export.drawn(heatmaps.distances, names, values, export.colors())
+    figure = heatmaps.distances(names, values, export.colors())
     which = "pinned" if pinned else f"profile {among}"
     name = look.file_name("distances", which)
     export.chart(figure, "distances", name, f"Distances, {which}")
@@ -66,8 +66,8 @@ def matrix(rows: list[Row]) -> None:
     st.html(
         "<div class='note'>Mean absolute difference of cells, weighted by their counts; 0 means "
         "alike. Cells in which both are no better than a guess do not count; where there are no "
-        f"others, or the alphabets differ, the square is empty. Alike ones stand together "
-        f"(average linkage).{cut}</div>"
+        "others, or the alphabets differ, the square is empty. Alike ones stand together (average "
+        f"linkage).{cut}</div>"
     )
 
 
