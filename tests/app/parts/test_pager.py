@@ -19,7 +19,7 @@ def paged() -> None:
 
 
 def test_pages_hold_40_symbols_in_their_order_and_turn_round() -> None:
-    page = AppTest.from_function(paged).run()
+    page = AppTest.from_function(paged, default_timeout=60).run()
     pages = [range(0x400 + start, min(0x400 + start + 40, 0x400 + 100)) for start in (0, 40, 80)]
     counts = ["1–40 of 100", "41–80 of 100", "81–100 of 100"]
     for number in (0, 1, 2, 0):
