@@ -99,6 +99,7 @@ CONTROLS = {
         Control("click", ("", ""), ".st-key-swap button"),
     ],
     "Claims": [_box("claims", "laptop", "paper, else laptop")],
+    "Library": [_switch("part", "Corpora", "Models", "Space", "Runs")],
 }
 
 

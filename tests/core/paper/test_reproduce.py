@@ -16,7 +16,7 @@ from core.models.base import StateSelection
 from core.paper import reproduce, shipped
 from core.paper.studies import STUDIES, signature
 from core.probes.mlp import Decoders
-from core.registry import load_model
+from core.registry import known, load_model
 from core.signatures.spec import SignatureSpec
 from core.spec import VERSIONS
 from core.spec import VERSIONS as STAGES
@@ -160,10 +160,12 @@ def test_an_earlier_version_is_told_apart(
     monkeypatch.setenv("MEMSIG_REFERENCE", str(release))
     with monkeypatch.context() as patch:
         patch.setitem(STAGES, "mlp", 99)
+        known.cache_clear()  # another version is another process
         shipped.update(store)
         assert wanted()["GRU"].key != key
         earlier = set(store.query("FROM earlier")["key"])
         assert key in earlier and wanted()["GRU"].model.key not in earlier
+    known.cache_clear()
     shipped.update(store)
     assert store.query("FROM earlier").is_empty()
 
