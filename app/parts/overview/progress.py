@@ -38,10 +38,11 @@ def of_study(study: str, profile: str) -> None:
     """What the claims of a figure say, and what is missing of it."""
     claims = queries.table(queries.fill(queries.CLAIMS_OF, profile=profile))
     verdicts = claims.filter(pl.col("study") == study).select("claim", "verdict")
-    badges = " ".join(BADGES.get(v, UNDECIDED).format(claim) for claim, v in verdicts.iter_rows())
+    badges = [BADGES.get(v, UNDECIDED).format(claim) for claim, v in verdicts.iter_rows()]
     now = _progress(study, profile)
     missing = f" · about {words.seconds(now.seconds)} to go" if now.done < now.total else ""
-    st.markdown(f"{badges} :small[{now.done} of {now.total} results{missing}]")
+    results = f":small[{now.done} of {now.total} results{missing}]"
+    st.markdown("&ensp;".join([*badges, results]))
 
 
 def of_all(profile: str) -> None:

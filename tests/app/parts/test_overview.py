@@ -66,7 +66,7 @@ def test_the_overview_draws_what_is_there(everything: Store) -> None:
     app = opened("pages/overview.py")
     assert len(app.get("plotly_chart")) == 1 + len(OF_TEXT)
     told = said(app)
-    assert told.count("Not computed yet") == 3  # factorized kernels, speech and all cells
+    assert told.count("Not computed yet") == 4  # factorized kernels, speech, all cells, targets
     counts = ("3 of 3", "12 of 12", "11 of 11", "7 of 7")  # of each study of text; two have 12
     for part in (*counts, "memory signature", "badge[:material"):
         assert part in told, part
