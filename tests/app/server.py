@@ -44,7 +44,7 @@ def start(log: Path, *options: str, port: int | None = None) -> tuple[subprocess
     usual = [f"--server.port={port}", "--server.headless=true"]
     with log.open("wb") as output:
         app = subprocess.Popen([*command, *usual, *options], cwd=ROOT, stdout=output, stderr=output)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600  # a busy machine takes its time
     while not answers(f"{url}/readyz"):
         if app.poll() is not None or time.monotonic() > deadline:
             app.kill()

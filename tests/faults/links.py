@@ -73,7 +73,7 @@ def link(number: int, chance: random.Random, names: list[str]) -> tuple[str, str
 def opened(folder: Path, tries: int, seed: int) -> Tally:
     """Generated links, one after another, against a running server with the shipped results."""
     tally, chance, names = Tally(), random.Random(seed), parameters()
-    with serving.running(folder, tally, MEMSIG_REFERENCE="") as url:
+    with serving.running(folder, tally, tries, MEMSIG_REFERENCE="") as url:
         for number in range(tries):
             page, query = link(number, chance, names)
             if problem := visit(url, page, query):

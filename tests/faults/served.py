@@ -136,7 +136,7 @@ def uploads(folder: Path, tries: int, seed: int) -> Tally:
     tally, taken = Tally(), 0
     spoken(folder / "cache", plan(listening.speech("synthetic-speech", "smoke")))
     with (
-        serving.running(folder, tally, MEMSIG_PROFILE="smoke") as url,
+        serving.running(folder, tally, tries, MEMSIG_PROFILE="smoke") as url,
         Visitor(url, "library", "") as texts,
         Visitor(url, "las", "las=Utterance&sound=own") as sounds,
     ):
