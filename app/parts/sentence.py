@@ -59,6 +59,8 @@ def of_networks(specs: Sequence[SignatureSpec]) -> None:
             symbols, changes = reading.to_symbols(_typed(_samples(corpus)), corpus.alphabet)
         version = str(Store().tables.newest())
         tables = [(spec.model.title, _read(spec.key, symbols, version, spec)) for spec in specs]
+        with line:
+            export.saves_in(st.container(width="content"), "Your sentence")
         figure = export.drawn(pictures.triangles, tables, symbols, export.colors())
         about = f"What a state holds of each earlier letter of: {symbols}"
         export.chart(figure, "sentence", "sentence", about)

@@ -67,6 +67,11 @@ def heading(title: str, key: str, *queries: str, buttons: Callable[[], None] | N
         place = st.container(width="content", horizontal=True, key=f"save-{key}")
         if queries:
             _show_sql(key, queries)
+    saves_in(place, title, *queries)
+
+
+def saves_in(place: DeltaGenerator, title: str, *queries: str) -> None:
+    """The charts that follow have this title, and their buttons that save stand in this place."""
     _heading.set(Heading(title, queries, place))
 
 
