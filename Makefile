@@ -16,7 +16,7 @@ app: setup
 
 test: lint
 	@scripts/browser.sh
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: .venv/dev.done
 	@$(BIN)/python -m pytest -m "not slow"

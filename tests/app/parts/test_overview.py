@@ -82,7 +82,7 @@ def test_an_empty_start_offers_the_first_signature(corpora: tuple[CorpusSpec, Co
     app.button(key="begin").click().run()
     (job,) = jobs.listing()
     assert job.title == "signature: GRU [1,80] on shakespeare, layer 1 (h)"
-    assert said(app).count("Not computed yet") == 8
+    assert said(app).count("Not computed yet") == 9
     assert "First the network is trained" in said(app)
 
 
