@@ -72,6 +72,8 @@ def _sent() -> None:
         load(sent["text"])
         return
     try:
+        if len(sent["text"]) > MAX_TEXT:
+            raise sqlparse.exceptions.SQLParseError
         _give(sqlparse.format(sent["text"], reindent=True, wrap_after=88, indent_width=4))
     except sqlparse.exceptions.SQLParseError:
         st.toast("This query is too long or too deeply nested to be laid out.")
