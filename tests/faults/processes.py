@@ -80,8 +80,8 @@ def tabs(folder: Path, tries: int, seed: int) -> Tally:
                 tab.goto(f"{url}/signature?{query}", wait_until="commit")
             for tab in opened:
                 tab.wait_for_selector(f"{BEGIN}, [class*=st-key-strip-cancel], .js-plotly-plot")
-                with suppress(PlaywrightError):  # the button goes once another tab has asked
-                    if tab.locator(BEGIN).count():
+                while tab.locator(BEGIN).count():
+                    with suppress(PlaywrightError):  # the button goes once another tab has asked
                         tab.locator(BEGIN).click(timeout=10_000)
             for number, tab in enumerate(opened):
                 tally.tried += 1
@@ -91,6 +91,8 @@ def tabs(folder: Path, tries: int, seed: int) -> Tally:
                     tally.lost.append(f"tab {number} shows no signature: {error}")
                 if tab.locator("[data-testid=stException]").count():
                     tally.lost.append(f"tab {number} shows a traceback")
+            # The tabs may show its preview, which comes first.
+            tally.lost += study.wait([wanted], store, 900)
             asked = store.query("SELECT key, count(*) AS n FROM jobs GROUP BY key")
             if wanted.key not in asked["key"]:
                 tally.lost.append("none of the jobs is the one that the tabs have asked for")

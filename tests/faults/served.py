@@ -48,6 +48,7 @@ class Visitor:
             self.cookie = answer.headers["Set-Cookie"].partition(";")[0]
         self.uploader, self.button = "", ""
         self._run()
+        assert self.uploader, f"/{page}?{query} has no place for a file"
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +138,7 @@ def uploads(folder: Path, tries: int, seed: int) -> Tally:
     spoken(folder / "cache", plan(listening.speech("synthetic-speech", "smoke")))
     with (
         serving.running(folder, tally, tries, MEMSIG_PROFILE="smoke") as url,
-        Visitor(url, "library", "") as texts,
+        Visitor(url, "library", "part=Corpora") as texts,
         Visitor(url, "las", "las=Utterance&sound=own") as sounds,
     ):
         for number in range(tries):
