@@ -202,6 +202,7 @@ def test_a_member_comes_where_they_wanted_and_leaves_no_door_open(
     status, body, _ = ask(media, Cookie=cookies)
     assert status == 200 and body.startswith("signature,lag,symbol")
     page.locator("[data-testid=stSidebarNav]").get_by_text("Library").click()
+    page.get_by_text("Corpora", exact=True).click()
     page.get_by_text("Add a text").wait_for()
     file = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"some words\n" * 40}
     with page.expect_request(lambda asked: asked.method == "PUT") as uploaded:
@@ -241,7 +242,7 @@ def test_a_viewer_looks_and_starts_nothing(page: Page, address: str, spec: Signa
     begin = page.locator(".st-key-begin button")
     begin.wait_for()
     assert begin.is_disabled() and jobs.listing() == []
-    page.goto(f"{address}/library")
+    page.goto(f"{address}/library?part=Corpora")
     page.get_by_text("Adding is for members").wait_for()
     cookies = "; ".join(f"{c['name']}={c['value']}" for c in page.context.cookies())
     status, body, _ = ask(f"{address}/_stcore/upload_file/s/f", "PUT", Cookie=cookies)

@@ -55,7 +55,7 @@ def test_a_viewer_sees_results_and_starts_cancels_and_adds_nothing(spec: Signatu
     jobs.request(asked, "ada@lab.org")
     waiting = opened("vi@lab.org", corpus=spec.corpus.content, cell="lstm")
     assert waiting.button(key=f"strip-cancel-{asked.key}").disabled
-    library = opened("vi@lab.org", LIBRARY)
+    library = opened("vi@lab.org", LIBRARY, part="Corpora")
     assert "Adding is for members" in said(library) and not library.get("file_uploader")
 
 
@@ -110,7 +110,7 @@ def test_a_study_asks_for_as_much_as_there_is_room_for(spec: SignatureSpec) -> N
 
 
 def test_the_jobs_table_says_who_did_what(spec: SignatureSpec) -> None:
-    page = opened("ada@lab.org", LIBRARY)
+    page = opened("ada@lab.org", LIBRARY, part="Corpora")
     upload(page, TEXT.replace("fox", "hen").encode(), "hens.txt")
     asked = core.signature_spec(spec.corpus, cell="lstm", profile="smoke")
     jobs.request(asked, "bob@lab.org")

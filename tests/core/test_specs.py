@@ -125,7 +125,8 @@ def test_every_shipped_result_is_under_the_key_that_its_spec_has_today() -> None
         for path in folder.glob("*/manifest.json")
         for key in json.loads(path.read_text())["keys"]
     }
-    corpora = pl.concat(pl.read_parquet(path) for path in folder.glob("*/corpora.parquet"))
+    tables = [pl.read_parquet(path) for path in folder.glob("*/corpora.parquet")]
+    corpora = pl.concat(tables, how="diagonal")  # one that shipped earlier has fewer columns
     assert {*specs} == listed - {*corpora.filter(pl.col("spec").is_null())["key"]} != set()
     for key, text in specs.items():
         spec = SPECS.validate_json(text)

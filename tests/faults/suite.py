@@ -34,7 +34,7 @@ FAULTS = (
     Fault("outside queries while rows are written", readers.queries, 10_000, 200),
     Fault("flipped bytes and truncations of cache entries", damage.entries, 66_120, 400),
     Fault("the same of the index of the cache", damage.index, 2_000, 40),
-    Fault("the same of the published database", damage.published, 1_000, 15),
+    Fault("the same of the published database", damage.published, 1_000, 14),
     Fault("planted pickles", damage.pickles, 15, 15),
     Fault("a full disk", disk.full, 40, 6),
     Fault("a clock that jumps", clock.jumps, 10, 2),
