@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -41,20 +42,20 @@ class Visitor:
     """A page with a place for a file, as a browser has it open."""
 
     def __init__(self, url: str, page: str, query: str) -> None:
-        self.url = url
+        self.url, self.closing = url, ExitStack()
         self.page = ClientState(page_name=page, query_string=query)
-        self.socket = connected(url)
+        self.uploader, self.button = "", ""
         with urllib.request.urlopen(f"{url}/_stcore/health") as answer:
             self.cookie = answer.headers["Set-Cookie"].partition(";")[0]
-        self.uploader, self.button = "", ""
-        self._run()
-        assert self.uploader, f"/{page}?{query} has no place for a file"
 
     def __enter__(self) -> Self:
+        self.socket = self.closing.enter_context(connected(self.url))
+        self._run()
+        assert self.uploader, f"{self.page} has no place for a file"
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.socket.close()
+        self.closing.close()
 
     def _run(self, *values: WidgetState) -> list[ForwardMsg]:
         """What the page answers once its widgets have these values."""
