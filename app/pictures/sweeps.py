@@ -125,25 +125,55 @@ def against_state(
             customdata=names,
             hovertemplate=f"<b>%{{customdata}}</b>, untrained: %{{y:{form}}}<extra></extra>",
         )
-    # Cells of one size stand above each other, so their names go to both sides.
-    sides = ["middle right" if place % 2 else "middle left" for place in range(len(names))]
     figure.add_scatter(
         x=sizes,
         y=table[column].to_list(),
         error_y=error_bars(table[column], table["low"], table["high"], 3) if recalls else None,
-        mode="markers+text",
-        text=names,
-        textposition=sides,
+        mode="markers",
+        customdata=names,
         marker={"size": 9, "color": colors.series[0]},
-        hovertemplate=f"<b>%{{text}}</b>, %{{x}} numbers: %{{y:{form}}}<extra></extra>",
+        hovertemplate=f"<b>%{{customdata}}</b>, %{{x}} numbers: %{{y:{form}}}<extra></extra>",
     )
-    ends = [math.log10(min(sizes) / 2.2), math.log10(max(sizes) * 2.2)]
-    ticks = sorted(set(sizes))
+    points = pl.DataFrame({"name": names, "x": sizes, "y": table[column]}).drop_nulls()
+    drawn = [table[column], *([table["untrained"]] if recalls else [])]
+    heights = pl.concat([values.cast(pl.Float64) for values in drawn]).drop_nulls()
+    _add_names(figure, points, (heights.max() - heights.min()) / 16)
+    ends = [math.log10(min(sizes) / 3), math.log10(max(sizes) * 5)]
+    ticks = [
+        size for size in sorted(set(sizes)) if not any(size / 1.2 < one < size for one in sizes)
+    ]
     figure.update_xaxes(title="numbers of the state", type="log", tickvals=ticks, ticktext=ticks)
     figure.update_xaxes(range=ends)
     figure.update_yaxes(title=title, nticks=6, tickformat=".0%" if recalls else None)
     figure.update_layout(showlegend=False)
     return finish(figure, colors, STATE, (56, 12, 24, 40))
+
+
+def _add_names(figure: go.Figure, points: pl.DataFrame, gap: float) -> None:
+    """The name of each point beside it; where several have about one x, left and right in turn.
+
+    points: name, x, y. gap: the least between two names above each other.
+    """
+    for _, group in points.sort("y").group_by(pl.col("x").log(2).round(), maintain_order=True):
+        for first, side, shift in ((0, "middle left", 1 / 1.08), (1, "middle right", 1.08)):
+            rows = group.gather_every(2, first)
+            figure.add_scatter(
+                x=(rows["x"] * shift).to_list(),
+                y=_apart(rows["y"].to_list(), gap),
+                mode="text",
+                text=rows["name"].to_list(),
+                textposition=side,
+                hoverinfo="skip",
+            )
+
+
+def _apart(values: Sequence[float], gap: float) -> list[float]:
+    """Ascending values at least `gap` apart, around the same mean."""
+    moved: list[float] = []
+    for value in values:
+        moved.append(max(value, moved[-1] + gap) if moved else value)
+    shift = (sum(moved) - sum(values)) / max(len(values), 1)
+    return [value - shift for value in moved]
 
 
 def targets(table: pl.DataFrame, lags: int, colors: Theme) -> go.Figure:
