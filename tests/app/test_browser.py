@@ -194,6 +194,8 @@ def test_a_click_on_the_map_of_bases_opens_that_basis(
     # What is typed is marked on the map, which the click did not draw again.
     search = page.locator(".st-key-basis-search input")
     expect(search).to_have_value("qu", timeout=30_000)
+    # A run that is still on its way would write the click's basis over what is typed.
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
     search.fill("ld")
     search.press("Enter")
     heading.filter(has_text="basis 'ld' beside W₀").wait_for()
