@@ -109,10 +109,9 @@ def running(folder: Path, tally: Tally, tries: int, **environment: str) -> Itera
         app.terminate()
         app.wait(30)
     tally.lost += _troubles(watch, silent(tries), log.read_text(errors="replace"))
-    tally.note = (
-        f"/readyz asked {watch.asked:,} times, answered after {watch.slowest:.2f} s at most (who asked "
-        f"was kept waiting {watch.late:.2f} s); {watch.memory / 2**30:.1f} GB at most"
-    )
+    answers = f"/readyz asked {watch.asked:,} times, answered after {watch.slowest:.2f} s at most"
+    machine = f"who asked was kept waiting {watch.late:.2f} s by the machine"
+    tally.note = f"{answers} ({machine}); {watch.memory / 2**30:.1f} GB at most"
 
 
 def _troubles(watch: Watch, seconds: float, log: str) -> list[str]:
