@@ -17,24 +17,34 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tests.app.server import start
 from tests.faults.tally import Tally
 
+EVERY = 0.2  # seconds between two questions
 FULL = 1_000  # tries of the full forms
 MEMORY = 3 << 30  # bytes that the server and its readers of foreign bytes may take
 
 
 @dataclass
 class Watch:
-    """How the server does meanwhile."""
+    """How the server does meanwhile.
+
+    slowest: seconds until it answered; late: seconds that this process, which asks it, was itself
+    kept waiting by the machine.
+    """
 
     url: str
     pid: int
+    asked: int = 0
     slowest: float = 0.0
+    late: float = 0.0
     memory: int = 0
     silent: list[str] = field(default_factory=list)
     _end: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        while not self._end.wait(0.2):
+        before = time.monotonic()
+        while not self._end.wait(EVERY):
             began = time.monotonic()
+            self.late = max(self.late, began - before - EVERY)
+            self.asked += 1
             try:
                 with urllib.request.urlopen(f"{self.url}/readyz", timeout=30) as answer:
                     answer.read()
@@ -42,6 +52,7 @@ class Watch:
                 self.silent.append(f"/readyz: {error}")
             self.slowest = max(self.slowest, time.monotonic() - began)
             self.memory = max(self.memory, sum(map(_memory, _family(self.pid))))
+            before = time.monotonic()
 
     def end(self) -> None:
         self._end.set()
@@ -98,8 +109,9 @@ def running(folder: Path, tally: Tally, tries: int, **environment: str) -> Itera
         app.terminate()
         app.wait(30)
     tally.lost += _troubles(watch, silent(tries), log.read_text(errors="replace"))
-    memory = f"{watch.memory / 2**30:.1f} GB at most"
-    tally.note = f"/readyz after {watch.slowest:.2f} s at most, {memory}"
+    answers = f"/readyz asked {watch.asked:,} times, answered after {watch.slowest:.2f} s at most"
+    machine = f"who asked was kept waiting {watch.late:.2f} s by the machine"
+    tally.note = f"{answers} ({machine}); {watch.memory / 2**30:.1f} GB at most"
 
 
 def _troubles(watch: Watch, seconds: float, log: str) -> list[str]:
