@@ -73,7 +73,7 @@ def looking() -> Iterator[Page]:
     """A page of a browser; skips the test where there is none."""
     with browsing() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         yield page
 
 
