@@ -36,7 +36,7 @@ def query() -> None:
         if answer is None or answer.sql != sql:
             with st.spinner("Running …"):
                 answer = remember(_run(sql))
-    if st.session_state.get("sql-shown") != sql:
+    if sql and st.session_state.get("sql-shown") != sql:
         st.session_state["sql-shown"] = sql
         _give(sql)
     number, text = st.session_state.get(GIVEN) or _give(EXAMPLES[0][1].strip())
