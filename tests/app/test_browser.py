@@ -13,6 +13,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 
 import core
+from app.parts.sql.examples import EXAMPLES
 from app.shell.shell import PAGES
 from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec
@@ -101,6 +102,7 @@ def test_pins_survive_a_reload_and_ctrl_enter_runs_a_query(
     page.locator("[data-testid=stSidebar] .pinned").filter(has_text="GRU").wait_for()
     page.locator("[data-testid=stSidebarNav]").get_by_text("SQL").click()
     editor = page.get_by_label("Query", exact=True)
+    expect(editor).to_have_value(EXAMPLES[0][1].strip(), timeout=30_000)
     editor.fill("")
     # Digits and capitals are keys of the app elsewhere; here they are only typed.
     editor.press_sequentially("SELECT 1 AS X, 2")
