@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from core.errors import BadInput
 from core.store import Store
 from core.store.files import exclusive
 
-KEY = "pin-sets"  # of the artifact that holds all of them
+KEYS = ("pin-sets-0", "pin-sets-1")  # of all sets as they are and as they were a change ago
 LOCK_SECONDS = 30.0
 NAME_MOST, NOTE_MOST = 80, 2000  # characters
 
@@ -28,8 +29,7 @@ class PinSet:
 
 def listing(store: Store | None = None) -> list[PinSet]:
     """The sets of everybody, the newest last."""
-    data = (store or Store()).artifacts.get(KEY)
-    return [PinSet(**row) for row in json.loads(data)] if data else []
+    return [PinSet(**row) for row in _newest(store or Store())["sets"]]
 
 
 def save(who: str, name: str, note: str, pins: str, store: Store | None = None) -> PinSet:
@@ -59,6 +59,16 @@ def remove(id: str, who: str, store: Store | None = None) -> None:
         _write([old for old in listing(store) if (old.id, old.who) != (id, who)], store)
 
 
+def _newest(store: Store) -> dict[str, Any]:
+    """All sets as they are, with the number of the change that made them so."""
+    stored = [json.loads(data) for data in map(store.artifacts.get, KEYS) if data]
+    return max(stored, key=lambda one: one["change"], default={"change": 0, "sets": []})
+
+
 def _write(sets: list[PinSet], store: Store) -> None:
-    store.artifacts.drop(KEY)
-    store.artifacts.put(KEY, json.dumps([asdict(one) for one in sets]).encode())
+    """Writes all sets over those of two changes ago, so that the last ones are never lost."""
+    change = _newest(store)["change"] + 1
+    key = KEYS[change % 2]
+    store.artifacts.drop(key)
+    data = {"change": change, "sets": [asdict(one) for one in sets]}
+    store.artifacts.put(key, json.dumps(data).encode())

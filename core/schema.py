@@ -67,14 +67,7 @@ def _rows() -> dict[str, str]:
         for place, cell in enumerate(CELLS.values(), start=1)
     )
     profiles = (
-        (
-            name,
-            [*profile.sizes],
-            *profile.deep,
-            profile.hidden,
-            profile.factorized,
-            profile.compared,
-        )
+        (name, [*profile.sizes], *profile.deep, profile.hidden, profile.factorized)
         for name, profile in PROFILES.items()
     )
     return {"{cells}": ", ".join(map(str, cells)), "{profiles}": ", ".join(map(str, profiles))}

@@ -14,17 +14,12 @@ from app.shell.buttons import icon_button
 FURTHEST = 99  # page
 
 
-def page(labels: Sequence[str]) -> list[str]:
-    """The labels of the chosen page."""
-    start = _start(labels)
-    return list(labels[start : start + MOST])
-
-
 def cells(table: pl.DataFrame, labels: Sequence[str]) -> pl.DataFrame:
     """The cells of the chosen page; all where there is one page only."""
     if len(labels) <= MOST:
         return table
-    return table.filter(pl.col("symbol").is_in(page(labels)))
+    start = _start(labels)
+    return table.filter(pl.col("symbol").is_in(list(labels[start : start + MOST])))
 
 
 def buttons(labels: Sequence[str]) -> None:

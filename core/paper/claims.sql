@@ -8,9 +8,8 @@
 --- deep: Units of each of them.
 --- hidden: Units of the networks of retraining and of the one against the n-gram.
 --- factorized: Units of the factorized network.
---- compared: Units where every cell is compared.
 CREATE OR REPLACE VIEW profile_shapes AS
-SELECT * FROM (VALUES {profiles}) AS shapes(profile, sizes, layers, deep, hidden, factorized, compared);
+SELECT * FROM (VALUES {profiles}) AS shapes(profile, sizes, layers, deep, hidden, factorized);
 
 --- What the paper says, statement by statement.
 --- claim: Number of the claim, C1 to C15.

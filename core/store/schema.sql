@@ -518,14 +518,20 @@ END;
 --- precision: Share of the positions decoded as this symbol that were right.
 --- ms: Mean time from the symbol to the state, in milliseconds of speech.
 --- guess: Whether the recall is no better than a guess.
+--- labels: What its symbols are: the target, and the characters of an alphabet that is not the paper's. Cells of different labels are not to be compared.
 CREATE OR REPLACE VIEW recall_cells AS
 SELECT
-    signature, lag, symbol, n, correct, accuracy, low, high, bits, majority, "current", precision, ms,
+    r.signature, r.lag, r.symbol, r.n, r.correct, r.accuracy, r.low, r.high, r.bits, r.majority,
+    r."current", r.precision, r.ms,
     at_guess_level(
-        lag, n, accuracy, low, precision, majority, "current",
-        n / sum(n) OVER (PARTITION BY signature, lag)
-    ) AS guess
-FROM recall WHERE symbol IS NOT NULL;
+        r.lag, r.n, r.accuracy, r.low, r.precision, r.majority, r."current",
+        r.n / sum(r.n) OVER (PARTITION BY r.signature, r.lag)
+    ) AS guess,
+    concat_ws(' ', s.target, c.characters) AS labels
+FROM recall r
+LEFT JOIN signatures s ON s.key = r.signature
+LEFT JOIN corpora c ON c.key = s.corpus
+WHERE r.symbol IS NOT NULL;
 
 --- signature_matrix(key): the symbol × lag cells of one signature, with every floor.
 --- lag: Steps back that the decoder looks.
@@ -567,7 +573,7 @@ SELECT
     x.signature AS a, y.signature AS b,
     sum(abs(x.accuracy - y.accuracy) * (x.n + y.n)) / sum(x.n + y.n) AS distance, count(*) AS cells
 FROM recall_cells x
-JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol
+JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol AND y.labels = x.labels
 WHERE x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL
   AND NOT both_guess(x.guess, x.majority, y.guess, y.majority)
 GROUP BY x.signature, y.signature;
@@ -593,7 +599,7 @@ WITH cells AS (
         x.low IS NULL OR y.low IS NULL AS few,
         list_transform(list_zip(v.accuracies, w.accuracies), lambda d: d[1] - d[2]) AS drawn
     FROM recall_cells x
-    JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol
+    JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol AND y.labels = x.labels
     LEFT JOIN draws v ON v.signature = x.signature AND v.lag = x.lag AND v.symbol = x.symbol
     LEFT JOIN draws w ON w.signature = y.signature AND w.lag = y.lag AND w.symbol = y.symbol
     WHERE x.signature = a AND y.signature = b
@@ -634,7 +640,7 @@ WITH cells AS (
         x.lag, x.symbol, x.accuracy - y.accuracy AS difference, x.n + y.n AS weight,
         v.accuracies AS a_draws, w.accuracies AS b_draws
     FROM recall_cells x
-    JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol
+    JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol AND y.labels = x.labels
     JOIN draws v ON v.signature = x.signature AND v.lag = x.lag AND v.symbol = x.symbol
     JOIN draws w ON w.signature = y.signature AND w.lag = y.lag AND w.symbol = y.symbol
     WHERE x.signature = a AND y.signature = b AND x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL

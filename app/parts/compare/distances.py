@@ -16,13 +16,12 @@ MOST = 60  # signatures in the matrix of a whole profile
 # Of every two there is a row: two that only guess, or have different alphabets, have no distance.
 DISTANCES = f"""
 WITH named AS (
-    SELECT s.key, {SIGNATURE} AS name, measured.characters{NAMED} WHERE s.key IN ({{keys}})
+    SELECT s.key, {SIGNATURE} AS name{NAMED} WHERE s.key IN ({{keys}})
 ),
 near AS (FROM signature_distances WHERE a IN ({{keys}}) AND b IN ({{keys}}))
 SELECT one.key AS a, other.key AS b, one.name AS name_a, other.name AS name_b,
        near.distance, coalesce(near.cells, 0) AS cells
-FROM named one CROSS JOIN named other LEFT JOIN near ON near.a = one.key AND near.b = other.key
- AND one.characters IS NOT DISTINCT FROM other.characters"""
+FROM named one CROSS JOIN named other LEFT JOIN near ON near.a = one.key AND near.b = other.key"""
 
 # The newest of a profile; previews and untrained floors would crowd them out.
 NEWEST = """

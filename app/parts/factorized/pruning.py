@@ -19,8 +19,8 @@ from core.paper.studies import Plan
 
 MEANING = {
     "recall": "those that recall little of what the target does not use",
-    "norm": "those of the largest weights",
-    "lambda": "the largest weights times their λ on the target",
+    "norm": "those of the largest norm",
+    "lambda": "those of the largest norm times λ on the target",
     "leave-one-out": "those that the target misses most",
     "random": "by chance",
 }

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.parts.overview import tile_queries
+from app.parts.overview import progress, tile_queries
 from app.pictures import look
 from app.pictures import tiles as pictures
 from app.shell import export, links, queries
@@ -112,7 +112,14 @@ def _picture(tile: Tile, profile: str) -> None:
     page, params = links.figure(tile.study, corpora, profile)
     st.page_link(page, label=title, query_params=params)
     first, last = corpora[0], corpora[-1]
-    sql = queries.fill(tile.sql, profile=profile, first=first, last=last, targets=[*RECALLED])
+    sql = queries.fill(
+        tile.sql,
+        profile=profile,
+        first=first,
+        last=last,
+        keys=progress.drawn(tile.study, profile),
+        targets=[*RECALLED],
+    )
     table = queries.table(sql) if sql else None
     if table is not None and table.height:
         figure = export.drawn(pictures.thumbnail, table, tile.scale, tile.ends, export.colors())

@@ -12,8 +12,7 @@ from app.shell import export, queries, words
 from core import machine
 from core.paper import shipped
 from core.paper.reproduce import left, recorded
-from core.paper.studies import STUDIES, Choices
-from core.spec import Spec
+from core.paper.studies import STUDIES, Choices, Plan
 from core.store import Store
 
 BADGES = {
@@ -62,16 +61,26 @@ def of_all(profile: str) -> None:
         st.code(f".venv/bin/python -m core reproduce --profile {profile}", language="sh")
 
 
+def drawn(study: str, profile: str) -> list[str]:
+    """The keys of the signatures that the figure of a study shows."""
+    plan = _plan(study, profile, str(Store().tables.newest()))
+    return [spec.key for spec in plan.drawn.values()]
+
+
 def _progress(study: str, profile: str) -> StudyProgress:
     """Looked up once for every state of the tables."""
     return _progress_of(study, profile, str(Store().tables.newest()))
 
 
+@st.cache_resource(max_entries=100, show_spinner=False)
+def _plan(study: str, profile: str, generation: str) -> Plan:
+    choices = Choices(profile, **recorded(STUDIES[study], profile, Store()))
+    return STUDIES[study].plan(choices)
+
+
 @st.cache_data(max_entries=100, show_spinner=False)
 def _progress_of(study: str, profile: str, generation: str) -> StudyProgress:
-    store = Store()
-    choices = Choices(profile, **recorded(STUDIES[study], profile, store))
-    specs: list[Spec] = STUDIES[study].plan(choices).specs
+    store, specs = Store(), _plan(study, profile, generation).specs
     computed = watching.computed_keys(specs)
     keys = {spec.key for spec in specs}
     missing = [spec for spec in specs if spec.key not in computed]

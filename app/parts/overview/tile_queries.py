@@ -86,22 +86,14 @@ FROM (
 JOIN recall r ON r.signature = k.key
 WHERE r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
 
-# The decoders of these two are trained for fewer rounds than the profile's, which the column
-# profile says after a comma.
+# The signatures of these two, by key: others of the same network may recall the same.
 TILE_CELLS = """
-SELECT 1 AS panel, '' AS name, k.place::VARCHAR AS x, v.lag, avg(v.accuracy) AS value
+SELECT 1 AS panel, '' AS name, k.place::VARCHAR AS x, v.lag, v.accuracy AS value
 FROM marginal_recall v JOIN recurrent_cells k ON k.cell = v.cell
-JOIN profile_shapes p ON p.profile = split_part(v.profile, ',', 1) AND p.compared = v.hidden
-WHERE p.profile = {profile} AND v.corpus = {first} AND v.model_corpus = {first} AND v.layers = 1
-  AND v.trained AND v.decoder = 'mlp' AND v.lag >= 1
-  AND v.signature NOT IN (SELECT key FROM earlier)
-GROUP BY ALL"""
+WHERE v.signature IN ({keys}) AND v.lag >= 1"""
 
 TILE_TARGETS = """
 SELECT 1 AS panel, '' AS name, list_position([{targets}], v.target)::VARCHAR AS x, v.lag,
-       avg(v.accuracy) AS value
+       v.accuracy AS value
 FROM target_recall v
-WHERE split_part(v.profile, ',', 1) = {profile} AND v.corpus = {first} AND v.trained
-  AND v.decoder = 'mlp' AND v.lag >= 1 AND v.signature NOT IN (SELECT key FROM earlier)
-  AND (v.model, v.profile) IN (SELECT model, profile FROM signatures WHERE target <> 'symbol')
-GROUP BY ALL"""
+WHERE v.signature IN ({keys}) AND v.lag >= 1"""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import polars as pl
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from app.parts.sweeps.toolbar import Sweep
 from app.pictures import sweeps
@@ -34,36 +37,44 @@ ORDER BY list_position([{targets}], e.target), e.lag"""
 
 def recall(sweep: Sweep) -> None:
     """Recall by lag of every target, with its guesses and the untrained network."""
-    sql, table = _rows(sweep)
-    export.heading("Recall by lag", "targets", sql)
-    if table.height:
-        figure = sweeps.targets(table, sweep.lags, export.colors())
-        name = sweep.file_name("targets")
-        export.chart(figure, "targets", name, "Recall by lag, a pane each target")
-    else:
-        export.empty(sweeps.RECALL)
-    st.html(
-        "<div class='note'>The lag of a word counts words, all others count symbols. Product of "
-        "parts: what the recall of a bigram or trigram would be if its symbols were recalled "
-        "independently of each other. All decoders were trained for as many rounds.</div>"
+    _chart(
+        sweep,
+        "Recall by lag",
+        "targets",
+        sweeps.targets,
+        sweeps.RECALL,
+        "The lag of a word counts words, all others count symbols. Product of parts: what the "
+        "recall of a bigram or trigram would be if its symbols were recalled independently of each "
+        "other. All decoders were trained for as many rounds.",
     )
 
 
 def above_guess(sweep: Sweep) -> None:
     """How much of what the best guess gets wrong is recalled."""
-    sql, table = _rows(sweep)
-    export.heading("Recall above the best guess", "above-guess", sql)
-    if table.height:
-        figure = sweeps.above_guess(table, sweep.lags, export.colors())
-        name = sweep.file_name("targets-above-guess")
-        export.chart(figure, "above-guess", name, "Share of what the best guess gets wrong")
-    else:
-        export.empty(sweeps.STATE)
-    st.html(
-        "<div class='note'>100 %: all right; 0: no more than the better of two guesses, the most "
-        "frequent label and the best guess from the current one. So targets of few and of "
-        "many labels can be compared.</div>"
+    _chart(
+        sweep,
+        "Recall above the best guess",
+        "above-guess",
+        sweeps.above_guess,
+        sweeps.STATE,
+        "100 %: all right; 0: no more than the better of two guesses, the most frequent label and "
+        "the best guess from the current one. So targets of few and of many labels can be "
+        "compared.",
     )
+
+
+def _chart(
+    sweep: Sweep, title: str, key: str, picture: Callable[..., Figure], height: int, note: str
+) -> None:
+    """A picture of the rows of all targets by lag, and what it means."""
+    sql, table = _rows(sweep)
+    export.heading(title, key, sql)
+    if table.height:
+        figure = export.drawn(picture, table, sweep.lags, export.colors())
+        export.chart(figure, key, sweep.file_name(key), f"{title} of every target")
+    else:
+        export.empty(height)
+    st.html(f"<div class='note'>{note}</div>")
 
 
 def numbers(sweep: Sweep) -> None:

@@ -86,10 +86,10 @@ def test_nothing_computed_decides_nothing(store: Store) -> None:
 
 def test_the_shapes_are_those_of_the_profiles_and_studies(store: Store) -> None:
     for row in store.query("FROM profile_shapes").iter_rows():
-        name, sizes, layers, deep, hidden, factorized, compared = row
+        name, sizes, layers, deep, hidden, factorized = row
         profile = PROFILES[name]
         assert (tuple(sizes), (layers, deep)) == (profile.sizes, profile.deep)
-        assert (factorized, compared) == (profile.factorized, profile.compared)
+        assert factorized == profile.factorized
         for study in (adaptation, ngram):
             plan = study.plan(replace(EVERY, profile=name))
             assert {getattr(s.model, "hidden", hidden) for s in plan.signatures.values()} == {

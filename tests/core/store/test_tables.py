@@ -329,6 +329,23 @@ def test_recall_of_symbols_is_not_mixed_with_that_of_other_targets(store: Store)
     assert store.query(of.format("target_recall")).rows() == [("x", "symbol"), ("y", "class")]
 
 
+def test_labels_of_one_spelling_are_not_compared_across_targets_and_alphabets(store: Store) -> None:
+    """`the` is a trigram and a word, and `a` is a letter of more than one alphabet."""
+    for key, target, corpus in (("x", "symbol", "k"), ("y", "word", "k"), ("z", "symbol", "own")):
+        rows = result(key, shift=0.1)
+        rows["signatures"] = rows["signatures"].with_columns(
+            target=pl.lit(target), corpus=pl.lit(corpus)
+        )
+        store.take_in(rows)
+    text = {"key": "own", "kind": "text", "name": "own", "characters": "ab "}
+    store.take_in({"corpora": pl.DataFrame([text])})
+    for other in ("y", "z"):
+        assert store.query("FROM similarity('x', ?)", [other])["cells"].to_list() == [0]
+        assert store.query("FROM difference('x', ?)", [other]).is_empty()
+        assert store.query("FROM distance_interval('x', ?)", [other])["cells"].to_list() != [2]
+    assert store.query("FROM similarity('x', 'x')")["cells"].to_list() == [2]
+
+
 def test_distances_of_all_are_those_of_every_two(store: Store) -> None:
     for key, shift in (("x", 0.0), ("y", 0.2), ("z", 0.05)):
         store.take_in(result(key, shift=shift))
