@@ -35,10 +35,10 @@ def run() -> dict[str, Any]:
     """Measures all methods, in some minutes on two cores.
 
     networks: for each `lags`, `positions` (measured), and by method `recall` by lag and `seconds`
-    of training a lag (ours trains them all from 0 on, a peer those that are listed). worst_deficit: the most that the recall of ours lies below that of a peer of its
-    kind (linear or with a hidden layer), at any lag. speedup: of each peer, its seconds over those
-    of ours, the smallest over the networks. not_installed: peers that were left out
-    (pip install scikit-learn himalaya).
+    of training a lag (ours trains all from 0 on, a peer those that are listed). worst_deficit: the
+    most that the recall of ours lies below that of a peer of its kind (linear or with a hidden
+    layer), at any lag. speedup: of each peer, its seconds over those of ours, the smallest over the
+    networks. not_installed: peers that were left out (pip install scikit-learn himalaya).
     """
     device = machine.settle()
     networks = [_compare(name, device) for name in LAGS]
