@@ -86,6 +86,7 @@ class AtlasBudget(Frozen):
     """How much text the atlas is measured on.
 
     states, dev_states, test_states: recurrent states of each split for the linear decoders.
+    steps: minibatches of their first round of training (core.models.factorized.ruler).
     left_out: dev symbols of each corpus on which a basis is left out.
     curve: kept bases at which pruning is measured; evaluate: test symbols of each corpus there.
     """
@@ -93,6 +94,7 @@ class AtlasBudget(Frozen):
     states: int
     dev_states: int
     test_states: int
+    steps: int
     left_out: int
     curve: tuple[int, ...]
     evaluate: int
@@ -248,6 +250,7 @@ _ATLAS: dict[str, tuple[Any, Any, Any]] = {
     "states": (600, 15_000, 100_000),
     "dev_states": (200, 3_000, 20_000),
     "test_states": (600, 15_000, 100_000),
+    "steps": (4, 60, 400),
     "left_out": (300, 10_000, 50_000),  # one pass for each basis
     # From none of the bases to all 1,156.
     "curve": (

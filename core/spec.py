@@ -28,7 +28,7 @@ VERSIONS = {
     "mixture": 2,
     "imported": 1,
     "factorized": 2,
-    "atlas": 2,
+    "atlas": 3,
     "pruning": 1,
     "speech": 1,
     "las": 1,

@@ -61,7 +61,7 @@ def scale_of(mean: Tensor, deviation: Tensor) -> Tensor:
     return torch.where(deviation > 1e-6 * mean.abs() + 1e-12, deviation, torch.inf)
 
 
-def whitening(covariance: Tensor, scale: Tensor) -> Tensor:
+def whitening(covariance: Tensor, scale: Tensor, shrinkage: float = SHRINKAGE) -> Tensor:
     """What a standardized state is multiplied by, so that its dimensions are uncorrelated.
 
     covariance: [dim, dim] of the states; scale: [dim], what standardizes them. Gradient descent
@@ -69,7 +69,7 @@ def whitening(covariance: Tensor, scale: Tensor) -> Tensor:
     """
     correlation = covariance / torch.outer(scale, scale)
     values, vectors = torch.linalg.eigh(correlation)
-    return vectors / (values.clamp(min=0) + SHRINKAGE).sqrt()
+    return vectors / (values.clamp(min=0) + shrinkage).sqrt()
 
 
 class Scaling(NamedTuple):
@@ -81,6 +81,20 @@ class Scaling(NamedTuple):
     mean: Tensor
     scale: Tensor
     rotation: Tensor | None
+
+    def apply(self, states: Tensor) -> Tensor:
+        """States [n, dim] as inputs."""
+        states = (states - self.mean) / self.scale
+        return states if self.rotation is None else states @ self.rotation
+
+
+def whitened(states: Tensor, shrinkage: float) -> Scaling:
+    """How these states, [n, dim], become inputs by their own statistics."""
+    mean = states.mean(0)
+    centered = (states - mean).double()
+    covariance = centered.T @ centered / len(states)
+    scale = scale_of(mean, covariance.diagonal().sqrt())
+    return Scaling(mean, scale.float(), whitening(covariance, scale, shrinkage).float())
 
 
 class Split:
@@ -137,9 +151,7 @@ class Split:
             self.in_memory = self._prepared(states), *(each.to(device) for each in symbols)
 
     def _prepared(self, states: Tensor) -> Tensor:
-        mean, scale, rotation = self.inputs
-        states = (states.to(self.device) - mean) / scale
-        return states if rotation is None else states @ rotation
+        return self.inputs.apply(states.to(self.device))
 
     def _symbols(self, chunk: Chunk) -> list[Tensor]:
         """The targets of a chunk, and the rows of their offsets if there are any."""

@@ -1,17 +1,19 @@
 """Linear decoders by softmax regression: those of all lags at once, as one matrix.
 
 They read whitened states and are trained in rounds as decoders with hidden layers are
-(core.probes.rounds), but one product serves all lags, so that they take seconds: the preview.
+(core.probes.rounds), but one product serves all lags, so that they take seconds: the preview, and
+the many kernels of an atlas (core.models.factorized.ruler).
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
-from core.probes.data import Split, StateSource
+from core.probes.data import TILE, Split, StateSource
 from core.probes.rounds import Candidate, Training, training_of
 from core.profiles import DecoderBudget
 from core.step import Progress
@@ -33,16 +35,16 @@ def train(
     """
     fit = Split(train, torch.device(device), whiten=True)
     check = Split(dev, fit.device, fit.inputs)
-    regression = _Regression(fit)
+    regression = Regression(fit.dim, fit.lags, fit.n_symbols, fit.device)
     steps, total = 0, budget.steps * (2**budget.rounds - 1)
     latest: dict[int, Candidate] = {}
     rows: list[Candidate] = []
     for number in range(budget.rounds):
         minibatches = fit.minibatches(min(budget.batch, fit.n), seed + number)
         length = budget.steps << number
-        for step, (states, targets) in enumerate(itertools.islice(minibatches, length)):
-            rate = linear_decay((step + 1) / (length + 1), budget.learning_rate)
-            regression.step(states, targets, rate)
+        for _ in regression.descend(
+            itertools.islice(minibatches, length), length, budget.learning_rate
+        ):
             steps += 1
             if progress:
                 progress(steps / total, f"linear decoders, step {steps} of {total}")
@@ -55,16 +57,16 @@ def train(
     return training_of(best, rows, fit, depth=0)
 
 
-class _Regression:
+class Regression:
     """Softmax regressions of every lag on the same inputs, side by side in one weight matrix.
 
     weights: [dim + 1, lags · symbols], the last row the biases; all zero at the start.
     """
 
-    def __init__(self, split: Split) -> None:
-        self.lags, self.size = split.lags, split.n_symbols
-        shape = split.dim + 1, self.lags * self.size
-        self.weights, self.gradient = torch.zeros(2, *shape, device=split.device)
+    def __init__(self, dim: int, lags: int, n_symbols: int, device: torch.device) -> None:
+        self.lags, self.size = lags, n_symbols
+        shape = dim + 1, lags * n_symbols
+        self.weights, self.gradient = torch.zeros(2, *shape, device=device)
         self.weights.grad = self.gradient
         self.optimizer = torch.optim.Adam([self.weights], fused=True)
 
@@ -72,6 +74,19 @@ class _Regression:
         """Inputs [n, dim] -> [n, lags, symbols]."""
         products = torch.addmm(self.weights[-1], states, self.weights[:-1])
         return products.view(len(states), self.lags, self.size)
+
+    def guess(self, states: Tensor) -> Tensor:
+        """The most likely symbol of each lag: inputs [n, dim] -> int64 [n, lags]."""
+        with torch.inference_mode():
+            return torch.cat([self.logits(part).argmax(2) for part in states.split(TILE)])
+
+    def descend(
+        self, minibatches: Iterable[tuple[Tensor, ...]], steps: int, peak: float
+    ) -> Iterator[None]:
+        """One step for each minibatch (states, targets), `steps` in all, down from a peak rate."""
+        for number, (states, targets) in enumerate(minibatches, start=1):
+            self.step(states, targets, linear_decay(number / (steps + 1), peak))
+            yield
 
     def step(self, states: Tensor, targets: Tensor, learning_rate: float) -> None:
         """One step on the cross-entropy of each lag. targets: int64 [n, lags], -1 is no target."""

@@ -226,8 +226,8 @@ CREATE TABLE IF NOT EXISTS atlases (
     max_lag INTEGER, --- Largest lag.
     profile VARCHAR, --- Profile that set how much text it was measured on.
     seed BIGINT, --- Seed of the text drawn and of the controls.
-    train_states BIGINT, --- States the linear decoders were solved on.
-    dev_states BIGINT, --- States their ridge strengths were chosen on.
+    train_states BIGINT, --- States the linear decoders were trained on.
+    dev_states BIGINT, --- States their round of training was chosen on.
     test_states BIGINT, --- States the recalls were measured on.
     seconds DOUBLE, --- Seconds it took.
     device VARCHAR, --- Device it was computed on.

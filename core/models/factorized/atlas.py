@@ -183,7 +183,8 @@ def _ruler(spec: AtlasSpec, inputs: Inputs, device: str) -> Ruler:
     """The same text that a SignatureSpec of this corpus, seed and budget is measured on."""
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
     texts = samples(corpus, spec.budget, spec.seed)
-    return Ruler(*(Text(text, spec.max_lag, device) for text in texts))
+    train, dev, test = (Text(text, spec.max_lag, device) for text in texts)
+    return Ruler(train, dev, test, spec.budget.steps)
 
 
 def _entry(

@@ -1,8 +1,7 @@
 """Linear signatures of many rank-one kernels, and how much the model loses without each.
 
-The decoders are those of `core.probes.ridge`: ridge regression, exact for every lag, its strength
-selected on dev. Thousands of kernels read the same text, so everything that depends on the text
-alone is computed once.
+The decoders are the softmax regressions of `core.probes.linear`. Thousands of kernels read the same
+text, so everything that depends on the text alone is computed once.
 """
 
 from __future__ import annotations
@@ -21,14 +20,20 @@ from core.models.factorized.rankone import RankOne, unroll
 from core.models.factorized.windows import Windows
 from core.models.language.char_lm import CharLM
 from core.models.language.states import batches
-from core.probes.data import scale_of
-from core.probes.ridge import RIDGES, count_correct, one_hot_targets, solve
+from core.probes.data import whitened
+from core.probes.linear import Regression
 from core.probes.states import lagged
 from core.text import N_SYMBOLS
 from core.training.batches import PAD, bucketed, padded
 
 GATES = 1 << 19  # gates per step of the kernels that are unrolled together: fits in the cache
 STEPS = 2048  # padded steps of a minibatch in `leave_out`
+BATCH = 512  # states a minibatch
+# Peak rates of the two rounds of training. A whole network's states are noisy and want the first;
+# those of a kernel of rank one are functions of one number at each step, without noise, and
+# recall more the higher the second is and the less is shrunk (docs/log.md).
+RATES = (0.1, 0.5)
+SHRINKAGE = 1e-6
 
 
 class Text:
@@ -68,40 +73,42 @@ class Text:
 class Ruler:
     """Fits and measures the linear decoders of many networks that read the same three texts.
 
+    steps: minibatches of the first round of training; a second one is twice as long, and each lag
+    takes the round after which it recalls more of dev.
     n: int64 [lags, symbols], test positions by lag and true symbol.
     """
 
-    def __init__(self, train: Text, dev: Text, test: Text) -> None:
+    def __init__(self, train: Text, dev: Text, test: Text, steps: int) -> None:
         self.train, self.dev, self.test = train, dev, test
         self.lags = train.targets.shape[1]
-        self.hot = one_hot_targets(train.targets, N_SYMBOLS, torch.float32)
-        # The rows that have a target at lag δ - 1 and none at lag δ.
-        missing = train.targets < 0
-        before = torch.cat([torch.zeros_like(missing[:, :1]), missing[:, :-1]], 1)
-        self.ended = [torch.nonzero(rows)[:, 0] for rows in (missing & ~before).T]
+        self.rounds = [self._minibatches(number, steps << number) for number in range(len(RATES))]
         self.n = self._counts(torch.ones_like(test.targets, dtype=torch.bool))
+
+    def _minibatches(self, seed: int, steps: int) -> list[tuple[Tensor, Tensor]]:
+        """The rows of training text in each minibatch of a round, and their targets."""
+        draws, rows = torch.Generator().manual_seed(seed), torch.empty(0, dtype=torch.int64)
+        while len(rows) < steps * BATCH:
+            rows = torch.cat([rows, torch.randperm(self.train.n, generator=draws)])
+        parts = rows[: steps * BATCH].to(self.train.targets.device).split(BATCH)
+        return [(part, self.train.targets[part]) for part in parts]
 
     def correct(self, train: Tensor, dev: Tensor, test: Tensor) -> Tensor:
         """Test positions that are decoded correctly: int64 [lags, symbols].
 
         train, dev, test: the states of each text, [n, dim].
         """
-        mean = train.mean(0)
-        train = train - mean
-        scale = scale_of(mean, train.square().mean(0).sqrt())
-        rows = functional.pad(train / scale, (0, 1), value=1.0)
-        cross = (rows.T @ self.hot).double().view(len(rows.T), self.lags, N_SYMBOLS)
-        rows = rows.double()
-        gram = rows.T @ rows
-        dev, test = (dev - mean) / scale, (test - mean) / scale
+        inputs = whitened(train, SHRINKAGE)
+        train, dev, test = (inputs.apply(states) for states in (train, dev, test))
+        regression = Regression(train.shape[1], self.lags, N_SYMBOLS, train.device)
+        most = torch.full((self.lags,), -1, device=train.device)
         hits = torch.zeros_like(self.test.targets, dtype=torch.bool)
-        for lag in range(self.lags):
-            without = rows[self.ended[lag]]
-            gram = torch.addmm(gram, without.T, without, alpha=-1)
-            weights, biases = (part.float() for part in solve(gram, cross[:, lag], RIDGES))
-            best = int(count_correct(dev, self.dev.targets[:, lag], weights, biases).argmax())
-            guess = torch.addmm(biases[best], test, weights[best]).argmax(1)
-            hits[:, lag] = guess == self.test.targets[:, lag]
+        for minibatches, rate in zip(self.rounds, RATES, strict=True):
+            pairs = ((train[rows], targets) for rows, targets in minibatches)
+            for _ in regression.descend(pairs, len(minibatches), rate):
+                pass
+            right = (regression.guess(dev) == self.dev.targets).sum(0)
+            hits = torch.where(right > most, regression.guess(test) == self.test.targets, hits)
+            most = torch.maximum(most, right)
         return self._counts(hits)
 
     def _counts(self, mask: Tensor) -> Tensor:

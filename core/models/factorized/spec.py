@@ -190,8 +190,10 @@ class AtlasSpec(Spec):
         budget, dim = self.budget, self.model.hidden
         states = budget.states + budget.dev_states + budget.test_states
         kernels = 2 * N_SYMBOLS if self.first else 2
-        solved = kernels * (self.max_lag + 1) * (states * 2 * dim * N_SYMBOLS + 30 * dim**3)
-        return (solved + 2 * budget.left_out * N_SYMBOLS * 8 * dim**2) / 1e9
+        # Three rounds' worth of steps, forward and back.
+        read = 3 * budget.steps * 512 * 3 + states
+        trained = kernels * (self.max_lag + 1) * read * 2 * dim * N_SYMBOLS
+        return (trained + 2 * budget.left_out * N_SYMBOLS * 8 * dim**2) / 1e9
 
     def alike(self, other: Spec) -> bool:
         if not isinstance(other, AtlasSpec) or bool(self.first) != bool(other.first):

@@ -1,4 +1,4 @@
-"""The bank against separately trained decoders, ridge regression against a direct solution."""
+"""The bank against separately trained decoders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 from torch.func import functional_call, stack_module_state
 from torch.nn import functional
 
-from core.probes import data, ridge
+from core.probes import data
 from core.probes.bank import POOL, REFRESH, Bank, MaskPool
 from core.probes.data import Chunk
 from core.probes.mlp import Decoders, decoder_parameters, width_for
@@ -147,30 +147,6 @@ def test_bank_equals_separately_trained_decoders(
         torch.testing.assert_close(weight[:, :outer, :inner], expected[0], rtol=1e-3, atol=2e-5)
         torch.testing.assert_close(bias[:, 0, :outer], expected[1], rtol=1e-3, atol=2e-5)
         assert not weight[:, outer:].any() and not weight[:, :, inner:].any()
-
-
-def test_ridge_weights_are_the_solution_for_each_strength() -> None:
-    fit, check = noise(900, 7, 1, 0), noise(500, 7, 1, 1)
-    valid = fit.targets[:, 0] >= 0
-    rows, hot = fit.states[valid].astype(float), np.eye(5)[fit.targets[valid, 0]]
-    wide = torch.from_numpy(np.pad(rows, ((0, 0), (0, 1)), constant_values=1.0))
-    targets = torch.from_numpy(fit.targets)
-    ones = ridge.one_hot_targets(targets, 5, torch.float64)
-    assert ones.sum() == valid.sum() and np.array_equal(ones[torch.from_numpy(valid)], hot)
-    weights, biases = ridge.solve(wide.T @ wide, wide.T @ torch.from_numpy(hot), ridge.RIDGES)
-    dev, truth = torch.from_numpy(check.states).double(), torch.from_numpy(check.targets[:, 0])
-    correct = ridge.count_correct(dev, truth, weights, biases)
-    centered, share = rows - rows.mean(0), hot.mean(0)
-    for number, strength in enumerate(ridge.RIDGES):
-        penalty = strength * len(rows) * np.eye(7)
-        expected = np.linalg.solve(centered.T @ centered + penalty, centered.T @ (hot - share))
-        intercepts = share - rows.mean(0) @ expected
-        np.testing.assert_allclose(weights[number], expected, atol=1e-9)
-        np.testing.assert_allclose(biases[number], intercepts, atol=1e-9)
-        guess = (check.states @ expected + intercepts).argmax(1)
-        assert (guess == check.targets[:, 0]).sum() == correct[number]
-    nothing = torch.zeros(8, 8, dtype=torch.float64), torch.zeros(8, 5, dtype=torch.float64)
-    assert not any(part.any() for part in ridge.solve(*nothing, ridge.RIDGES))
 
 
 def delay_line_recall(decoders: Decoders, check: Arrays) -> list[float]:
