@@ -1,4 +1,4 @@
-"""How fast a GRU trains by the loop of `core.cells.gru_loop`, against torch's layer and an LSTM.
+"""How fast a GRU and an LSTM train by the loops of `core.cells.loops`, against torch's layers.
 
 A step is a language model's: forward, backward, clipping, Adam, on minibatches of as many segments
 as the profile `laptop` takes of `sotu`, whose sentences have about 115 symbols.
@@ -25,26 +25,25 @@ from core.training.loop import next_symbol
 
 SIZES = ((1, 80), (1, 160), (1, 320), (1, 640), (4, 320))
 TIME, SEGMENTS, ROUNDS = 115, 18, 9
-TRAINED = {
-    "gru": CELLS["gru"],
-    "torch_gru": replace(CELLS["gru"], output=first),
-    "lstm": CELLS["lstm"],
+LOOPS = ("gru", "lstm")
+TRAINED = {name: CELLS[name] for name in LOOPS} | {
+    f"torch_{name}": replace(CELLS[name], output=first) for name in LOOPS
 }
 
 
 def run() -> dict[str, Any]:
     """Medians over interleaved rounds, in about two minutes on two cores.
 
-    ratio: how many times as many symbols a second as torch's GRU, the least of the sizes; loop:
-    whether the loop is compiled. By size: symbols a second of `gru` (the loop), `torch_gru` and
-    `lstm`, GFLOP/s of the loop's network, and its `ratio` to torch's GRU and to the LSTM.
+    ratio: how many times as many symbols a second as by torch's layer, the least of cells and
+    sizes; loop: whether the loops are compiled. By size: symbols a second of `gru` and `lstm`
+    (the loops), `torch_gru` and `torch_lstm`, and of either loop GFLOP/s and its ratio to torch's.
     """
     machine.settle()
     sizes = {f"[{layers},{hidden}]": _measure(layers, hidden) for layers, hidden in SIZES}
     return {
-        "ratio": min(size["ratio"] for size in sizes.values()),
+        "ratio": min(size[f"{name}_ratio"] for size in sizes.values() for name in LOOPS),
         **sizes,
-        "loop": compiled.describe("gru_loop"),
+        "loop": compiled.describe("loops"),
         "threads": machine.threads(),
         "machine": machine.name(),
     }
@@ -57,16 +56,14 @@ def _measure(layers: int, hidden: int) -> dict[str, float]:
     speeds = {
         name: TIME * SEGMENTS / statistics.median(each[name] for each in rounds) for name in steps
     }
-    weights = layers * CELLS["gru"].kernel(hidden) + hidden * len(SYMBOLS)
-    operations = 6 * weights  # a product and a sum: forward, for the inputs, for the weights
-    return {
-        **{name: round(speed) for name, speed in speeds.items()},
-        "gflops": round(speeds["gru"] * operations / 1e9, 1),
-        **{
-            name: round(statistics.median(each[other] / each["gru"] for each in rounds), 2)
-            for name, other in (("ratio", "torch_gru"), ("lstm_ratio", "lstm"))
-        },
-    }
+    found: dict[str, float] = {name: round(speed) for name, speed in speeds.items()}
+    for name in LOOPS:
+        weights = layers * CELLS[name].kernel(hidden) + hidden * len(SYMBOLS)
+        # A product and a sum: forward, for the inputs, for the weights.
+        found[f"{name}_gflops"] = round(speeds[name] * 6 * weights / 1e9, 1)
+        ratios = (each[f"torch_{name}"] / each[name] for each in rounds)
+        found[f"{name}_ratio"] = round(statistics.median(ratios), 2)
+    return found
 
 
 def _step(cell: Cell, layers: int, hidden: int) -> Callable[[], None]:

@@ -22,10 +22,10 @@ def output(layer: nn.GRU, x: Tensor) -> Tensor:
     import torch
 
     if torch.is_grad_enabled():
-        from core.cells import gru_loop
+        from core.cells import loops
 
-        if gru_loop.available(layer, x):
-            return gru_loop.output(layer, x)
+        if loops.available(layer, x):
+            return loops.gru(layer, x)
     return first(layer, x)
 
 

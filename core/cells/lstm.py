@@ -17,6 +17,18 @@ def layer(inputs: int, hidden: int) -> nn.LSTM:
     return nn.LSTM(inputs, hidden)
 
 
+def output(layer: nn.LSTM, x: Tensor) -> Tensor:
+    """h_t of every step. x: [time, batch, inputs] -> [time, batch, hidden]."""
+    import torch
+
+    if torch.is_grad_enabled():
+        from core.cells import loops
+
+        if loops.available(layer, x):
+            return loops.lstm(layer, x)
+    return first(layer, x)
+
+
 def unroll(layer: nn.LSTM, x: Tensor, begin: tuple[Tensor, ...] = ()) -> dict[str, Tensor]:
     """c_t and h_t of every step of one unidirectional layer (paper, equation 1).
 
@@ -59,4 +71,4 @@ def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     return torch.stack([c, o.sigmoid() * c.tanh()])
 
 
-CELL = Cell("lstm", "LSTM", ("c", "h"), 4, layer, first, unroll, step)
+CELL = Cell("lstm", "LSTM", ("c", "h"), 4, layer, output, unroll, step)

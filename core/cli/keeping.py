@@ -33,7 +33,7 @@ def status(options: argparse.Namespace) -> None:
 
     store = Store()
     facts = store.status()
-    facts["gru"] = compiled.describe("gru_loop")
+    facts["recurrences"] = compiled.describe("loops")
     shown = ("key", "title", "status", "who", "fraction", "eta")
     live = [job for job in jobs.listing(store) if job.live]
     facts["jobs"] = [{name: getattr(job, name) for name in shown} for job in live]

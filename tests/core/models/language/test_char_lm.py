@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.cells import cell, compiled, gru_loop
+from core.cells import compiled, loops
 from core.corpora import Corpus, Segments, from_text
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
@@ -28,12 +28,12 @@ def corpus(text: bytes) -> Corpus:
     return from_text(text, "words")
 
 
-def spec(corpus: Corpus, **changes: object) -> ModelSpec:
+def spec(corpus: Corpus, cell: str = "gru", **changes: object) -> ModelSpec:
     budget = PROFILES["smoke"].training.model_copy(
         update={"epochs": 3, "patience": 3, "batch": 512, "symbols": None, **changes}
     )
     return ModelSpec(
-        corpus=corpus.spec, cell="gru", layers=2, hidden=16, profile="smoke", budget=budget
+        corpus=corpus.spec, cell=cell, layers=2, hidden=16, profile="smoke", budget=budget
     )
 
 
@@ -76,28 +76,29 @@ def test_training_learns_and_reports(corpus: Corpus) -> None:
     assert char_lm.evaluate(model, corpus.dev, "cpu") == pytest.approx(facts["perplexity"])
 
 
-@pytest.mark.skipif(compiled.library("gru_loop") is None, reason="no C++ compiler here")
-def test_a_gru_is_trained_by_the_gradient_by_hand(
-    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.skipif(compiled.library("loops") is None, reason="no C++ compiler here")
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_networks_are_trained_by_the_gradient_by_hand(
+    corpus: Corpus, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And ends at the weights that torch's own gradient gives, within rounding."""
+    """And end at the weights that torch's own gradient gives, within rounding."""
     calls = 0
-    by_hand = gru_loop.output
+    by_hand = getattr(loops, name)
 
-    def counted(layer: torch.nn.GRU, x: torch.Tensor) -> torch.Tensor:
+    def counted(layer: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         nonlocal calls
         calls += 1
         return by_hand(layer, x)
 
-    mine = spec(corpus, epochs=2, symbols=2000)
-    monkeypatch.setattr(gru_loop, "output", counted)
+    mine = spec(corpus, name, epochs=2, symbols=2000)
+    monkeypatch.setattr(loops, name, counted)
     weights, _ = char_lm.train(mine, corpus)
     minibatches = sum(
         len(list(char_lm.NextSymbolLesson(mine, corpus, "cpu", None).minibatches(epoch, epoch)))
         for epoch in range(2)
     )
     assert calls == minibatches * mine.layers > 0
-    monkeypatch.setattr(gru_loop, "output", cell.first)
+    monkeypatch.setattr(loops, "available", lambda layer, x: False)
     expected, _ = char_lm.train(mine, corpus)
     models = [char_lm.load(mine, each).state_dict() for each in (weights, expected)]
     initial = char_lm.build(mine).state_dict()

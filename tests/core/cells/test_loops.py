@@ -1,4 +1,4 @@
-"""The GRU's loop in C++ against torch's layer, and how C++ is compiled."""
+"""The loops in C++ against torch's layers, and how C++ is compiled."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.cells import compiled, gru, gru_loop
+from core.cells import CELLS, compiled, loops
 from core.cells.cell import first
 
 needs_compiler = pytest.mark.skipif(
-    compiled.library("gru_loop") is None, reason="no C++ compiler here"
+    compiled.library("loops") is None, reason="no C++ compiler here"
 )
+
+
+# By the cell's name: torch's layer, and the loop that computes the same.
+LAYERS = {"gru": (nn.GRU, loops.gru), "lstm": (nn.LSTM, loops.lstm)}
+each_cell = pytest.mark.parametrize("name", LAYERS)
 
 
 @pytest.fixture
@@ -44,22 +49,24 @@ def assert_close(found: list[Tensor], expected: list[Tensor]) -> None:
 
 
 @needs_compiler
+@each_cell
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(
     ("steps", "batch", "inputs", "hidden"),
     [(1, 1, 3, 1), (1, 9, 8, 16), (40, 1, 7, 13), (23, 8, 5, 33), (60, 19, 40, 80)],
 )
 def test_values_and_gradients_are_torchs(
-    steps: int, batch: int, inputs: int, hidden: int, threads: int
+    steps: int, batch: int, inputs: int, hidden: int, threads: int, name: str
 ) -> None:
     torch.manual_seed(0)
-    layers = [nn.GRU(inputs, hidden), nn.GRU(hidden, hidden)]
+    torchs, loop = LAYERS[name]
+    layers = [torchs(inputs, hidden), torchs(hidden, hidden)]
     x = torch.randn(steps, batch, inputs, requires_grad=True)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found = gradients(gru_loop.output(layers[1], gru_loop.output(layers[0], x)), x, *layers)
-        again = gradients(gru_loop.output(layers[1], gru_loop.output(layers[0], x)), x, *layers)
+        found = gradients(loop(layers[1], loop(layers[0], x)), x, *layers)
+        again = gradients(loop(layers[1], loop(layers[0], x)), x, *layers)
     finally:
         torch.set_num_threads(before)
     assert_close(found, gradients(first(layers[1], first(layers[0], x)), x, *layers))
@@ -67,49 +74,55 @@ def test_values_and_gradients_are_torchs(
 
 
 @needs_compiler
+@each_cell
 @pytest.mark.filterwarnings("ignore:Input")  # it would rather have float64, which the loop has not
-def test_the_gradient_is_that_of_small_differences() -> None:
+def test_the_gradient_is_that_of_small_differences(name: str) -> None:
     torch.manual_seed(0)
-    layer, x = nn.GRU(3, 5), torch.randn(6, 2, 3, requires_grad=True)
+    torchs, loop = LAYERS[name]
+    layer, x = torchs(3, 5), torch.randn(6, 2, 3, requires_grad=True)
     inputs = (x, *layer.parameters())
     assert torch.autograd.gradcheck(
-        lambda *_: gru_loop.output(layer, x), inputs, eps=1e-2, atol=2e-3, rtol=2e-2
+        lambda *_: loop(layer, x), inputs, eps=1e-2, atol=2e-3, rtol=2e-2
     )
 
 
 @needs_compiler
-def test_calls_share_nothing() -> None:
+@each_cell
+def test_calls_share_nothing(name: str) -> None:
     """Another call between forward and backward, of another shape, changes no gradient."""
     torch.manual_seed(0)
-    layer, other = nn.GRU(4, 9), nn.GRU(4, 17)
+    torchs, loop = LAYERS[name]
+    layer, other = torchs(4, 9), torchs(4, 17)
     x = torch.randn(11, 5, 4, requires_grad=True)
-    expected = gradients(gru_loop.output(layer, x), x, layer)
-    outputs = gru_loop.output(layer, x)
-    gradients(gru_loop.output(other, 3 * x), x, other)
+    expected = gradients(loop(layer, x), x, layer)
+    outputs = loop(layer, x)
+    gradients(loop(other, 3 * x), x, other)
     found = gradients(outputs, x, layer)
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 @needs_compiler
-def test_extreme_numbers_are_torchs() -> None:
+@each_cell
+def test_extreme_numbers_are_torchs(name: str) -> None:
     """Gates that are far outside, and what is not a number, which training must notice."""
     torch.manual_seed(0)
-    layer = nn.GRU(2, 3)
+    torchs, loop = LAYERS[name]
+    layer = torchs(2, 3)
     x = torch.tensor([0.0, 1e3, -1e3, 1e30, -1e30])[:, None, None].expand(-1, 4, 2)
     x = x.clone().requires_grad_()
-    assert_close([gru_loop.output(layer, x).detach()], [first(layer, x).detach()])
-    assert gru_loop.output(layer, x * float("nan")).isnan().all()
+    assert_close([loop(layer, x).detach()], [first(layer, x).detach()])
+    assert loop(layer, x * float("nan")).isnan().all()
 
 
-def losses(seed: int, steps: int = 20) -> list[float]:
+def losses(name: str, steps: int = 20) -> list[float]:
     """Of a small network that learns to repeat what it read two steps before."""
-    torch.manual_seed(seed)
-    layer, readout = nn.GRU(4, 12), nn.Linear(12, 4)
+    torch.manual_seed(0)
+    layer, readout = CELLS[name].layer(4, 12), nn.Linear(12, 4)
     optimizer = torch.optim.Adam([*layer.parameters(), *readout.parameters()], lr=1e-2)
     passed = []
     for _ in range(steps):
         symbols = torch.randint(4, (17, 10))
-        h = gru.output(layer, nn.functional.one_hot(symbols, 4).float())
+        h = CELLS[name].output(layer, nn.functional.one_hot(symbols, 4).float())
         logits = readout(h[2:]).flatten(0, 1)
         loss = nn.functional.cross_entropy(logits, symbols[:-2].flatten())
         optimizer.zero_grad()
@@ -120,20 +133,22 @@ def losses(seed: int, steps: int = 20) -> list[float]:
 
 
 @needs_compiler
-def test_training_passes_the_same_losses(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = losses(0)
-    monkeypatch.setattr(gru_loop, "available", lambda layer, x: False)
-    assert found == pytest.approx(losses(0), abs=1e-3)
+@each_cell
+def test_training_passes_the_same_losses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = losses(name)
+    monkeypatch.setattr(loops, "available", lambda layer, x: False)
+    assert found == pytest.approx(losses(name), abs=1e-3)
     assert found[-1] < found[0] - 1e-2
 
 
 def assert_torchs_own() -> None:
-    """That a GRU computes what torch's layer does, to the last bit."""
-    layer, x = nn.GRU(3, 4), torch.randn(5, 2, 3, requires_grad=True)
-    found = gradients(gru.output(layer, x), x, layer)
-    expected = gradients(first(layer, x), x, layer)
-    assert compiled.library("gru_loop") is None
-    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+    """That GRU and LSTM compute what torch's layers do, to the last bit."""
+    for name in LAYERS:
+        layer, x = CELLS[name].layer(3, 4), torch.randn(5, 2, 3, requires_grad=True)
+        found = gradients(CELLS[name].output(layer, x), x, layer)
+        expected = gradients(first(layer, x), x, layer)
+        assert compiled.library("loops") is None
+        assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 def test_torchs_layer_where_there_is_no_compiler(
@@ -141,7 +156,7 @@ def test_torchs_layer_where_there_is_no_compiler(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert_torchs_own()
-    assert "no C++ compiler" in compiled.describe("gru_loop") and not empty.exists()
+    assert "no C++ compiler" in compiled.describe("loops") and not empty.exists()
 
 
 def test_torchs_layer_where_the_compiler_fails(
@@ -152,7 +167,7 @@ def test_torchs_layer_where_the_compiler_fails(
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     assert_torchs_own()
-    assert f"with {broken} or loading it fails" in compiled.describe("gru_loop")
+    assert f"with {broken} or loading it fails" in compiled.describe("loops")
 
 
 @needs_compiler

@@ -1,9 +1,9 @@
-"""The GRU's recurrence for training on a processor: its steps, and the gradient's, in C++.
+"""The recurrences of a GRU and of an LSTM for training on a processor, in C++.
 
-Torch runs a GRU step by step and differentiates it operation by operation, for which it takes
-several times as long (`python -m core bench networks`). In gru_loop.cpp a step is one matrix
-product and one pass over its result, forward and back, and the gradient of the weights is one
-product over all steps. Values and gradients are torch's within rounding.
+Torch takes several times as long for a GRU, which it differentiates operation by operation, and
+longer for an LSTM of more than 80 units (`python -m core bench networks`). In loops.cpp a step is
+one matrix product and one pass over its result, forward and back, and the gradient of the weights
+is one product over all steps. Values and gradients are torch's within rounding.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from torch.nn import functional
 
 from core.cells import compiled
 
-NAME = "gru_loop"
+NAME = "loops"
 
 
-def available(layer: nn.GRU, x: Tensor) -> bool:
-    """Whether `output` computes this: on a processor, in float32, with biases, and compiled."""
+def available(layer: nn.GRU | nn.LSTM, x: Tensor) -> bool:
+    """Whether they compute this: on a processor, in float32, with biases, and compiled."""
     fits = x.device.type == "cpu" and x.dtype == torch.float32 and layer.bias
     return fits and compiled.library(NAME) is not None
 
 
-def output(layer: nn.GRU, x: Tensor) -> Tensor:
-    """h of every step from zero. x: [time, batch, inputs] -> [time, batch, hidden].
+def gru(layer: nn.GRU, x: Tensor) -> Tensor:
+    """h of every step of a GRU from zero. x: [time, batch, inputs] -> [time, batch, hidden].
 
     layer: of one direction.
     """
@@ -37,11 +37,23 @@ def output(layer: nn.GRU, x: Tensor) -> Tensor:
     # Only n's second bias is multiplied by r, so the others are added once, to the first.
     bias = weights["bias_ih_l0"] + functional.pad(of_rz, (0, layer.hidden_size))
     gates = functional.linear(x, weights["weight_ih_l0"], bias)
-    h: Tensor = _Recurrence.apply(gates, weights["weight_hh_l0"], of_n)
+    h: Tensor = _Gru.apply(gates, weights["weight_hh_l0"], of_n)
     return h
 
 
-class _Recurrence(torch.autograd.Function):
+def lstm(layer: nn.LSTM, x: Tensor) -> Tensor:
+    """h of every step of an LSTM from zero. x: [time, batch, inputs] -> [time, batch, hidden].
+
+    layer: of one direction.
+    """
+    weights = dict(layer.named_parameters())
+    bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
+    gates = functional.linear(x, weights["weight_ih_l0"], bias)
+    h: Tensor = _Lstm.apply(gates, weights["weight_hh_l0"])
+    return h
+
+
+class _Gru(torch.autograd.Function):
     """From what the inputs give the gates r, z, n (biases included) to h of every step.
 
     With a = W_h h_{t-1}: r = σ(gates + a), z = σ(gates + a), n = tanh(gates + r (a + bias)) and
@@ -71,6 +83,36 @@ class _Recurrence(torch.autograd.Function):
         _call("gru_backward", h, of_h.contiguous(), weight, h, saved, of_gates, into)
         of_weight = into.flatten(0, 1).T @ h[:-1].flatten(0, 1)
         return of_gates, of_weight, into[:, :, 2 * hidden :].sum((0, 1))
+
+
+class _Lstm(torch.autograd.Function):
+    """From what the inputs give the gates i, f, g, o (biases included) to h of every step.
+
+    With a = gates + W_h h_{t-1}, of which each gate has its own quarter, c_t = σ(a_f) c_{t-1} +
+    σ(a_i) tanh(a_g) and h_t = σ(a_o) tanh(c_t).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor, weight: Tensor) -> Tensor:
+        """gates: [time, batch, 4 · hidden]; weight: [4 · hidden, hidden]."""
+        steps, batch, width = gates.shape
+        hidden = width // 4
+        h, c = gates.new_zeros(2, steps + 1, batch, hidden)
+        saved = gates.new_empty(steps, batch, 5 * hidden)
+        weight = weight.contiguous()
+        _call("lstm_forward", h, gates.contiguous(), weight, h, c, saved)
+        ctx.save_for_backward(weight, h, c, saved)
+        return h[1:]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_h: Tensor) -> tuple[Tensor, Tensor]:
+        """of_h: the gradient of h of every step."""
+        weight, h, c, saved = ctx.saved_tensors
+        steps, batch, hidden = of_h.shape
+        of_gates = h.new_empty(steps, batch, 4 * hidden)
+        _call("lstm_backward", h, of_h.contiguous(), weight, c, saved, of_gates)
+        return of_gates, of_gates.flatten(0, 1).T @ h[:-1].flatten(0, 1)
 
 
 def _call(function: str, h: Tensor, *arrays: Tensor) -> None:
