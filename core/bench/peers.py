@@ -78,7 +78,7 @@ def _compare(name: str, device: str) -> dict[str, Any]:
     """All methods on the states of one network."""
     states, symbols = networks()[name]
     lags = list(LAGS[name])
-    sources, budget = measurement(states, symbols, max(lags))
+    sources, budgets = measurement(states, symbols, max(lags))
     train, dev, test = sources
     fitted, held_out = (_standardized(source, train, lags) for source in (train, test))
     methods: dict[str, dict[str, Any]] = {}
@@ -95,12 +95,12 @@ def _compare(name: str, device: str) -> dict[str, Any]:
     width = max(HIDDEN, 4 * train.dim)
     add(
         "ours",
-        lambda: ours(rounds.train(train, dev, width, budget, 0, device).decoders),
+        lambda: ours(rounds.train(train, dev, width, budgets["mlp"], 0, device).decoders),
         train.lags,
     )
     add(
         "ours, linear",
-        lambda: ours(linear.train(train, dev, budget, 0, device).decoders),
+        lambda: ours(linear.train(train, dev, budgets["linear"], 0, device).decoders),
         train.lags,
     )
     for peer, (fit, package, _) in PEERS.items():

@@ -25,8 +25,10 @@ from core.profiles import DecoderBudget
 MIN_BLOCKS = 60  # segments, below which segments are cut into blocks of time
 BLOCKS, BLOCK = 200, 10  # so many then, of so many steps at least
 # States are few here, so minibatches are small; 100 of them are about three passes over 300
-# segments of 40 steps, and four rounds have fifteen times as many.
+# segments of 40 steps, four rounds have fifteen times as many, and six 63 times: what a hidden
+# layer needs to find what scikit-learn's finds in 200 passes (docs/performance.md).
 BATCH, STEPS, LEARNING_RATE = 256, 100, 2e-2
+ROUNDS = {"mlp": 6, "linear": 4}
 
 
 def measure(
@@ -37,7 +39,7 @@ def measure(
     *,
     width: int | None = None,
     keeps: Sequence[float] = (1.0,),
-    rounds: int = 4,
+    rounds: int | None = None,
     seed: int = 0,
     by: Literal["symbol", "place"] = "symbol",
     target: Literal["symbol", "class", "bigram", "trigram", "word"] = "symbol",
@@ -50,7 +52,8 @@ def measure(
     max_lag: Δ, the deepest lag. decoder: 'mlp', with a hidden layer, or 'linear', without one.
     width: hidden units of a decoder (None: 4 × dim, at least 128); keeps: keep probabilities of
     dropout tried, selected per lag on dev; rounds: of training, at most, each twice as long as the
-    one before. A decoder whose recall has stopped rising is trained no longer.
+    one before (None: 6, of linear decoders 4). A decoder with a hidden layer whose recall has
+    stopped rising is trained no longer.
 
     10 % of the segments, but at least 20, are measured, so that there is an interval; 10 % choose
     among decoders, and the others train them. Fewer than 60 segments are cut into blocks of time.
@@ -73,6 +76,7 @@ def measure(
         raise BadInput(f"There is no decoder {decoder!r}; choose 'mlp' or 'linear'.")
     if by not in ("symbol", "place"):
         raise BadInput(f"Rows are by 'symbol' or by 'place', not by {by!r}.")
+    rounds = ROUNDS[decoder] if rounds is None else rounds
     budget = _budget(max_lag, width, keeps, rounds, seed)
     names: Sequence[str] | None = None
     if target != "symbol":
@@ -157,11 +161,15 @@ def added(
 
 def measurement(
     states: np.ndarray, symbols: np.ndarray, max_lag: int
-) -> tuple[tuple[ArrayStates, ArrayStates, ArrayStates], DecoderBudget]:
-    """What `measure` makes of such arrays: the sources of train, dev and test, and the budget."""
+) -> tuple[tuple[ArrayStates, ArrayStates, ArrayStates], dict[str, DecoderBudget]]:
+    """What `measure` makes of such arrays: the sources of train, dev and test, and the budgets.
+
+    The budgets are by decoder, as `ROUNDS`.
+    """
     _, *sources = _sources(states, symbols, max_lag, 0)
     train, dev, test = sources
-    return (train, dev, test), _budget(max_lag, None, (1.0,), 4, 0)
+    budgets = {name: _budget(max_lag, None, (1.0,), most, 0) for name, most in ROUNDS.items()}
+    return (train, dev, test), budgets
 
 
 def _budget(
