@@ -67,8 +67,8 @@ def _rows() -> dict[str, str]:
         for place, cell in enumerate(CELLS.values(), start=1)
     )
     profiles = (
-        (name, [*profile.sizes], *profile.deep, profile.hidden, profile.factorized)
-        for name, profile in PROFILES.items()
+        (name, place, [*profile.sizes], *profile.deep, profile.hidden, profile.factorized)
+        for place, (name, profile) in enumerate(PROFILES.items(), start=1)
     )
     return {"{cells}": ", ".join(map(str, cells)), "{profiles}": ", ".join(map(str, profiles))}
 

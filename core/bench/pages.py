@@ -98,7 +98,7 @@ CONTROLS = {
         _switch("pair", "A − C", "A − B"),
         Control("click", ("", ""), ".st-key-swap button"),
     ],
-    "Claims": [_box("claims", "laptop", "paper, else laptop")],
+    "Claims": [_box("claims", "laptop", "the largest")],
     "Library": [_switch("part", "Corpora", "Models", "Space", "Runs")],
 }
 

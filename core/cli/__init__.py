@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
     Run = Callable[[argparse.Namespace], None]
 
-PROFILES = "smoke, laptop or paper"
+PROFILES = "smoke, laptop, desk or paper"
 # These need no shipped results: one wants an empty cache, the other's server reads them itself.
 AS_IT_IS = (keeping.restore, server.app)
 
@@ -185,12 +185,14 @@ def _add_paper(commands: Commands) -> None:
     command = _command(
         commands, "claims", paper.claims, "the paper's claims, and what is measured here"
     )
-    command.add_argument("--profile", help="of this profile (default: paper, else laptop)")
+    command.add_argument(
+        "--profile", help="of this profile (default: paper, else desk, else laptop)"
+    )
 
     command = _command(
         commands, "export-reference", paper.export_reference, "write computed studies to ship them"
     )
-    command.add_argument("--profile", default="laptop", help="laptop or paper")
+    command.add_argument("--profile", default="laptop", help="laptop, desk or paper")
     command.add_argument("--folder", help="default: where the program's own are (core.places)")
 
 

@@ -3,13 +3,14 @@
 
 --- What the networks of the studies measure at each profile.
 --- profile: Profile.
+--- place: Its place by how much is computed, the least first.
 --- sizes: Hidden sizes of the size sweep, smallest first.
 --- layers: Layers of the deep network.
 --- deep: Units of each of them.
 --- hidden: Units of the networks of retraining and of the one against the n-gram.
 --- factorized: Units of the factorized network.
 CREATE OR REPLACE VIEW profile_shapes AS
-SELECT * FROM (VALUES {profiles}) AS shapes(profile, sizes, layers, deep, hidden, factorized);
+SELECT * FROM (VALUES {profiles}) AS shapes(profile, place, sizes, layers, deep, hidden, factorized);
 
 --- What the paper says, statement by statement.
 --- claim: Number of the claim, C1 to C15.
@@ -698,11 +699,11 @@ JOIN judged j ON j.claim = s.claim
 JOIN claim_parts p ON p.claim = s.claim AND p.part = 1
 ORDER BY substr(s.claim, 2)::INTEGER, j.profile;
 
---- The paper's claims, one row each: by profile paper where it is computed, else laptop. No row mixes profiles.
+--- The paper's claims, one row each, by the profile that computes the most: paper, else desk, else laptop. No row mixes profiles.
 --- *: claims_by_profile
 CREATE OR REPLACE VIEW claims AS
-SELECT * REPLACE (CASE WHEN corpora IS NOT NULL THEN profile END AS profile)
-FROM claims_by_profile
+SELECT c.* REPLACE (CASE WHEN corpora IS NOT NULL THEN profile END AS profile)
+FROM claims_by_profile c JOIN profile_shapes f USING (profile)
 WHERE profile <> 'smoke'
-QUALIFY row_number() OVER (PARTITION BY claim ORDER BY corpora IS NULL, profile DESC) = 1
+QUALIFY row_number() OVER (PARTITION BY claim ORDER BY corpora IS NULL, f.place DESC) = 1
 ORDER BY substr(claim, 2)::INTEGER;

@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS models (
     corpus VARCHAR, --- Key of the corpus it was trained on; NULL for a mix, or for one trained elsewhere.
     parent VARCHAR, --- Key of the model it started from or was made of; NULL for fresh weights.
     trained BOOLEAN, --- False for a network at its initial weights.
-    profile VARCHAR, --- Profile that set the training budget: smoke, laptop or paper.
+    profile VARCHAR, --- Profile that set the training budget: smoke, laptop, desk or paper.
     seed BIGINT, --- Seed of the initial weights and of training.
     parameters BIGINT, --- Number of weights, of an n-gram of its n-grams.
     keep DOUBLE, --- Keep probability of its dropout, chosen on dev.
@@ -107,7 +107,7 @@ CREATE TABLE IF NOT EXISTS signatures (
     min_lag INTEGER, --- Smallest lag, below zero where decoders also look ahead; NULL is 0.
     max_lag INTEGER, --- Largest lag.
     keeps DOUBLE[], --- Keep probability chosen on dev for each lag, from the smallest on.
-    profile VARCHAR, --- Profile that set the decoder budget: smoke, laptop or paper; followed by how many rounds more or fewer its decoders had, if not as many.
+    profile VARCHAR, --- Profile that set the decoder budget: smoke, laptop, desk or paper; followed by how many rounds more or fewer its decoders had, if not as many.
     seed BIGINT, --- Seed of the decoders.
     parameters BIGINT, --- Number of weights of one decoder.
     untrained VARCHAR, --- Key of the same signature of the untrained network.

@@ -18,9 +18,10 @@ from core.profiles import LasBudget, TrainingBudget
 from core.step import Progress
 from core.training.batches import PAD
 from core.training.checkpoints import Checkpoint, pack, unpack
-from core.training.schedule import one_cycle
+from core.training.schedule import dropped, one_cycle
 
 CHECKPOINT_SECONDS = 60.0
+STALE = 0.001  # a dev value that falls by a smaller share does not put off a lower rate
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Run:
             epoch_symbols=0,
             epoch_nats=0.0,
             stale=0,
+            drop=0,
             symbols=0,
             seconds=0.0,
             learning_rate=0.0,
@@ -138,7 +140,11 @@ class Run:
         self.optimizer.zero_grad()
         loss.minimized.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.lesson.clip)
-        rate = one_cycle(done, self.lesson.budget.learning_rate)
+        budget = self.lesson.budget
+        if budget.drops:
+            rate = dropped(done * budget.epochs, budget.learning_rate, self.facts["drop"])
+        else:
+            rate = one_cycle(done, budget.learning_rate)
         self.optimizer.param_groups[0]["lr"] = self.facts["learning_rate"] = rate
         self.optimizer.step()
         return loss
@@ -157,8 +163,14 @@ class Run:
             "seconds": facts["seconds"],
         }
         facts["curve"].append(row)
-        facts["stale"] = 0 if dev[goal] < facts["sweep_best"] else facts["stale"] + 1
+        better = 1 - STALE if self.lesson.budget.drops else 1.0
+        facts["stale"] = 0 if dev[goal] < better * facts["sweep_best"] else facts["stale"] + 1
         facts["sweep_best"] = min(dev[goal], facts["sweep_best"])
+        if (
+            facts["stale"] == self.lesson.budget.patience
+            and facts["drop"] < self.lesson.budget.drops
+        ):
+            facts |= dict(drop=facts["drop"] + 1, stale=0)
         if dev[goal] < facts["dev"].get(goal, math.inf):
             facts |= dict(dev=dev, keep=keep)
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
@@ -189,7 +201,8 @@ def fit(
             progress(whole, f"epoch {facts['epoch']}: {lesson.report(dev)}")
             if checkpoint:
                 checkpoint.save(run.save())
-        facts |= dict(sweep=facts["sweep"] + 1, epoch=0, batch=0, stale=0, sweep_best=math.inf)
+        again = dict(epoch=0, batch=0, stale=0, drop=0, sweep_best=math.inf)
+        facts |= dict(sweep=facts["sweep"] + 1, **again)
         if facts["sweep"] < sweeps:
             run.restart()
     return run.best, facts | facts["dev"]

@@ -37,8 +37,9 @@ def select_profile() -> str:
         profiles,
         BEST,
         width=170,
-        format_func=lambda name: "paper, else laptop" if name == BEST else name,
-        help="No row mixes profiles; smoke is for trying out and means nothing.",
+        format_func=lambda name: "the largest" if name == BEST else name,
+        help="By default paper, else desk, else laptop. No row mixes profiles; "
+        "smoke is for trying out and means nothing.",
     )
 
 
