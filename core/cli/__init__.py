@@ -185,9 +185,7 @@ def _add_paper(commands: Commands) -> None:
     command = _command(
         commands, "claims", paper.claims, "the paper's claims, and what is measured here"
     )
-    command.add_argument(
-        "--profile", help="of this profile (default: paper, else desk, else laptop)"
-    )
+    command.add_argument("--profile", help="of this profile (default: the largest computed)")
 
     command = _command(
         commands, "export-reference", paper.export_reference, "write computed studies to ship them"

@@ -96,7 +96,7 @@ def test_the_facts_of_cells_and_profiles_are_filled_in() -> None:
     with duckdb.connect(":memory:") as database:
         upgrade(database)
         assert database.execute("SELECT * FROM profile_shapes").fetchall()[-1] == (
-            *("paper", [80, 160, 320, 640], 4, 320, 160, 160),
+            *("paper", 4, [80, 160, 320, 640], 4, 320, 160, 160),
         )
 
 
