@@ -83,6 +83,7 @@ def perplexities(plan: Plan, title: str, name: str) -> None:
     st.dataframe(
         shown,
         hide_index=True,
+        placeholder="–",
         height=35 * table.height + 38,
         key="scored",
         placeholder="–",

@@ -663,6 +663,7 @@ WITH checks AS (SELECT * FROM claim_checks), selected AS (
         any_value(k.statistic) FILTER (p.part = 1) AS statistic,
         any_value(k.ours) FILTER (p.part = 1) AS ours, any_value(k.low) FILTER (p.part = 1) AS low,
         any_value(k.high) FILTER (p.part = 1) AS high,
+        any_value(k.covers) FILTER (p.part = 1) AS covers,
         count(*) FILTER (k.verdict = 'fails') AS failing,
         count(*) FILTER (p.threshold IS NOT NULL AND coalesce(k.verdict, '') <> 'holds') AS still_open,
         count(*) FILTER (k.part IS NULL) AS missing,
@@ -691,7 +692,7 @@ SELECT
     CASE WHEN j.corpora IS NOT NULL THEN nullif(concat_ws(
         ', ', 'needs ' || j.doubt, CASE WHEN j.missing > 0 THEN 'not computed in full' END,
         CASE WHEN j.bare > 0 THEN 'one network, so no interval'
-             WHEN j.seeds = 1 THEN 'one network, whose interval covers the test text alone' END
+             WHEN j.seeds = 1 THEN 'one network, whose interval covers the ' || j.covers || ' alone' END
     ), '') END AS note,
     s.study
 FROM claim_statements s

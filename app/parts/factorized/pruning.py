@@ -83,6 +83,7 @@ def perplexity_curves(model: SelectedModel, order: PruningSpec, keep: int) -> No
         key="kernel-curves",
         height=250,
         hide_index=True,
+        placeholder="–",
         column_config={"perplexity": number, "low": number, "high": number},
     )
     export.downloads(table, name)

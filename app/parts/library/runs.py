@@ -79,6 +79,7 @@ def _table(wanted: str, chosen: dict[str, str]) -> None:
     event = st.dataframe(
         table.drop("key", "spec").rename({"moment": "computed or ended"}),
         hide_index=True,
+        placeholder="–",
         height=ROWS,
         key=f"runs-{name}",
         on_select="rerun",

@@ -20,7 +20,7 @@ def space() -> None:
     sizes = Store().status()["bytes"]
     parts = pl.DataFrame({"part": list(sizes), "size": [words.size(b) for b in sizes.values()]})
     st.html("<div class='pane-title'>Disk space</div>")
-    st.dataframe(parts, hide_index=True, width=360, key="space-table")
+    st.dataframe(parts, hide_index=True, placeholder="–", width=360, key="space-table")
     total = words.size(sum(sizes.values()))
     st.caption(f"{total} in all, in the cache folder that MEMSIG_CACHE names.")
 
@@ -32,6 +32,7 @@ def select_row(table: pl.DataFrame, key: str, height: int) -> int | None:
     event = st.dataframe(
         table,
         hide_index=True,
+        placeholder="–",
         height=height,
         key=key,
         on_select="rerun",

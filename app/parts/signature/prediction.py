@@ -60,5 +60,7 @@ def numbers(shown: SignatureSpec) -> None:
     sql = queries.fill(NUMBERS, key=shown.key)
     table = queries.table(sql)
     export.heading("Numbers", "numbers", sql)
-    st.dataframe(table.drop("signature"), height=290, hide_index=True, key="numbers")
+    st.dataframe(
+        table.drop("signature"), height=290, hide_index=True, placeholder="–", key="numbers"
+    )
     export.downloads(table, file_name(shown))

@@ -34,7 +34,7 @@ def answer() -> None:
     if not frame.height:
         export.empty(SHOWN, "No row answers this query.")
     elif mark == "table" or not _chart(frame, mark):
-        st.dataframe(frame, height=SHOWN, hide_index=True, key="sql-table")
+        st.dataframe(frame, height=SHOWN, hide_index=True, placeholder="NULL", key="sql-table")
     export.downloads(frame, "query")
 
 

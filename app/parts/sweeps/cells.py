@@ -79,6 +79,7 @@ def numbers(sweep: Sweep, lag: int) -> None:
         shown,
         height=35 * len(sweep.keys) + 38,
         hide_index=True,
+        placeholder="–",
         key="cells-numbers",
         column_config=formats,
     )

@@ -131,6 +131,7 @@ def numbers(sweep: Sweep) -> None:
         table.drop(*spread),
         height=35 * rows + 38,
         hide_index=True,
+        placeholder="–",
         key="numbers",
         column_config=formats,
     )

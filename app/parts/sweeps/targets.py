@@ -87,6 +87,7 @@ def numbers(sweep: Sweep) -> None:
         table,
         height=sweeps.STATE,
         hide_index=True,
+        placeholder="–",
         key="targets-numbers",
         column_config=dict.fromkeys(columns, decimals),
     )
