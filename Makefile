@@ -2,13 +2,14 @@
 # make setup  the environment in .venv      make quick  the tests without processes and whole pages
 # make lint   ruff and mypy                 make faults the long form of the fault suite (docs/faults.md)
 # make constraints   constraints.txt anew, after a change of a requirements file
+# make site   the documents as a site, in build/site
 PORT ?= 8501
 BIN := .venv/bin
 PYTHON ?= $(firstword $(wildcard $(foreach v,3.11 3.12 3.13,/usr/bin/python$(v) /usr/local/bin/python$(v))) python3)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 PACKAGE := pyproject.toml setup.py requirements.txt constraints.txt
 
-.PHONY: app test quick faults setup lint constraints
+.PHONY: app test quick faults setup lint constraints site
 
 app: setup
 	@echo "Memory Signatures: http://localhost:$(PORT)"
@@ -32,6 +33,10 @@ lint: .venv/dev.done
 
 constraints: .venv/app.done
 	@$(BIN)/python scripts/constraints.py
+
+site: .venv/dev.done
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo "The documents: build/site/index.html"
 
 setup: .venv/app.done
 

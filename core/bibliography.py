@@ -90,6 +90,7 @@ def citations() -> str:
     """BibTeX of the paper, first, and of the methods that this program takes from others.
 
     They are Kneser and Ney's smoothing as Chen and Goodman modified it (n-grams), KenLM, which
-    reads and scores them, Listen-Attend-Spell, factorized kernels, and the cell minGRU.
+    reads and scores them, Listen-Attend-Spell, factorized kernels, and the cells beside the
+    paper's two: minGRU and minLSTM, LRU, S6, mLSTM and Gated DeltaNet.
     """
     return _BIBTEX

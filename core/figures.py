@@ -59,6 +59,10 @@ def plot(what: str | pl.DataFrame, profile: str = "laptop", title: str = "") -> 
     what: the key of a computed signature, or its first 8 digits or more; the name of a study, such
     as 'size'; or the rows of `core.measure`, symbol by lag. profile: of a study.
     title: what stands above it, instead of what it shows in words.
+
+    Returns a picture that a notebook shows by itself. Its `save("recall.pdf", width=3.25)` writes a
+    PDF, an SVG or a PNG so many inches wide; `to_bytes("svg", width=3.25)` returns the same.
+
     Raises BadInput if there is no such signature or study, or not all of it is computed.
     """
     from core.paper.studies import STUDIES

@@ -155,7 +155,12 @@ def letters_kept(spec: CorpusSpec, store: Store | None = None) -> float | None:
 
 
 def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
-    """The stored corpus of a spec."""
+    """The stored corpus of a spec.
+
+    Its `train`, `dev` and `test` are segments: `train[0]` is the first one, uint8 [symbols], as
+    numbers of the symbols of `train.alphabet`, without `<s>` and `</s>`.
+    Raises BadInput if its text is no longer in the cache.
+    """
     return Corpus.from_bytes(artifact(spec.content, store))
 
 
@@ -239,9 +244,11 @@ def signature_spec(
 ) -> SignatureSpec:
     """The spec of one signature from a few choices; everything else comes from the profile.
 
-    state: one of the cell's (None: its first, c_t of an LSTM and h_t of a GRU).
-    model: an added one, which brings its own cell, layers and hidden size. target: what is
-    recalled; added bits are those of symbols.
+    corpus: as `find_corpus` takes or returns it. cell, profile: as `memsig signature --help` lists
+    them. layer: the one that is read, 1 nearest the input. state: one of the cell's (None: its
+    first, c_t of an LSTM and h_t of a GRU). decoder: 'added' for added bits, which are those of
+    symbols. model: an added one, which brings its own cell, layers and hidden size. target: what
+    is recalled.
     Raises BadInput with one sentence for a choice that does not exist.
     """
     if model:
@@ -314,12 +321,15 @@ def _checked_name(name: str) -> str:
 
 
 def query(sql: str, params: Sequence[Any] | dict[str, Any] | None = None) -> pl.DataFrame:
-    """The rows of a query of the program's own on the newest published tables."""
+    """The rows of a query on the newest published tables, docs/tables.md.
+
+    params: what stands for each ? or $name of it.
+    """
     return Store().query(sql, params)
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """A read-only DuckDB connection to the published signatures.
+    """A read-only DuckDB connection to the published tables, docs/tables.md.
 
     It sees the results of this moment; connect again to see newer ones.
     """

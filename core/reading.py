@@ -31,17 +31,12 @@ _one_at_a_time = Lock()
 def table(
     symbols: str, expected: np.ndarray, recalled: np.ndarray, alphabet: Alphabet = PAPER
 ) -> pl.DataFrame:
-    """How a network read n symbols, a row for every position and lag.
+    """How a network read n symbols, the rows that `sentence` describes.
 
     expected: float32 [n + 1, symbols], the probability that the network gave each symbol to come
     next, at the start and after each symbol ([0, symbols] of one that predicts none). recalled:
     float32 [n, lags, symbols], the probability that the decoder of each lag gives each symbol to be
     the one so many steps back, 0 the one just read.
-
-    Returns position, lag, truth, probability, guesses, chances. position: how many symbols have
-    been read. lag: which symbol is named, 0 the one just read, −1 the next one, by the network
-    itself, whose truth is null after the last symbol. probability: of the truth. guesses, chances:
-    the most probable symbols, and how probable.
     """
     codes, names, rows = alphabet.encode(symbols), alphabet.symbols, []
     for position in range(len(codes) + 1):
@@ -150,7 +145,14 @@ def sentence(text: str, spec: SignatureSpec, store: Store | None = None) -> pl.D
     """What the state of a network holds of a sentence, and what the network expects next.
 
     spec: a computed signature, such as `core.signature_spec("shakespeare")`; text: any, of which
-    the first 200 symbols of the alphabet are read. Returns what `table` does. Raises BadInput where
-    nothing of the text is in the alphabet, or the signature's decoders are not stored.
+    the first 200 symbols of the alphabet are read.
+
+    Returns a row for every position and lag: position, lag, truth, probability, guesses, chances.
+    position: how many symbols have been read. lag: which symbol is named, 0 the one just read, −1
+    the next one, by the network itself, whose truth is null after the last symbol. probability: of
+    the truth. guesses, chances: the three most probable symbols, and how probable.
+
+    Raises BadInput where nothing of the text is in the alphabet, or the signature's decoders are
+    not stored.
     """
     return read(spec, to_symbols(text, spec.corpus.alphabet)[0], store)

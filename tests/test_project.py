@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import time
 import tomllib
 import urllib.request
@@ -193,7 +194,24 @@ def test_an_installed_program_works_in_any_folder(installed: Path, tmp_path: Pat
     reference = (ROOT / "cache" / "reference").glob("*/manifest.json")
     keys = {key for path in reference for key in json.loads(path.read_text())["keys"]}
     assert keys and int(run("python", "-c", shipped)) == len(keys)
+    code = "from core import places; print(*sorted(p.name for p in places.documents().glob('*.*')))"
+    documents = {path.name for form in ("*.md", "*.png") for path in (ROOT / "docs").glob(form)}
+    assert documents <= set(run("python", "-c", code).split())
     assert not [path for path in tmp_path.iterdir() if path.name != "caches"]
+
+
+@pytest.mark.slow
+def test_the_source_distribution_has_every_file_that_is_tracked(tmp_path: Path) -> None:
+    """But for those that are hidden; so whoever has it can run the tests and build the site."""
+    with tarfile.open(sdist(tmp_path / "source")) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    listing = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    tracked = {name for name in listing.stdout.splitlines() if (ROOT / name).is_file()}
+    hidden = {name for name in tracked if name.startswith(".")}
+    assert {"mkdocs.yml", "Makefile", "CITATION.cff", "docs/words.md"} <= held
+    assert tracked - hidden - held == set()
 
 
 @pytest.mark.slow

@@ -124,6 +124,12 @@ def test_links_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_links_within_the_readme_lead_to_its_headings() -> None:
+    headings = {line.lower() for line in re.findall(r"^## (\w+)$", README, re.MULTILINE)}
+    within = re.findall(r"\]\(#([\w-]+)\)", README)
+    assert len(within) >= 2 and set(within) <= headings
+
+
 def _targets(page: str) -> list[str]:
     """Of links, and of pictures for either theme."""
     return [
