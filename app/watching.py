@@ -196,11 +196,12 @@ def _line(watched: Watched, now: Status, costs: dict[str, float]) -> None:
     count = len(watched.specs)
     head = f"{count - len(now.missing)} of {count}" if count > 1 else _head(watched, now)
     left = f"about {words.seconds(_left(now, costs))}"
+    number = f"not computed yet: {len(now.unrequested)} · " if count > 1 else ""
     text = {
         "running": lambda: f"{_doing(now)} · {left} left",
         "waiting": lambda: f"{_why_waiting(now)} · {left}",
         "arriving": lambda: "saving the result",
-        "missing": lambda: f"not computed yet: {len(now.unrequested)} · {left} on this machine",
+        "missing": lambda: f"{number}{left} on this machine",
     }.get(now.state, lambda: "")()
     more = f"{len(now.unrequested)} not asked for" if now.unrequested else ""
     parts = [watched.about, text, "" if now.state == "missing" else more, _endings(now.ended)]

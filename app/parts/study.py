@@ -86,7 +86,6 @@ def perplexities(plan: Plan, title: str, name: str) -> None:
         placeholder="–",
         height=35 * table.height + 38,
         key="scored",
-        placeholder="–",
         column_config={
             "label": st.column_config.TextColumn("model", width=150),
             "test_perplexity": number,

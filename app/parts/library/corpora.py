@@ -15,7 +15,7 @@ from app.parts import pager
 from app.parts.library import deleting
 from app.parts.library.tables import select_row
 from app.pictures import look, symbols
-from app.shell import export, people, queries, words
+from app.shell import export, links, people, pickers, queries, words
 from core.corpora import NAMES
 from core.corpora.assembly import AlphabetName
 from core.errors import BadInput
@@ -35,14 +35,14 @@ SEGMENTS = {"line": "line", "sentence": "sentence", "paragraph": "paragraph (bla
 
 
 def select() -> dict[str, Any] | None:
-    """The table of corpora; the chosen one, else the first, if there is any."""
+    """The table of corpora; the chosen one, else the newest, if there is any."""
     table = queries.table(queries.CORPORA)
     export.heading("Corpora", "corpora", queries.CORPORA.strip())
     row = select_row(table.drop("key", "sample", "skipped"), "corpora-table", 215)
     _not_read_yet(set(table["name"]))
     if not table.height:
         return None
-    corpus = table.row(row or 0, named=True)
+    corpus = table.row(-1 if row is None else row, named=True)
     deleting.button([(corpus["key"], f"text {corpus['name']}")], "corpus")
     return corpus
 
@@ -88,8 +88,13 @@ def add() -> None:
         )
         if st.form_submit_button("Add", type="primary") and _added(file, name, segment, alphabet):
             st.rerun()
-    if message := st.session_state.pop("upload-said", None):
+    if added := st.session_state.pop("upload-added", None):
+        message, key = added
         st.success(words.plain(message))
+        page, params = links.figure("signature", [key], pickers.default_profile())
+        st.page_link(
+            page, label="Open its signature", icon=":material/open_in_new:", query_params=params
+        )
 
 
 def _added(file: UploadedFile | None, name: str, segment: str, alphabet: AlphabetName) -> bool:
@@ -107,8 +112,7 @@ def _added(file: UploadedFile | None, name: str, segment: str, alphabet: Alphabe
     kept, what = letters_kept(added), "letters" if alphabet == "paper" else "characters"
     share = "" if kept is None else f" with {kept:.1%} of its {what}"
     share += "" if alphabet == "paper" else f" as {added.alphabet.size} symbols"
-    message = f"{added.name} is ready{share}; choose it on the Signature page."
-    st.session_state["upload-said"] = message
+    st.session_state["upload-added"] = f"{added.name} is ready{share}.", added.key
     return True
 
 
