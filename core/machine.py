@@ -48,7 +48,7 @@ def name() -> str:
     if info.exists():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         model = lines[0].split(":", 1)[1].strip() if lines else model
-    return ", ".join([model, f"{threads()} threads", *gpus()])
+    return ", ".join([model, f"{threads()} thread{'s' * (threads() > 1)}", *gpus()])
 
 
 def gpus() -> list[str]:
