@@ -34,7 +34,6 @@ SOME = (
         for name in (
             "test_a_job_computes_what_is_missing_and_says_how_it_went",
             "test_cancel_is_quick_and_the_job_can_be_asked_for_again",
-            "test_after_app_and_worker_are_killed_a_new_runner_goes_on",
         )
     ),
 )
