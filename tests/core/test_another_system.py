@@ -17,10 +17,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SYSTEM = ROOT / "tests" / "another_system"
-# The children that read foreign bytes and answer SQL, a signature, and jobs from asking to an end.
+# The children that read foreign bytes and answer SQL, a signature, and jobs (which read a text).
 SOME = (
     "tests/core/test_child.py",
-    "tests/core/corpora/test_corpora.py::test_what_reading_takes_is_bounded",
     "tests/core/corpora/speech/test_recordings.py::"
     "test_an_utterance_that_crashes_the_decoder_is_left_out_and_named",
     "tests/core/models/imported/test_imported.py::"
