@@ -40,14 +40,15 @@ class Died(Exception):
 class Child:
     """A process that calls one function; started when it is first asked, and again after it died.
 
-    function: "module:name". memory_mb: what its address space may grow by (on Linux). Not for two
-    threads at once.
+    function: "module:name". memory_mb: what its address space may grow by (on Linux). It answers
+    one question at a time: threads wait for each other.
     """
 
     def __init__(self, function: str, memory_mb: int) -> None:
         self._command = [sys.executable, "-IBc", _CODE, _ROOT, function, str(memory_mb)]
         self._memory_mb = memory_mb
         self._process: subprocess.Popen[bytes] | None = None
+        self._one_at_a_time = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -57,24 +58,30 @@ class Child:
 
     def start(self) -> None:
         """Starts the process if there is none, so that it loads what it needs meanwhile."""
-        self._process = self._process or _started(self._command)
+        with self._one_at_a_time:
+            self._process = self._process or _started(self._command)
 
     def close(self) -> None:
         """Ends the process, if there is one."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):  # of what was written and never read
-                    assert pipe
-                    pipe.close()
+        with self._one_at_a_time:
+            process, self._process = self._process, None
+            if process is not None:
+                process.kill()
+                process.wait()
+                for pipe in (process.stdin, process.stdout):
+                    with contextlib.suppress(OSError):  # of what was written and never read
+                        assert pipe
+                        pipe.close()
 
     def ask(self, data: bytes = b"", *, seconds: float, **arguments: Any) -> bytes:
         """What the function makes of the data and arguments (as JSON), within so many seconds.
 
         Raises what it refuses as BadInput, and Died if the process ended or was ended.
         """
+        with self._one_at_a_time:
+            return self._ask(data, seconds, arguments)
+
+    def _ask(self, data: bytes, seconds: float, arguments: dict[str, Any]) -> bytes:
         fresh = self._process is None
         process = self._process = self._process or _started(self._command)
         with killed_after(process, seconds + START_SECONDS * fresh) as late:

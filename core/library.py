@@ -21,6 +21,7 @@ from core.corpora.textfile import check_name
 from core.corpora.wsj import Punctuation
 from core.errors import BadInput
 from core.models.base import LanguageModelSpec, check_alphabet
+from core.models.imported.network import notes, read_apart, result_of
 from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.models.mixture.spec import MixtureSpec
@@ -191,10 +192,7 @@ def add_model(
 
     Raises BadInput with a sentence for everything that does not fit; see docs/own-model.md.
     """
-    from core.models.imported import reader
-    from core.models.imported.step import result_of
-
-    network = reader.read(data, description, _checked_name(name))
+    network = read_apart(data, description, _checked_name(name))
     result = result_of(network)
     (store or Store()).take_in(result.tables, result.artifacts)
     return network.spec
@@ -202,10 +200,8 @@ def add_model(
 
 def model_notes(spec: ImportedSpec, store: Store | None = None) -> list[str]:
     """How an added model reads our text where its symbols are not ours, a sentence each."""
-    from core.models.imported import reader
-
     frozen = (store or Store()).artifacts.get(spec.key)
-    return reader.notes(frozen) if frozen else []
+    return notes(frozen) if frozen else []
 
 
 def find_model(name: str, store: Store | None = None) -> ImportedSpec:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ NEXT = -1  # the lag of the symbol that comes next
 SECONDS, MEMORY_MB = 60, 4_000
 
 _reader = Child("core.models.language.sentence:answer", MEMORY_MB)
-_one_at_a_time = Lock()
 
 
 def table(
@@ -118,8 +116,7 @@ def ready(spec: SignatureSpec, store: Store | None = None) -> bool:
 
 def start() -> None:
     """Starts the process that reads, so that the first sentence does not wait for all of that."""
-    with _one_at_a_time:
-        _reader.start()
+    _reader.start()
 
 
 def read(spec: SignatureSpec, symbols: str, store: Store | None = None) -> pl.DataFrame:
@@ -133,11 +130,10 @@ def read(spec: SignatureSpec, symbols: str, store: Store | None = None) -> pl.Da
     if not (readable(spec) and weights and decoders):
         raise BadInput(f"The decoders of {spec.title} are not stored: compute it again.")
     about = {"spec": spec.model_dump_json(), "weights": len(weights), "text": symbols}
-    with _one_at_a_time:
-        try:
-            answer = _reader.ask(weights + decoders, seconds=SECONDS, **about)
-        except Died as problem:
-            raise BadInput(f"The sentence cannot be read, because {problem}.") from problem
+    try:
+        answer = _reader.ask(weights + decoders, seconds=SECONDS, **about)
+    except Died as problem:
+        raise BadInput(f"The sentence cannot be read, because {problem}.") from problem
     return table(symbols, **load(answer), alphabet=spec.corpus.alphabet)
 
 

@@ -49,6 +49,7 @@ GROUND = (
     *("core.models.rows", "core.registry", "core.signatures"),
     *("core.models.base", "core.probes", "core.training", "core.corpora", "core.cells"),
     *("core.profiles", "core.spec", "core.step", "core.text", "core.errors", "core.machine"),
+    "core.child",
 )
 ON_LANGUAGE = ("factorized", "imported")  # kinds that start from a language model
 

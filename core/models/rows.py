@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 
 from core.corpora import Segments
-from core.probes.intervals import intervals, resampled
-from core.probes.measure import DRAWS
+from core.probes.intervals import DRAWS, intervals, resampled
 from core.spec import CorpusSpec, Spec
 from core.step import where
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, stdtrit
 
 REPLICATES = 1000
+DRAWS = 200  # of them are stored, to compare signatures replicate by replicate
 SEGMENTS = 20  # that hold a cell, at least, for its interval
 Z = 1.96  # 95 %
 

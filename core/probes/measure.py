@@ -13,11 +13,10 @@ from torch import Tensor
 
 from core.errors import BadInput
 from core.probes.data import StateSource
-from core.probes.intervals import REPLICATES, intervals, resampled
+from core.probes.intervals import DRAWS, REPLICATES, intervals, resampled
 
 BATCH = 8192
 MOST_CELLS = 1 << 28  # of counts by segment, and of replicates by cell: 1 to 2 GB
-DRAWS = 200  # bootstrap replicates that are stored, to compare signatures replicate by replicate
 # Places in a segment that are counted together, each by its first: 1, 2, 3, 4-5, 6-10, 11-20, 21-.
 PLACES = (1, 2, 3, 4, 6, 11, 21)
 RECALL = {

@@ -1,4 +1,4 @@
-"""Tries every fault and prints what was lost: `python -m tests.faults [--seed N] [NAME ...]`."""
+"""Tries every fault and prints what was lost: `python -m tests.faults [--tries N] [NAME ...]`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.faults", description=__doc__)
     parser.add_argument("names", nargs="*", help="such as damage.index; none: all")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tries", type=int, help="of each fault; none: as many as the full form")
     options = parser.parse_args()
     found: dict[str, Tally] = {}
     print("| fault | tried | lost | seconds | |\n|---|---|---|---|---|")
@@ -25,7 +26,9 @@ def main() -> int:
             continue
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            tally = found[fault.name] = fault.run(Path(folder), fault.full, options.seed)
+            tally = found[fault.name] = fault.run(
+                Path(folder), options.tries or fault.full, options.seed
+            )
         row = (fault.name, f"{tally.tried:,}", len(tally.lost), f"{time.monotonic() - started:.0f}")
         print("|", " | ".join(map(str, row)), "|", tally.note, "|", flush=True)
     for name, tally in found.items():

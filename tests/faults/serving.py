@@ -18,7 +18,8 @@ from tests.app.server import start
 from tests.faults.tally import Tally
 
 EVERY = 0.2  # seconds between two questions
-FULL = 1_000  # tries of the full forms
+PROMISED = 1.0  # seconds until it answers
+LONG = 100  # tries, from which on that is held against it
 MEMORY = 3 << 30  # bytes that the server and its readers of foreign bytes may take
 
 
@@ -26,16 +27,17 @@ MEMORY = 3 << 30  # bytes that the server and its readers of foreign bytes may t
 class Watch:
     """How the server does meanwhile.
 
-    slowest: seconds until it answered; late: seconds that this process, which asks it, was itself
-    kept waiting by the machine.
+    took: seconds until it answered, each time, and seconds of these that its thread waited for a
+    core. late: seconds that this process, which asks it, was itself kept waiting by the machine,
+    at most. with_torch: it has loaded torch.
     """
 
     url: str
     pid: int
-    asked: int = 0
-    slowest: float = 0.0
+    took: list[tuple[float, float]] = field(default_factory=list)
     late: float = 0.0
     memory: int = 0
+    with_torch: bool = False
     silent: list[str] = field(default_factory=list)
     _end: threading.Event = field(default_factory=threading.Event)
 
@@ -43,19 +45,24 @@ class Watch:
         before = time.monotonic()
         while not self._end.wait(EVERY):
             began = time.monotonic()
+            waited = _waited(self.pid)
             self.late = max(self.late, began - before - EVERY)
-            self.asked += 1
             try:
                 with urllib.request.urlopen(f"{self.url}/readyz", timeout=30) as answer:
                     answer.read()
             except OSError as error:
                 self.silent.append(f"/readyz: {error}")
-            self.slowest = max(self.slowest, time.monotonic() - began)
+            self.took.append((time.monotonic() - began, _waited(self.pid) - waited))
             self.memory = max(self.memory, sum(map(_memory, _family(self.pid))))
             before = time.monotonic()
 
     def end(self) -> None:
+        self.with_torch = "libtorch" in _read(f"/proc/{self.pid}/maps")
         self._end.set()
+
+    def longer(self, seconds: float) -> list[float]:
+        """How long those answers took that took longer than that."""
+        return [took for took, _ in self.took if took > seconds]
 
 
 def _family(pid: int) -> list[int]:
@@ -70,19 +77,30 @@ def _family(pid: int) -> list[int]:
 
 def _memory(pid: int) -> int:
     """Bytes that a process holds in memory; 0 if it has ended."""
+    found = re.search(r"VmRSS:\s+(\d+)", _read(f"/proc/{pid}/status"))
+    return int(found[1]) * 1024 if found else 0
+
+
+def _waited(pid: int) -> float:
+    """Seconds that the first thread of a process, which answers, has waited for a core so far."""
+    found = _read(f"/proc/{pid}/task/{pid}/schedstat").split()
+    return int(found[1]) / 1e9 if found else 0.0
+
+
+def _read(place: str) -> str:
+    """What Linux says of a process; nothing if it has ended."""
     with suppress(OSError):
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-        return int(found[1]) * 1024 if found else 0
-    return 0
+        return Path(place).read_text()
+    return ""
 
 
 def silent(tries: int) -> float:
     """Seconds that /readyz may take to answer.
 
-    One in the full forms. The short ones run beside other tests on busy machines: there it is as
-    long as tells a server that hangs.
+    One in long forms. The short ones run beside other tests on busy machines: there it is as long
+    as tells a server that hangs.
     """
-    return 1.0 if tries >= FULL else 10.0
+    return PROMISED if tries >= LONG else 10.0
 
 
 @contextmanager
@@ -109,18 +127,29 @@ def running(folder: Path, tally: Tally, tries: int, **environment: str) -> Itera
         app.terminate()
         app.wait(30)
     tally.lost += _troubles(watch, silent(tries), log.read_text(errors="replace"))
-    answers = f"/readyz asked {watch.asked:,} times, answered after {watch.slowest:.2f} s at most"
-    machine = f"who asked was kept waiting {watch.late:.2f} s by the machine"
-    tally.note = f"{answers} ({machine}); {watch.memory / 2**30:.1f} GB at most"
+    tally.note = _note(watch)
+
+
+def _note(watch: Watch) -> str:
+    """How often it was asked, how long it took, and what held it up besides itself."""
+    slowest, waited = max(watch.took, default=(0.0, 0.0))
+    return (
+        f"/readyz asked {len(watch.took):,} times, {len(watch.longer(PROMISED)):,} answers took "
+        f"more than {PROMISED:g} s, the slowest {slowest:.2f} s, {waited:.2f} s of it waiting for "
+        f"a core (who asked waited {watch.late:.2f} s for one at most); "
+        f"{watch.memory / 2**30:.1f} GB at most"
+    )
 
 
 def _troubles(watch: Watch, seconds: float, log: str) -> list[str]:
     """What went wrong with the server as a whole, one sentence each."""
     found = watch.silent[:20]
-    if watch.slowest > seconds:
-        found.append(f"/readyz took {watch.slowest:.1f} s")
+    if late := watch.longer(seconds):
+        found.append(f"/readyz took more than {seconds:g} s {len(late):,} times, {max(late):.1f} s")
     if watch.memory > MEMORY:
         found.append(f"the server took {watch.memory / 2**30:.1f} GB")
+    if watch.with_torch:
+        found.append("the server loaded torch, and answered nobody meanwhile")
     return found + [f"{log.count('Traceback')} tracebacks in its log"] * ("Traceback" in log)
 
 

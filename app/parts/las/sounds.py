@@ -11,6 +11,7 @@ import streamlit as st
 from app import watching
 from app.parts.las.toolbar import SelectedRecognizer
 from app.shell import choices, export, words
+from core import listening
 from core.corpora.speech import audio
 from core.corpora.speech.spec import SpeechSpec
 from core.corpora.speech.utterances import HOP_MS, RATE, Recordings, Utterances, wav
@@ -110,15 +111,13 @@ def _uploaded(corpus: SpeechSpec) -> Sound | None:
     )
     if file is None:
         return None
-    from core.corpora.speech.logmel import log_mel
-
     data = file.getvalue()
     try:
         samples = audio.read_upload(data, file.name)
+        frames = listening.frames_of(samples, corpus.mels)
     except BadInput as refusal:
         st.warning(words.plain(str(refusal)), width=600)
         return None
-    frames = log_mel(samples, corpus.mels).astype(np.float32)
     longest = _split(corpus.part("test"), corpus.audio("test"))[0].lengths.max() * HOP_MS / 1000
     if len(samples) > longest * RATE:
         st.caption(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import math
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -16,14 +15,13 @@ from app.parts.las.toolbar import SelectedRecognizer
 from app.pictures import look, speech
 from app.shell import choices, export
 from app.shell.buttons import icon_button
-from core import listening, machine
+from core import listening
+from core.corpora.speech.logmel import centers
 from core.corpora.speech.utterances import HOP_MS
 from core.models.las import builders
+from core.models.las.heard import Edit, Inspection
 from core.models.las.spec import LasSpec
 from core.store import Store
-
-if TYPE_CHECKING:  # torch, which an inspection is made with, takes seconds to load
-    from core.models.las.inspection import Edit, Inspection
 
 KINDS = {"substitute": "wrong", "delete": "missed", "insert": "made up"}
 NOTHING = "·"  # stands where only the other text has a symbol
@@ -54,7 +52,6 @@ def _inspection(
     _frames: np.ndarray,
 ) -> Inspection:
     """Computed once for all who look."""
-    machine.settle(most=1)  # a job may have the other cores
     return listening.listen(_spec, _frames, reference)
 
 
@@ -72,8 +69,6 @@ def attention(
     recognizer: SelectedRecognizer, sound: Sound, inspection: Inspection, step: int
 ) -> None:
     """The sound to hear, its spectrogram, and where attention was at each grapheme."""
-    from core.corpora.speech.logmel import centers
-
     if sound.recording:
         st.audio(sound.recording, format="audio/wav")
     kind = recognizer.of_synthetic_speech if sound.test else ""

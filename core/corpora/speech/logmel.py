@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from core.corpora.speech.utterances import HOP_MS, RATE
+
+if TYPE_CHECKING:  # torch takes seconds to load, and `centers` does without
+    from torch import Tensor
 
 WINDOW = RATE * 25 // 1000  # samples of a frame
 HOP = RATE * HOP_MS // 1000
@@ -23,6 +25,8 @@ def log_mel(samples: np.ndarray, mels: int) -> np.ndarray:
     samples: float32 [samples] in −1..1. Frame i is a Hann window around i × `HOP_MS` milliseconds;
     the last frame is the last one whose middle lies in the audio.
     """
+    import torch
+
     padded = torch.nn.functional.pad(torch.from_numpy(samples), (WINDOW // 2, WINDOW // 2))
     frames = padded.unfold(0, WINDOW, HOP) * torch.hann_window(WINDOW)
     power = torch.fft.rfft(frames, FOURIER).abs().square()
@@ -43,6 +47,8 @@ def _edges(mels: int) -> np.ndarray:
 @lru_cache
 def _filters(mels: int) -> Tensor:
     """Weights of the Fourier bins in each band: float32 [bins, mels]."""
+    import torch
+
     edges = _edges(mels)
     bins = np.arange(FOURIER // 2 + 1)[:, None] * RATE / FOURIER
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import save
 
 from core.errors import BadInput
 
@@ -19,16 +20,13 @@ def _g2p_en(folder: Path) -> tuple[bytes, bytes]:
     Its gates are in torch's order (g2p_en/g2p.py, `grucell`), so it is an nn.Embedding(29, 256) and
     an nn.GRU(256, 256).
     """
-    import torch
-    from safetensors.torch import save
-
     arrays = np.load(
         io.BytesIO((folder / "g2p_en/checkpoint20.npz").read_bytes()), allow_pickle=False
     )
-    tensors = {"embedding.weight": torch.from_numpy(arrays["enc_emb"])}
+    tensors = {"embedding.weight": arrays["enc_emb"]}
     for ours, theirs in (("weight", "w"), ("bias", "b")):
         for part in ("ih", "hh"):
-            tensors[f"rnn.{ours}_{part}_l0"] = torch.from_numpy(arrays[f"enc_{theirs}_{part}"])
+            tensors[f"rnn.{ours}_{part}_l0"] = arrays[f"enc_{theirs}_{part}"]
     symbols = ["<pad>", "<unk>", "</s>", *map(chr, range(ord("a"), ord("z") + 1))]
     described = {"cell": "gru", "layers": 1, "symbols": symbols, "projection": None}
     return save(tensors), json.dumps(described).encode()

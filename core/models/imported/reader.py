@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.cells import FactorizableName
 from core.errors import BadInput
+from core.models.imported.network import Network
 from core.models.imported.spec import MAX_SYMBOLS, ImportedSpec
 from core.models.imported.state_dict import Weights, weights
 from core.models.language.char_lm import CharLM
@@ -61,15 +62,6 @@ class Reading:
     digits: list[int]
     unknown: list[str]
     folded: bool
-
-
-@dataclass(frozen=True)
-class Network:
-    """A checked network: its spec, its weights as `load` takes them, its size as it came."""
-
-    spec: ImportedSpec
-    weights: bytes
-    parameters: int
 
 
 class ImportedLM(CharLM):
@@ -124,9 +116,12 @@ def read(data: bytes, description: bytes, name: str) -> Network:
     return Network(spec, pack(ours, facts), theirs.parameters)
 
 
-def notes(frozen: bytes) -> list[str]:
-    """What a person should know of a network, from the bytes that `read` returned."""
-    return list(unpack(frozen)[1].get("notes", []))
+def answer(data: bytes, name: str, described: int) -> bytes:
+    """What the process of `network.read_apart` answers: `read`, as bytes.
+
+    data: the description, of so many bytes as `described` says, then the safetensors file.
+    """
+    return read(data[described:], data[:described], name).to_bytes()
 
 
 def _notes(reading: Reading, described: Description) -> list[str]:

@@ -1,13 +1,11 @@
-"""The row and the artifact of a network trained elsewhere, or of its untrained floor."""
+"""The untrained floor of a network trained elsewhere."""
 
 from __future__ import annotations
 
-import polars as pl
-
 from core.errors import BadInput
 from core.models.imported import reader
+from core.models.imported.network import Network, result_of
 from core.models.imported.spec import ImportedSpec
-from core.models.rows import model_row
 from core.step import Inputs, Progress, Result
 from core.training.checkpoints import Checkpoint, pack
 
@@ -23,19 +21,4 @@ def take_imported(
         raise BadInput(f"The weights of {spec.name} are gone from the cache; add the model again.")
     model = reader.build(spec)
     size = sum(weight.numel() for weight in model.parameters())
-    return result_of(reader.Network(spec, pack(model.state_dict(), {}), size))
-
-
-def result_of(network: reader.Network) -> Result:
-    """The row and the artifact of a network that has been read."""
-    spec = network.spec
-    row = model_row(
-        spec,
-        "cpu",
-        cell=spec.cell,
-        layers=spec.layers,
-        hidden=spec.hidden,
-        trained=spec.trained,
-        parameters=network.parameters,
-    )
-    return Result({"models": pl.DataFrame([row])}, {spec.key: network.weights})
+    return result_of(Network(spec, pack(model.state_dict(), {}), size))

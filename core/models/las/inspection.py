@@ -2,53 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any
 
 import jiwer
 import numpy as np
 import polars as pl
 import torch
 
+from core.corpora.speech.logmel import log_mel
 from core.corpora.speech.utterances import HOP_MS, Utterances
 from core.models.las import alignment
 from core.models.las.batches import minibatch
 from core.models.las.decoding import beam
-from core.models.las.network import Las
-from core.models.las.spec import LasSignatureSpec
+from core.models.las.heard import Edit, Inspection
+from core.models.las.network import Las, load
+from core.models.las.spec import LasSignatureSpec, LasSpec
 from core.models.las.states import layer_states
 from core.probes.mlp import Decoders
 from core.probes.states import lagged
 from core.text import SYMBOLS, decode
 
 
-class Edit(NamedTuple):
-    """A piece of the comparison: 'equal', 'substitute', 'delete' (missed) or 'insert' (made up)."""
-
-    kind: str
-    reference: str
-    hypothesis: str
+def answer(data: bytes, question: str, **about: Any) -> bytes:
+    """What the process of `core.listening` answers to 'frames' and to 'inspection'."""
+    return (_frames if question == "frames" else _inspection)(data, **about)
 
 
-@dataclass(frozen=True)
-class Inspection:
-    """How a recognizer transcribes one utterance. Steps are the symbols of the hypothesis.
+def _frames(data: bytes, mels: int) -> bytes:
+    """`log_mel` of float32 samples."""
+    return log_mel(np.frombuffer(data, np.float32).copy(), mels).tobytes()
 
-    score: mean log probability of a step, `</s>` included. edits: against the reference, in order;
-    empty without one. attention: float32 [steps, encoder steps], rows sum to 1; encoder step j
-    covers j · step_ms to (j + 1) · step_ms. moments: float32 [steps], where each row peaks, in ms.
-    recalled: a row for every layer, step and lag: part, step, lag, truth, guess, probability (of
-    the guess), chance (that the decoder gave to the truth); truth is the hypothesis's symbol.
+
+def _inspection(
+    data: bytes, spec: str, sizes: list[int], signatures: list[str], reference: str | None
+) -> bytes:
+    """`inspect` as bytes.
+
+    data: the recognizer's artifact and float32 frames, of so many bytes as `sizes` says, then the
+    decoders of each of the signatures.
     """
-
-    hypothesis: str
-    reference: str | None
-    score: float
-    edits: list[Edit]
-    attention: np.ndarray
-    step_ms: int
-    moments: np.ndarray
-    recalled: pl.DataFrame
+    model, parts = LasSpec.model_validate_json(spec), list[bytes]()
+    for size in sizes:
+        parts.append(data[:size])
+        data = data[size:]
+    weights, frames, *stored = parts
+    decoders = {
+        LasSignatureSpec.model_validate_json(signature): Decoders.from_bytes(found)
+        for signature, found in zip(signatures, stored, strict=True)
+    }
+    heard = np.frombuffer(frames, np.float32).reshape(-1, model.corpus.mels).copy()
+    return inspect(load(model, weights), heard, reference, decoders).to_bytes()
 
 
 @torch.no_grad()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
@@ -15,8 +17,17 @@ from app.parts.las import utterance
 from app.parts.las.sounds import LOST, WAITING
 from app.parts.sql import examples
 from core import jobs, listening
-from core.models.las.inspection import Edit
+from core.child import Child
+from core.corpora.speech.logmel import log_mel
+from core.corpora.speech.utterances import RATE
+from core.errors import BadInput
+from core.models.las import builders
+from core.models.las.heard import Edit
+from core.models.las.inspection import inspect
+from core.models.las.network import load
 from core.paper.studies import Plan
+from core.probes.mlp import Decoders
+from core.store import Store
 from tests.app.prepared import RATES, computed
 from tests.app.spoken import SAID, plan, spoken
 from tests.app.test_pages import MAIN, charts, said, shown
@@ -149,6 +160,41 @@ def test_numbers_without_weights_are_drawn_but_cannot_listen(empty: Path) -> Non
     app.button(key="recompute-recognizer-surely").click().run()
     (model,) = {spec.model.key for spec in plan(CORPUS).previews}
     assert model in asked()
+
+
+def test_it_listens_in_a_process_of_its_own_with_the_same_result(done: Plan) -> None:
+    model, artifacts = next(iter(done.signatures.values())).model, Store().artifacts
+    samples = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    frames = listening.frames_of(samples, model.corpus.mels)
+    assert np.array_equal(frames, log_mel(samples, model.corpus.mels).astype(np.float32))
+    specs = [builders.las_signature(model, layer) for layer in builders.layers(model)]
+    decoders = {s: Decoders.from_bytes(d) for s in specs if (d := artifacts.get(s.key))}
+    here = inspect(load(model, artifacts.get(model.key)), frames, "and so on", decoders)
+    there = listening.listen(model, frames, "and so on")
+    assert decoders and there.edits and there.recalled.equals(here.recalled)
+    for name in ("attention", "moments"):
+        assert np.array_equal(getattr(there, name), getattr(here, name))
+    for name in ("hypothesis", "reference", "score", "edits", "step_ms"):
+        assert getattr(there, name) == getattr(here, name)
+
+
+def test_the_process_that_asks_does_not_load_torch(done: Plan) -> None:
+    code = (
+        "import sys, numpy; from core import listening; from core.models.las.spec import LasSpec; "
+        "model = LasSpec.model_validate_json(sys.argv[1]); noise = numpy.ones(16000, 'float32'); "
+        "listening.listen(model, listening.frames_of(noise, model.corpus.mels)); "
+        "import app.parts.las.utterance; sys.exit('torch' in sys.modules)"
+    )
+    model = next(iter(done.signatures.values())).model.model_dump_json()
+    asked = subprocess.run([sys.executable, "-c", code, model], cwd=MAIN.parents[1])
+    assert asked.returncode == 0
+
+
+def test_a_listener_that_ends_is_a_sentence(done: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Child("tests.core.test_child:answer", memory_mb=500) as broken:
+        monkeypatch.setattr(listening, "_listener", broken)
+        with pytest.raises(BadInput, match=r"^This cannot be listened to, because .*\.$"):
+            listening.frames_of(np.zeros(9), 40)
 
 
 def test_an_utterance_is_heard_seen_and_compared(done: Plan) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,7 @@ from core.library import (
     perplexity_spec,
     signature_spec,
 )
+from core.models.imported import network as imported
 from core.models.imported import reader
 from core.models.imported.spec import ImportedSpec
 from core.models.language import char_lm
@@ -35,6 +39,7 @@ from core.store import Store
 from core.text import SYMBOLS, decode
 from tests.core import elsewhere
 from tests.core.elsewhere import NUMBER, Theirs, computed, files, numbers, trained
+from tests.core.test_child import answer as child_answer
 
 
 @pytest.fixture(scope="module")
@@ -301,8 +306,68 @@ def test_an_added_model_is_measured_like_any_other(
     )
 
 
+def test_it_is_read_in_a_process_of_its_own_with_the_same_result(
+    store: Store, model: Theirs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, said = files(model)
+    here, result = reader.read(data, said, "théirs"), imported.result_of
+    assert imported.read_apart(data, said, "théirs") == here
+    for name in ("read", "describe", "weights", "unpack"):
+        monkeypatch.setattr(reader, name, None)  # whatever calls it in this process fails
+    spec = add_model(data, said, "théirs", store)
+    assert spec == here.spec and store.artifacts.get(spec.key) == here.weights
+    row, same = store.query("FROM models"), result(here).tables["models"]
+    for column in set(same.columns) - {"created"}:
+        assert row[column].to_list() == same[column].to_list()
+    with pytest.raises(BadInput, match="not a whole safetensors file"):
+        add_model(data[:-1], said, "theirs", store)
+
+
+def test_the_process_that_adds_a_model_does_not_load_torch(
+    store: Store, model: Theirs, tmp_path: Path
+) -> None:
+    for name, part in zip(("weights", "said"), files(model), strict=True):
+        (tmp_path / name).write_bytes(part)
+    code = (
+        "import sys; from pathlib import Path; from core.library import add_model, model_notes; "
+        "read = (Path(name).read_bytes() for name in ('weights', 'said')); "
+        "print(*model_notes(add_model(*read, 'theirs'))); sys.exit('torch' in sys.modules)"
+    )
+    place = os.environ | {"PYTHONPATH": str(Path(__file__).parents[4])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=place, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "These are read as its <unk>: '\n"
+
+
+def end(data: bytes, name: str, described: int) -> bytes:
+    """What the child of the next test runs."""
+    return child_answer(data, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("way", "why"),
+    [
+        ("crash", "because its reader crashed on it"),
+        ("sleep", "because that takes more than 1 seconds"),
+        ("hoard", "because that needs more than 4,000 MB of memory"),
+    ],
+)
+def test_what_ends_the_process_that_reads_a_model_is_said(
+    monkeypatch: pytest.MonkeyPatch, model: Theirs, way: str, why: str
+) -> None:
+    monkeypatch.setattr(imported, "READER", f"{__name__}:end")
+    monkeypatch.setattr(imported, "SECONDS", 1 if way == "sleep" else 60)
+    with pytest.raises(BadInput, match=f"^{way} cannot be read, {why}: ") as refusal:
+        imported.read_apart(*files(model), way)
+    assert "\n" not in str(refusal.value) and str(refusal.value).endswith(".")
+
+
 def notes(model: Theirs, **facts: object) -> str:
-    return " ".join(reader.notes(reader.read(*files(model, **facts), "theirs").weights))
+    read = reader.read(*files(model, **facts), "theirs")
+    return " ".join(imported.notes(read.weights))
 
 
 def test_what_is_read_as_another_symbol_is_said(model: Theirs) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from core.errors import BadInput
 from core.models.imported import packages, reader
+from core.models.imported.network import notes
 from core.text import encode
 
 
@@ -37,7 +38,7 @@ def test_a_package_is_read_as_data_and_reads_a_word_as_its_own_equations_do(
     assert "g2p-en" in packages.installed()
     network = reader.read(*packages.files("g2p-en"), "g2p-en")
     assert network.spec.encoder and (network.spec.hidden, network.spec.embedding) == (12, 8)
-    assert any("a space is read as its </s>" in note for note in reader.notes(network.weights))
+    assert any("a space is read as its </s>" in note for note in notes(network.weights))
     model = reader.load(network.spec, network.weights)
     states = model.states(torch.from_numpy(encode("memory").astype(np.int64))[:, None], 1)["h"]
     h = np.zeros(12)

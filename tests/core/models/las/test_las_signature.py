@@ -11,7 +11,8 @@ from core import listening
 from core.corpora.speech.utterances import SpeechCorpus, Utterances
 from core.models.las import builders
 from core.models.las.batches import minibatch
-from core.models.las.inspection import Edit, compare
+from core.models.las.heard import Edit
+from core.models.las.inspection import compare
 from core.models.las.network import build
 from core.models.las.spec import LasSignatureSpec, LasSpec
 from core.models.las.states import layer_states
