@@ -187,11 +187,14 @@ def _end(store: Store, jobs: list[Job], status: Status, reason: str | None) -> l
         live = [job for job in jobs if not (folder(store, job.key) / "outcome.json").exists()]
         ended = time.time()
         try:
-            # The rows first: whoever sees an outcome finds the job in the table, too.
+            # The rows first: whoever sees an outcome finds the job in the table, too. This also
+            # publishes what the job has computed.
             record(store, live, status, reason, ended)
         except StoreError as error:
             # A job must end where its row cannot be written, too, or it would be started for ever.
             logger.warning("the ends of %d jobs are not in the table: %s", len(live), error)
+            if status == "done":
+                status, reason = "failed", str(error)
         for job in live:
             outcome = {"status": status, "reason": reason, "ended": ended}
             write(folder(store, job.key) / "outcome.json", outcome)

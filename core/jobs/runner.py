@@ -24,6 +24,7 @@ from core.jobs import queue
 from core.jobs.estimate import calibrated
 from core.store import Store
 from core.store.files import StoreError, readable_os
+from core.store.tables import PUBLISH_SECONDS
 
 ROOT = Path(__file__).parents[2]
 INTERVAL = 0.25
@@ -95,6 +96,7 @@ class Runner:
                 time.sleep(5)
 
     def _tick(self) -> None:
+        self.store.tables.publish_older(PUBLISH_SECONDS)
         if os.environ.get("RAY_ADDRESS"):
             self._keep_bridge()
         else:

@@ -145,7 +145,8 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
         log.info("%s", step.title)
         saved = FileCheckpoint(place / f"{step.key}.checkpoint")
         result = run(step, StoredInputs(store), report, saved)
-        store.take_in(result.tables, result.artifacts, replace=job.again)
+        # Published with the job's end, or earlier by a runner or a reader.
+        store.take_in(result.tables, result.artifacts, publish=False, replace=job.again)
         facts["finished"].append(step.key)
         saved.path.unlink(missing_ok=True)
         facts["deaths"] = 0

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from core import jobs, machine
@@ -20,6 +21,7 @@ from core.library import add_corpus, signature_spec
 from core.signatures.spec import SignatureSpec
 from core.store import Store
 from core.store.files import StoreError, exclusive
+from core.store.tables import PUBLISH_SECONDS
 
 
 @pytest.fixture
@@ -79,8 +81,21 @@ def test_a_job_ends_where_its_row_cannot_be_written(
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr(store, "take_in", full)
-    assert job and queue.finish(store, job, "failed", "no room")
-    assert jobs.find(spec.key, store).status == "failed"
+    assert job and queue.finish(store, job, "done")
+    ended = jobs.find(spec.key, store)
+    # What is done is published: readers count on that.
+    assert (ended.status, ended.reason) == ("failed", "The disk is full.")
+
+
+def test_the_runner_publishes_what_a_running_job_has_written(store: Store) -> None:
+    store.query("SELECT 1")
+    store.take_in({"corpora": pl.DataFrame({"key": ["c"], "name": ["c"]})}, publish=False)
+    running, mark = jobs.Runner(store), store.root / "live" / "unpublished"
+    running._tick()
+    assert store.query("FROM corpora").is_empty()  # more may come
+    os.utime(mark, (time.time() - PUBLISH_SECONDS - 0.1,) * 2)
+    running._tick()
+    assert store.query("FROM corpora").height == 1
 
 
 def test_cancel_kills_the_jobs_worker_and_no_other_process(
