@@ -1,4 +1,5 @@
-"""The process of one job: `python -m core.jobs.worker KEY`. Started by the runner, one at a time.
+"""The process of one job: `python -m core.jobs.worker KEY`, or a fork of one that has torch loaded
+(core.forks). Started by the runner, one at a time.
 
 Without a key it only measures the speed of the machine, for the estimates.
 
@@ -156,6 +157,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     machine.offer_to_end(500)
     store, key = Store(), next(iter(sys.argv[1:]), None)
+    machine.name_process(key or "calibration")  # by its key it is known to whoever cancels it
     with ExitStack() as locks:
         try:
             if key:

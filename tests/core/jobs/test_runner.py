@@ -42,7 +42,7 @@ def test_a_worker_that_dies_is_started_ever_more_seldom_and_then_given_up(
 ) -> None:
     now, started = [0.0], []
     monkeypatch.setattr(runner.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(runner, "spawn", lambda *_: started.append(now[0]) or dying())
+    monkeypatch.setattr(jobs.Runner, "_worker", lambda *_: started.append(now[0]) or dying())
     jobs.request(spec, "ada", store)
     running = jobs.Runner(store)
     while (job := jobs.find(spec.key, store)) and job.live and now[0] < 1e4:
@@ -105,8 +105,8 @@ def test_cancel_kills_the_jobs_worker_and_no_other_process(
     jobs.request(spec, "ada", store)
     alive = queue.folder(store, spec.key) / "alive"
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    code = f"import sys, time; print(1, flush=True); time.sleep(60)  # {spec.key}"
-    worker = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    command = [sys.executable, "-c", "import time; time.sleep(60)", spec.key]
+    worker = subprocess.Popen(command, start_new_session=True)
     try:
         alive.write_text(str(stranger.pid))
         queue._kill_worker(alive, spec.key)
