@@ -9,6 +9,8 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
+NAME_BYTES = 15
+
 
 def threads() -> int:
     """Threads for one heavy process: MEMSIG_THREADS, else the cores this process may use."""
@@ -27,6 +29,12 @@ def offer_to_end(points: int) -> None:
     """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(points))
+
+
+def name_process(name: str) -> None:
+    """Names this process (Linux), by at most the 15 bytes that the kernel keeps of a name."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name[:NAME_BYTES])
 
 
 def settle(most: int | None = None) -> str:

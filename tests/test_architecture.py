@@ -27,12 +27,13 @@ SCIENCE = (
     *("core/text.py", "core/corpora/", "core/cells/", "core/training/", "core/probes/"),
     "core/models/",
 )
-# The runner's workers and bridge; two children that must not take the server with them (user SQL,
-# a C library); a bench that measures the memory of a process of its own; `memsig app`, which
-# becomes the server; the C++ compiler; and `ps`, where there is no /proc to ask whether a worker is
-# still itself.
+# The runner's workers and bridge, and what forks workers; two children that must not take the
+# server with them (user SQL, a C library); benches, of which each measures a process of its own;
+# `memsig app`, which becomes the server; the C++ compiler; `ps`, where there is no /proc to ask
+# whether a worker is still itself.
 STARTERS = {
     "core/child.py",
+    "core/forks.py",
     "core/cells/compiled.py",
     "core/jobs/runner.py",
     "core/jobs/queue.py",
@@ -41,6 +42,7 @@ STARTERS = {
     "core/bench/neighbour.py",
     "core/bench/ngram.py",
     "core/bench/pages.py",
+    "core/bench/stages.py",
     "core/cli/server.py",
 }
 # What a kind of model may be built from, besides its own room.

@@ -208,3 +208,8 @@ def _add_cache(commands: Commands) -> None:
     command = _command(commands, "bench", keeping.bench, "measure the speed claims on this machine")
     command.add_argument("name", choices=[module.name for module in iter_modules(bench.__path__)])
     command.add_argument("--rows", type=int, help="of pages: recall rows in the tables")
+    command.add_argument("--corpus", help="of stages, as the next four (default: shakespeare)")
+    command.add_argument("--cell", help="(default: gru)")
+    command.add_argument("--layers", type=int, help="(default: 1)")
+    command.add_argument("--hidden", type=int, help="(default: 80)")
+    command.add_argument("--profile", help="(default: laptop)")

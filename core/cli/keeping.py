@@ -86,15 +86,21 @@ def _opened(file: str, mode: str) -> Iterator[IO[bytes]]:
         yield opened
 
 
+BENCH_OPTIONS = {"pages": ("rows",), "stages": ("corpus", "cell", "layers", "hidden", "profile")}
+
+
 def bench(options: argparse.Namespace) -> None:
     """Runs one of the benchmarks of `core.bench`."""
     from importlib import import_module
 
     import polars as pl
 
-    if options.rows and options.name != "pages":
-        raise BadInput("Only `bench pages` takes --rows.")
-    more = {"rows": options.rows} if options.rows else {}
+    named = {name: getattr(options, name) for names in BENCH_OPTIONS.values() for name in names}
+    more = {name: value for name, value in named.items() if value is not None}
+    for name in more:
+        if name not in BENCH_OPTIONS.get(options.name, ()):
+            owner = next(owner for owner, names in BENCH_OPTIONS.items() if name in names)
+            raise BadInput(f"Only `bench {owner}` takes --{name}.")
     figures = import_module(f"core.bench.{options.name}").run(**more)
     if options.json:
         print_json(figures)

@@ -247,7 +247,7 @@ class Bridge:
             for part in result["parts"]:  # one at a time: they may not fit into memory together
                 self.store.artifacts.put(part, self.call("part", part))
             tables = {name: rows(data) for name, data in result["tables"].items()}
-            self.store.take_in(tables, result["artifacts"])
+            self.store.take_in(tables, result["artifacts"], publish=False)
         self._checkpoint(job.key, step).path.unlink(missing_ok=True)
         ours.taken.add(key)
 

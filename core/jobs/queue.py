@@ -187,11 +187,14 @@ def _end(store: Store, jobs: list[Job], status: Status, reason: str | None) -> l
         live = [job for job in jobs if not (folder(store, job.key) / "outcome.json").exists()]
         ended = time.time()
         try:
-            # The rows first: whoever sees an outcome finds the job in the table, too.
+            # The rows first: whoever sees an outcome finds the job in the table, too. This also
+            # publishes what the job has computed.
             record(store, live, status, reason, ended)
         except StoreError as error:
             # A job must end where its row cannot be written, too, or it would be started for ever.
             logger.warning("the ends of %d jobs are not in the table: %s", len(live), error)
+            if status == "done":
+                status, reason = "failed", str(error)
         for job in live:
             outcome = {"status": status, "reason": reason, "ended": ended}
             write(folder(store, job.key) / "outcome.json", outcome)
@@ -314,17 +317,18 @@ def _kill_worker(alive: Path, key: str) -> None:
     """
     with suppress(OSError, ValueError):
         pid = int(alive.read_text())
-        if key in _command(pid):
+        if any(word in _names(pid) for word in (key, key[: machine.NAME_BYTES])):
             os.killpg(pid, signal.SIGKILL)
 
 
-def _command(pid: int) -> str:
-    """The command line of a process; empty if there is none."""
-    listed = Path(f"/proc/{pid}/cmdline")
-    if listed.exists():
-        return listed.read_bytes().decode(errors="replace")
+def _names(pid: int) -> list[str]:
+    """The words of the command line of a process, and its name; none if there is no process."""
+    place = Path(f"/proc/{pid}")
+    if place.exists():
+        command = (place / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        return [*command, (place / "comm").read_text().strip()]
     done = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True)
-    return done.stdout
+    return done.stdout.split()
 
 
 def _silence(place: Path) -> int:

@@ -19,13 +19,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import machine
+from core import forks, machine
 from core.jobs import queue
 from core.jobs.estimate import calibrated
 from core.store import Store
 from core.store.files import StoreError, readable_os
+from core.store.tables import PUBLISH_SECONDS
+
+Process = subprocess.Popen[bytes] | forks.Forked
 
 ROOT = Path(__file__).parents[2]
+WORKER = "core.jobs.worker"
 INTERVAL = 0.25
 BRIDGE_SECONDS = 3.0  # from the start of one bridge to that of the next, should it end
 DEATHS = 8  # of a job's process, one after the other without a step done, before it has failed
@@ -54,7 +58,8 @@ class Runner:
         self.store = store or Store()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="job-runner", daemon=True)
-        self._workers: list[tuple[str, subprocess.Popen[bytes]]] = []  # with the job's key
+        self._workers: list[tuple[str, Process]] = []  # with the job's key
+        self._forks: forks.Forks | None = None
         self._deaths: dict[str, Deaths] = {}
         self._identity = identity(self.store.root)
         self._bridge: subprocess.Popen[bytes] | None = None
@@ -79,6 +84,8 @@ class Runner:
         if self._bridge:
             self._bridge.kill()
             self._bridge.wait()
+        if self._forks:
+            self._forks.close()
 
     def _loop(self) -> None:
         while not self._stop.wait(INTERVAL):
@@ -95,6 +102,7 @@ class Runner:
                 time.sleep(5)
 
     def _tick(self) -> None:
+        self.store.tables.publish_older(PUBLISH_SECONDS)
         if os.environ.get("RAY_ADDRESS"):
             self._keep_bridge()
         else:
@@ -108,8 +116,8 @@ class Runner:
 
     def _start_workers(self) -> None:
         for key, worker in self._workers:
-            if worker.poll() is not None and key:
-                self._note_end(key, worker.returncode)
+            if (code := worker.poll()) is not None and key:
+                self._note_end(key, code)
         self._workers = [(key, worker) for key, worker in self._workers if worker.poll() is None]
         live = [job for job in queue.listing(self.store) if job.live]
         waiting = [job for job in live if job.status != "running"]
@@ -118,7 +126,19 @@ class Runner:
         busy = max(len(live) - len(waiting), len(self._workers))
         if ready and busy < len(machine.slots()):
             key = ready[0].key
-            self._workers.append((key, spawn(self.store, key)))
+            self._workers.append((key, self._worker(key)))
+
+    def _worker(self, key: str) -> Process:
+        """Starts the process of a job: forked from one that has torch loaded, where that is safe.
+
+        That one is started with the first job, and again if it has died.
+        """
+        if not forks.safe():
+            return spawn(self.store, key)
+        if self._forks is None or not self._forks.alive():
+            self._forks = forks.Forks(self.store.jobs / "forks.log")
+        place = queue.folder(self.store, key)
+        return self._forks.start(WORKER, [key], place / "log.txt", _environment(self.store))
 
     def _may_start(self, key: str) -> bool:
         return key not in self._deaths or self._deaths[key].after <= time.monotonic()
@@ -198,9 +218,9 @@ def _how(code: int, root: Path) -> str:
 
 
 def spawn(store: Store, key: str | None = None) -> subprocess.Popen[bytes]:
-    """Starts the worker process of a job, or the one that calibrates, in a group of its own."""
+    """Starts a new process for a job, or the one that calibrates, in a group of its own."""
     folder = store.jobs if key is None else queue.folder(store, key)
-    module = ["core.jobs.worker", *([key] if key else [])]
+    module = [WORKER, *([key] if key else [])]
     return _process(store, folder / "log.txt", "ab", subprocess.DEVNULL, *module)
 
 
@@ -216,9 +236,13 @@ def _process(
         return subprocess.Popen(
             [sys.executable, "-m", *module],
             cwd=ROOT,
-            env=os.environ | {"MEMSIG_CACHE": str(store.root)},
+            env=_environment(store),
             stdin=stdin,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
+
+
+def _environment(store: Store) -> dict[str, str]:
+    return os.environ | {"MEMSIG_CACHE": str(store.root)}

@@ -1,4 +1,5 @@
-"""The process of one job: `python -m core.jobs.worker KEY`. Started by the runner, one at a time.
+"""The process of one job: `python -m core.jobs.worker KEY`, or a fork of one that has torch loaded
+(core.forks). Started by the runner, one at a time.
 
 Without a key it only measures the speed of the machine, for the estimates.
 
@@ -145,7 +146,8 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
         log.info("%s", step.title)
         saved = FileCheckpoint(place / f"{step.key}.checkpoint")
         result = run(step, StoredInputs(store), report, saved)
-        store.take_in(result.tables, result.artifacts, replace=job.again)
+        # Published with the job's end, or earlier by a runner or a reader.
+        store.take_in(result.tables, result.artifacts, publish=False, replace=job.again)
         facts["finished"].append(step.key)
         saved.path.unlink(missing_ok=True)
         facts["deaths"] = 0
@@ -155,6 +157,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     machine.offer_to_end(500)
     store, key = Store(), next(iter(sys.argv[1:]), None)
+    machine.name_process(key or "calibration")  # by its key it is known to whoever cancels it
     with ExitStack() as locks:
         try:
             if key:

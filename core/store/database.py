@@ -10,8 +10,14 @@ import polars as pl
 from core.schema import SCHEMA, VERSION
 from core.store.files import StoreError, is_full, readable_os
 
-# Published files keep to a storage format that DuckDB shells since 1.2 can open.
+# All files keep to a storage format that DuckDB shells since 1.2 can open: what is published is a
+# copy of the live file.
 STORAGE = "v1.2.0"
+
+HELD = (
+    "Another program holds the live signature database open: close it there and open "
+    "signatures.duckdb instead."
+)
 
 _DAMAGE = (
     "Corrupt database",
@@ -35,10 +41,7 @@ def is_damage(error: duckdb.Error) -> bool:
 def readable(error: duckdb.Error) -> Exception:
     """The error to raise for `error`: a StoreError where a person can put it right."""
     if "Could not set lock" in str(error):
-        return StoreError(
-            "Another program holds the live signature database open: close it there and open "
-            "signatures.duckdb instead."
-        )
+        return StoreError(HELD)
     if "version number" in str(error):
         return StoreError(
             "The signature database was written by a newer DuckDB: install the version that "
@@ -47,18 +50,39 @@ def readable(error: duckdb.Error) -> Exception:
     return readable_os(error)
 
 
-def copy_database(
-    database: duckdb.DuckDBPyConnection, other: Path, attach: str, outward: bool
-) -> None:
-    """Copy the whole of `database` into the file `other`, or that file into it."""
+def create(path: Path) -> duckdb.DuckDBPyConnection:
+    """A new, empty database in STORAGE's format, in place of what `path` held."""
+    for suffix in ("", ".wal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return duckdb.connect(str(path), config={"storage_compatibility_version": STORAGE})
+
+
+def has_own_storage(database: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file of a database has STORAGE's format."""
+    tag = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal"
+    return bool(database.execute(tag).fetchall() == [(f"{STORAGE}+",)])
+
+
+def copy_database(source: Path, database: duckdb.DuckDBPyConnection) -> None:
+    """Copy all that the file `source` holds, row by row, into an empty database."""
     own = database.execute("SELECT current_database()").fetchall()[0][0]
-    name = str(other).replace("'", "''")
-    database.execute(f"ATTACH '{name}' AS other ({attach})")
+    name = str(source).replace("'", "''")
+    database.execute(f"ATTACH '{name}' AS other (READ_ONLY)")
     try:
-        source, target = (f'"{own}"', "other") if outward else ("other", f'"{own}"')
-        database.execute(f"COPY FROM DATABASE {source} TO {target}")
+        database.execute(f'COPY FROM DATABASE other TO "{own}"')
     finally:
         database.execute("DETACH other")
+
+
+def read_through(path: Path) -> None:
+    """Read every value in a file, which checks the checksum of every block that holds rows.
+
+    Raises duckdb.Error for a damaged one.
+    """
+    with duckdb.connect(str(path), read_only=True) as database:
+        tables = "SELECT table_name FROM duckdb_tables() WHERE NOT internal"
+        for (table,) in database.execute(tables).fetchall():
+            database.execute(f'SELECT max(hash(COLUMNS(*))) FROM "{table}"').fetchall()
 
 
 def version(database: duckdb.DuckDBPyConnection) -> str | None:

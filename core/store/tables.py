@@ -2,7 +2,7 @@
 
 DuckDB lets one process write, and even a reader in another process stands in its way. So the
 live file is opened only for one short transaction at a time, under a lock between processes,
-and every change is published as a new file that nobody ever writes to again:
+and what has changed is published as a new file that nobody ever writes to again:
 
     live/live.duckdb            written here, closed at once
     live/unpublished            exists while the live file holds rows that are not published
@@ -29,18 +29,19 @@ import duckdb
 import polars as pl
 
 from core.schema import VERSION
-from core.store.database import STORAGE, copy_database, is_damage, plain, readable, upgrade, version
+from core.store.database import is_damage, plain, read_through, readable, version
 from core.store.files import Busy, StoreError, exclusive, is_full, no_room_for, readable_os
+from core.store.live import LiveFile
 from core.store.rows import KEYED, OWNED, REPLACED, WHOLE, insert
 from core.store.rows import replace as replace_rows
 
 log = logging.getLogger(__name__)
 
 GENERATIONS_KEPT = 3
-CATCH_UP_SECONDS = 1.0  # rows unpublished for longer were left by a killed or waiting process
-AGAIN_SECONDS = 10.0  # after a reader failed to publish what others have written
+PUBLISH_SECONDS = 2.0  # from a written row to its publication, where more is to come
+CATCH_UP_SECONDS = 3.0  # rows unpublished for longer have no runner that publishes them
+AGAIN_SECONDS = 10.0  # after a reader failed to publish or read what others have written
 WAIT_SECONDS = 60.0  # for other writers of this product
-LOCK_SECONDS = 10.0  # for another program that looks at the live file
 
 
 class Tables:
@@ -53,9 +54,10 @@ class Tables:
         self.shared = root / "signatures.duckdb"
         self._unpublished = root / "live" / "unpublished"
         self._lock = root / "live" / "lock"
+        self._file = LiveFile(self.live, self._generations)
         self._guard = threading.Lock()
         self._reader: tuple[Path, duckdb.DuckDBPyConnection] | None = None
-        self._publish_after = 0.0  # by `time.monotonic`: when a reader may try again to publish
+        self._try_after = 0.0  # by `time.monotonic`: when a reader may use the live file again
 
     # Writing
 
@@ -68,14 +70,15 @@ class Tables:
         rows without a key) the table has already are left out; `jobs` rows replace older ones,
         those of `earlier` all that were there. With `replace` these replace older rows of the same
         keys and owners, and count as computed here if the older ones were shipped.
-        With `publish=False` readers see the rows after the next `publish()`, or a second later.
+        With `publish=False` readers see the rows after the next `publish()`, or within about
+        three seconds.
         """
         unknown = set(tables) - {*KEYED, *OWNED, *REPLACED, *WHOLE}
         if unknown:
             raise ValueError(f"no such table: {', '.join(sorted(unknown))}")
 
         def work(live: duckdb.DuckDBPyConnection) -> None:
-            self._unpublished.touch()
+            self._mark()
             live.begin()
             for table, frame in tables.items():
                 live.register("incoming", frame.to_arrow())
@@ -93,12 +96,12 @@ class Tables:
         places += [(table, owners[0]) for table, owners in OWNED.items()]
 
         def work(live: duckdb.DuckDBPyConnection) -> None:
-            self._unpublished.touch()
+            self._mark()
             live.begin()
             for table, column in places:
                 live.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [[*keys]])
             live.commit()
-            self._publish(live)
+            self._publish_rewritten(live)  # else the file would stay as large as it was
 
         self._write(work, WAIT_SECONDS)
 
@@ -121,14 +124,14 @@ class Tables:
         """Run `work` on the live database alone, once more on a rebuilt one if it is damaged.
 
         seconds: to wait for other writers; patience: for a foreign program at the live file
-        (None: LOCK_SECONDS).
+        (None: as long as `LiveFile.open` does).
         """
         try:
             with exclusive(self._lock, seconds):
                 self._sweep()
                 for again in (True, False):
                     try:
-                        live = self._open_live(patience)
+                        live = self._file.open(patience)
                         try:
                             work(live)
                         finally:
@@ -137,7 +140,8 @@ class Tables:
                     except duckdb.Error as error:
                         if not (again and is_damage(error)):
                             raise readable(error) from error
-                        self._set_aside(error)
+                        self._file.set_aside(error)
+                        self._mark()
         except Busy:
             if seconds:
                 raise StoreError(
@@ -147,66 +151,12 @@ class Tables:
         except OSError as error:
             raise readable_os(error) from error
 
-    def _open_live(self, patience: float | None) -> duckdb.DuckDBPyConnection:
-        if not self.live.exists():
-            self._build()
-        deadline = time.monotonic() + (LOCK_SECONDS if patience is None else patience)
-        while True:
-            try:
-                live = duckdb.connect(str(self.live))
-                break
-            except duckdb.IOException as error:
-                # Somebody looks at the live file with a program of their own.
-                if "Could not set lock" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-        try:
-            if version(live) != VERSION:
-                upgrade(live)
-        except BaseException:
-            live.close()
-            raise
-        return live
-
-    def _build(self) -> None:
-        """Make the live file: from the newest healthy generation, else empty."""
-        new, old = self.live.with_name("new.duckdb.part"), self.live.with_name("old.duckdb.part")
-        for generation in [*reversed(self._generations()), None]:
-            new.unlink(missing_ok=True)
-            database = duckdb.connect(str(new))
-            try:
-                if generation is not None:
-                    # A copy, because this process may hold the generation open for reading.
-                    shutil.copyfile(generation, old)
-                    copy_database(database, old, attach="READ_ONLY", outward=False)
-                upgrade(database)
-                database.close()
-                os.replace(new, self.live)
-                break
-            except (duckdb.Error, FileNotFoundError) as error:
-                database.close()
-                if generation is None or not (
-                    isinstance(error, FileNotFoundError) or is_damage(error)
-                ):
-                    raise
-                log.warning("published generation %s is damaged: %s", generation.name, error)
-                generation.unlink(missing_ok=True)
-            finally:
-                old.unlink(missing_ok=True)
-
-    def _set_aside(self, error: duckdb.Error) -> None:
-        """Move a damaged live database out of the way, its log first: a log needs its database."""
-        log.warning("the live database is damaged and is rebuilt: %s", str(error).split("\n")[0])
-        for suffix in (".wal", ""):
-            path = self.live.with_name(self.live.name + suffix)
-            if path.exists():
-                os.replace(path, path.with_name("damaged.duckdb" + suffix))
-        self._unpublished.touch()
-
     def _publish(self, live: duckdb.DuckDBPyConnection) -> None:
-        """Write a new generation and the shared copy of it; the caller holds the lock.
+        """Write a new generation and the shared copy of it, and close `live`.
 
-        Raises StoreError where there is no room for both; what was published stays as it is.
+        Bytes are copied, which takes a tenth of the time of copying rows; then the copy is read
+        once, so that no damage spreads. The caller holds the lock. Raises StoreError where there
+        is no room for both; what was published stays as it is.
         """
         self.published.mkdir(exist_ok=True)
         newest = self._newest()
@@ -216,7 +166,9 @@ class Tables:
         new = self.published / f"{number}.duckdb.part"
         copy = self.root / "signatures.duckdb.part"
         try:
-            copy_database(live, new, attach=f"STORAGE_VERSION '{STORAGE}'", outward=True)
+            self._file.copy(live, new)
+            read_through(new)
+            # Not a link: a shell may write to the shared copy.
             shutil.copyfile(new, copy)
         except (duckdb.Error, OSError) as error:
             self._sweep()
@@ -230,6 +182,15 @@ class Tables:
         self._unpublished.unlink(missing_ok=True)
         for old in self._generations()[:-GENERATIONS_KEPT]:
             old.unlink(missing_ok=True)
+
+    def _publish_rewritten(self, live: duckdb.DuckDBPyConnection) -> None:
+        """Publish a live file that is written anew first, and close `live`."""
+        self._publish(self._file.rewrite(live))
+
+    def _mark(self) -> None:
+        """Note that there are rows to publish. The age of the mark is that of the oldest."""
+        if not self._unpublished.exists():
+            self._unpublished.touch()
 
     def _sweep(self) -> None:
         """Remove what a killed writer left; nobody else writes while the lock is held."""
@@ -280,10 +241,18 @@ class Tables:
             if table not in KEYED:
                 raise ValueError(f"no such keyed table: {table}")
             keys.setdefault(table, []).append(key)
-        if self._unpublished.exists():
-            self._publish_if_possible(wait=True)
+        if not keys:
+            return set()
         each = [f"SELECT key FROM {table} WHERE key IN (SELECT unnest(${table}))" for table in keys]
-        return set(self.query(" UNION ALL ".join(each), keys)["key"]) if keys else set()
+        sql, rows = " UNION ALL ".join(each), list[tuple[str]]()
+
+        def look(live: duckdb.DuckDBPyConnection) -> None:
+            rows.extend(live.execute(sql, keys).fetchall())
+
+        unpublished = self._unpublished.exists()
+        if unpublished and self._tried(lambda: self._write(look, WAIT_SECONDS, patience=0.0)):
+            return {key for (key,) in rows}
+        return set(self.query(sql, keys)["key"])
 
     def any(self) -> bool:
         """Whether anything is published that can be read."""
@@ -302,30 +271,42 @@ class Tables:
         return sum(path.stat().st_size for path in files if path.exists())
 
     def _catch_up(self) -> None:
-        """Publish rows that a killed process, or one that writes with `publish=False`, has left.
+        """Publish what a killed process, or one that writes with `publish=False`, has left.
 
         A reader never fails because publishing does (a full disk, a program that holds the live
         file): the failure is logged, publishing is tried again later, and older rows are read.
         """
-        try:
-            age = time.time() - self._unpublished.stat().st_mtime
-            waiting = abs(age) > CATCH_UP_SECONDS  # below zero where the clock was set back
-        except (FileNotFoundError, NotADirectoryError):
-            waiting = False
         if self._newest() is None:
             self.publish()
-        elif waiting or not self.shared.exists():
-            self._publish_if_possible(wait=False)
+        elif not self.shared.exists():
+            self._publish_if_possible()
+        else:
+            self.publish_older(CATCH_UP_SECONDS)
 
-    def _publish_if_possible(self, wait: bool) -> None:
-        """Publish for a reader: a failure is logged, and for a while not tried again."""
-        if time.monotonic() < self._publish_after:
-            return
+    def publish_older(self, seconds: float) -> None:
+        """Publish if there are rows that have waited for so long, unless that is not possible."""
         try:
-            self.publish(wait, patience=0.0)
+            age = time.time() - self._unpublished.stat().st_mtime
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if abs(age) > seconds:  # below zero where the clock was set back
+            self._publish_if_possible()
+
+    def _publish_if_possible(self) -> None:
+        self._tried(lambda: self.publish(wait=False, patience=0.0))
+
+    def _tried(self, work: Callable[[], None]) -> bool:
+        """Whether a reader's work on the live file went well; if not, it is for a while not tried
+        again, and the failure is logged."""
+        if time.monotonic() < self._try_after:
+            return False
+        try:
+            work()
         except (StoreError, duckdb.Error) as error:
-            self._publish_after = time.monotonic() + AGAIN_SECONDS
-            log.warning("new results cannot be published yet: %s", error)
+            self._try_after = time.monotonic() + AGAIN_SECONDS
+            log.warning("the newest results cannot be read yet: %s", error)
+            return False
+        return True
 
     def _generations(self) -> list[Path]:
         """The published files, oldest first; their names are numbers of equal length."""
@@ -376,8 +357,8 @@ class Tables:
                 self._reader[1].close()
                 self._reader = None
         path.unlink(missing_ok=True)
-        self._unpublished.touch()
-        self.publish()
+        self._mark()
+        self._write(self._publish_rewritten, WAIT_SECONDS)
 
 
 def _opened(path: Path) -> duckdb.DuckDBPyConnection | None:

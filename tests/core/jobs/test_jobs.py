@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from core import jobs
+from core import forks, jobs
 from core.cells import CELLS
 from core.jobs import queue
 from core.jobs.estimate import estimate
@@ -74,6 +75,11 @@ def pid(spec: SignatureSpec, store: Store) -> int | None:
         return int(worker.split(":")[1])
     begun = (place / "progress.json").exists() and (place / "alive").exists()
     return int((place / "alive").read_text() or 0) or None if begun else None
+
+
+def parent(child: int) -> int:
+    """The process that started another."""
+    return int(Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def start_app() -> subprocess.Popen[bytes]:
@@ -215,6 +221,30 @@ def test_two_runners_start_each_job_once(
         assert max(running) == 1  # one heavy job at a time
     rows = store.query("SELECT key, count(*) AS n FROM jobs GROUP BY key")
     assert rows["n"].to_list() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("backend", ["embedded"], indirect=True)
+def test_jobs_are_forked_and_survive_the_process_that_forks(
+    spec: SignatureSpec, store: Store, runner: jobs.Runner
+) -> None:
+    if not forks.safe():
+        pytest.skip("nothing forks here")
+    first, second = long(spec), spec
+    jobs.request(first, "ada", store)
+    until(lambda: pid(first, store))
+    forking = runner._forks
+    assert forking and parent(pid(first, store)) == forking.pid
+    os.kill(forking.pid, signal.SIGKILL)
+    until(lambda: not forking.alive())
+    time.sleep(1)  # several looks of the runner
+    assert status(first, store) == "running" and jobs.find(first.key, store).attempt == 1
+    jobs.cancel(first.key, "ada", store)
+    assert not queue.is_locked(queue.folder(store, first.key) / "alive")
+    jobs.request(second, "ada", store)
+    until(lambda: status(second, store) == "done")
+    assert runner._forks is not forking
+    rows = store.query("SELECT outcome FROM jobs ORDER BY ended")["outcome"]
+    assert rows.to_list() == ["cancelled", "done"]
 
 
 def test_a_failure_gives_its_reason_and_a_retry(

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from core import jobs, machine
@@ -20,6 +21,7 @@ from core.library import add_corpus, signature_spec
 from core.signatures.spec import SignatureSpec
 from core.store import Store
 from core.store.files import StoreError, exclusive
+from core.store.tables import PUBLISH_SECONDS
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def test_a_worker_that_dies_is_started_ever_more_seldom_and_then_given_up(
 ) -> None:
     now, started = [0.0], []
     monkeypatch.setattr(runner.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(runner, "spawn", lambda *_: started.append(now[0]) or dying())
+    monkeypatch.setattr(jobs.Runner, "_worker", lambda *_: started.append(now[0]) or dying())
     jobs.request(spec, "ada", store)
     running = jobs.Runner(store)
     while (job := jobs.find(spec.key, store)) and job.live and now[0] < 1e4:
@@ -79,8 +81,21 @@ def test_a_job_ends_where_its_row_cannot_be_written(
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr(store, "take_in", full)
-    assert job and queue.finish(store, job, "failed", "no room")
-    assert jobs.find(spec.key, store).status == "failed"
+    assert job and queue.finish(store, job, "done")
+    ended = jobs.find(spec.key, store)
+    # What is done is published: readers count on that.
+    assert (ended.status, ended.reason) == ("failed", "The disk is full.")
+
+
+def test_the_runner_publishes_what_a_running_job_has_written(store: Store) -> None:
+    store.query("SELECT 1")
+    store.take_in({"corpora": pl.DataFrame({"key": ["c"], "name": ["c"]})}, publish=False)
+    running, mark = jobs.Runner(store), store.root / "live" / "unpublished"
+    running._tick()
+    assert store.query("FROM corpora").is_empty()  # more may come
+    os.utime(mark, (time.time() - PUBLISH_SECONDS - 0.1,) * 2)
+    running._tick()
+    assert store.query("FROM corpora").height == 1
 
 
 def test_cancel_kills_the_jobs_worker_and_no_other_process(
@@ -90,8 +105,8 @@ def test_cancel_kills_the_jobs_worker_and_no_other_process(
     jobs.request(spec, "ada", store)
     alive = queue.folder(store, spec.key) / "alive"
     stranger = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    code = f"import sys, time; print(1, flush=True); time.sleep(60)  # {spec.key}"
-    worker = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    command = [sys.executable, "-c", "import time; time.sleep(60)", spec.key]
+    worker = subprocess.Popen(command, start_new_session=True)
     try:
         alive.write_text(str(stranger.pid))
         queue._kill_worker(alive, spec.key)

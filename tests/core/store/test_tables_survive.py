@@ -245,9 +245,8 @@ def test_readers_never_fail_for_a_writers_reason(
         def full(*_: object, **__: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr("core.store.tables.copy_database", full)
+        monkeypatch.setattr("core.store.live.shutil.copyfile", full)
         assert counts(reader) == (1, 6, 1) and left.exists()
-        assert not reader.tables.has("signatures", "y") and reader.tables.has("signatures", "x")
         with pytest.raises(BadInput, match="is full"):
             reader.take_in(result("z"))  # only writers fail
         monkeypatch.undo()
@@ -255,12 +254,12 @@ def test_readers_never_fail_for_a_writers_reason(
         with process(HOLDER, str(store.tables.live)) as holder:
             assert holder.stdout is not None and holder.stdin is not None
             assert holder.stdout.readline() == "2\n"
-            monkeypatch.setattr("core.store.tables.LOCK_SECONDS", 1e9)  # nobody waits for it
+            monkeypatch.setattr("core.store.live.LOCK_SECONDS", 1e9)  # nobody waits for it
             assert counts(reader) == (1, 6, 1) and left.exists()
             holder.communicate("\n")
         monkeypatch.undo()
-    assert caplog.text.count("cannot be published yet") == 1  # tried once, not by every query
-    reader.tables._publish_after = 0.0
+    assert caplog.text.count("cannot be read yet") == 1  # tried once, not by every query
+    reader.tables._try_after = 0.0
     if left.exists():
         os.utime(left, (0, 0))
     assert counts(reader)[0] >= 2
@@ -385,7 +384,7 @@ def test_one_who_looks_at_the_live_file_is_waited_for(
         store.take_in(result("y"))
         timer.join()
     assert counts(store) == (2, 12, 2)
-    monkeypatch.setattr("core.store.tables.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("core.store.live.LOCK_SECONDS", 0.1)
     with process(HOLDER, str(store.tables.live)) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "2\n"
         with pytest.raises(BadInput, match="Another program holds"):
