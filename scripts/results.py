@@ -1,7 +1,7 @@
 """Writes the shipped results into docs/: `python scripts/results.py`.
 
-Into docs/claims.md the verdicts; into docs/figures.md, below every query that is followed by an
-answer, what the query answers now.
+Into docs/claims.md the verdicts; into docs/figures.md and docs/findings.md, below every query that is
+followed by an answer, what the query answers now.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def claims(text: str, store: Store) -> str:
     return before + BEGIN + verdicts(store) + END + rest.split(END)[1]
 
 
-def figures(text: str, store: Store) -> str:
-    """The page of the figures with the answers to its queries brought up to date."""
+def answers(text: str, store: Store) -> str:
+    """A page with the answers to its queries brought up to date."""
 
     def answered(found: re.Match[str]) -> str:
         sql = found[1]
@@ -85,7 +85,11 @@ def _table(store: Store, sql: str) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in said)
 
 
-PAGES: dict[str, Callable[[str, Store], str]] = {"claims.md": claims, "figures.md": figures}
+PAGES: dict[str, Callable[[str, Store], str]] = {
+    "claims.md": claims,
+    "figures.md": answers,
+    "findings.md": answers,
+}
 
 
 def shipped_store(root: Path) -> Store:
