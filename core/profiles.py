@@ -234,7 +234,7 @@ _TRAINING: dict[str, Row] = {
     "evaluate": (10_000, 100_000, 200_000, None),
     # Ten epochs of a rate that goes down by the clock leave no network at its end; more of them,
     # with a rate that goes down where dev stops falling, do.
-    "drops": (0, 0, 3, 0),
+    "drops": (0, 0, 4, 0),
 }
 _RETRAINING = _TRAINING | {
     # A pass over a twentieth of the target is short, and trained weights want smaller steps.
