@@ -44,7 +44,7 @@ def status(options: argparse.Namespace) -> None:
     print(f"cache       {facts['place']} ({size:.1f} MB)")
     for name in ("corpora", "models", "signatures"):
         print(f"{name:11} {facts[name]}")
-    print(f"GRU on CPU  {facts['gru']}")
+    print(f"recurrences {facts['recurrences']}")
     for job in facts["jobs"]:
         print(f"{job['status']:11} {job['fraction']:4.0%} {job['title']} (asked by {job['who']})")
     if not facts["jobs"]:
