@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core import machine
+from core.bench import here, peak_gb
 from core.corpora import Corpus, build
 from core.models.ngram.kneser_ney import Ngram, estimate
 
@@ -36,7 +37,7 @@ def run() -> dict[str, Any]:
         check=True,
     )
     figures: dict[str, Any] = json.loads(child.stdout)
-    return {**figures, "threads": machine.threads(), "machine": machine.name()}
+    return figures | here()
 
 
 def _measure() -> dict[str, Any]:
@@ -45,20 +46,13 @@ def _measure() -> dict[str, Any]:
     started = time.perf_counter()
     arpa = estimate(corpus.train, ORDER)
     seconds = time.perf_counter() - started
-    peak = _peak_bytes()
     return {
         "symbols": corpus.train.total,
         "order": ORDER,
         "seconds": seconds,
-        "peak_gb": peak / 1e9,
+        "peak_gb": peak_gb(),
         "perplexity": Ngram(arpa).perplexity(corpus.test),
     }
-
-
-def _peak_bytes() -> int:
-    """Peak resident memory; getrusage would count the parent's, from before the exec, as well."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

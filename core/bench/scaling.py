@@ -64,8 +64,7 @@ def run() -> dict[str, Any]:
         )
         / 3600,
         "peak_gflops": peak,
-        "threads": machine.threads(),
-        "machine": machine.name(),
+        **here(),
     }
 
 
