@@ -16,6 +16,7 @@ from core.cells import CELLS
 from core.cli import keeping, measuring, paper, server
 from core.corpora.textfile import ALPHABETS
 from core.errors import BadInput
+from core.paper import shipped
 from core.paper.studies import STUDIES
 from core.profiles import NAMES
 from core.signatures.spec import RECALLED
@@ -46,8 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
     elif others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
-        from core.paper import shipped
-
         if options.run not in AS_IT_IS:
             shipped.update()
         options.run(options)
