@@ -9,8 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from app.pictures import heatmaps, look, sweeps
-from app.pictures.symbols import MOST
 from core.errors import BadInput
 from core.library import query
 from core.models.language.spec import ModelSpec
@@ -79,6 +77,8 @@ def plot(what: str | pl.DataFrame, profile: str = "laptop", title: str = "") -> 
 
 def _of_table(table: pl.DataFrame, title: str) -> Picture:
     """The heat map of a table with lag, symbol, n and accuracy."""
+    from app.pictures import heatmaps, look
+
     if missing := {"lag", "symbol", "n", "accuracy"} - set(table.columns):
         raise BadInput(f"The table has no column {min(missing)!r}; give the rows of core.measure.")
     cells = table.filter(pl.col("symbol").is_not_null() & (pl.col("lag") >= 1))
@@ -89,6 +89,9 @@ def _of_table(table: pl.DataFrame, title: str) -> Picture:
 
 
 def _of_key(key: str, title: str) -> Picture:
+    from app.pictures import heatmaps, look
+    from app.pictures.symbols import MOST
+
     if not re.fullmatch("[0-9a-f]{8,64}", key):
         raise BadInput(f"There is no study {key!r}, and a key is 8 to 64 digits from 0 to f.")
     columns = f"s.key, {SIGNATURE} AS name, measured.characters"
@@ -138,6 +141,8 @@ def _of_study(name: str, profile: str, title: str) -> Picture:
 
 def _sweep(plan: Plan, column: str, profile: str) -> Any:
     """Figs. 2 and 3: marginal recall by lag, a pane each cell."""
+    from app.pictures import look, sweeps
+
     depth = find(profile).decoders.depth
     tables, places = [], {}
     for spec in plan.drawn.values():
@@ -158,6 +163,8 @@ def _sweep(plan: Plan, column: str, profile: str) -> Any:
 
 def _difference(first: str, second: str) -> Any:
     """Fig. 5: the network's recall less the n-gram's."""
+    from app.pictures import heatmaps, look
+
     table = query(fill(DIFFERENCE, a=first, b=second))
     end = look.scale_end(table["difference"].abs().max())
     return heatmaps.difference(table, "AB", end, look.LIGHT)
@@ -165,6 +172,8 @@ def _difference(first: str, second: str) -> Any:
 
 def _side_by_side(keys: dict[str, str], green: bool) -> Any:
     """Figs. 4, 6 and 7: signatures under their labels."""
+    from app.pictures import heatmaps, look
+
     panes = [heatmaps.Pane(label, query(fill(MATRIX, key=key))) for label, key in keys.items()]
     across, scale = (3, look.GREEN) if green else (min(len(panes), 3), look.PURPLE)
     height = 320 * -(-len(panes) // across)
