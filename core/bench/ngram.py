@@ -10,10 +10,9 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from core import machine
+from core import machine, places
 from core.bench import here, peak_gb
 from core.corpora import Corpus, build
 from core.models.ngram.kneser_ney import Ngram, estimate
@@ -33,7 +32,7 @@ def run() -> dict[str, Any]:
         input=build("shakespeare").to_bytes(),
         stdout=subprocess.PIPE,
         env={**os.environ, "POLARS_MAX_THREADS": str(machine.threads())},
-        cwd=Path(__file__).parents[2],
+        cwd=places.ROOT,
         check=True,
     )
     figures: dict[str, Any] = json.loads(child.stdout)
