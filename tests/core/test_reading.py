@@ -185,7 +185,7 @@ def test_the_command_prints_what_is_held(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("core.library.find_corpus", lambda name, **_: spec.corpus)
+    monkeypatch.setattr("core.cli.measuring.find_corpus", lambda name, **_: spec.corpus)
     arguments = ["sentence", "Ab, 7", "--hidden", str(spec.model.hidden), "--profile", "smoke"]
     assert main([*arguments, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
