@@ -20,7 +20,7 @@ test: lint
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: .venv/dev.done
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 faults: .venv/dev.done
 	@scripts/browser.sh

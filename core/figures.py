@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from core.errors import BadInput
+from core.library import query
+from core.models.language.spec import ModelSpec
+from core.paper.reproduce import corpora_of
+from core.paper.studies import STUDIES, Choices, Plan
+from core.profiles import find
 from core.queries import DIFFERENCE, FORWARD, MARGINAL, MATRIX, NAMED, SIGNATURE, fill
+from core.signatures.spec import SignatureSpec
 from core.text import SYMBOLS, Alphabet
-
-if TYPE_CHECKING:
-    from core.paper.studies.study import Plan
 
 COLUMN = 3.25  # inches: of a paper with two columns
 NARROWEST, WIDEST = 1.5, 20.0  # inches
@@ -65,8 +68,6 @@ def plot(what: str | pl.DataFrame, profile: str = "laptop", title: str = "") -> 
 
     Raises BadInput if there is no such signature or study, or not all of it is computed.
     """
-    from core.paper.studies import STUDIES
-
     if isinstance(what, pl.DataFrame):
         return _of_table(what, title)
     if what in STUDIES:
@@ -90,7 +91,6 @@ def _of_table(table: pl.DataFrame, title: str) -> Picture:
 def _of_key(key: str, title: str) -> Picture:
     from app.pictures import heatmaps, look
     from app.pictures.symbols import MOST
-    from core.library import query
 
     if not re.fullmatch("[0-9a-f]{8,64}", key):
         raise BadInput(f"There is no study {key!r}, and a key is 8 to 64 digits from 0 to f.")
@@ -113,10 +113,6 @@ def _of_key(key: str, title: str) -> Picture:
 
 
 def _of_study(name: str, profile: str, title: str) -> Picture:
-    from core.library import query
-    from core.paper.reproduce import corpora_of
-    from core.paper.studies import STUDIES, Choices
-
     study = STUDIES[name]
     corpora = corpora_of(study, profile, {})
     plan = study.plan(Choices(profile, **corpora))
@@ -146,10 +142,6 @@ def _of_study(name: str, profile: str, title: str) -> Picture:
 def _sweep(plan: Plan, column: str, profile: str) -> Any:
     """Figs. 2 and 3: marginal recall by lag, a pane each cell."""
     from app.pictures import look, sweeps
-    from core.library import query
-    from core.models.language.spec import ModelSpec
-    from core.profiles import find
-    from core.signatures.spec import SignatureSpec
 
     depth = find(profile).decoders.depth
     tables, places = [], {}
@@ -172,7 +164,6 @@ def _sweep(plan: Plan, column: str, profile: str) -> Any:
 def _difference(first: str, second: str) -> Any:
     """Fig. 5: the network's recall less the n-gram's."""
     from app.pictures import heatmaps, look
-    from core.library import query
 
     table = query(fill(DIFFERENCE, a=first, b=second))
     end = look.scale_end(table["difference"].abs().max())
@@ -182,7 +173,6 @@ def _difference(first: str, second: str) -> Any:
 def _side_by_side(keys: dict[str, str], green: bool) -> Any:
     """Figs. 4, 6 and 7: signatures under their labels."""
     from app.pictures import heatmaps, look
-    from core.library import query
 
     panes = [heatmaps.Pane(label, query(fill(MATRIX, key=key))) for label, key in keys.items()]
     across, scale = (3, look.GREEN) if green else (min(len(panes), 3), look.PURPLE)

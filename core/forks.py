@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from core import machine
+from core.places import ROOT
 
-ROOT = Path(__file__).parents[1]
 # What takes long to load; torch._dynamo is what the first optimizer loads. Not polars and not
 # pyarrow: they start threads when they are loaded, and threads do not survive a fork.
 LOADED = ("torch", "torch._dynamo", "scipy.special", "duckdb", "core.registry")

@@ -148,10 +148,10 @@ def _stored_corpus(name: str, kind: str, store: Store) -> dict[str, Any] | None:
     return None if rows.is_empty() else rows.row(0, named=True)
 
 
-def letters_kept(spec: CorpusSpec, store: Store | None = None) -> float | None:
+def letters_kept(spec: CorpusSpec) -> float | None:
     """The share of the letters of a user's text that the paper's alphabet has, or of its
     characters that its own has; None for other corpora."""
-    rows = (store or Store()).query("SELECT kept FROM corpora WHERE key = ?", [spec.key])
+    rows = Store().query("SELECT kept FROM corpora WHERE key = ?", [spec.key])
     return None if rows.is_empty() else rows["kept"][0]
 
 

@@ -88,14 +88,15 @@ def device_name(device: str) -> str:
     return torch.cuda.get_device_name(device)
 
 
-def matmul_gflops(device: str = "cpu", size: int = 2048, repeats: int = 5) -> float:
+def matmul_gflops(device: str = "cpu") -> float:
     """Best rate of a float32 matrix product of this machine, in GFLOP/s."""
     import torch
 
+    size = 2048
     a, b = (torch.randn(size, size, device=device) for _ in range(2))
     out = a @ b
     best = float("inf")
-    for _ in range(repeats):
+    for _ in range(5):
         started = time.perf_counter()
         torch.matmul(a, b, out=out)
         if device != "cpu":

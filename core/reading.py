@@ -84,7 +84,8 @@ def to_symbols(text: str, alphabet: Alphabet = PAPER) -> tuple[str, str]:
     changes = []
     if alphabet == PAPER and any(letter.isdigit() for letter in start):
         changes.append("every digit is read as #")
-    lost = replaced(start) if alphabet == PAPER else _lacking(symbols, alphabet)
+    lacking = [c for c in dict.fromkeys(symbols) if c not in alphabet.characters]
+    lost = replaced(start) if alphabet == PAPER else lacking
     if lost:
         shown = " ".join(filter(str.isprintable, lost[:10]))
         instead = "a space" if alphabet == PAPER else "<unk>"
@@ -95,11 +96,6 @@ def to_symbols(text: str, alphabet: Alphabet = PAPER) -> tuple[str, str]:
         changes.append(f"only the first {MOST} symbols are read")
     note = ", ".join(changes)
     return symbols[:MOST].rstrip(), f"{note[0].upper()}{note[1:]}." if note else ""
-
-
-def _lacking(symbols: str, alphabet: Alphabet) -> list[str]:
-    """The characters that the alphabet lacks, each once."""
-    return [c for c in dict.fromkeys(symbols) if c not in alphabet.characters]
 
 
 def readable(spec: SignatureSpec) -> bool:

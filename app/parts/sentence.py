@@ -93,8 +93,7 @@ def _numbers(tables: Sequence[tuple[str, pl.DataFrame]]) -> None:
     named = [table.select(pl.lit(name).alias("network"), pl.all()) for name, table in tables]
     everything = pl.concat(named)
     st.caption("lag −1: the symbol that comes next, as the network itself expects it")
-    st.dataframe(everything, height=260, hide_index=True, placeholder="–", key="sentence-numbers")
-    export.downloads(everything, "sentence")
+    export.numbers(everything, "sentence-numbers", 260, "sentence")
 
 
 def _parse(typed: str) -> str | None:

@@ -156,6 +156,16 @@ def facts(values: dict[str, str], height: int | None = None) -> str:
     return f"<table class='facts'{style}>{rows}</table>"
 
 
+def numbers(
+    table: pl.DataFrame, key: str, height: int, name: str, columns: dict[str, Any] | None = None
+) -> None:
+    """A table and what saves it under `name`. height: in pixels; columns: how each is shown."""
+    st.dataframe(
+        table, key=key, height=height, hide_index=True, placeholder="–", column_config=columns
+    )
+    downloads(table, name)
+
+
 def downloads(table: pl.DataFrame, name: str) -> None:
     """The table as CSV and as Parquet."""
     with st.container(horizontal=True, gap="small"):

@@ -4,7 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from core import machine
+
+
+def here(device: str | None = None) -> dict[str, Any]:
+    """What a benchmark ran on: threads and machine, and the device where it may be a GPU."""
+    facts: dict[str, Any] = {"threads": machine.threads(), "machine": machine.name()}
+    return facts | ({} if device is None else {"device": machine.device_name(device)})
+
+
+def peak_gb(pid: int | str = "self") -> float:
+    """The most memory that a process has had, in 10^9 bytes; NaN where there is no /proc to ask.
+
+    Unlike getrusage it does not count what the parent had before the exec.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return float("nan")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
 
 
 def seconds(work: Callable[..., Any], *arguments: Any) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from core import machine, profiles
+from core.bench import here
 from core.corpora import Corpus, build
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
@@ -47,8 +48,7 @@ def run() -> dict[str, Any]:
         ),
         "rounds": LAPTOP.decoders.rounds,
         "reference_rounds": LAPTOP.decoders.rounds + MORE_ROUNDS,
-        "threads": machine.threads(),
-        "machine": machine.name(),
+        **here(),
     }
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import machine, profiles
-from core.bench import seconds
+from core.bench import here, seconds
 from core.corpora import Segments, build
 from core.models.language.char_lm import CharLM
 from core.models.language.states import ModelStates
@@ -65,9 +65,7 @@ def run() -> dict[str, Any]:
         "batch": BATCH,
         "steps": TURNS * STEPS,
         "states": TRAIN_STATES,
-        "threads": torch.get_num_threads(),
-        "machine": machine.name(),
-        "device": machine.device_name(device.type),
+        **here(device.type),
     }
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import machine
-from core.bench import seconds
+from core.bench import here, seconds
 from core.corpora import build
 from core.models.factorized.builders import factorized_spec
 from core.models.factorized.factorized_lm import FactorizedLM, Mix, WindowRows
@@ -64,9 +64,7 @@ def run() -> dict[str, Any]:
         "hidden": HIDDEN,
         "symbols_a_batch": symbols / len(batches),
         "steps": ROUNDS,
-        "threads": machine.threads(),
-        "machine": machine.name(),
-        "device": machine.device_name(device),
+        **here(device),
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from core import machine
+from core.bench import here
 
 ROUNDS = 3
 # Trains an LSTM and a bank of decoders for a fixed number of steps, and prints the seconds.
@@ -40,13 +40,7 @@ def run() -> dict[str, Any]:
         with _neighbour():
             busy.append(_job())
     quiet_s, busy_s = statistics.median(quiet), statistics.median(busy)
-    return {
-        "quiet_s": quiet_s,
-        "busy_s": busy_s,
-        "ratio": busy_s / quiet_s,
-        "threads": machine.threads(),
-        "machine": machine.name(),
-    }
+    return {"quiet_s": quiet_s, "busy_s": busy_s, "ratio": busy_s / quiet_s, **here()}
 
 
 def _job() -> float:

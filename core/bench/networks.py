@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from core import machine
-from core.bench import seconds
+from core.bench import here, seconds
 from core.cells import CELLS, compiled
 from core.cells.cell import Cell, first
 from core.models.language.char_lm import CharLM
@@ -44,8 +44,7 @@ def run() -> dict[str, Any]:
         "ratio": min(size[f"{name}_ratio"] for size in sizes.values() for name in LOOPS),
         **sizes,
         "loop": compiled.describe("loops"),
-        "threads": machine.threads(),
-        "machine": machine.name(),
+        **here(),
     }
 
 

@@ -10,10 +10,10 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from core import machine
+from core import machine, places
+from core.bench import here, peak_gb
 from core.corpora import Corpus, build
 from core.models.ngram.kneser_ney import Ngram, estimate
 
@@ -32,11 +32,11 @@ def run() -> dict[str, Any]:
         input=build("shakespeare").to_bytes(),
         stdout=subprocess.PIPE,
         env={**os.environ, "POLARS_MAX_THREADS": str(machine.threads())},
-        cwd=Path(__file__).parents[2],
+        cwd=places.ROOT,
         check=True,
     )
     figures: dict[str, Any] = json.loads(child.stdout)
-    return {**figures, "threads": machine.threads(), "machine": machine.name()}
+    return figures | here()
 
 
 def _measure() -> dict[str, Any]:
@@ -45,20 +45,13 @@ def _measure() -> dict[str, Any]:
     started = time.perf_counter()
     arpa = estimate(corpus.train, ORDER)
     seconds = time.perf_counter() - started
-    peak = _peak_bytes()
     return {
         "symbols": corpus.train.total,
         "order": ORDER,
         "seconds": seconds,
-        "peak_gb": peak / 1e9,
+        "peak_gb": peak_gb(),
         "perplexity": Ngram(arpa).perplexity(corpus.test),
     }
-
-
-def _peak_bytes() -> int:
-    """Peak resident memory; getrusage would count the parent's, from before the exec, as well."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import numpy as np
 import polars as pl
 
 from core import machine, places
+from core.bench import peak_gb
 from core.errors import BadInput
 from core.paper import shipped
 from core.store import Store
@@ -124,7 +125,7 @@ def run(rows: int | None = None) -> dict[str, Any]:
             first = visit.first_load()
             visit.pin(store)
             used = [_use(visit) for _ in range(1 + ROUNDS)]
-            memory = _memory(process.pid)
+            memory = peak_gb(process.pid)
         browser.close()
     return {
         "pages": _summary(used),
@@ -296,15 +297,6 @@ def _cpu(pid: int) -> float:
     except OSError:
         return float("nan")
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory(pid: int) -> float:
-    """The most memory that a process has taken, in GB; not a number where there is no /proc."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return float("nan")
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
 
 
 def _fill(store: Store, rows: int) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from core import machine
-from core.bench import seconds
+from core.bench import here, seconds
 from core.probes import linear, rounds
 from core.probes.mlp import Decoders
 from core.probes.notebook import measurement
@@ -65,8 +65,7 @@ def run() -> dict[str, Any]:
             for peer in peers
         },
         "not_installed": [peer for peer in PEERS if peer not in peers],
-        "threads": machine.threads(),
-        "machine": machine.name(),
+        **here(),
     }
 
 

@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 from core import machine
+from core.bench import here
 from core.corpora import from_text
 from core.library import signature_spec
 from core.models.language import char_lm
@@ -39,7 +40,7 @@ def run() -> dict[str, Any]:
     jobs = grid()
     steps = {step.key: step for job in jobs for step in job.steps()}
     peak, rates = machine.matmul_gflops(), Rates()
-    here = {key: step.work() / rates(step) for key, step in steps.items()}
+    local = {key: step.work() / rates(step) for key, step in steps.items()}
     there = {
         key: max(step.work() / (rates(step) / peak * H100_GFLOPS), _recurrence(step))
         for key, step in steps.items()
@@ -51,8 +52,8 @@ def run() -> dict[str, Any]:
         "models": len(trained),
         "petaflop": sum(step.work() for step in steps.values()) / 1e6,
         "petaflop_of_models": sum(steps[key].work() for key in trained) / 1e6,
-        "days_here": sum(here.values()) / 86400,
-        "days_here_of_models": sum(here[key] for key in trained) / 86400,
+        "days_here": sum(local.values()) / 86400,
+        "days_here_of_models": sum(local[key] for key in trained) / 86400,
         "share_of_peak": {
             f"{kind} {size}": round(rate / peak, 2) for (kind, size), rate in rates.measured.items()
         },
@@ -64,8 +65,7 @@ def run() -> dict[str, Any]:
         )
         / 3600,
         "peak_gflops": peak,
-        "threads": machine.threads(),
-        "machine": machine.name(),
+        **here(),
     }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core import jobs, machine, places
+from core.bench import here
 from core.jobs.estimate import CALIBRATION, calibrate
 from core.library import find_corpus, signature_spec
 from core.signatures.spec import SignatureSpec
@@ -115,8 +116,7 @@ def run(
         "profile": profile,
         "stages": _rows(json.loads(ran.stdout), work, peak),
         "peak_gflops": peak,
-        "threads": machine.threads(),
-        "machine": machine.name(),
+        **here(),
     }
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from core import machine
-from core.bench import seconds
+from core.bench import here, seconds
 from core.cells import lstm
 
 SIZES = (80, 160, 320)
@@ -33,7 +33,5 @@ def run() -> dict[str, Any]:
         "plain_states_per_second": plain,
         "steps": STEPS,
         "batch": BATCH,
-        "threads": machine.threads(),
-        "machine": machine.name(),
-        "device": machine.device_name(device),
+        **here(device),
     }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from core import machine
+from core.bench import here
 from core.profiles import find
 from core.store import Store
 from core.text import SYMBOLS
@@ -48,8 +48,7 @@ def run() -> dict[str, Any]:
         "results_per_minute": {size: 60 / seconds for size, seconds in taken.items()},
         "megabytes": sizes,
         "rows_per_signature": _signatures(0, 1)["confusion"].height,
-        "threads": machine.threads(),
-        "machine": machine.name(),
+        **here(),
     }
 
 

@@ -19,6 +19,23 @@ def first(layer: Any, x: Tensor) -> Tensor:
     return h
 
 
+def fastest(layer: Any, x: Tensor) -> Tensor:
+    """The same by a loop of `core.cells.loops` where that computes it, which is in training."""
+    import torch
+
+    if torch.is_grad_enabled():
+        from core.cells import loops
+
+        if loops.available(layer, x):
+            return loops.run(layer, x)
+    return first(layer, x)
+
+
+def first_alone(layer: Any, x: Tensor) -> dict[str, Tensor]:
+    """{"h": [time, batch, hidden]}: the `unroll` of torch's layers that have no other state."""
+    return {"h": first(layer, x)}
+
+
 @dataclass(frozen=True)
 class Cell:
     """A kind of recurrent layer: its facts, and how it is computed.

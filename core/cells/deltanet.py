@@ -100,11 +100,6 @@ def unroll(layer: Any, x: Tensor) -> dict[str, Tensor]:
     return {"c": torch.stack(memories), "h": output(layer, x)}
 
 
-def state_size(hidden: int) -> int:
-    """A matrix of 16 numbers a unit."""
-    return KEYS * hidden
-
-
 CELL = Cell(
     "deltanet",
     "Gated DeltaNet",
@@ -113,6 +108,6 @@ CELL = Cell(
     layer,
     output,
     unroll,
-    memory=state_size,
+    memory=lambda hidden: KEYS * hidden,
     weights=matrix.weights,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.cells.cell import Cell, first
+from core.cells.cell import Cell, first, first_alone
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,14 +17,9 @@ def layer(inputs: int, hidden: int) -> nn.RNN:
     return nn.RNN(inputs, hidden)
 
 
-def unroll(layer: nn.RNN, x: Tensor) -> dict[str, Tensor]:
-    """h_t of every step. x: [time, batch, inputs] -> {"h": [time, batch, hidden]}."""
-    return {"h": first(layer, x)}
-
-
 def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     """One step of h, of any number of networks at once; see `Cell.step`."""
     return (from_input + from_state).tanh()[None]
 
 
-CELL = Cell("elman", "Elman", ("h",), 1, layer, first, unroll, step)
+CELL = Cell("elman", "Elman", ("h",), 1, layer, first, first_alone, step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.cells.cell import Cell, first
+from core.cells.cell import Cell, fastest, first_alone
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,23 +17,6 @@ def layer(inputs: int, hidden: int) -> nn.GRU:
     return nn.GRU(inputs, hidden)
 
 
-def output(layer: nn.GRU, x: Tensor) -> Tensor:
-    """h_t of every step. x: [time, batch, inputs] -> [time, batch, hidden]."""
-    import torch
-
-    if torch.is_grad_enabled():
-        from core.cells import loops
-
-        if loops.available(layer, x):
-            return loops.gru(layer, x)
-    return first(layer, x)
-
-
-def unroll(layer: nn.GRU, x: Tensor) -> dict[str, Tensor]:
-    """h_t of every step. x: [time, batch, inputs] -> {"h": [time, batch, hidden]}."""
-    return {"h": first(layer, x)}
-
-
 def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     """One step of h, of any number of networks at once; see `Cell.step`."""
     reset, update, new = from_input.chunk(3, -1)
@@ -42,4 +25,4 @@ def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     return fresh.lerp(states[0], (update + update_h).sigmoid())[None]
 
 
-CELL = Cell("gru", "GRU", ("h",), 3, layer, output, unroll, step)
+CELL = Cell("gru", "GRU", ("h",), 3, layer, fastest, first_alone, step)

@@ -27,6 +27,11 @@ def available(layer: nn.GRU | nn.LSTM, x: Tensor) -> bool:
     return fits and compiled.library(NAME) is not None
 
 
+def run(layer: nn.GRU | nn.LSTM, x: Tensor) -> Tensor:
+    """h of every step of a layer from zero. x: [time, batch, inputs] -> [time, batch, hidden]."""
+    return gru(layer, x) if isinstance(layer, nn.GRU) else lstm(layer, x)
+
+
 def gru(layer: nn.GRU, x: Tensor) -> Tensor:
     """h of every step of a GRU from zero. x: [time, batch, inputs] -> [time, batch, hidden].
 

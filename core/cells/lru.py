@@ -75,14 +75,14 @@ def unroll(layer: Any, x: Tensor) -> dict[str, Tensor]:
     return {"c": scan.read(numbers), "h": _output(layer, x, numbers)}
 
 
-def state_size(hidden: int) -> int:
-    """A real and an imaginary part of each unit."""
-    return 2 * hidden
-
-
-def weights(hidden: int) -> int:
-    """Of B and C, both complex, and D."""
-    return 5 * hidden**2
-
-
-CELL = Cell("lru", "LRU", ("c", "h"), 0, layer, output, unroll, memory=state_size, weights=weights)
+CELL = Cell(
+    "lru",
+    "LRU",
+    ("c", "h"),
+    0,
+    layer,
+    output,
+    unroll,
+    memory=lambda hidden: 2 * hidden,  # a real and an imaginary part of each unit
+    weights=lambda hidden: 5 * hidden**2,  # of B and C, both complex, and D
+)

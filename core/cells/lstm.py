@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.cells.cell import Cell, first
+from core.cells.cell import Cell, fastest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -15,18 +15,6 @@ def layer(inputs: int, hidden: int) -> nn.LSTM:
     from torch import nn
 
     return nn.LSTM(inputs, hidden)
-
-
-def output(layer: nn.LSTM, x: Tensor) -> Tensor:
-    """h_t of every step. x: [time, batch, inputs] -> [time, batch, hidden]."""
-    import torch
-
-    if torch.is_grad_enabled():
-        from core.cells import loops
-
-        if loops.available(layer, x):
-            return loops.lstm(layer, x)
-    return first(layer, x)
 
 
 def unroll(layer: nn.LSTM, x: Tensor, begin: tuple[Tensor, ...] = ()) -> dict[str, Tensor]:
@@ -71,4 +59,4 @@ def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     return torch.stack([c, o.sigmoid() * c.tanh()])
 
 
-CELL = Cell("lstm", "LSTM", ("c", "h"), 4, layer, output, unroll, step)
+CELL = Cell("lstm", "LSTM", ("c", "h"), 4, layer, fastest, unroll, step)

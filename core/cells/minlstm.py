@@ -40,9 +40,6 @@ def unroll(layer: nn.Linear, x: Tensor) -> dict[str, Tensor]:
     return {"h": output(layer, x)}
 
 
-def weights(hidden: int) -> int:
-    """Of the three matrices."""
-    return 3 * hidden**2
-
-
-CELL = Cell("minlstm", "minLSTM", ("h",), 0, layer, output, unroll, weights=weights)
+CELL = Cell(
+    "minlstm", "minLSTM", ("h",), 0, layer, output, unroll, weights=lambda hidden: 3 * hidden**2
+)

@@ -85,15 +85,20 @@ def _run(layer: Any, x: Tensor, reads: bool) -> dict[str, Tensor]:
     return {"c": torch.cat(read), **states} if reads else states
 
 
-def state_size(hidden: int) -> int:
-    """Of each unit 16 numbers."""
-    return STATES * hidden
-
-
 def weights(hidden: int) -> int:
     """Of W_u and W_z, of what reads Δ, B and C, and A."""
     rank = -(-hidden // 16)
     return 2 * hidden**2 + hidden * (2 * rank + 3 * STATES)
 
 
-CELL = Cell("s6", "S6", ("c", "h"), 0, layer, output, unroll, memory=state_size, weights=weights)
+CELL = Cell(
+    "s6",
+    "S6",
+    ("c", "h"),
+    0,
+    layer,
+    output,
+    unroll,
+    memory=lambda hidden: STATES * hidden,
+    weights=weights,
+)

@@ -16,14 +16,16 @@ from core.cells import CELLS
 from core.cli import keeping, measuring, paper, server
 from core.corpora.textfile import ALPHABETS
 from core.errors import BadInput
+from core.paper import shipped
 from core.paper.studies import STUDIES
+from core.profiles import NAMES
 from core.signatures.spec import RECALLED
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
     Run = Callable[[argparse.Namespace], None]
 
-PROFILES = "smoke, laptop, desk or paper"
+PROFILES = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
 # These need no shipped results: one wants an empty cache, the other's server reads them itself.
 AS_IT_IS = (keeping.restore, server.app)
 
@@ -45,8 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
     elif others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
-        from core.paper import shipped
-
         if options.run not in AS_IT_IS:
             shipped.update()
         options.run(options)

@@ -6,16 +6,22 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import IO
 
+import polars as pl
+
+from core import jobs
+from core.cells import compiled
 from core.cli.output import print_json, print_table
 from core.errors import BadInput
+from core.store import Store
+from core.store import backup as archives
+from core.store.sandbox import run_sql
 
 
 def sql(options: argparse.Namespace) -> None:
     """Prints the rows of a query."""
-    from core.store.sandbox import run_sql
-
     rows, truncated = run_sql(options.query)
     if options.json:
         print_json(rows.to_dicts())
@@ -27,10 +33,6 @@ def sql(options: argparse.Namespace) -> None:
 
 def status(options: argparse.Namespace) -> None:
     """Prints what the cache holds and which jobs are live."""
-    from core import jobs
-    from core.cells import compiled
-    from core.store import Store
-
     store = Store()
     facts = store.status()
     facts["recurrences"] = compiled.describe("loops")
@@ -44,7 +46,7 @@ def status(options: argparse.Namespace) -> None:
     print(f"cache       {facts['place']} ({size:.1f} MB)")
     for name in ("corpora", "models", "signatures"):
         print(f"{name:11} {facts[name]}")
-    print(f"GRU on CPU  {facts['gru']}")
+    print(f"recurrences {facts['recurrences']}")
     for job in facts["jobs"]:
         print(f"{job['status']:11} {job['fraction']:4.0%} {job['title']} (asked by {job['who']})")
     if not facts["jobs"]:
@@ -53,20 +55,16 @@ def status(options: argparse.Namespace) -> None:
 
 def backup(options: argparse.Namespace) -> None:
     """Writes the cache to a tar archive."""
-    from core.store import Store, backup
-
     with _opened(options.file, "wb") as out:
-        count = backup.save(Store(), out)
+        count = archives.save(Store(), out)
     print(f"{count} files are in the backup.", file=sys.stderr)
 
 
 def restore(options: argparse.Namespace) -> None:
     """Unpacks a backup into an empty cache folder."""
-    from core.store import Store, backup
-
     store = Store()
     with _opened(options.file, "rb") as source:
-        backup.load(store, source)
+        archives.load(store, source)
     facts = store.status()
     counts = ", ".join(f"{facts[name]} {name}" for name in ("corpora", "models", "signatures"))
     print(f"Restored to {facts['place']}: {counts}.", file=sys.stderr)
@@ -91,10 +89,6 @@ BENCH_OPTIONS = {"pages": ("rows",), "stages": ("corpus", "cell", "layers", "hid
 
 def bench(options: argparse.Namespace) -> None:
     """Runs one of the benchmarks of `core.bench`."""
-    from importlib import import_module
-
-    import polars as pl
-
     named = {name: getattr(options, name) for names in BENCH_OPTIONS.values() for name in names}
     more = {name: value for name, value in named.items() if value is not None}
     for name in more:

@@ -5,22 +5,35 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
+
+from core import reading
 from core.cli.output import added_bits, marginal, print_json, print_table, sentence_rows
 from core.cli.work import obtain
+from core.corpora.speech.listing import Listing, left_out
 from core.errors import BadInput
+from core.library import (
+    add_model,
+    beside,
+    find_corpus,
+    find_model,
+    find_speech,
+    letters_kept,
+    model_notes,
+    query,
+    signature_spec,
+)
+from core.paper.reproduce import corpora_of
+from core.paper.studies import STUDIES, Choices, Plan
+from core.spec import CorpusSpec
+from core.store import Store
 from core.text import PAPER
-
-if TYPE_CHECKING:
-    from core.paper.studies import Plan
-    from core.spec import CorpusSpec
 
 
 def signature(options: argparse.Namespace) -> None:
     """Computes the signatures of a network's layers and prints recall by lag."""
-    from core.library import beside, find_corpus, find_model, letters_kept, query, signature_spec
-
     started = time.monotonic()
     model = find_model(options.model) if options.model else None
     corpus = find_corpus(options.corpus, options.segment, alphabet=options.alphabet)
@@ -69,9 +82,6 @@ def coverage(corpus: CorpusSpec, kept: float) -> str:
 
 def sentence(options: argparse.Namespace) -> None:
     """Prints what the state of a network holds of a sentence, and what the network expects."""
-    from core import reading
-    from core.library import find_corpus, signature_spec
-
     network = options.cell, options.layers, options.hidden, options.layer
     corpus = find_corpus(options.corpus, alphabet=options.alphabet)
     spec = signature_spec(corpus, *network, options.state, options.profile)
@@ -90,8 +100,6 @@ def sentence(options: argparse.Namespace) -> None:
 
 def import_model(options: argparse.Namespace) -> None:
     """Adds a network trained elsewhere."""
-    from core.library import add_model, model_notes
-
     config = options.config or options.file.with_suffix(".json")
     spec = add_model(_read(options.file), _read(config), options.name or options.file.stem)
     notes = model_notes(spec)
@@ -104,10 +112,6 @@ def import_model(options: argparse.Namespace) -> None:
 
 def study(options: argparse.Namespace) -> None:
     """Computes one of the paper's figures and prints its numbers."""
-    from core.library import query
-    from core.paper.reproduce import corpora_of
-    from core.paper.studies import STUDIES, Choices
-
     started = time.monotonic()
     if not 0 < options.fraction <= 1:
         raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
@@ -135,8 +139,6 @@ def study(options: argparse.Namespace) -> None:
             answer["recognizers"] = recognizers.to_dicts()
         print_json(answer)
         return
-    import polars as pl
-
     recalls = pl.DataFrame(rows).pivot("lag", index="signature", values="recall")
     print_table(recalls.with_columns(pl.exclude("signature").round(3)))
     scores = pl.DataFrame({"model": perplexities.keys(), "perplexity": perplexities.values()})
@@ -155,8 +157,6 @@ def _recalls(plan: Plan) -> list[dict[str, Any]]:
 
 def _perplexities(plan: Plan) -> dict[str, float]:
     """The perplexities of a study by label, and of its other trained models by title."""
-    from core.library import query
-
     scored = dict(query("SELECT key, test_perplexity FROM perplexities").iter_rows())
     perplexities = {label: scored[spec.key] for label, spec in plan.perplexities.items()}
     for model in dict.fromkeys(spec.model for spec in plan.drawn.values()):
@@ -168,10 +168,6 @@ def _perplexities(plan: Plan) -> dict[str, float]:
 
 def speech(options: argparse.Namespace) -> None:
     """Lists a speech corpus and, unless only checked, computes it."""
-    from core.corpora.speech.listing import Listing, left_out
-    from core.library import find_speech, query
-    from core.store import Store
-
     limits = options.train, options.dev, options.test
     spec = find_speech(options.name, *limits, options.voices, options.seed, options.vp)
     facts: dict[str, Any] = {"key": spec.key, "train": spec.train, "dev": spec.dev}

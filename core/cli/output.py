@@ -6,6 +6,10 @@ import json
 import math
 from typing import Any
 
+import polars as pl
+
+from core.library import query
+
 
 def print_json(value: Any) -> None:
     """Prints a value as one line of JSON."""
@@ -21,10 +25,8 @@ def _finite(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def print_table(rows: Any) -> None:
+def print_table(rows: pl.DataFrame) -> None:
     """Prints a table in full width: lines that a terminal wraps read better than wrapped cells."""
-    import polars as pl
-
     # A control character would be a command to the terminal.
     printable = pl.selectors.string().str.replace_all(r"[\p{Cc}--\n\t]", "\ufffd")
     with pl.Config(
@@ -38,10 +40,8 @@ def print_table(rows: Any) -> None:
         print(rows.with_columns(printable))
 
 
-def marginal(keys: list[str]) -> Any:
+def marginal(keys: list[str]) -> pl.DataFrame:
     """Recall over all symbols, by signature and lag."""
-    from core.library import query
-
     return query(
         "SELECT signature, title AS model, layer, lag, accuracy AS recall, low, high, majority "
         "FROM target_recall WHERE signature IN (SELECT unnest(?)) AND lag <> 0 "
@@ -50,10 +50,8 @@ def marginal(keys: list[str]) -> Any:
     )
 
 
-def added_bits(keys: list[str]) -> Any:
+def added_bits(keys: list[str]) -> pl.DataFrame:
     """Memory beyond inference over all symbols, by signature and lag."""
-    from core.library import query
-
     return query(
         "SELECT a.signature, m.title AS model, s.layer, a.lag, a.floor_bits, a.bits, a.added, "
         "a.low, a.high, a.rising FROM added a JOIN signatures s ON s.key = a.signature "
@@ -63,12 +61,11 @@ def added_bits(keys: list[str]) -> Any:
     )
 
 
-def sentence_rows(table: Any, symbols: str) -> Any:
+def sentence_rows(table: pl.DataFrame, symbols: str) -> pl.DataFrame:
     """A row for each symbol of a sentence: its expectation, then what is held there by lag.
 
     table: as `core.reading.table` gives it. Probabilities of the true symbols, in percent.
     """
-    import polars as pl
 
     percent = {
         (row["position"] + (row["lag"] < 0), row["lag"]): f"{row['probability']:.0%}"

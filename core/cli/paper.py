@@ -6,19 +6,23 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
+import polars as pl
+
+from core import places
 from core.cli.output import clock, print_json
 from core.cli.work import ProgressLine
 from core.errors import BadInput
+from core.library import query
+from core.paper import shipped
+from core.paper.reproduce import compute, left, parts
+from core.paper.studies import STUDIES
+from core.profiles import find
+from core.store import Store
 
 
 def reproduce(options: argparse.Namespace) -> None:
     """Computes every study of the paper, or one, and prints the claims."""
-    from core.paper.reproduce import compute, left, parts
-    from core.paper.studies import STUDIES
-    from core.store import Store
-
     started = time.monotonic()
     if options.study is not None and options.study not in STUDIES:
         raise BadInput(f"There is no study {options.study!r}; choose one of {', '.join(STUDIES)}.")
@@ -75,9 +79,6 @@ def figure(options: argparse.Namespace) -> None:
 
 def export_reference(options: argparse.Namespace) -> None:
     """Writes the computed studies as files that can be shipped."""
-    from core import places
-    from core.paper import shipped
-
     place = Path(options.folder) if options.folder else places.reference()
     command = f"python -m core reproduce --profile {options.profile}"
     manifest = shipped.export(options.profile, place, command)
@@ -90,16 +91,13 @@ def export_reference(options: argparse.Namespace) -> None:
         print(f"{study:12} {done} of {of}")
 
 
-def _claim_rows(profile: str | None) -> Any:
-    from core.library import query
-    from core.profiles import find
-
+def _claim_rows(profile: str | None) -> pl.DataFrame:
     if profile is None:
         return query("FROM claims")
     return query("FROM claims_by_profile WHERE profile = ?", [find(profile).name])
 
 
-def _print_claims(rows: Any) -> None:
+def _print_claims(rows: pl.DataFrame) -> None:
     for row in rows.iter_rows(named=True):
         number = "" if row["ours"] is None else f"{row['ours']:.3g}"
         if row["low"] is not None:

@@ -6,20 +6,20 @@ import sys
 import time
 from typing import Any
 
+from core import jobs
 from core.cli.output import clock
 from core.errors import BadInput
 from core.jobs import Job
+from core.spec import Spec
+from core.store import Store
 
 
-def obtain(specs: list[Any], again: bool = False) -> bool:
+def obtain(specs: list[Spec], again: bool = False) -> bool:
     """Has specs computed, with a progress bar; False if all of them have results already.
 
     All are requested at once, so that a cluster computes as many as it has room for.
     again: those with results are computed once more.
     """
-    from core import jobs
-    from core.store import Store
-
     store, mine = Store(), "command line"
     missing = [spec for spec in specs if store.missing(spec, again)]
     if not missing:
@@ -40,10 +40,8 @@ def obtain(specs: list[Any], again: bool = False) -> bool:
     return True
 
 
-def _wait(spec: Any, store: Any, which: str) -> None:
+def _wait(spec: Spec, store: Store, which: str) -> None:
     """Waits for a job to end; raises BadInput if it ends without a result."""
-    from core import jobs
-
     bar = Bar(which)
     try:
         while (job := jobs.find(spec.key, store)) and job.live:

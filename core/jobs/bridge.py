@@ -22,7 +22,6 @@ import uuid
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 from core.errors import BadInput
@@ -31,13 +30,13 @@ from core.jobs.estimate import step_seconds
 from core.jobs.outcome import rows
 from core.jobs.worker import FileCheckpoint, Reporter
 from core.library import artifact
+from core.places import ROOT
 from core.spec import Spec
 from core.store import Store
 from core.store.files import Busy, exclusive
 
 log = logging.getLogger("bridge")
 
-ROOT = Path(__file__).parents[2]
 INTERVAL = 0.2
 ANSWER_SECONDS = 60.0
 MIRROR_SECONDS = 15.0  # between two copies of a checkpoint into the job's folder

@@ -236,10 +236,9 @@ def _row(store: Store, job: Job, outcome: str, reason: str | None, ended: float)
 
 
 @readable_errors()
-def note(key: str, title: str, who: str, outcome: str, store: Store | None = None) -> None:
+def note(key: str, title: str, who: str, outcome: str) -> None:
     """Puts into the `jobs` table that somebody has added or deleted something himself."""
-    store = store or Store()
-    now = _utc(time.time())
+    store, now = Store(), _utc(time.time())
     with exclusive(store.jobs / "queue.lock", LOCK_SECONDS):
         row = {
             "key": key,

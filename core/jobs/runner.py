@@ -22,13 +22,13 @@ from pathlib import Path
 from core import forks, machine
 from core.jobs import queue
 from core.jobs.estimate import calibrated
+from core.places import ROOT
 from core.store import Store
 from core.store.files import StoreError, readable_os
 from core.store.tables import PUBLISH_SECONDS
 
 Process = subprocess.Popen[bytes] | forks.Forked
 
-ROOT = Path(__file__).parents[2]
 WORKER = "core.jobs.worker"
 INTERVAL = 0.25
 BRIDGE_SECONDS = 3.0  # from the start of one bridge to that of the next, should it end

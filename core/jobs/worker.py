@@ -23,6 +23,7 @@ from core.jobs import queue
 from core.jobs.estimate import calibrate, step_seconds
 from core.jobs.outcome import reason
 from core.library import artifact
+from core.registry import run
 from core.spec import Spec
 from core.store import Store
 from core.store.files import Busy, exclusive
@@ -131,8 +132,6 @@ def work(key: str, store: Store) -> None:
 
 
 def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> None:
-    from core.registry import run
-
     device = machine.settle()
     facts["device"] = machine.device_name(device)
     calibrate(store, device)

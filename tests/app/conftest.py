@@ -15,10 +15,15 @@ from tests.app.prepared import several
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that draw whole pages take seconds each: they are slow."""
+    """Tests that draw whole pages take seconds each: they are slow.
+
+    A module that has AppTest draws pages in all of its tests; from another, `opened` draws one.
+    """
     for item in items:
-        if isinstance(item, pytest.Function) and hasattr(item.module, "AppTest"):
-            item.add_marker(pytest.mark.slow)
+        if isinstance(item, pytest.Function):
+            calls = item.function.__code__.co_names
+            if hasattr(item.module, "AppTest") or "opened" in calls:
+                item.add_marker(pytest.mark.slow)
 
 
 class Registered(PagesManager):

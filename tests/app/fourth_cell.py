@@ -75,7 +75,7 @@ def test_it_is_estimated_trained_and_read() -> None:
 
 def test_the_tiles_draw_every_cell_under_its_own_name(tmp_path: Path) -> None:
     corpus = core.add_corpus(TEXT.encode(), "sotu")
-    for study, sql in (("size", tile_queries.TILE_SIZE), ("depth", tile_queries.TILE_DEPTH)):
+    for study, sql in (("size", tile_queries.SIZE), ("depth", tile_queries.DEPTH)):
         plan = STUDIES[study].plan(Choices("smoke", corpus=corpus, cells=tuple(CELLS)))
         computed(Store().root, plan.specs)
         filled = queries.fill(sql, profile="smoke", first="sotu", last="sotu")

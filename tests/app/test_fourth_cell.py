@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[2]
 RNN = '''"""The plain recurrent cell."""
 
@@ -27,6 +29,7 @@ CELL = Cell("rnn", "RNN", ("h",), 1, layer, first, unroll)
 '''
 
 
+@pytest.mark.slow
 def test_a_cell_is_one_file_and_one_line(tmp_path: Path) -> None:
     for folder in ("core", "app", "tests"):
         unneeded = shutil.ignore_patterns("__pycache__")

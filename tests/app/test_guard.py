@@ -47,6 +47,7 @@ def ask(
     return connection.getresponse()
 
 
+@pytest.mark.slow
 def test_a_foreign_name_reaches_neither_pages_nor_the_websocket(address: str) -> None:
     """DNS rebinding: a page elsewhere whose name has been given this machine's address."""
     port = urlsplit(address).port
@@ -63,6 +64,7 @@ def test_a_foreign_name_reaches_neither_pages_nor_the_websocket(address: str) ->
     assert opened.status == 101
 
 
+@pytest.mark.slow
 def test_every_answer_carries_the_headers(address: str) -> None:
     for path in ("/", "/readyz", "/media/a.svg", "/_stcore/health"):
         headers = ask(address, path, "localhost").headers
@@ -89,6 +91,7 @@ def test_cookies_are_for_https_alone_where_the_address_is(address: str, cookie: 
     assert dict(sent[0]["headers"])[b"set-cookie"] == cookie
 
 
+@pytest.mark.slow
 def test_an_upload_says_how_long_it_is(address: str) -> None:
     path = "/_stcore/upload_file/s/f"
     for headers, status in (

@@ -42,6 +42,7 @@ def start(server: forks.Forks, folder: Path, what: str, **environment: str) -> f
     return server.start(MODULE, [what, str(out)], log, os.environ | environment)
 
 
+@pytest.mark.slow
 def test_a_fork_is_a_new_process_with_torch_in_it(server: forks.Forks, tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text("before\n")
     first = start(server, tmp_path, "first", MEMSIG_CACHE="here")
@@ -65,6 +66,7 @@ def test_a_fork_is_a_new_process_with_torch_in_it(server: forks.Forks, tmp_path:
     assert (tmp_path / "log.txt").read_text() == "before\n" + 2 * "said to the log\n"
 
 
+@pytest.mark.slow
 def test_how_forks_end_is_known(server: forks.Forks, tmp_path: Path) -> None:
     ends = {what: start(server, tmp_path, what) for what in ("raise", "kill")}
     until(lambda: all(fork.poll() is not None for fork in ends.values()))
@@ -72,6 +74,7 @@ def test_how_forks_end_is_known(server: forks.Forks, tmp_path: Path) -> None:
     assert "ValueError: a known end" in (tmp_path / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_fork_outlives_the_process_that_forked_it(server: forks.Forks, tmp_path: Path) -> None:
     fork = start(server, tmp_path, "wait")
     until(lambda: fork.poll() is None and fork.pid)
@@ -84,6 +87,7 @@ def test_a_fork_outlives_the_process_that_forked_it(server: forks.Forks, tmp_pat
     assert json.loads((tmp_path / "wait.json").read_text())["loaded"]["torch"]
 
 
+@pytest.mark.slow
 def test_nothing_waits_for_a_process_that_died_before_it_forked(
     server: forks.Forks, tmp_path: Path
 ) -> None:
@@ -95,6 +99,7 @@ def test_nothing_waits_for_a_process_that_died_before_it_forked(
     assert fork.pid == 0 and not (tmp_path / "never.json").exists()
 
 
+@pytest.mark.slow
 def test_it_ends_with_whoever_asked(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from core import forks; "

@@ -118,6 +118,7 @@ def test_states_are_those_of_one_step_after_another(cell: str, state: str) -> No
             assert found["recalled"][position - 1, lag] == pytest.approx(given.numpy(), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_stored_signature_reads_in_a_process_of_its_own(
     spec: SignatureSpec, stored: Store
 ) -> None:
@@ -179,13 +180,14 @@ def test_any_text_becomes_symbols(text: str, symbols: str | None, note: str) -> 
         assert to_symbols(text) == (symbols, note)
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_is_held(
     spec: SignatureSpec,
     stored: Store,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("core.library.find_corpus", lambda name, **_: spec.corpus)
+    monkeypatch.setattr("core.cli.measuring.find_corpus", lambda name, **_: spec.corpus)
     arguments = ["sentence", "Ab, 7", "--hidden", str(spec.model.hidden), "--profile", "smoke"]
     assert main([*arguments, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -78,15 +78,8 @@ def perplexity_curves(model: SelectedModel, order: PruningSpec, keep: int) -> No
         f"{unfinished.sentence([model.atlas.model.key])}</div>"
     )
     number = st.column_config.NumberColumn(format="%.3f")
-    st.dataframe(
-        table,
-        key="kernel-curves",
-        height=250,
-        hide_index=True,
-        placeholder="–",
-        column_config={"perplexity": number, "low": number, "high": number},
-    )
-    export.downloads(table, name)
+    columns = dict.fromkeys(("perplexity", "low", "high"), number)
+    export.numbers(table, "kernel-curves", 250, name, columns)
 
 
 def kept_bases(model: SelectedModel, order: PruningSpec, keep: int) -> None:

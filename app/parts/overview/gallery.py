@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,6 +19,7 @@ from core.signatures.spec import RECALLED
 
 ACROSS = 4
 VERDICTS = ("holds", "fails", "undecided", "not computed")
+DARK = "Dark: recalled. {} across, lags down."
 
 
 @dataclass(frozen=True)
@@ -29,57 +29,35 @@ class Tile:
     study: str
     title: str
     sql: str
-    scale: list[list[Any]]
+    reading: str = DARK.format("Symbols")
+    scale: look.Scale = field(default_factory=lambda: look.PURPLE)
     ends: tuple[float, float] = (0.0, 1.0)
-    reading: str = "Dark: recalled. Symbols across, lags down."
 
 
 TILES = (
-    Tile("signature", "What one network remembers", tile_queries.TILE_SIGNATURE, look.PURPLE),
-    Tile(
-        "size",
-        "Kernel size",
-        tile_queries.TILE_SIZE,
-        look.PURPLE,
-        reading="Dark: recalled. Sizes across, lags down.",
-    ),
-    Tile(
-        "depth",
-        "Layer by layer",
-        tile_queries.TILE_DEPTH,
-        look.PURPLE,
-        reading="Dark: recalled. Layers across, lags down.",
-    ),
+    Tile("signature", "What one network remembers", tile_queries.SIGNATURE),
+    Tile("size", "Kernel size", tile_queries.SIZE, DARK.format("Sizes")),
+    Tile("depth", "Layer by layer", tile_queries.DEPTH, DARK.format("Layers")),
     Tile(
         "adaptation",
         "Retraining on another text",
-        tile_queries.TILE_ADAPTATION,
+        tile_queries.ADAPTATION,
+        "Light: recalled. Symbols across, lags down.",
         look.GREEN,
-        reading="Light: recalled. Symbols across, lags down.",
     ),
     Tile(
         "ngram",
         "Network less 5-gram",
-        tile_queries.TILE_NGRAM,
+        tile_queries.NGRAM,
+        "Red: the network recalls more; blue: the 5-gram.",
         look.RED_BLUE,
         (-1.0, 1.0),
-        "Red: the network recalls more; blue: the 5-gram.",
     ),
-    Tile("factorized", "Factorized kernel", tile_queries.TILE_FACTORIZED, look.PURPLE),
-    Tile("las", "Listen, attend, spell", tile_queries.TILE_LAS, look.PURPLE),
+    Tile("factorized", "Factorized kernel", tile_queries.FACTORIZED),
+    Tile("las", "Listen, attend, spell", tile_queries.LAS),
+    Tile("cells", "Cells of today", tile_queries.CELLS, DARK.format("Cells")),
     Tile(
-        "cells",
-        "Cells of today",
-        tile_queries.TILE_CELLS,
-        look.PURPLE,
-        reading="Dark: recalled. Cells across, lags down.",
-    ),
-    Tile(
-        "targets",
-        "Classes, n-grams, words",
-        tile_queries.TILE_TARGETS,
-        look.PURPLE,
-        reading="Dark: recalled. Symbols to words across, lags down.",
+        "targets", "Classes, n-grams, words", tile_queries.TARGETS, DARK.format("Symbols to words")
     ),
 )
 
@@ -87,7 +65,7 @@ TILES = (
 def tiles_of(studies: Iterable[str]) -> list[Tile]:
     """A tile of every study; one that has no picture of its own yet goes by its name."""
     known = {tile.study: tile for tile in TILES}
-    return [known.get(name, Tile(name, name, "", look.PURPLE)) for name in studies]
+    return [known.get(name, Tile(name, name, "")) for name in studies]
 
 
 def tiles(profile: str) -> dict[str, DeltaGenerator]:

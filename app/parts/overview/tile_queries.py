@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 # Of a tile: the cells of its heat maps, panel by panel.
-TILE_SIGNATURE = """
+SIGNATURE = """
 SELECT 1 AS panel, '' AS name, r.symbol AS x, r.lag, r.accuracy AS value
 FROM claim_signatures s JOIN recall r ON r.signature = s.key
 WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus
   AND s.cell = 'gru' AND s.layers = 1 AND s.hidden = 80 AND s.parent IS NULL AND s.seed = 0
   AND r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
 
-TILE_SIZE = """
+SIZE = """
 SELECT k.place AS panel, k.label AS name,
        s.hidden::VARCHAR AS x, r.lag, avg(r.accuracy) AS value
 FROM claim_signatures s JOIN recurrent_cells k ON k.cell = s.cell
@@ -20,7 +20,7 @@ WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus
   AND s.kind = 'char_lm' AND s.parent IS NULL
 GROUP BY ALL"""
 
-TILE_DEPTH = """
+DEPTH = """
 SELECT k.place AS panel, k.label AS name,
        s.layer::VARCHAR AS x, r.lag, avg(r.accuracy) AS value
 FROM claim_signatures s JOIN recurrent_cells k ON k.cell = s.cell
@@ -29,7 +29,7 @@ JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
 WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus AND s.depth = 1
 GROUP BY ALL"""
 
-TILE_ADAPTATION = """
+ADAPTATION = """
 SELECT CASE WHEN s.parent IS NOT NULL THEN 2 WHEN learned.name = {first} THEN 1 ELSE 3 END AS panel,
        ['source', 'retrained', 'target'][panel] AS name, r.symbol AS x, r.lag, r.accuracy AS value
 FROM claim_signatures s
@@ -41,7 +41,7 @@ WHERE s.profile = {profile} AND s.corpus_name = {last} AND s.cell = 'lstm' AND s
   AND (s.parent IS NULL OR s.parent_corpus = {first})
   AND r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
 
-TILE_NGRAM = """
+NGRAM = """
 SELECT 1 AS panel, '' AS name, r.symbol AS x, r.lag, r.accuracy - y.accuracy AS value
 FROM claim_signatures s
 JOIN profile_shapes p ON p.profile = s.profile AND p.hidden = s.hidden
@@ -53,7 +53,7 @@ WHERE s.profile = {profile} AND s.corpus_name = {first} AND s.learned = s.corpus
   AND s.cell = 'gru' AND s.layers = 1 AND s.parent IS NULL AND s.seed = 0 AND r.lag >= 1
   AND r.n > 0"""
 
-TILE_FACTORIZED = """
+FACTORIZED = """
 SELECT CASE WHEN k.part = 'base' THEN 0 ELSE list_position(['xt', 'ha', 'in', 'ld', 'po'], k.bigram)
        END AS panel, coalesce(k.bigram, 'W₀') AS name, r.symbol AS x, r.lag, r.accuracy AS value
 FROM (
@@ -70,7 +70,7 @@ JOIN recall r ON r.signature = k.key
 WHERE panel IS NOT NULL AND k.part IN ('base', 'basis')
   AND r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
 
-TILE_LAS = """
+LAS = """
 SELECT CASE k.part WHEN 'encoder 1' THEN 1 WHEN 'query' THEN 3 ELSE 2 END AS panel, k.part AS name,
        r.symbol AS x, r.lag, r.accuracy AS value
 FROM (
@@ -87,12 +87,12 @@ JOIN recall r ON r.signature = k.key
 WHERE r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
 
 # The signatures of these two, by key: others of the same network may recall the same.
-TILE_CELLS = """
+CELLS = """
 SELECT 1 AS panel, '' AS name, k.place::VARCHAR AS x, v.lag, v.accuracy AS value
 FROM marginal_recall v JOIN recurrent_cells k ON k.cell = v.cell
 WHERE v.signature IN ({keys}) AND v.lag >= 1"""
 
-TILE_TARGETS = """
+TARGETS = """
 SELECT 1 AS panel, '' AS name, list_position([{targets}], v.target)::VARCHAR AS x, v.lag,
        v.accuracy AS value
 FROM target_recall v

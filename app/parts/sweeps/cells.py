@@ -75,15 +75,8 @@ def numbers(sweep: Sweep, lag: int) -> None:
         "numbers_read",
         "decoder_width",
     )
-    st.dataframe(
-        shown,
-        height=35 * len(sweep.keys) + 38,
-        hide_index=True,
-        placeholder="–",
-        key="cells-numbers",
-        column_config=formats,
-    )
-    export.downloads(shown, sweep.file_name("cells"))
+    height = 35 * len(sweep.keys) + 38
+    export.numbers(shown, "cells-numbers", height, sweep.file_name("cells"), formats)
 
 
 def _compared(sql: str) -> pl.DataFrame:

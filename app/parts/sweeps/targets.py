@@ -83,15 +83,8 @@ def numbers(sweep: Sweep) -> None:
     export.heading("Numbers", "targets-numbers", sql)
     decimals = st.column_config.NumberColumn(format="%.3f")
     columns = ("accuracy", "low", "high", "majority", "current", "untrained", "parts", "above")
-    st.dataframe(
-        table,
-        height=sweeps.STATE,
-        hide_index=True,
-        placeholder="–",
-        key="targets-numbers",
-        column_config=dict.fromkeys(columns, decimals),
-    )
-    export.downloads(table, sweep.file_name("targets"))
+    formats, name = dict.fromkeys(columns, decimals), sweep.file_name("targets")
+    export.numbers(table, "targets-numbers", sweeps.STATE, name, formats)
 
 
 def _rows(sweep: Sweep) -> tuple[str, pl.DataFrame]:

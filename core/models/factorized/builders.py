@@ -88,12 +88,10 @@ def kernel_signature(
     return signature_of(kernel, where, model.profile, decoder=decoder, seed=model.seed)
 
 
-def pruned_signature(
-    pruned: PrunedSpec, corpus: CorpusSpec | None = None, decoder: Decoder = "mlp"
-) -> SignatureSpec:
-    """The signature of a pruned model, λ at its mean over the corpus it is measured on."""
-    where, model = corpus or pruned.pruning.target, pruned.model
-    return signature_of(pruned, where, model.profile, decoder=decoder, seed=model.seed)
+def pruned_signature(pruned: PrunedSpec) -> SignatureSpec:
+    """The signature of a pruned model on its target, over whose text λ is at its mean."""
+    model = pruned.model
+    return signature_of(pruned, pruned.pruning.target, model.profile, seed=model.seed)
 
 
 def atlas_spec(model: FactorizedSpec, corpus: CorpusSpec | None = None) -> AtlasSpec:

@@ -13,6 +13,8 @@ from core.corpora import Segments
 from core.corpora.speech.utterances import Utterances
 from core.training.batches import bucketed, padded
 
+STEPS = 4096  # padded encoder steps of a minibatch of a frozen network
+
 
 class Minibatch(NamedTuple):
     """Some utterances, padded to the longest.
@@ -60,10 +62,10 @@ def batches(
 
 
 def passes(
-    utterances: Utterances, rows: np.ndarray, reduction: int, batch: int = 4096
+    utterances: Utterances, rows: np.ndarray, reduction: int
 ) -> Iterator[tuple[np.ndarray, Minibatch]]:
     """These utterances once, for a frozen network: some of the rows, and their minibatch."""
-    for some in batches(utterances.lengths[rows], batch, reduction):
+    for some in batches(utterances.lengths[rows], STEPS, reduction):
         yield rows[some], minibatch(utterances, rows[some], reduction)
 
 

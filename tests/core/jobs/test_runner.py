@@ -164,6 +164,7 @@ def test_a_program_stops_where_its_cache_folder_vanishes(
     assert list(store.root.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_computing_again_keeps_what_is_there_until_it_is_replaced(
     spec: SignatureSpec, store: Store
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,11 +41,17 @@ from tests.core.invented import (
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with the corpora alone: to make its schema takes longer than most tests."""
+    root = tmp_path_factory.mktemp("claims") / "cache"
+    corpora(Store(root))
+    return root
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path)
-    corpora(store)
-    return store
+def store(begun: Path, tmp_path: Path) -> Store:
+    return Store(shutil.copytree(begun, tmp_path / "cache"))
 
 
 SPEECH = SpeechSpec(

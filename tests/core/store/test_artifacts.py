@@ -207,6 +207,7 @@ for number in range(25):
 """
 
 
+@pytest.mark.slow
 def test_many_processes_write_the_same_keys(artifacts: Artifacts) -> None:
     command = [sys.executable, "-c", WRITER, str(artifacts.root)]
     repository = Path(__file__).parents[3]

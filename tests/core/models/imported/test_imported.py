@@ -275,6 +275,7 @@ def test_damaged_files_give_a_sentence_and_never_another_error(model: Theirs) ->
             )
 
 
+@pytest.mark.slow
 def test_an_added_model_is_measured_like_any_other(
     store: Store, model: Theirs, text: bytes, words: Corpus
 ) -> None:
@@ -306,6 +307,7 @@ def test_an_added_model_is_measured_like_any_other(
     )
 
 
+@pytest.mark.slow
 def test_it_is_read_in_a_process_of_its_own_with_the_same_result(
     store: Store, model: Theirs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +325,7 @@ def test_it_is_read_in_a_process_of_its_own_with_the_same_result(
         add_model(data[:-1], said, "theirs", store)
 
 
+@pytest.mark.slow
 def test_the_process_that_adds_a_model_does_not_load_torch(
     store: Store, model: Theirs, tmp_path: Path
 ) -> None:
@@ -414,6 +417,7 @@ def test_a_network_without_an_embedding_reads_one_hot_symbols(model: Theirs) -> 
         reader.read(changed(files(model)[0], encoder__weight=None), said, "theirs")
 
 
+@pytest.mark.slow
 def test_an_encoder_has_states_and_no_perplexity(
     store: Store, model: Theirs, words: Corpus
 ) -> None:
