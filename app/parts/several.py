@@ -14,6 +14,7 @@ from app.pictures.look import READING
 from app.shell import choices, export, queries
 from core.text import SYMBOLS
 
+UNTRAINED = "untrained"  # the choice, and the column
 DIFFERENCE = 340  # pixels: the height of a difference that is missing
 
 
@@ -56,6 +57,23 @@ def marginal(signatures: Sequence[tuple[str, str]], name: str) -> None:
     tables = [(label, queries.table(sql)) for (label, _), sql in zip(signatures, sqls, strict=True)]
     figure = export.drawn(curves.lettered, tables, export.colors())
     export.chart(figure, "curves", name, "Marginal recall by lag of each")
+
+
+def switch_untrained(table: pl.DataFrame) -> None:
+    """A switch for the untrained network's line, where there is one. table: as MARGINAL gives it.
+
+    It goes into the heading of a pane; `floors` says which lines it leaves.
+    """
+    if table["untrained"].count():
+        choices.toggle(
+            UNTRAINED, "Untrained", width="content", help="The line of the untrained network"
+        )
+
+
+def floors() -> tuple[str, ...]:
+    """Which floors are drawn beside marginal recall: all, or those that need no network."""
+    hidden = choices.last_value(UNTRAINED, choices.ON) == choices.OFF
+    return tuple(name for name in curves.DASHES if not (hidden and name == UNTRAINED))
 
 
 def selected_cell(cells: pl.DataFrame, symbols: Sequence[str] = SYMBOLS) -> tuple[int, str]:

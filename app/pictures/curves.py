@@ -94,17 +94,20 @@ def floors(table: pl.DataFrame, colors: Theme, names: Iterable[str] = DASHES) ->
     ]
 
 
-def marginal(trained: pl.DataFrame, preview: pl.DataFrame, colors: Theme) -> go.Figure:
+def marginal(
+    trained: pl.DataFrame, preview: pl.DataFrame, colors: Theme, names: Iterable[str] = DASHES
+) -> go.Figure:
     """Marginal recall of one signature with its floors, and of its linear preview.
 
     Both tables: lag, accuracy, low, high, majority, current, untrained; either may be empty.
+    names: of the floors to draw.
     """
     curves = [
         Curve("trained decoders", trained, colors.accent),
         Curve("linear preview", preview, colors.second),
     ]
     curves = [curve for curve in curves if curve.table.height]
-    curves += floors(trained if trained.height else preview, colors)
+    curves += floors(trained if trained.height else preview, colors, names)
     # Recall falls with lag: the upper right corner is free.
     corner = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "top"}
     return recall({"": curves}, _lags([trained, preview]), colors, 222, corner)

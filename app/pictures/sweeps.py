@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import plotly.graph_objects as go
 import polars as pl
@@ -176,11 +176,13 @@ def _apart(values: Sequence[float], gap: float) -> list[float]:
     return [value - shift for value in moved]
 
 
-def targets(table: pl.DataFrame, lags: int, colors: Theme) -> go.Figure:
+def targets(
+    table: pl.DataFrame, lags: int, colors: Theme, names: Iterable[str] = curves.DASHES
+) -> go.Figure:
     """Recall by lag of what one network is asked for, a pane each target.
 
     table: target, labels, lag, accuracy, low, high, majority, current, untrained, and parts, the
-    product of the recalls of an n-gram's symbols.
+    product of the recalls of an n-gram's symbols. names: of the floors to draw.
     """
     lines = {}
     for target in table["target"].unique(maintain_order=True):
@@ -189,7 +191,7 @@ def targets(table: pl.DataFrame, lags: int, colors: Theme) -> go.Figure:
         of_parts = curves.Curve(PARTS, parts, colors.second, dash="dashdot", thin=True)
         lines[f"<b>{target}</b>, {rows['labels'].max()} labels"] = [
             curves.Curve("trained", rows, colors.accent),
-            *curves.floors(rows, colors),
+            *curves.floors(rows, colors, names),
             *([of_parts] if parts.height else []),
         ]
     figure = curves.recall(lines, (1, lags), colors, RECALL, BELOW)
