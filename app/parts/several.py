@@ -10,10 +10,19 @@ import streamlit as st
 
 from app.parts import pager
 from app.pictures import curves, heatmaps, look
-from app.pictures.look import READING
 from app.shell import choices, export, queries
 from core.text import SYMBOLS
 
+READING = (
+    "White 0 %, dark purple 100 %. A ring marks recall that a guess reaches: the most frequent "
+    "symbol, or the best guess from the current one{}. The interval of one network covers the test "
+    "text alone."
+)
+# What follows in it: whether rings count the recent floor, which is measured with added bits.
+RECENT = {
+    True: " or from all more recent ones",
+    False: " (from all more recent ones: known only where added bits are computed)",
+}
 UNTRAINED = "untrained"  # the choice, and the column
 DIFFERENCE = 340  # pixels: the height of a difference that is missing
 
@@ -26,10 +35,10 @@ def side_by_side(
     scale: look.Scale = look.PURPLE,
     buttons: Callable[[], None] | None = None,
     symbols: Sequence[str] = SYMBOLS,
-) -> None:
+) -> bool:
     """Recall by lag and symbol of up to four signatures (name, key) on one scale.
 
-    symbols: their alphabet, in order.
+    symbols: their alphabet, in order. Returns whether rings count the recent floor.
     """
     sqls = [queries.fill(queries.MATRIX, key=key) for _, key in signatures]
 
@@ -45,9 +54,10 @@ def side_by_side(
     ]
     if not any(table.height for _, table in tables):
         export.empty(heatmaps.SIDE[len(tables)])
-        return
+        return False
     figure = export.drawn(heatmaps.lettered, tables, export.colors(), scale=scale, symbols=symbols)
     export.chart(figure, "side", name, "Recall by lag and symbol, side by side", zooms=True)
+    return heatmaps.share_recent([table for _, table in tables])
 
 
 def marginal(signatures: Sequence[tuple[str, str]], name: str) -> None:
@@ -65,9 +75,7 @@ def switch_untrained(table: pl.DataFrame) -> None:
     It goes into the heading of a pane; `floors` says which lines it leaves.
     """
     if table["untrained"].count():
-        choices.toggle(
-            UNTRAINED, "Untrained", width="content", help="The line of the untrained network"
-        )
+        choices.toggle(UNTRAINED, "Untrained", width="content")
 
 
 def floors() -> tuple[str, ...]:
@@ -101,9 +109,12 @@ def select_cell(lag: int, symbol: str) -> None:
     choices.set_value("symbol", symbol)
 
 
-def how_to_read(more: str) -> None:
-    """What the colors and rings of signatures mean, and more in HTML."""
-    st.html(f"<div class='note'>{READING} {more}</div>")
+def how_to_read(recent: bool, more: str) -> None:
+    """What the colors and rings of signatures mean, and more in HTML.
+
+    recent: whether rings count the recent floor.
+    """
+    st.html(f"<div class='note'>{READING.format(RECENT[recent])} {more}</div>")
 
 
 def difference(

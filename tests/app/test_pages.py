@@ -55,7 +55,7 @@ def lines(page: AppTest) -> set[str | None]:
     """The names of the lines of the marginal recall."""
     pictures = (json.loads(chart.proto.spec)["data"] for chart in page.get("plotly_chart"))
     named = ({trace.get("name") for trace in data} for data in pictures)
-    return next(names for names in named if "trained decoders" in names)
+    return next(names for names in named if "preview" in names)
 
 
 def test_signature_draws_what_is_there(spec: SignatureSpec) -> None:
@@ -133,7 +133,7 @@ def test_the_line_of_the_untrained_network_is_switched_off_in_the_url(spec: Sign
     assert page.query_params["untrained"] == "off"
     linked = opened(corpus=spec.corpus.content, untrained="off")
     for each in (page, linked):
-        assert "untrained" not in lines(each) and "majority symbol" in lines(each)
+        assert "untrained" not in lines(each) and "majority" in lines(each)
 
 
 def test_choices_survive_a_visit_to_another_page(spec: SignatureSpec) -> None:

@@ -78,7 +78,8 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     )
     following = "Row “next”: accuracy of predicting it. " if shown.target == "symbol" else ""
     order = " The most frequent come first." if len(labels) > symbols.MOST else ""
-    several.how_to_read(f"{following}Click a cell for its answers.{order}")
+    recent = heatmaps.share_recent([matrix])
+    several.how_to_read(recent, f"{following}Click a cell for its answers.{order}")
     return matrix
 
 
