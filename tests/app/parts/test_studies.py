@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import core
 from app import watching
-from app.parts.sweeps import opening, toolbar
+from app.parts.sweeps import toolbar
 from core import jobs
 from core.cells import CELLS
 from core.models.mixture.spec import MixtureSpec
@@ -137,15 +137,6 @@ def test_cells_are_drawn_against_the_numbers_that_they_carry(half: dict[str, Pla
     sizes = dict(table[["cell", "state_size"]].to_numpy().tolist())
     assert (sizes["GRU"], sizes["LSTM"], sizes["LRU"], sizes["S6"]) == (24, 48, 48, 384)
     assert table["added"].notna().all() and table["untrained"].notna().all()
-
-
-def test_a_click_in_a_sweep_opens_the_signature(done: dict[str, Plan]) -> None:
-    app = opened(SWEEPS)
-    (key, *_) = [spec.key for spec in done["size"].drawn.values()]
-    app.session_state[opening.OPENED] = key
-    app.run()
-    assert not app.exception and app.query_params["signature"] == key
-    assert "Recall by lag and symbol" in said(app)
 
 
 def test_targets_are_drawn_with_their_guesses_and_the_product_of_their_parts(
