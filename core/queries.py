@@ -30,7 +30,8 @@ JOIN models m ON m.key = s.model
 LEFT JOIN corpora measured ON measured.key = s.corpus"""
 
 MATRIX = """
-SELECT lag, symbol, n, accuracy, low, high, "precision", majority, "current", untrained, guess
+SELECT lag, symbol, n, accuracy, low, high, "precision", majority, "current", recent, untrained,
+       guess_from_current, guess
 FROM signature_matrix({key})
 WHERE symbol IS NOT NULL AND lag >= 1
 ORDER BY lag, symbol"""
@@ -43,10 +44,13 @@ ORDER BY p.symbol"""
 
 MARGINAL = """
 SELECT r.lag, r.n, r.accuracy, r.low, r.high, r.bits, r.majority, r."current",
-       u.accuracy AS untrained
+       f.floor AS recent, u.accuracy AS untrained
 FROM recall r
 JOIN signatures s ON s.key = r.signature
 LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol IS NULL
+LEFT JOIN recent_floors t ON t.signature = r.signature
+LEFT JOIN added f
+    ON f.signature = t.added AND f.lag = r.lag AND f.symbol IS NULL AND f.n = r.n
 WHERE r.signature = {key} AND r.symbol IS NULL AND r.lag >= 1
 ORDER BY r.lag"""
 

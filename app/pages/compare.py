@@ -16,14 +16,14 @@ sets.note()
 rows = pinned.cards()
 if rows:
     signatures = [(row["name"], row["key"]) for row in rows]
-    several.side_by_side(
+    recent = several.side_by_side(
         "Recall by lag and symbol",
         signatures,
         pinned.file_name(rows, "side"),
         symbols=pinned.alphabet(rows),
     )
     several.how_to_read(
-        "Drag over cells to see them closer, in all at once; double-click to see all again."
+        recent, "Drag over cells to see them closer, in all at once; double-click to see all again."
     )
     left, right = st.columns(WIDTHS, gap="medium")
     with left:

@@ -9,6 +9,7 @@ from app.parts.las import added, curves, layers, sounds, toolbar, utterance
 from app.shell import choices
 from app.shell.errors import explained
 from core import listening
+from core.paper import heard
 
 LAYERS, UTTERANCE = "Layers", "Utterance"
 
@@ -34,12 +35,14 @@ def spelling_and_memory() -> None:
 
 if part == UTTERANCE:
     trained = sounds.ready(recognizer.model)
-    sound = sounds.select_sound(recognizer.model, trained)
-    if not trained:
-        sounds.not_ready(recognizer)
-    elif sound is not None:
+    if not trained and (listened := heard.read(recognizer.model)):
+        sound, inspection = sounds.select_shipped(recognizer, listened)
+        spelling_and_memory()
+    elif (sound := sounds.select_sound(recognizer.model, trained)) is not None:
         inspection = utterance.inspect(recognizer, sound)
         spelling_and_memory()
+    elif not trained:
+        sounds.not_ready(recognizer)
 elif refusal := listening.refusal(recognizer.model):
     layers.refused(refusal)
 else:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import watching
 from app.parts import study
-from app.parts.sweeps import cells, networks, recall, targets, toolbar
+from app.parts.sweeps import cells, networks, opening, recall, targets, toolbar
 from app.shell import choices
 
 SIZE, DEPTH, CELLS, TARGETS = "Kernel size", "Depth", "Cells", "Targets"
@@ -17,6 +17,7 @@ TOOLBARS = {
     TARGETS: toolbar.targets,
 }
 
+opening.follow()
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     figure = choices.switch("sweep", "Figure", list(TOOLBARS), SIZE)
     sweep = TOOLBARS[figure]()

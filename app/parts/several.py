@@ -10,10 +10,20 @@ import streamlit as st
 
 from app.parts import pager
 from app.pictures import curves, heatmaps, look
-from app.pictures.look import READING
 from app.shell import choices, export, queries
 from core.text import SYMBOLS
 
+READING = (
+    "White 0 %, dark purple 100 %. A ring marks recall that a guess reaches: the most frequent "
+    "symbol, or the best guess from the current one{}. The interval of one network covers the test "
+    "text alone."
+)
+# What follows in it: whether rings count the recent floor, which is measured with added bits.
+RECENT = {
+    True: " or from all more recent ones",
+    False: " (from all more recent ones: known only where added bits are computed)",
+}
+UNTRAINED = "untrained"  # the choice, and the column
 DIFFERENCE = 340  # pixels: the height of a difference that is missing
 
 
@@ -25,10 +35,10 @@ def side_by_side(
     scale: look.Scale = look.PURPLE,
     buttons: Callable[[], None] | None = None,
     symbols: Sequence[str] = SYMBOLS,
-) -> None:
+) -> bool:
     """Recall by lag and symbol of up to four signatures (name, key) on one scale.
 
-    symbols: their alphabet, in order.
+    symbols: their alphabet, in order. Returns whether rings count the recent floor.
     """
     sqls = [queries.fill(queries.MATRIX, key=key) for _, key in signatures]
 
@@ -44,9 +54,10 @@ def side_by_side(
     ]
     if not any(table.height for _, table in tables):
         export.empty(heatmaps.SIDE[len(tables)])
-        return
+        return False
     figure = export.drawn(heatmaps.lettered, tables, export.colors(), scale=scale, symbols=symbols)
     export.chart(figure, "side", name, "Recall by lag and symbol, side by side", zooms=True)
+    return heatmaps.share_recent([table for _, table in tables])
 
 
 def marginal(signatures: Sequence[tuple[str, str]], name: str) -> None:
@@ -56,6 +67,21 @@ def marginal(signatures: Sequence[tuple[str, str]], name: str) -> None:
     tables = [(label, queries.table(sql)) for (label, _), sql in zip(signatures, sqls, strict=True)]
     figure = export.drawn(curves.lettered, tables, export.colors())
     export.chart(figure, "curves", name, "Marginal recall by lag of each")
+
+
+def switch_untrained(table: pl.DataFrame) -> None:
+    """A switch for the untrained network's line, where there is one. table: as MARGINAL gives it.
+
+    It goes into the heading of a pane; `floors` says which lines it leaves.
+    """
+    if table["untrained"].count():
+        choices.toggle(UNTRAINED, "Untrained", width="content")
+
+
+def floors() -> tuple[str, ...]:
+    """Which floors are drawn beside marginal recall: all, or those that need no network."""
+    hidden = choices.last_value(UNTRAINED, choices.ON) == choices.OFF
+    return tuple(name for name in curves.DASHES if not (hidden and name == UNTRAINED))
 
 
 def selected_cell(cells: pl.DataFrame, symbols: Sequence[str] = SYMBOLS) -> tuple[int, str]:
@@ -83,9 +109,12 @@ def select_cell(lag: int, symbol: str) -> None:
     choices.set_value("symbol", symbol)
 
 
-def how_to_read(more: str) -> None:
-    """What the colors and rings of signatures mean, and more in HTML."""
-    st.html(f"<div class='note'>{READING} {more}</div>")
+def how_to_read(recent: bool, more: str) -> None:
+    """What the colors and rings of signatures mean, and more in HTML.
+
+    recent: whether rings count the recent floor.
+    """
+    st.html(f"<div class='note'>{READING.format(RECENT[recent])} {more}</div>")
 
 
 def difference(

@@ -109,17 +109,17 @@ def side_by_side(
     name: str,
     scale: look.Scale = look.PURPLE,
     symbols: Sequence[str] = SYMBOLS,
-) -> None:
+) -> bool:
     """The signatures of a plan on one scale; what is not computed yet says so.
 
-    symbols: their alphabet, in order.
+    symbols: their alphabet, in order. Returns whether rings count the recent floor.
     """
     signatures = [
         (titles[label] if spec.key in computed else f"{label}: not computed yet", spec.key)
         for label, spec in plan.drawn.items()
     ]
     keys = [key for _, key in signatures]
-    several.side_by_side(
+    return several.side_by_side(
         title,
         signatures,
         name,

@@ -12,7 +12,6 @@ import polars as pl
 from app.pictures.heatmaps import LETTERS
 from app.pictures.look import (
     BELOW,
-    CONTROLS,
     MARKS,
     TOP,
     Row,
@@ -25,9 +24,10 @@ from app.pictures.look import (
     shorten,
 )
 
-DASHES = {"untrained": "solid", "current": "dash", "majority": "dot"}  # of floors
+# Of floors.
+DASHES = {"untrained": "solid", "recent": "longdash", "current": "dash", "majority": "dot"}
 KERNEL_DASHES = ("solid", "solid", "dash", "dot", "dot")
-LAYERS, LAYER_DETAIL, KERNELS = 432, 280, 330  # heights in pixels, whatever is drawn
+LAYERS, LAYER_DETAIL, KERNELS, MARGINAL = 432, 280, 330, 282  # heights in pixels, whatever is drawn
 
 
 @dataclass(frozen=True)
@@ -78,36 +78,32 @@ def recall(
 
 
 def floors(table: pl.DataFrame, colors: Theme, names: Iterable[str] = DASHES) -> list[Curve]:
-    """The floors that a table has of marginal recall, as thin lines. names: of CONTROLS."""
+    """The floors that a table has of marginal recall, as thin lines. names: of DASHES."""
     known = [
         name for name in names if name in table.columns and table[name].null_count() < table.height
     ]
     return [
-        Curve(
-            CONTROLS[name],
-            table.with_columns(accuracy=name),
-            colors.faint,
-            dash=DASHES[name],
-            thin=True,
-        )
+        Curve(name, table.with_columns(accuracy=name), colors.faint, dash=DASHES[name], thin=True)
         for name in known
     ]
 
 
-def marginal(trained: pl.DataFrame, preview: pl.DataFrame, colors: Theme) -> go.Figure:
+def marginal(
+    trained: pl.DataFrame, preview: pl.DataFrame, colors: Theme, names: Iterable[str] = DASHES
+) -> go.Figure:
     """Marginal recall of one signature with its floors, and of its linear preview.
 
-    Both tables: lag, accuracy, low, high, majority, current, untrained; either may be empty.
+    Both tables: lag, accuracy, low, high, majority, current, recent, untrained; either may be
+    empty. names: of the floors to draw.
     """
-    curves = [
-        Curve("trained decoders", trained, colors.accent),
-        Curve("linear preview", preview, colors.second),
-    ]
+    curves = [Curve("trained", trained, colors.accent), Curve("preview", preview, colors.second)]
     curves = [curve for curve in curves if curve.table.height]
-    curves += floors(trained if trained.height else preview, colors)
-    # Recall falls with lag: the upper right corner is free.
-    corner = {"x": 1, "xanchor": "right", "y": 1.02, "yanchor": "top"}
-    return recall({"": curves}, _lags([trained, preview]), colors, 222, corner)
+    curves += floors(trained if trained.height else preview, colors, names)
+    # Recall falls with lag and the recent floor rises: no corner is free. Three rows of two names
+    # fit below, in the narrowest window too.
+    under = BELOW | {"y": -0.27, "font_size": 10}
+    figure = recall({"": curves}, _lags([trained, preview]), colors, MARGINAL, under)
+    return figure.update_layout(margin_b=98)
 
 
 def by_place(tables: Mapping[str, pl.DataFrame], colors: Theme) -> go.Figure:

@@ -7,7 +7,7 @@ color and one mark in all pictures.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
@@ -19,6 +19,7 @@ from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from app.pictures.grids import (
+    Cells,
     by_lag,
     clicks,
     column_axis,
@@ -66,8 +67,8 @@ ON_TEAL = "#1d2a2b"  # numbers are legible on all of it
 class Pane:
     """A signature among others: its short name, its cells, and the rest of its title.
 
-    cells: lag, symbol, n, accuracy, and of trained decoders `guess`, whether recall is no better
-    than a guess; no rows where it is not computed yet.
+    cells: lag, symbol, n, accuracy, and of trained decoders recent, guess and guess_from_current,
+    as `signature_matrix` has them; no rows where it is not computed yet.
     """
 
     short: str
@@ -149,6 +150,9 @@ def side_by_side(
 ) -> go.Figure:
     """Signatures on one scale, with linked axes: whatever is zoomed, all show it.
 
+    Rings are by floors that all of them have. Hovering over a cell of one says what all of them
+    recall of it.
+
     across: how many stand in a row. unit: 'graphemes' for speech, whose lags go below 1.
     """
     down = math.ceil(len(panes) / across)
@@ -164,10 +168,12 @@ def side_by_side(
     )
     figure.update_annotations(font_size=12, font_color=colors.text, yshift=-3)
     hover = "<b>{}</b> %{{text}}<extra></extra>"
-    for number, pane in enumerate(panes):
+    recent = share_recent([pane.cells for pane in panes])
+    every = [by_lag(pane.cells if recent else _without_recent(pane.cells)) for pane in panes]
+    others = [_beside(panes, every, number) for number in range(len(panes))]
+    for number, (pane, cells) in enumerate(zip(panes, every, strict=True)):
         where = {"row": number // across + 1, "col": number % across + 1}
-        cells = by_lag(pane.cells)
-        z, text = (grid(cells, lags, symbols, of) for of in (recall, cell_text))
+        z, text = (grid(cells, lags, symbols, of) for of in (recall, others[number]))
         heat(figure, z, lags, text, **where, hovertemplate=hover.format(pane.short))
         guess_rings(figure, cells, symbols, **where)
         if not cells:
@@ -180,6 +186,33 @@ def side_by_side(
     figure.update_layout(coloraxis=recall_colors(scale))
     ring_key(figure, colors)
     return finish(figure, colors, height, (46, 10, 28, 40))
+
+
+def _beside(panes: Sequence[Pane], every: Sequence[Cells], number: int) -> Callable[[Row], str]:
+    """What hovering over a cell of one pane says: its numbers, and what the others recall of it."""
+    rest = [(panes[n].short, every[n]) for n in range(len(panes)) if n != number]
+
+    def text(row: Row) -> str:
+        key = (row["lag"], row["symbol"])
+        recalls = [f"{short} {cells[key]['accuracy']:.1%}" for short, cells in rest if key in cells]
+        return "<br>".join([cell_text(row), *([f"<i>{', '.join(recalls)}</i>"] if recalls else [])])
+
+    return text
+
+
+def share_recent(tables: Sequence[pl.DataFrame]) -> bool:
+    """Whether all that have cells have the recent floor, so that rings can count it."""
+    computed = [table for table in tables if table.height]
+    return bool(computed) and all(
+        "recent" in table.columns and table["recent"].count() for table in computed
+    )
+
+
+def _without_recent(cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells as if the recent floor were not known."""
+    if "recent" not in cells.columns:
+        return cells
+    return cells.with_columns(guess="guess_from_current").drop("recent")
 
 
 def difference(

@@ -45,13 +45,8 @@ SCALE_ENDS = (0.1, 0.25, 0.5, 0.75, 1.0)
 MARKS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon")
 SELECTED = "#e8590c"  # the outline of what is clicked
 # What needs no memory; an untrained network remembers, and says what training does.
-GUESSES = {"majority": "majority symbol", "current": "current symbol"}
-CONTROLS = GUESSES | {"untrained": "untrained"}
-READING = (
-    "White 0 %, dark purple 100 %. A ring marks recall that a guess reaches: the most frequent "
-    "symbol, or the best guess from the current one. The interval of one network covers the "
-    "test text alone."
-)
+GUESSES = ("majority", "current", "recent")
+CONTROLS = (*GUESSES, "untrained")
 FONT = "'Source Sans', 'Source Sans Pro', Inter, 'Helvetica Neue', Arial, sans-serif"
 TOP = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 BELOW = {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top"}
@@ -293,7 +288,7 @@ def recall_text(row: Row) -> str:
         text += f" × {row['seeds']} seeds"
     if "precision" in known:
         text += f", precision {row['precision']:.1%}"
-    if others := [f"{label} {row[name]:.1%}" for name, label in CONTROLS.items() if name in known]:
+    if others := [f"{name} {row[name]:.1%}" for name in CONTROLS if name in known]:
         text += f"<br>{', '.join(others)}"
     return text
 

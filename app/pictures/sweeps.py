@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import plotly.graph_objects as go
 import polars as pl
 
 from app.pictures import curves
-from app.pictures.grids import column_axis, grid, heat, not_yet, recall, row_axis
+from app.pictures.grids import clicks, column_axis, grid, heat, not_yet, recall, row_axis
 from app.pictures.look import (
     BELOW,
     MARKS,
@@ -28,6 +28,7 @@ Columns = Sequence[tuple[Row, str]]  # the values a column has in the table, and
 
 RECALL, SIZE, DEEPER, STATE = 380, 250, 300, 330  # heights in pixels, whatever is drawn
 PARTS = "product of parts"
+CLICK = 24  # pixels: what takes a click in the middle of a cell
 
 
 def matrices(
@@ -35,8 +36,8 @@ def matrices(
 ) -> go.Figure:
     """Figs. 2 and 3: marginal recall by lag, a pane each cell, a column each size or layer.
 
-    table: cell, hidden, layer, lag, seeds, n, accuracy, low, high, majority, current, untrained.
-    lags: the largest.
+    table: cell, hidden, layer, lag, seeds, n, accuracy, low, high, majority, current, untrained,
+    and signature where cells take clicks: what a click on one gives. lags: the largest.
     """
     figure = panes(_titles(cells), colors)
     down, across = range(1, lags + 1), range(len(columns))
@@ -49,6 +50,10 @@ def matrices(
         }
         text = grid(measured, down, across, _text)
         heat(figure, grid(measured, down, across, recall), down, text, xgap=2, **where)
+        if "signature" in table.columns:
+            places = [(place, lag) for lag, place in measured]
+            keys = [(row["signature"],) for row in measured.values()]
+            clicks(figure, places, keys, [*map(_text, measured.values())], None, CLICK, **where)
         for place in set(across) - {place for _, place in measured}:
             not_yet(figure, place, (lags + 1) / 2, colors, textangle=-90, **where)
     column_axis(figure, [label for _, label in columns], 12 if len(columns) < 5 else 10)
@@ -111,9 +116,11 @@ def against_state(
 ) -> go.Figure:
     """A number of each cell against the numbers that it carries from step to step, by its name.
 
-    table: cell, state_size, the column, and of a recall low, high and untrained, which is hollow.
+    table: cell, state_size, the column, signature, and of a recall low, high and untrained, which
+    is hollow. A click on a point gives its name and its signature.
     """
     names = [cell_label(cell) for cell in table["cell"]]
+    of_points = [[name, key] for name, key in zip(names, table["signature"], strict=True)]
     recalls = column == "accuracy"
     figure, sizes = go.Figure(), table["state_size"].to_list()
     if recalls:
@@ -122,17 +129,17 @@ def against_state(
             y=table["untrained"].to_list(),
             mode="markers",
             marker={"size": 8, "symbol": "circle-open", "color": colors.faint},
-            customdata=names,
-            hovertemplate=f"<b>%{{customdata}}</b>, untrained: %{{y:{form}}}<extra></extra>",
+            customdata=of_points,
+            hovertemplate=f"<b>%{{customdata[0]}}</b>, untrained: %{{y:{form}}}<extra></extra>",
         )
     figure.add_scatter(
         x=sizes,
         y=table[column].to_list(),
         error_y=error_bars(table[column], table["low"], table["high"], 3) if recalls else None,
         mode="markers",
-        customdata=names,
+        customdata=of_points,
         marker={"size": 9, "color": colors.series[0]},
-        hovertemplate=f"<b>%{{customdata}}</b>, %{{x}} numbers: %{{y:{form}}}<extra></extra>",
+        hovertemplate=f"<b>%{{customdata[0]}}</b>, %{{x}} numbers: %{{y:{form}}}<extra></extra>",
     )
     points = pl.DataFrame({"name": names, "x": sizes, "y": table[column]}).drop_nulls()
     drawn = [table[column], *([table["untrained"]] if recalls else [])]
@@ -176,11 +183,13 @@ def _apart(values: Sequence[float], gap: float) -> list[float]:
     return [value - shift for value in moved]
 
 
-def targets(table: pl.DataFrame, lags: int, colors: Theme) -> go.Figure:
+def targets(
+    table: pl.DataFrame, lags: int, colors: Theme, names: Iterable[str] = curves.DASHES
+) -> go.Figure:
     """Recall by lag of what one network is asked for, a pane each target.
 
     table: target, labels, lag, accuracy, low, high, majority, current, untrained, and parts, the
-    product of the recalls of an n-gram's symbols.
+    product of the recalls of an n-gram's symbols. names: of the floors to draw.
     """
     lines = {}
     for target in table["target"].unique(maintain_order=True):
@@ -189,7 +198,7 @@ def targets(table: pl.DataFrame, lags: int, colors: Theme) -> go.Figure:
         of_parts = curves.Curve(PARTS, parts, colors.second, dash="dashdot", thin=True)
         lines[f"<b>{target}</b>, {rows['labels'].max()} labels"] = [
             curves.Curve("trained", rows, colors.accent),
-            *curves.floors(rows, colors),
+            *curves.floors(rows, colors, names),
             *([of_parts] if parts.height else []),
         ]
     figure = curves.recall(lines, (1, lags), colors, RECALL, BELOW)

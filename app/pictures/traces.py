@@ -23,7 +23,7 @@ from app.pictures.look import on_white
 Colors = tuple[Colormap, Normalize]
 Ink = tuple[float, float, float, float]  # red, green, blue, opacity
 UNSEEN = 0.01  # an opacity below which a trace only takes clicks
-DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (9, 4))}
 LINES = {"cross-thin": "+", "line-ew": "_"}  # without an area
 MARKERS = {
     **{"circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "x": "X", "cross": "P"},

@@ -20,6 +20,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 VALUES, WRITTEN, BEFORE = "choices.values", "choices.written", "choices.before"
 CHANGED = "choices.changed"
+ON, OFF = "on", "off"  # of a toggle, in the URL
 LATE = 3.0  # seconds for which a browser may still send the URL from before a change
 
 
@@ -194,6 +195,16 @@ def slide(name: str, label: str, low: int, high: int, default: int, **more: Any)
     return current
 
 
+def toggle(name: str, label: str, **more: Any) -> bool:
+    """A switch that is on until somebody turns it off; the URL says on or off."""
+    current = value(name, ON, lambda text: text if text in (ON, OFF) else None)
+    key = f"choice-{name}"
+    _show(key, current == ON)
+    st.toggle(label, key=key, on_change=_toggled, args=(name,), **more)
+    _write(name, current)
+    return current == ON
+
+
 def _show(key: str, current: object) -> None:
     """Let a widget show a value; one that it shows already is left alone, it may be on its way."""
     if st.session_state.get(key) != current:
@@ -228,6 +239,12 @@ def _changed(name: str, parse: Callable[[str], Any]) -> None:
     picked = parse(str(st.session_state[f"choice-{name}"]))
     if picked is not None:
         _memory(VALUES)[name] = picked
+
+
+@by_person
+def _toggled(name: str) -> None:
+    st.session_state[CHANGED] = name
+    _memory(VALUES)[name] = ON if st.session_state[f"choice-{name}"] else OFF
 
 
 def _memory(name: str) -> dict[str, Any]:

@@ -79,9 +79,12 @@ def figure(options: argparse.Namespace) -> None:
 
 def export_reference(options: argparse.Namespace) -> None:
     """Writes the computed studies as files that can be shipped."""
+    from core.paper import heard
+
     place = Path(options.folder) if options.folder else places.reference()
     command = f"python -m core reproduce --profile {options.profile}"
     manifest = shipped.export(options.profile, place, command)
+    heard.write(options.profile, place / options.profile)
     size = sum(path.stat().st_size for path in (place / options.profile).iterdir())
     if options.json:
         print_json({"folder": str(place / options.profile), "bytes": size} | manifest)

@@ -3,6 +3,7 @@
     cache/reference/<profile>/manifest.json      what was computed, with what, on which machine
     cache/reference/<profile>/<table>.parquet    the rows
     cache/reference/<profile>/<key>.safetensors  the weights and decoders of `networks`, alone
+    cache/reference/<profile>/heard.parquet      utterances to listen to: `core.paper.heard`
 
 They are read from the source tree (or the image), or from beside this module where the program is
 installed, wherever MEMSIG_CACHE points. MEMSIG_REFERENCE names another folder, or is `off` for the
@@ -89,8 +90,8 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     frames = _frames(store, steps, by_symbol)
     target = place / profile
     target.mkdir(parents=True, exist_ok=True)
-    for old in target.glob("*.parquet"):
-        old.unlink()
+    for name in (*KEYED, *OWNED):
+        (target / f"{name}.parquet").unlink(missing_ok=True)
     for name, frame in frames.items():
         frame.write_parquet(target / f"{name}.parquet", compression="zstd", compression_level=15)
     _write_artifacts(store, target, alone)

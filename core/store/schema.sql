@@ -493,6 +493,22 @@ LEFT JOIN corpora c ON c.key = s.corpus
 WHERE a.symbol IS NULL AND a.lag >= 0
 GROUP BY ALL;
 
+--- Where the recent floor of a signature of symbols stands: in the rows of the table added that were measured on its text.
+--- signature: Key of the signature.
+--- added: Key of the signature in the table added, the newest of the same text, profile and seed; its network is any, for a floor has none.
+CREATE OR REPLACE VIEW recent_floors AS
+WITH texts AS (
+    SELECT corpus, split_part(profile, ',', 1) AS profile, seed, alignment,
+           arg_max(key, created) AS added
+    FROM signatures WHERE decoder = 'added'
+    GROUP BY ALL
+)
+SELECT s.key AS signature, t.added
+FROM signatures s
+JOIN texts t ON t.corpus = s.corpus AND t.profile = split_part(s.profile, ',', 1)
+    AND t.seed = s.seed AND t.alignment IS NOT DISTINCT FROM s.alignment
+WHERE s.decoder <> 'added' AND s.target = 'symbol';
+
 -- Whether a cell's recall is no better than a guess, by its 95 % interval, or has no interval. A
 -- guesser that always answers one symbol recalls all of it, so a decoder's recall of that symbol says
 -- nothing, and its precision has to be above the symbol's share at its lag (binomial interval).
@@ -517,20 +533,26 @@ END;
 --- current: Floor: the best guess from the current symbol alone.
 --- precision: Share of the positions decoded as this symbol that were right.
 --- ms: Mean time from the symbol to the state, in milliseconds of speech.
---- guess: Whether the recall is no better than a guess.
+--- recent: Floor: the best guess from the more recent symbols alone; NULL where that is not measured, or at other positions.
+--- guess_from_current: Whether the recall is no better than the most frequent symbol or the best guess from the current one.
+--- guess: The same, or no better than the recent floor, where there is one.
 --- labels: What its symbols are: the target, and the characters of an alphabet that is not the paper's. Cells of different labels are not to be compared.
 CREATE OR REPLACE VIEW recall_cells AS
 SELECT
     r.signature, r.lag, r.symbol, r.n, r.correct, r.accuracy, r.low, r.high, r.bits, r.majority,
-    r."current", r.precision, r.ms,
+    r."current", r.precision, r.ms, f.floor AS recent,
     at_guess_level(
         r.lag, r.n, r.accuracy, r.low, r.precision, r.majority, r."current",
         r.n / sum(r.n) OVER (PARTITION BY r.signature, r.lag)
-    ) AS guess,
+    ) AS guess_from_current,
+    guess_from_current OR coalesce(r.low <= f.floor, false) AS guess,
     concat_ws(' ', s.target, c.characters) AS labels
 FROM recall r
 LEFT JOIN signatures s ON s.key = r.signature
 LEFT JOIN corpora c ON c.key = s.corpus
+LEFT JOIN recent_floors t ON t.signature = r.signature
+LEFT JOIN added f
+    ON f.signature = t.added AND f.lag = r.lag AND f.symbol = r.symbol AND f.n = r.n
 WHERE r.symbol IS NOT NULL;
 
 --- signature_matrix(key): the symbol × lag cells of one signature, with every floor.
@@ -547,16 +569,22 @@ WHERE r.symbol IS NOT NULL;
 --- precision: Share of the positions decoded as this symbol that were right.
 --- untrained: Floor: the same cell of the untrained network.
 --- ms: Mean time from the symbol to the state, in milliseconds of speech.
---- guess: Whether the recall is no better than a guess.
+--- recent: Floor: the best guess from the more recent symbols alone; NULL where that is not measured.
+--- guess_from_current: Whether the recall is no better than the most frequent symbol or the best guess from the current one.
+--- guess: The same, or no better than the recent floor, where there is one.
 CREATE OR REPLACE MACRO signature_matrix(key_) AS TABLE
 SELECT
     r.lag, r.symbol, r.n, r.correct, r.accuracy, r.low, r.high, r.bits, r.majority, r."current",
-    r.precision, u.accuracy AS untrained, r.ms, r.guess
+    r.precision, u.accuracy AS untrained, r.ms, r.recent, r.guess_from_current, r.guess
 FROM recall_cells r
 JOIN signatures s ON s.key = r.signature
 LEFT JOIN recall u ON u.signature = s.untrained AND u.lag = r.lag AND u.symbol = r.symbol
 WHERE r.signature = key_
 ORDER BY r.lag, r.symbol;
+
+-- Whether a cell is no better than a guess, by floors that the other of two has too.
+CREATE OR REPLACE MACRO guess_beside(guess_, from_current_, recent_of_other) AS
+    CASE WHEN recent_of_other IS NULL THEN from_current_ ELSE guess_ END;
 
 -- Whether the difference of two recalls of a cell says nothing: both are no better than a guess, or
 -- it is the symbol that a guesser always answers, of which more answers alone recall more.
@@ -575,7 +603,10 @@ SELECT
 FROM recall_cells x
 JOIN recall_cells y ON y.lag = x.lag AND y.symbol = x.symbol AND y.labels = x.labels
 WHERE x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL
-  AND NOT both_guess(x.guess, x.majority, y.guess, y.majority)
+  AND NOT both_guess(
+      guess_beside(x.guess, x.guess_from_current, y.recent), x.majority,
+      guess_beside(y.guess, y.guess_from_current, x.recent), y.majority
+  )
 GROUP BY x.signature, y.signature;
 
 --- difference(a, b): the cells of signature a less those of signature b.
@@ -594,7 +625,10 @@ CREATE OR REPLACE MACRO difference(a, b) AS TABLE
 WITH cells AS (
     SELECT
         x.lag, x.symbol, x.accuracy AS first, y.accuracy AS second, x.n AS n_a, y.n AS n_b,
-        both_guess(x.guess, x.majority, y.guess, y.majority) AS guess,
+        both_guess(
+            guess_beside(x.guess, x.guess_from_current, y.recent), x.majority,
+            guess_beside(y.guess, y.guess_from_current, x.recent), y.majority
+        ) AS guess,
         coalesce(x.low > y.high OR y.low > x.high, false) AS apart,
         x.low IS NULL OR y.low IS NULL AS few,
         list_transform(list_zip(v.accuracies, w.accuracies), lambda d: d[1] - d[2]) AS drawn
@@ -644,7 +678,10 @@ WITH cells AS (
     JOIN draws v ON v.signature = x.signature AND v.lag = x.lag AND v.symbol = x.symbol
     JOIN draws w ON w.signature = y.signature AND w.lag = y.lag AND w.symbol = y.symbol
     WHERE x.signature = a AND y.signature = b AND x.lag > 0 AND x.accuracy - y.accuracy IS NOT NULL
-      AND NOT both_guess(x.guess, x.majority, y.guess, y.majority)
+      AND NOT both_guess(
+          guess_beside(x.guess, x.guess_from_current, y.recent), x.majority,
+          guess_beside(y.guess, y.guess_from_current, x.recent), y.majority
+      )
 ), replicates AS (
     SELECT difference, weight, unnest(a_draws) - unnest(b_draws) AS drawn,
            generate_subscripts(a_draws, 1) AS replicate

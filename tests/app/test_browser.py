@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 
@@ -173,6 +174,38 @@ def test_a_click_on_a_cell_shows_its_confusion_row(
     bars = page.locator(".st-key-confusion .barlayer .point path")
     bars.first.wait_for(state="attached")
     assert bars.count() >= 1
+
+
+def test_a_click_in_a_sweep_opens_that_signature(
+    page: Page, address: str, spec: SignatureSpec
+) -> None:
+    page.goto(f"{address}/sweeps?corpus={spec.corpus.content}&sizes=80&profile=smoke")
+    points = page.locator(".st-key-size-matrix .scatterlayer path.point")
+    points.first.wait_for(state="attached")
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    assert points.count() == 2 * spec.max_lag  # of GRU and LSTM
+    box = points.nth(2).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url(f"**/signature?**signature={spec.key}**")
+    page.locator(".st-key-head-matrix .pane-title").wait_for()
+
+
+def test_a_hover_in_one_pane_says_what_all_recall(
+    page: Page, address: str, stored: list[SignatureSpec]
+) -> None:
+    page.goto(f"{address}/compare?pins=" + "-".join(spec.key[:12] for spec in stored[:3]))
+    panes = page.locator(".st-key-side .nsewdrag")
+    panes.nth(2).wait_for(state="attached")
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    box = panes.nth(1).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    label = page.locator(".st-key-side .hoverlayer .hovertext")
+    label.wait_for()
+    said = label.text_content() or ""
+    assert said.startswith("B") and re.search(r"A \d+\.\d%, C \d+\.\d%", said), said
 
 
 def test_a_click_on_the_map_of_bases_opens_that_basis(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from pathlib import Path
 
@@ -48,6 +49,13 @@ def said(page: AppTest) -> str:
 
 def charts(page: AppTest) -> int:
     return len(page.get("plotly_chart"))
+
+
+def lines(page: AppTest) -> set[str | None]:
+    """The names of the lines of the marginal recall."""
+    pictures = (json.loads(chart.proto.spec)["data"] for chart in page.get("plotly_chart"))
+    named = ({trace.get("name") for trace in data} for data in pictures)
+    return next(names for names in named if "preview" in names)
 
 
 def test_signature_draws_what_is_there(spec: SignatureSpec) -> None:
@@ -116,6 +124,16 @@ def test_the_view_is_in_the_url(spec: SignatureSpec) -> None:
     page.button(key="step-Down").click().run()
     assert page.query_params["lag"] == "3"
     assert "Answers where <b>q</b> was read 3 ago" in said(page)
+
+
+def test_the_line_of_the_untrained_network_is_switched_off_in_the_url(spec: SignatureSpec) -> None:
+    page = opened(corpus=spec.corpus.content)
+    assert page.query_params["untrained"] == "on" and "untrained" in lines(page)
+    page.toggle(key="choice-untrained").set_value(False).run()
+    assert page.query_params["untrained"] == "off"
+    linked = opened(corpus=spec.corpus.content, untrained="off")
+    for each in (page, linked):
+        assert "untrained" not in lines(each) and "majority" in lines(each)
 
 
 def test_choices_survive_a_visit_to_another_page(spec: SignatureSpec) -> None:

@@ -52,10 +52,11 @@ def signatures(selected: Choices, plan: Plan, computed: frozenset[str]) -> None:
     titles = {label: label for label in plan.drawn}
     name = file_name(selected, "network-ngram")
     title, symbols = "Recall by lag and symbol", alphabet(selected)
-    study.side_by_side(title, plan, titles, computed, name, symbols=symbols)
+    recent = study.side_by_side(title, plan, titles, computed, name, symbols=symbols)
     several.how_to_read(
+        recent,
         "Exact: as far as its context reaches, four symbols at most, an n-gram's state holds the "
-        "symbol itself; beyond it the best guess is counted."
+        "symbol itself; beyond it the best guess is counted.",
     )
 
 

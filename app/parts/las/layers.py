@@ -18,7 +18,8 @@ SIGNATURES, DIFFERENCE_HEIGHT = 410, 360  # pixels
 # At lag 0 a guess from the current symbol is the answer itself, so it is no floor there.
 MATRIX = """
 SELECT lag, symbol, n, accuracy, low, high, "precision", majority,
-       CASE WHEN lag = 0 THEN NULL ELSE "current" END AS "current", untrained, guess, ms
+       CASE WHEN lag = 0 THEN NULL ELSE "current" END AS "current", recent, untrained,
+       guess_from_current, guess, ms
 FROM signature_matrix({key})
 WHERE symbol IS NOT NULL
 ORDER BY lag, symbol"""
@@ -64,9 +65,10 @@ def signatures(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
     else:
         export.empty(SIGNATURES, "Not computed yet; the linear preview comes first")
     several.how_to_read(
+        heatmaps.share_recent(tables),
         "Above the line: the grapheme heard now, and those still to come. The encoder is "
         "bidirectional, so it has heard the future as well as the past. The query is "
-        "given the grapheme spelled before: its recall one grapheme ago is near-trivial."
+        "given the grapheme spelled before: its recall one grapheme ago is near-trivial.",
     )
 
 

@@ -17,7 +17,9 @@ from core.corpora.speech.spec import SpeechSpec
 from core.corpora.speech.utterances import HOP_MS, RATE, Recordings, Utterances, wav
 from core.errors import BadInput
 from core.models.las import builders
+from core.models.las.heard import Inspection
 from core.models.las.spec import LasSpec
+from core.paper.heard import Heard
 from core.store import Store
 from core.text import normalize
 
@@ -26,6 +28,10 @@ EMPTY = 480  # pixels
 SHAPES = ("wav", "flac", "sph", "wv1", "wv2")
 WAYS = {"test": "the test split", "own": "a file of your own"}
 WAITING = "Nothing can be listened to before the recognizer is trained."
+SHIPPED = (
+    "These utterances came with the program, with what the recognizer made of them. Its weights "
+    "did not: it listens to others when it is computed here."
+)
 LOST = (
     "The numbers of this recognizer are here, but its weights or its speech are not in this "
     "cache, so it cannot listen before it is computed here."
@@ -59,8 +65,27 @@ def not_ready(recognizer: SelectedRecognizer) -> None:
         export.empty(EMPTY, WAITING)
         return
     export.empty(EMPTY, LOST)
+    _recompute(recognizer)
+
+
+def _recompute(recognizer: SelectedRecognizer) -> None:
+    """A button that computes the recognizer and its decoders here."""
+    model = recognizer.model
     signatures = (builders.las_signature(model, layer) for layer in recognizer.layers)
     watching.recompute([model, *signatures], "recompute-recognizer")
+
+
+def select_shipped(
+    recognizer: SelectedRecognizer, listened: list[Heard]
+) -> tuple[Sound, Inspection]:
+    """The choice of one of them, and a button that computes the recognizer for all others."""
+    with st.container(horizontal=True, key="sound", gap="small", vertical_alignment="bottom"):
+        number = _utterance([each.text for each in listened])
+        _recompute(recognizer)
+    st.html(f"<div class='note'>{SHIPPED}</div>")
+    one, corpus = listened[number], recognizer.model.corpus
+    name = f"{corpus.key}/test/{number}"
+    return Sound(name, True, one.frames, one.recording, one.text), one.inspection
 
 
 def select_sound(model: LasSpec, trained: bool) -> Sound | None:
@@ -76,20 +101,25 @@ def _of_test_split(corpus: SpeechSpec) -> Sound:
     """One of the first utterances of the test split."""
     utterances, recordings = _split(corpus.part("test"), corpus.audio("test"))
     count = min(len(utterances), len(recordings) if recordings else MOST)
-    number = choices.select(
-        "utterance",
-        f"Utterance, of {count}",
-        range(count),
-        0,
-        width=560,
-        format_func=lambda i: f"{i + 1}  {utterances.text(i)}",
-    )
+    number = _utterance([utterances.text(i) for i in range(count)])
     return Sound(
         f"{corpus.key}/test/{number}",
         True,
         utterances.features(number),
         recordings.wav(number) if recordings else None,
         utterances.text(number),
+    )
+
+
+def _utterance(texts: list[str]) -> int:
+    """The choice of an utterance by its text; its number."""
+    return choices.select(
+        "utterance",
+        f"Utterance, of {len(texts)}",
+        range(len(texts)),
+        0,
+        width=560,
+        format_func=lambda i: f"{i + 1}  {texts[i]}",
     )
 
 

@@ -84,7 +84,8 @@ def live_signature(profile: str) -> None:
     )
     export.chart(figure, "live", "signature", "Recall of every symbol at every lag")
     trained = unfinished.sentence([spec.model.key])
-    several.how_to_read(f"Row “next”: accuracy of predicting the symbol. {trained}")
+    recent = heatmaps.share_recent([queries.table(sql)])
+    several.how_to_read(recent, f"Row “next”: accuracy of predicting the symbol. {trained}")
 
 
 def _spec(profile: str) -> SignatureSpec:

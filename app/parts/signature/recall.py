@@ -78,7 +78,8 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     )
     following = "Row “next”: accuracy of predicting it. " if shown.target == "symbol" else ""
     order = " The most frequent come first." if len(labels) > symbols.MOST else ""
-    several.how_to_read(f"{following}Click a cell for its answers.{order}")
+    recent = heatmaps.share_recent([matrix])
+    several.how_to_read(recent, f"{following}Click a cell for its answers.{order}")
     return matrix
 
 
@@ -98,10 +99,12 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
     trained = queries.fill(queries.MARGINAL, key=spec.key)
     preview = queries.fill(queries.MARGINAL, key=spec.preview().key)
     drawn = [trained] * (spec.key in computed) + [preview] * (spec.preview().key in computed)
-    export.heading("Marginal recall", "marginal", *drawn)
-    figure = export.drawn(
-        curves.marginal, queries.table(trained), queries.table(preview), export.colors()
+    tables = queries.table(trained), queries.table(preview)
+    of_floors = tables[0] if tables[0].height else tables[1]
+    export.heading(
+        "Marginal recall", "marginal", *drawn, buttons=lambda: several.switch_untrained(of_floors)
     )
+    figure = export.drawn(curves.marginal, *tables, export.colors(), several.floors())
     name = file_name(spec if spec.key in computed else spec.preview())
     export.chart(figure, "marginal", f"{name}-marginal", "Marginal recall by lag with its floors")
     if spec.key in computed and spec.decoder == "mlp":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
+from app.parts.sweeps import opening
 from app.parts.sweeps.networks import AGAINST_SIZE, DIGITS
 from app.parts.sweeps.toolbar import Sweep
 from app.pictures import sweeps
@@ -12,8 +13,8 @@ from app.shell import choices, export, queries
 from core.cells import CELLS, label
 
 COMPARED = """
-SELECT v.cell, m.hidden, m.parameters, v.state, s.width AS decoder_width, v.lag, v.n, v.accuracy,
-       v.low, v.high, v.majority, v.untrained, m.test_perplexity AS perplexity,
+SELECT v.cell, v.signature, m.hidden, m.parameters, v.state, s.width AS decoder_width, v.lag, v.n,
+       v.accuracy, v.low, v.high, v.majority, v.untrained, m.test_perplexity AS perplexity,
        (SELECT arg_max(b.earlier, a.created)
         FROM added_bits b JOIN signatures a ON a.key = b.signature
         WHERE (a.model, a.layer, a.state, a.corpus, a.profile, a.seed)
@@ -44,13 +45,20 @@ def against_state(sweep: Sweep, lag: int) -> None:
                     sweeps.against_state, table, column, axis, form, export.colors()
                 )
                 name = sweep.file_name(f"cells-{column}")
-                export.chart(figure, f"cells-{column}", name, f"{title} against size of the state")
+                export.chart(
+                    figure,
+                    f"cells-{column}",
+                    name,
+                    f"{title} against size of the state",
+                    on_click=lambda _, signature: opening.select(signature),
+                )
             else:
                 export.empty(sweeps.STATE)
     st.html(
         "<div class='note'>The state is all that is carried from one step to the next, in numbers: "
         "c and h of an LSTM, 16 numbers a unit of S6, mLSTM and Gated DeltaNet. Hollow: "
-        "the same network untrained. All have one hidden size and read as much text.</div>"
+        "the same network untrained. All have one hidden size and read as much text. Click a point "
+        "for its signature.</div>"
     )
 
 

@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from app.parts import study
+from app.parts.sweeps import opening
 from app.parts.sweeps.toolbar import Sweep
 from app.pictures import sweeps
 from app.shell import export, queries
@@ -17,6 +18,7 @@ BY = {"size": "hidden size", "depth": "layer"}
 # Over several networks the mean; its interval covers the test text and the networks.
 SWEEP = """
 SELECT v.cell, v.hidden, v.layer, s.depth, v.lag, count(*) AS seeds,
+       arg_min(v.signature, v.seed) AS signature,
        avg(v.n)::BIGINT AS n, avg(v.accuracy) AS accuracy,
        avg(v.accuracy) - half_width(avg(v.accuracy - v.low), stddev_samp(v.accuracy), count(*))
            AS low,
@@ -40,8 +42,13 @@ def matrix(sweep: Sweep, computed: frozenset[str]) -> None:
     cells = sweep.choices.cells
     figure = export.drawn(sweeps.matrices, table, cells, sweep.columns, sweep.lags, export.colors())
     key, name = f"{sweep.study}-matrix", sweep.file_name(sweep.study)
-    export.chart(figure, key, name, f"Marginal recall by lag and {by}")
-    st.html("<div class='note'>White 0 %, dark purple 100 %.</div>")
+    alt = f"Marginal recall by lag and {by}"
+    export.chart(figure, key, name, alt, on_click=opening.select)
+    which = ", of the first seed" if sweep.many_seeds else ""
+    st.html(
+        "<div class='note'>White 0 %, dark purple 100 %. Click a cell for its network's "
+        f"signature{which}.</div>"
+    )
 
 
 def curves(sweep: Sweep) -> None:

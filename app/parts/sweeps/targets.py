@@ -8,6 +8,7 @@ import polars as pl
 import streamlit as st
 from plotly.graph_objects import Figure
 
+from app.parts import several
 from app.parts.sweeps.toolbar import Sweep
 from app.pictures import sweeps
 from app.shell import export, queries
@@ -46,6 +47,7 @@ def recall(sweep: Sweep) -> None:
         "The lag of a word counts words, all others count symbols. Product of parts: what the "
         "recall of a bigram or trigram would be if its symbols were recalled independently of each "
         "other. All decoders were trained for as many rounds.",
+        has_floors=True,
     )
 
 
@@ -64,13 +66,22 @@ def above_guess(sweep: Sweep) -> None:
 
 
 def _chart(
-    sweep: Sweep, title: str, key: str, picture: Callable[..., Figure], height: int, note: str
+    sweep: Sweep,
+    title: str,
+    key: str,
+    picture: Callable[..., Figure],
+    height: int,
+    note: str,
+    *,
+    has_floors: bool = False,
 ) -> None:
     """A picture of the rows of all targets by lag, and what it means."""
     sql, table = _rows(sweep)
-    export.heading(title, key, sql)
+    switch = (lambda: several.switch_untrained(table)) if has_floors else None
+    export.heading(title, key, sql, buttons=switch)
     if table.height:
-        figure = export.drawn(picture, table, sweep.lags, export.colors())
+        floors = [several.floors()] if has_floors else []
+        figure = export.drawn(picture, table, sweep.lags, export.colors(), *floors)
         export.chart(figure, key, sweep.file_name(key), f"{title} of every target")
     else:
         export.empty(height)

@@ -25,6 +25,7 @@ from core.models.las import builders
 from core.models.las.heard import Edit
 from core.models.las.inspection import inspect
 from core.models.las.network import load
+from core.paper import heard
 from core.paper.studies import Plan
 from core.probes.mlp import Decoders
 from core.store import Store
@@ -160,6 +161,30 @@ def test_numbers_without_weights_are_drawn_but_cannot_listen(empty: Path) -> Non
     app.button(key="recompute-recognizer-surely").click().run()
     (model,) = {spec.model.key for spec in plan(CORPUS).previews}
     assert model in asked()
+
+
+def test_shipped_utterances_are_heard_and_seen_without_weights(
+    done: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = next(iter(done.signatures.values())).model
+    monkeypatch.setattr(heard, "recorded", lambda *_: {"speech": CORPUS})
+    (tmp_path / "smoke").mkdir()
+    heard.write("smoke", tmp_path / "smoke")
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(tmp_path))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("MEMSIG_CACHE", str(tmp_path / "cache"))
+        assert not Store().artifacts.has(model.key)
+        computed(tmp_path / "cache", done.specs)
+        app = opened(**UTTERANCE, utterance=1)
+    assert charts(app) == 2 and len(app.get("audio")) == 1 and not asked()
+    assert f"Of {len(SAID[1])} graphemes" in said(app) and "came with the program" in said(app)
+    assert app.button(key="recompute-recognizer")
+    listened = heard.read(model)
+    assert [each.text for each in listened] == list(SAID)
+    again = listening.listen(model, listened[1].frames, SAID[1])
+    assert again.recalled.equals(listened[1].inspection.recalled)
+    (tmp_path / "smoke" / heard.NAME).write_bytes(b"not a table")
+    assert heard.read(model) == []
 
 
 def test_it_listens_in_a_process_of_its_own_with_the_same_result(done: Plan) -> None:

@@ -156,6 +156,7 @@ def test_targets_are_drawn_with_their_guesses_and_the_product_of_their_parts(
     above = (table["accuracy"] - guess) / (1 - guess)
     assert table["above"].to_list() == pytest.approx(above.to_list())
     assert table["untrained"].null_count() == 0
+    assert app.toggle(key="choice-untrained").value
 
 
 def test_several_seeds_are_averaged_and_their_range_shown(half: dict[str, Plan]) -> None:

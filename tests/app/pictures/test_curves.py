@@ -9,17 +9,20 @@ from tests.app.pictures.test_heatmaps import cell, heard
 
 
 def curve(untrained: float | None = 0.2) -> pl.DataFrame:
-    rows = [cell(lag, "a", 1 / lag, untrained=untrained) for lag in (1, 2, 3)]
-    return pl.DataFrame(rows, schema_overrides={"untrained": pl.Float64})
+    recent = None if untrained is None else 0.3
+    rows = [cell(lag, "a", 1 / lag, untrained=untrained, recent=recent) for lag in (1, 2, 3)]
+    return pl.DataFrame(rows, schema_overrides={"untrained": pl.Float64, "recent": pl.Float64})
 
 
 def test_marginal_shows_both_decoders_and_every_known_floor() -> None:
     both = curves.marginal(curve(), curve(), look.LIGHT)
     names = {trace.name for trace in both.data if trace.name}
-    assert names == {"trained decoders", "linear preview", *look.CONTROLS.values()}
+    assert names == {"trained", "preview", *look.CONTROLS}
+    without = curves.marginal(curve(), curve(), look.LIGHT, ["recent"])
+    assert names - {trace.name for trace in without.data} == {*("untrained", "majority", "current")}
     alone = curves.marginal(curve().clear(), curve(None), look.LIGHT)
     names = {trace.name for trace in alone.data if trace.name}
-    assert names == {"linear preview", "majority symbol", "current symbol"}
+    assert names == {"preview", "majority", "current"}
 
 
 def test_curves_have_a_band_a_color_and_a_mark_each() -> None:
@@ -34,7 +37,7 @@ def test_curves_have_a_band_a_color_and_a_mark_each() -> None:
 def test_marginals_of_kernels_have_their_floor_where_it_is_known() -> None:
     rows = pl.DataFrame({"lag": [1, 2], "accuracy": [0.9, 0.5], "majority": [0.2, 0.2]})
     names = [t.name for t in curves.kernels([("W₀", rows)], 200, look.LIGHT).data]
-    assert names == ["W₀", "majority symbol"]
+    assert names == ["W₀", "majority"]
     names = [t.name for t in curves.kernels([("W₀", rows.drop("majority"))], 200, look.LIGHT).data]
     assert names == ["W₀"]
 
@@ -61,9 +64,9 @@ def test_curves_carry_milliseconds_and_their_floors() -> None:
     floors = curves.floors(table, look.LIGHT, ["majority", "current"])
     figure = curves.layers([curve, *floors], (-1, 1), 300, look.theme("dark"))
     named = {trace.name: trace for trace in figure.data if trace.name}
-    assert list(named) == ["encoder 1", "majority symbol", "current symbol"]
+    assert list(named) == ["encoder 1", "majority", "current"]
     assert named["encoder 1"].customdata[0][1] == "1 ahead (80 ms)"
-    assert list(named["current symbol"].y) == [0.1, None, 0.1]
+    assert list(named["current"].y) == [0.1, None, 0.1]
 
 
 def test_training_draws_each_keep_in_perplexity() -> None:

@@ -79,6 +79,18 @@ def test_cells_that_a_guess_reaches_are_ringed() -> None:
     assert not heatmaps.signature(clear, FORWARD, look.LIGHT).layout.annotations
 
 
+def test_rings_side_by_side_are_by_floors_that_all_have() -> None:
+    floors = {"guess": True, "guess_from_current": False}
+    has = pl.DataFrame([cell(1, "a", 0.3, recent=0.5, **floors)])
+    lacks = pl.DataFrame([cell(1, "a", 0.3, recent=None, guess=False, guess_from_current=False)])
+    for others, ringed in (([has], [1, 1]), ([lacks], [0, 0]), ([EMPTY], [1, 0])):
+        assert heatmaps.share_recent([has, *others]) is (ringed[0] == 1)
+        figure = heatmaps.lettered([(".", table) for table in (has, *others)], look.LIGHT)
+        rings = [len(trace.x) for trace in figure.data if trace.type == "scatter"]
+        assert rings == ringed
+    assert not heatmaps.share_recent([EMPTY])
+
+
 def test_a_signature_without_forward_accuracy_still_draws() -> None:
     figure = heatmaps.signature(MATRIX, FORWARD.clear(), look.LIGHT)
     assert list(figure.data[0].z[0]) == [0.7, 0.8, 0.9]
@@ -112,6 +124,17 @@ def test_signatures_share_their_axes_and_one_scale(count: int) -> None:
         *(f"<b>{letter}</b>" for letter in "ABCD"[:count]),
         "○",  # one key for all
     ]
+
+
+def test_a_hover_over_a_cell_of_one_says_what_all_recall_of_it() -> None:
+    figure = heatmaps.lettered(
+        [("first", MATRIX), ("second", OTHER), ("none", OTHER.clear())], look.LIGHT
+    )
+    first, second, _ = (trace for trace in figure.data if trace.type == "heatmap")
+    q = list(figure.layout.xaxis.ticktext).index("q")
+    assert "<b>80.0%</b>" in first.text[0][q] and first.text[0][q].endswith("<i>B 50.0%</i>")
+    assert second.text[0][q].endswith("<i>A 80.0%</i>")
+    assert "<i>" not in first.text[1][q]  # the other has no such cell
 
 
 def test_a_symbol_that_one_of_them_lacks_stays_blank() -> None:

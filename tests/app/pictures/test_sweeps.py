@@ -42,9 +42,21 @@ def test_the_matrix_is_the_papers(theme: str) -> None:
     assert list(figure.layout.yaxis.range) == [2.5, 0.5]  # the past further down
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 1)
     told = gru.text[0][0]
-    for part in ("90.0%", "88.0% to 92.0%", "n 1,000", "majority symbol 17.0%"):
+    for part in ("90.0%", "88.0% to 92.0%", "n 1,000", "majority 17.0%"):
         assert part in told
     assert [note.text for note in figure.layout.annotations].count("not yet") == 2
+
+
+def test_a_click_on_a_cell_gives_its_signature() -> None:
+    table = RECALL.with_columns(signature=pl.Series(["one", "one", "two"]))
+    figure = sweeps.matrices(table, ["gru", "lstm"], COLUMNS, 2, look.LIGHT)
+    gru, lstm = (trace for trace in figure.data if trace.type == "scatter")
+    assert list(zip(gru.x, gru.y, gru.customdata, strict=True)) == [
+        (0, 1, ["one"]),
+        (0, 2, ["one"]),
+    ]
+    assert list(lstm.customdata) == [["two"]] and (list(lstm.x), list(lstm.y)) == ([1], [1])
+    assert "GRU [1,40]" in gru.text[0] and "90.0%" in gru.text[0]
 
 
 def test_curves_have_a_line_for_every_size_in_every_panel() -> None:

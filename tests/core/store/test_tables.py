@@ -347,6 +347,37 @@ def test_what_no_better_than_a_guess_means(store: Store, row: dict, guess: bool)
     assert store.query(sql, values).item() is guess
 
 
+def test_the_recent_floor_is_of_a_text_and_counts_where_both_have_it(store: Store) -> None:
+    """Recall 0.5 of each symbol at lag 1, by 0.4 to 0.6; the floor of `a` reaches it."""
+    for key, seed, shift in (("x", 0, 0.0), ("y", 0, 0.01), ("other", 1, 0.02), ("z", 0, 0.0)):
+        rows = result(key, shift=shift)
+        facts = {"seed": seed, "decoder": "mlp", "profile": "smoke, 1 fewer"}
+        facts |= {"target": "word" if key == "z" else "symbol"}
+        rows["signatures"] = rows["signatures"].with_columns(
+            *(pl.lit(value).alias(name) for name, value in facts.items())
+        )
+        store.take_in(rows)
+    lower = dict(
+        store.query(
+            "SELECT symbol, low FROM recall WHERE signature = 'x' AND lag = 1 AND symbol = 'a'"
+        ).rows()
+    )
+    counted = store.query("SELECT lag, symbol, n FROM recall WHERE signature = 'x'")
+    floor = pl.when(symbol="a", lag=1).then(lower["a"] + 0.001).otherwise(0.0)
+    measured = counted.with_columns(signature=pl.lit("m"), floor=floor)
+    m = result("m")["signatures"].with_columns(
+        decoder=pl.lit("added"), profile=pl.lit("smoke"), seed=pl.lit(0)
+    )
+    store.take_in({"signatures": m, "added": measured})
+    cells = "SELECT symbol, guess, guess_from_current FROM signature_matrix('{}') WHERE lag = 1"
+    assert store.query(cells.format("x")).rows() == [("a", True, False), ("b", False, False)]
+    assert store.query("SELECT recent FROM signature_matrix('other')").null_count().item() == 4
+    assert store.query("FROM recent_floors WHERE signature IN ('z', 'm')").is_empty()
+    guess = "SELECT guess FROM difference('x', '{}') WHERE lag = 1 ORDER BY symbol"
+    pair = {key: store.query(guess.format(key))["guess"].to_list() for key in ("x", "other")}
+    assert pair == {"x": [True, False], "other": [False, False]}
+
+
 def test_two_guesses_make_no_difference(store: Store) -> None:
     for key, shift in (("x", 0.0), ("y", 0.2)):
         rows = result(key, shift=shift)
