@@ -77,8 +77,8 @@ def to_symbols(text: str, alphabet: Alphabet = PAPER) -> tuple[str, str]:
     start = text[: 10 * MOST]  # what is dropped needs room too
     symbols = alphabet.written(start)
     letters = set(filter(str.isalpha, symbols))
-    if not symbols or (letters and letters.isdisjoint(alphabet.characters)):
-        own = f"letters such as {''.join(alphabet.characters[:12].split())}"
+    if not symbols or (letters and letters.isdisjoint(alphabet.tokens)):
+        own = f"letters such as {''.join(''.join(alphabet.tokens[:12]).split())}"
         like = "Latin letters" if alphabet == PAPER else own
         raise BadInput(f"Nothing of this text is in the alphabet: type {like}.")
     changes = []
@@ -99,12 +99,12 @@ def to_symbols(text: str, alphabet: Alphabet = PAPER) -> tuple[str, str]:
 
 def _lacking(symbols: str, alphabet: Alphabet) -> list[str]:
     """The characters that the alphabet lacks, each once."""
-    return [c for c in dict.fromkeys(symbols) if c not in alphabet.characters]
+    return [c for c in dict.fromkeys(symbols) if c not in alphabet.tokens]
 
 
 def readable(spec: SignatureSpec) -> bool:
     """Whether sentences can be read with a signature's decoders, once these are stored."""
-    decoders = spec.decoder == "mlp" and spec.target == "symbol"
+    decoders = spec.decoder == "mlp" and spec.target == "symbol" and not spec.corpus.words
     return decoders and isinstance(spec.model, ModelSpec | ImportedSpec)
 
 

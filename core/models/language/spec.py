@@ -37,8 +37,8 @@ class ModelSpec(LanguageModelSpec):
     pace: ClassVar[tuple[str, ...]] = ("cell", "hidden", "trained")
 
     @property
-    def characters(self) -> str:
-        return self.corpus.characters
+    def reads(self) -> str:
+        return self.corpus.reads
 
     @property
     def title(self) -> str:
@@ -63,7 +63,7 @@ class ModelSpec(LanguageModelSpec):
     def work(self) -> float:
         budget = self.budget
         kernel = CELLS[self.cell].kernel(self.hidden)
-        symbols = 2 * self.corpus.alphabet.size + 2  # embedding and projection
+        symbols = 2 * self.corpus.symbols + 2  # embedding and projection
         weights = self.layers * (kernel + NARROWEST) + symbols * self.hidden
         evaluated = 2 * (budget.evaluate or WHOLE_CORPUS / 20)
         if not self.trained:
