@@ -166,7 +166,8 @@ class SignatureSpec(Spec):
 
     def alike(self, other: Spec) -> bool:
         return isinstance(other, SignatureSpec) and (
-            (self.decoder, self.target, self.dim) == (other.decoder, other.target, other.dim)
+            (self.decoder, self.target, self.dim, self.corpus.words)
+            == (other.decoder, other.target, other.dim, other.corpus.words)
         )
 
 

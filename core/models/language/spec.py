@@ -34,11 +34,16 @@ class ModelSpec(LanguageModelSpec):
     fraction: float = Field(default=1.0, gt=0, le=1)
     trained: bool = True
     stages: ClassVar[tuple[str, ...]] = ("char_lm",)
-    pace: ClassVar[tuple[str, ...]] = ("cell", "hidden", "trained")
+    pace: ClassVar[tuple[str, ...]] = ("cell", "hidden", "trained", "words")
 
     @property
     def reads(self) -> str:
         return self.corpus.reads
+
+    @property
+    def words(self) -> int:
+        """How many its alphabet has, 0 where it has characters."""
+        return self.corpus.words
 
     @property
     def title(self) -> str:
