@@ -78,7 +78,7 @@ def _found(
             f"There is no corpus or text file {name!r}; choose one of "
             f"{', '.join(corpora.NAMES)}, or give the path of a UTF-8 text file."
         )
-    has = {name: known[name] for name in ("characters", "words") if known[name]}
+    has = {column: known[column] for column in ("characters", "words") if known[column]}
     return CorpusSpec.model_validate({"name": known["name"], "content": known["key"]} | has)
 
 

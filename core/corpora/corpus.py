@@ -129,7 +129,8 @@ class Corpus:
         """
         digest = hashlib.sha256(f"{_FORMAT}\n{self.segment}\n".encode())
         if self.alphabet != PAPER:
-            digest.update(f"{_written(self.alphabet)}\n".encode())
+            kind = "words\n" if self.alphabet.of_words else ""
+            digest.update(f"{kind}{_written(self.alphabet)}\n".encode())
         for split, segments in self.splits.items():
             digest.update(f"{split} {len(segments)} {segments.total}\n".encode())
             digest.update(segments.offsets.astype("<i8").tobytes())

@@ -104,6 +104,9 @@ def test_another_order_of_words_is_another_corpus() -> None:
     lines = ["\n".join(" ".join(pair) for _ in range(99)) for pair in (("ab", "c"), ("a", "bc"))]
     one, other = (from_text(each.encode(), "x", alphabet="words") for each in lines)
     assert (one.train.symbols == other.train.symbols).all() and one.content != other.content
+    letter = [from_text(b"a\n" * 50, "a", alphabet=kind) for kind in ("text", "words")]
+    assert letter[0].alphabet.symbols == letter[1].alphabet.symbols
+    assert letter[0].content != letter[1].content
 
 
 @pytest.mark.parametrize("symbols", [MANY + 1, MOST_WORDS + 3])
