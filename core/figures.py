@@ -90,11 +90,11 @@ def _of_table(table: pl.DataFrame, title: str) -> Picture:
 
 def _of_key(key: str, title: str) -> Picture:
     from app.pictures import heatmaps, look
-    from app.pictures.symbols import MOST
+    from app.pictures.symbols import MOST, most_frequent
 
     if not re.fullmatch("[0-9a-f]{8,64}", key):
         raise BadInput(f"There is no study {key!r}, and a key is 8 to 64 digits from 0 to f.")
-    columns = f"s.key, {SIGNATURE} AS name, measured.characters"
+    columns = f"s.key, {SIGNATURE} AS name, measured.characters, measured.words"
     named = query(f"SELECT {columns}{NAMED}\nWHERE starts_with(s.key, ?)", [key])
     if named.height != 1:
         raise BadInput(
@@ -102,10 +102,12 @@ def _of_key(key: str, title: str) -> Picture:
             if named.height
             else f"No signature is computed that begins with {key}."
         )
-    whole, name, characters = named.row(0)
+    whole, name, characters, words = named.row(0)
     symbols = Alphabet(characters).symbols if characters else SYMBOLS
     matrix, forward = (query(fill(sql, key=whole)) for sql in (MATRIX, FORWARD))
-    if characters:  # as many as a picture can show, the most frequent
+    if words:
+        symbols = most_frequent(matrix)
+    if characters or words:  # as many as a picture can show, the most frequent
         shown = pl.col("symbol").is_in(symbols[:MOST])
         matrix, forward = matrix.filter(shown), forward.filter(shown)
     figure = heatmaps.signature(matrix, forward, look.LIGHT, symbols=symbols)

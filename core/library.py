@@ -26,12 +26,12 @@ from core.models.imported.spec import ImportedSpec
 from core.models.language.spec import ModelSpec
 from core.models.mixture.spec import MixtureSpec
 from core.models.ngram.spec import NgramSpec
-from core.signatures.spec import Decoder, SignatureSpec, State, Target, signature_of
+from core.signatures.spec import OF_WORDS, Decoder, SignatureSpec, State, Target, signature_of
 from core.spec import VERSIONS, CorpusSpec, Spec
 from core.store import Store
 from core.text import PAPER
 
-_MAY_LACK = {"kept": pl.Float64, "characters": pl.String}
+_MAY_LACK = {"kept": pl.Float64, "characters": pl.String, "words": pl.Int32}
 NAME_MOST = 80  # characters of a corpus's or a model's name
 
 
@@ -44,12 +44,12 @@ def find_corpus(
     """The spec of a corpus, which is built and stored if it is not stored yet.
 
     name: a named corpus, the name or content hash of a stored one, or the path of a UTF-8 text.
-    segment: 'line', 'sentence', ... (None: the source's own default). alphabet: 'paper' or 'text'
-    (None: of a file the paper's, else that of the corpus).
+    segment: 'line', 'sentence', ... (None: the source's own default). alphabet: 'paper', 'text' or
+    'words' (None: of a file the paper's, else that of the corpus).
     Raises BadInput with one sentence if there is no such corpus or its text cannot be used.
     """
     found = _found(name, segment, alphabet, store or Store())
-    has = "paper" if found.alphabet == PAPER else "text"
+    has = "words" if found.words else "paper" if found.alphabet == PAPER else "text"
     if alphabet not in (None, has):
         raise BadInput(
             f"The corpus {found.name} has the alphabet {has!r}: give the path of a text file to "
@@ -78,9 +78,8 @@ def _found(
             f"There is no corpus or text file {name!r}; choose one of "
             f"{', '.join(corpora.NAMES)}, or give the path of a UTF-8 text file."
         )
-    return CorpusSpec(
-        name=known["name"], content=known["key"], characters=known["characters"] or PAPER.characters
-    )
+    has = {column: known[column] for column in ("characters", "words") if known[column]}
+    return CorpusSpec.model_validate({"name": known["name"], "content": known["key"]} | has)
 
 
 def add_corpus(
@@ -92,7 +91,8 @@ def add_corpus(
 ) -> CorpusSpec:
     """Stores a user's UTF-8 text as a corpus. Raises BadInput if it cannot be one.
 
-    alphabet: 'paper', the 34 symbols, or 'text', the most frequent characters of the text.
+    alphabet: 'paper', the 34 symbols, or the most frequent characters ('text') or words ('words')
+    of the text.
     """
     built = corpora.read_apart(data, _checked_name(name), segment, alphabet)
     return _keep(built, store or Store())
@@ -141,7 +141,7 @@ def find_speech(
 def _stored_corpus(name: str, kind: str, store: Store) -> dict[str, Any] | None:
     """The row of the newest corpus of that name or key."""
     rows = store.query(
-        "SELECT name, key, spec, characters FROM corpora "
+        "SELECT name, key, spec, characters, words FROM corpora "
         "WHERE (name = $name OR key = $name) AND kind = $kind ORDER BY added DESC LIMIT 1",
         {"name": name, "kind": kind},
     )
@@ -150,7 +150,7 @@ def _stored_corpus(name: str, kind: str, store: Store) -> dict[str, Any] | None:
 
 def letters_kept(spec: CorpusSpec) -> float | None:
     """The share of the letters of a user's text that the paper's alphabet has, or of its
-    characters that its own has; None for other corpora."""
+    characters or words that its own has; None for other corpora."""
     rows = Store().query("SELECT kept FROM corpora WHERE key = ?", [spec.key])
     return None if rows.is_empty() else rows["kept"][0]
 
@@ -158,8 +158,8 @@ def letters_kept(spec: CorpusSpec) -> float | None:
 def corpus(spec: CorpusSpec, store: Store | None = None) -> Corpus:
     """The stored corpus of a spec.
 
-    Its `train`, `dev` and `test` are segments: `train[0]` is the first one, uint8 [symbols], as
-    numbers of the symbols of `train.alphabet`, without `<s>` and `</s>`.
+    Its `train`, `dev` and `test` are segments: `train[0]` is the first one, uint8 [symbols] (of
+    words uint16), as numbers of the symbols of `train.alphabet`, without `<s>` and `</s>`.
     Raises BadInput if its text is no longer in the cache.
     """
     return Corpus.from_bytes(artifact(spec.content, store))
@@ -268,6 +268,8 @@ def signature_spec(
         budget=budget.training_for(cell, layers, hidden),
         seed=seed,
     )
+    if where.words and (target != "symbol" or decoder in ("exact", "added")):
+        raise BadInput(OF_WORDS.format(where.name))
     if target != "symbol" and decoder in ("exact", "added"):
         raise BadInput(f"The decoder {decoder!r} recalls symbols only; choose 'mlp' or 'linear'.")
     how = layer, chosen, decoder, seed
@@ -277,7 +279,12 @@ def signature_spec(
 def ngram_spec(
     corpus: CorpusSpec, order: int = 5, profile: str = "laptop", fraction: float = 1.0
 ) -> NgramSpec:
-    """The spec of an n-gram on the text that a network of that profile is trained on."""
+    """The spec of an n-gram on the text that a network of that profile is trained on.
+
+    Raises BadInput for a corpus of words.
+    """
+    if corpus.words:
+        raise BadInput(f"{corpus.name} is a corpus of words, and n-grams here are of characters.")
     budget = profiles.find(profile).training
     return NgramSpec(
         corpus=corpus,
@@ -369,6 +376,7 @@ def _recorded(
 
 def _keep(built: Corpus, store: Store) -> CorpusSpec:
     """Stores a corpus and its row."""
+    spec = built.spec
     row = {
         "key": built.content,
         "name": built.name,
@@ -379,11 +387,12 @@ def _keep(built: Corpus, store: Store) -> CorpusSpec:
         **{f"{split}_symbols": part.total for split, part in built.splits.items()},
         "sample": built.sample(),
         "kept": built.kept,
-        "characters": None if built.alphabet == PAPER else built.alphabet.characters,
+        "characters": None if spec.words or built.alphabet == PAPER else spec.characters,
+        "words": spec.words or None,
         "added": datetime.now(UTC).replace(tzinfo=None),
     }
     store.take_in(
         {"corpora": pl.DataFrame([row], schema_overrides=_MAY_LACK)},
         {built.content: built.to_bytes()},
     )
-    return built.spec
+    return spec

@@ -77,14 +77,14 @@ def to_symbols(text: str, alphabet: Alphabet = PAPER) -> tuple[str, str]:
     start = text[: 10 * MOST]  # what is dropped needs room too
     symbols = alphabet.written(start)
     letters = set(filter(str.isalpha, symbols))
-    if not symbols or (letters and letters.isdisjoint(alphabet.characters)):
-        own = f"letters such as {''.join(alphabet.characters[:12].split())}"
+    if not symbols or (letters and letters.isdisjoint(alphabet.tokens)):
+        own = f"letters such as {''.join(''.join(alphabet.tokens[:12]).split())}"
         like = "Latin letters" if alphabet == PAPER else own
         raise BadInput(f"Nothing of this text is in the alphabet: type {like}.")
     changes = []
     if alphabet == PAPER and any(letter.isdigit() for letter in start):
         changes.append("every digit is read as #")
-    lacking = [c for c in dict.fromkeys(symbols) if c not in alphabet.characters]
+    lacking = [c for c in dict.fromkeys(symbols) if c not in alphabet.tokens]
     lost = replaced(start) if alphabet == PAPER else lacking
     if lost:
         shown = " ".join(filter(str.isprintable, lost[:10]))
@@ -100,7 +100,7 @@ def to_symbols(text: str, alphabet: Alphabet = PAPER) -> tuple[str, str]:
 
 def readable(spec: SignatureSpec) -> bool:
     """Whether sentences can be read with a signature's decoders, once these are stored."""
-    decoders = spec.decoder == "mlp" and spec.target == "symbol"
+    decoders = spec.decoder == "mlp" and spec.target == "symbol" and not spec.corpus.words
     return decoders and isinstance(spec.model, ModelSpec | ImportedSpec)
 
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from core.text import MOST_SYMBOLS, PAPER, SPECIAL, Alphabet
+from core.errors import BadInput
+from core.text import MOST_SYMBOLS, MOST_WORDS, PAPER, SPECIAL, Alphabet
 
 # The algorithm version of each stage. Bump one when its results change: every key that goes
 # through the stage changes with it, so nothing stale is ever shown.
@@ -130,12 +131,14 @@ class CorpusSpec(Spec):
     """A corpus by the hash of its segments and split; the name is only for people.
 
     characters: of its alphabet, in order; the hash speaks of them where they are not the paper's.
+    words: how many its alphabet has instead of characters (0: none); they are stored with it.
     """
 
     kind: Literal["corpus"] = "corpus"
     name: str
     content: str = Field(pattern=r"^[0-9a-f]{64}$")
-    characters: str = added(PAPER.characters, min_length=1, max_length=MOST_SYMBOLS - len(SPECIAL))
+    characters: str = added(PAPER.tokens, min_length=1, max_length=MOST_SYMBOLS - len(SPECIAL))
+    words: int = added(0, ge=0, le=MOST_WORDS)
     table: ClassVar[str] = "corpora"
     stages: ClassVar[tuple[str, ...]] = ("corpus",)
 
@@ -145,7 +148,23 @@ class CorpusSpec(Spec):
 
     @property
     def alphabet(self) -> Alphabet:
+        """Raises BadInput for a corpus of words, whose alphabet is that of the corpus itself."""
+        if self.words:
+            raise BadInput(
+                f"{self.name} is a corpus of words, and this takes a text as characters: add it "
+                "again with another alphabet."
+            )
         return Alphabet(self.characters)
+
+    @property
+    def symbols(self) -> int:
+        """How many symbols its alphabet has."""
+        return (self.words or len(self.characters)) + len(SPECIAL)
+
+    @property
+    def reads(self) -> str:
+        """What corpora with one alphabet share: its characters; no two have the same words."""
+        return self.content if self.words else self.characters
 
     def work(self) -> float:
         return 0.0  # it is built when it is looked up, by no job

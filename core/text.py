@@ -1,9 +1,9 @@
 """Symbols and text: alphabets, normalizing, and cutting text into segments.
 
 Everything the product measures is a sequence of the symbols of an alphabet: the paper's 34, or the
-most frequent characters of a text. Text reaches them in two steps: `split` cuts raw text while
-capitals and line breaks are still there to guide it, and `normalize` (for the paper's alphabet) or
-`fold` (for a text's own) then writes what was cut in characters of the alphabet.
+most frequent characters or words of a text. Text reaches them in two steps: `split` cuts raw text
+while capitals and line breaks are still there to guide it, and `normalize` (for the paper's
+alphabet), `fold` (for a text's own characters) or `words` then writes what was cut in symbols.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import string
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -22,66 +22,90 @@ import numpy as np
 from core.errors import BadInput
 
 SPECIAL = ("<s>", "</s>", "<unk>")
-MOST_SYMBOLS = 255  # of an alphabet: a symbol is one byte, and 255 is free to mean none
+MOST_SYMBOLS = 255  # of characters: such a symbol is one byte, and 255 is free to mean none
+MOST_WORDS = 10_000  # of an alphabet
 
 
 @dataclass(frozen=True)
 class Alphabet:
-    """What symbols there are: single characters, then <s>, </s> and <unk>, by number from 0.
+    """What symbols there are: its tokens, then <s>, </s> and <unk>, by number from 0.
 
-    characters: in their order, each once, at most 252.
+    tokens: in their order, each once: a string of at most 252 characters, or a tuple of at most
+    10,000 words.
     """
 
-    characters: str
+    tokens: str | tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not 0 < len(self.characters) == len(set(self.characters)) <= MOST_SYMBOLS - len(SPECIAL):
-            raise ValueError("an alphabet has 1 to 252 characters, each once")
+        most = MOST_WORDS if self.of_words else MOST_SYMBOLS - len(SPECIAL)
+        if not 0 < len(self.tokens) == len(set(self.tokens)) <= most:
+            raise ValueError(f"an alphabet has 1 to {most} characters or words, each once")
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> Alphabet:
-        """The most frequent characters of folded texts, the most frequent first."""
+    def of(cls, texts: Iterable[Sequence[str]], of_words: bool = False) -> Alphabet:
+        """The most frequent characters of folded texts, the most frequent first, equal ones by
+        code point; of_words: the words of texts that `words` has cut."""
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(text)
-        ranked = sorted(counts, key=lambda character: (-counts[character], character))
+        ranked = sorted(counts, key=lambda token: (-counts[token], token))
+        if of_words:
+            return cls(tuple(ranked[:MOST_WORDS]))
         return cls("".join(ranked[: MOST_SYMBOLS - len(SPECIAL)]))
+
+    @property
+    def of_words(self) -> bool:
+        """Whether its tokens are words, not characters."""
+        return isinstance(self.tokens, tuple)
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
-        return (*self.characters, *SPECIAL)
+        return (*self.tokens, *SPECIAL)
 
     @property
     def size(self) -> int:
-        return len(self.characters) + len(SPECIAL)
+        return len(self.tokens) + len(SPECIAL)
 
     @property
     def bos(self) -> int:
-        return len(self.characters)
+        return len(self.tokens)
 
     @property
     def eos(self) -> int:
-        return len(self.characters) + 1
+        return len(self.tokens) + 1
 
     @property
     def unk(self) -> int:
-        return len(self.characters) + 2
+        return len(self.tokens) + 2
+
+    @property
+    def number(self) -> type[np.unsignedinteger]:
+        """The type of a symbol's number: uint8, or uint16 of more words than characters can be."""
+        return np.uint8 if self.size <= MOST_SYMBOLS else np.uint16
 
     @cached_property
     def _numbers(self) -> np.ndarray:
         """The number of every code point: uint8."""
         numbers = np.full(sys.maxunicode + 1, self.unk, dtype=np.uint8)
-        numbers[[ord(character) for character in self.characters]] = np.arange(self.bos)
+        numbers[[ord(character) for character in self.tokens]] = np.arange(self.bos)
         return numbers
 
-    def encode(self, text: str) -> np.ndarray:
-        """Symbol numbers of a text: uint8 [length]; a character outside it becomes <unk>."""
+    def encode(self, text: str | Sequence[str]) -> np.ndarray:
+        """Symbol numbers of a text, or of a list of words: `number` [length].
+
+        A character or word outside the alphabet becomes <unk>.
+        """
+        if not isinstance(text, str):
+            places = {word: place for place, word in enumerate(self.tokens)}
+            numbers = (places.get(word, self.unk) for word in text)
+            return np.fromiter(numbers, dtype=self.number, count=len(text))
         points = np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
         return self._numbers[points]
 
     def decode(self, symbols: np.ndarray) -> str:
         """The text of symbol numbers [length]; <s>, </s> and <unk> are spelled out."""
-        return "".join(self.symbols[symbol] for symbol in symbols)
+        between = " " if self.of_words else ""
+        return between.join(self.symbols[symbol] for symbol in symbols)
 
     def written(self, text: str) -> str:
         """Any text as it is read with this alphabet: its characters, white space collapsed."""
@@ -94,7 +118,7 @@ N_SYMBOLS = PAPER.size
 BOS, EOS, UNK = PAPER.bos, PAPER.eos, PAPER.unk
 encode, decode = PAPER.encode, PAPER.decode
 
-_CHARACTERS = PAPER.characters
+_CHARACTERS = PAPER.tokens
 
 # What stands for an apostrophe; double quotes, curly or straight, are outside the alphabet. This
 # comes before NFKD, which turns the accents among them into a space and a mark.
@@ -197,6 +221,25 @@ def fold(text: str) -> str:
     """
     plain = _marks().sub(r"\1", text.translate(_PLAIN).lower())
     return " ".join(unicodedata.normalize("NFC", plain).split())
+
+
+MOST_LETTERS = 64  # of a word; what is longer is cut
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """A word, of letters, digits, accents and apostrophes inside, or a single mark."""
+    categories = ((code, unicodedata.category(chr(code))) for code in range(sys.maxunicode + 1))
+    part = r"\w" + "".join(chr(code) for code, category in categories if category[0] == "M")
+    return re.compile(rf"[{part}](?:[{part}'’]{{0,{MOST_LETTERS - 2}}}[{part}])?|\S")
+
+
+def words(text: str) -> list[str]:
+    """The words and marks of a text as `fold` writes it: `It's 5, no?` is it's 5 , no ?
+
+    Where no white space parts words, as in Chinese, what stands between two marks is one word.
+    """
+    return list(map(sys.intern, _word().findall(fold(text))))
 
 
 def lines(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Writes the shipped results into docs/: `python scripts/results.py`.
 
-Into docs/claims.md the verdicts; into docs/figures.md and docs/findings.md, below every query that is
-followed by an answer, what the query answers now.
+Into docs/claims.md the verdicts; into docs/figures.md and docs/findings.md, below every query that
+is followed by an answer, what the query answers now.
 """
 
 from __future__ import annotations

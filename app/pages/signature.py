@@ -42,7 +42,8 @@ if shown.key in computed:
         if shown.target == "symbol":
             prediction.memory_against_prediction(shown)
     with right:
-        added.added_bits(spec)
+        if not spec.corpus.words:
+            added.added_bits(spec)
     if shown is spec:
         sentence.of_signature(spec)
     places.recall_by_place(shown)

@@ -11,7 +11,7 @@ from app.pictures.symbols import MOST
 from app.shell import choices
 from app.shell.buttons import icon_button
 
-FURTHEST = 99  # page
+FURTHEST = 999  # page
 
 
 def cells(table: pl.DataFrame, labels: Sequence[str]) -> pl.DataFrame:

@@ -15,6 +15,12 @@ CONFUSION = 204  # pixels: the height of answers
 DISCUSSED = ("q", "y", "k", "e", ".")  # by the paper, where it compares memory and prediction
 
 
+def most_frequent(cells: pl.DataFrame) -> tuple[str, ...]:
+    """The labels of cells, symbol and n, the most frequent first."""
+    counts = cells.group_by("symbol").agg(pl.col("n").max())
+    return tuple(counts.sort("n", "symbol", descending=True)["symbol"])
+
+
 def confusion(row: pl.DataFrame, colors: Theme, symbols: Sequence[str] = SYMBOLS) -> go.Figure:
     """What the decoder answered where one symbol was true. row: guess, n, truth (one value).
 

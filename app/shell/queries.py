@@ -40,8 +40,8 @@ WHERE s.key = {{key}}"""
 
 CORPORA = """
 SELECT key, name, kind, segment, segments, symbols, train_symbols AS train, dev_symbols AS dev,
-       test_symbols AS test, hours, coalesce(length(characters) + 3, 34) AS alphabet, kept, sample,
-       skipped, added
+       test_symbols AS test, hours, coalesce(words, length(characters), 31) + 3 AS alphabet, kept,
+       sample, skipped, added
 FROM corpora
 ORDER BY added"""
 
@@ -49,7 +49,8 @@ ORDER BY added"""
 PINNED = f"""
 SELECT s.key, {SIGNATURE} AS name, s.layer, s.state, s.decoder,
        s.target, s.profile, s.seed,
-       s.max_lag, measured.name AS corpus, measured.characters, m.cell, m.parameters,
+       s.max_lag, measured.name AS corpus, measured.characters,
+       CASE WHEN measured.words > 0 THEN measured.key END AS of_words, m.cell, m.parameters,
        {PERPLEXITY} AS perplexity,
        (SELECT arg_max(b.earlier, a.created)
         FROM added_bits b JOIN signatures a ON a.key = b.signature

@@ -136,7 +136,7 @@ def _work(spec: SignatureSpec, store: Store) -> dict[str, float]:
             "GROUP BY lag, keep, width",
             [signature.key],
         )
-        shape = spec.dim, spec.corpus.alphabet.size
+        shape = spec.dim, spec.corpus.symbols
         weights = sum(
             steps * decoder_parameters(*shape, width, spec.budget.depth if width else 0)
             for width, steps in ran.iter_rows()

@@ -100,7 +100,7 @@ def _add_network(command: argparse.ArgumentParser) -> None:
 
 
 def _add_alphabet(command: argparse.ArgumentParser) -> None:
-    about = "of a text file: the paper's 34 symbols, or its own most frequent characters"
+    about = "of a text file: the paper's 34 symbols, or its own most frequent characters or words"
     command.add_argument("--alphabet", choices=ALPHABETS, help=about)
 
 

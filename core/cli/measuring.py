@@ -74,6 +74,8 @@ def signature(options: argparse.Namespace) -> None:
 
 def coverage(corpus: CorpusSpec, kept: float) -> str:
     """How much of a text its alphabet has, in words. kept: the share, 0 to 1."""
+    if corpus.words:
+        return f"{kept:.1%} of the words of {corpus.name} are among its {corpus.words:,}."
     if corpus.alphabet == PAPER:
         return f"{kept:.1%} of the letters of {corpus.name} are in the alphabet or spelled in it."
     size = corpus.alphabet.size

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from importlib import metadata
@@ -17,10 +17,17 @@ from typing import Literal
 
 from core.corpora.corpus import Corpus, Segments
 from core.errors import BadInput
-from core.text import PAPER, Alphabet, fold, normalize
+from core.text import PAPER, Alphabet, fold, normalize, words
 
 Units = list[list[str]]
-AlphabetName = Literal["paper", "text"]  # the paper's 34 symbols, or the text's own characters
+Written = list[list[Sequence[str]]]  # a segment as characters, or as a list of words
+# The paper's 34 symbols, or the text's own characters or words.
+AlphabetName = Literal["paper", "text", "words"]
+WRITE: dict[AlphabetName, Callable[[str], Sequence[str]]] = {
+    "paper": normalize,
+    "text": fold,
+    "words": words,
+}
 
 MAX_SYMBOLS = 400  # a segment's length; a longer one is cut, so that padding stays bounded
 MIN_SEGMENTS = 20  # with fewer, 5 % of them is less than one
@@ -81,11 +88,12 @@ def packaged(requirement: str, pattern: str) -> list[tuple[str, str]]:
 def assemble(name: str, segment: str, units: Units, alphabet: AlphabetName = "paper") -> Corpus:
     """The corpus of raw units: normalized, long segments cut, split by unit.
 
-    alphabet: 'text' takes the most frequent characters of the train split, and the others are
-    <unk>. Raises BadInput if nothing is left after normalizing, or too little for a split.
+    alphabet: 'text' takes the most frequent characters of the train split, 'words' its words, and
+    the others are <unk>. Raises BadInput if nothing is left after normalizing, or too little for a
+    split.
     """
-    units = _written(units, normalize if alphabet == "paper" else fold)
-    count = sum(map(len, units))
+    written = _written(units, WRITE[alphabet])
+    count = sum(map(len, written))
     if not count:
         raise BadInput(
             f"Nothing is left of {name} after normalizing: give text with letters or digits."
@@ -96,13 +104,14 @@ def assemble(name: str, segment: str, units: Units, alphabet: AlphabetName = "pa
             f"{name} has only {count} {plural} by {segment}: a train/dev/test split needs at least "
             f"{MIN_SEGMENTS}, so add text or cut it finer."
         )
-    splits = _split(_pieces(units))
+    splits = _split(_pieces(written))
     if alphabet == "paper":
         return _corpus(name, segment, splits, PAPER)
-    return _corpus(name, segment, splits, Alphabet.of(chain.from_iterable(splits["train"])))
+    own = Alphabet.of(chain.from_iterable(splits["train"]), of_words=alphabet == "words")
+    return _corpus(name, segment, splits, own)
 
 
-def _corpus(name: str, segment: str, splits: dict[str, Units], alphabet: Alphabet) -> Corpus:
+def _corpus(name: str, segment: str, splits: dict[str, Written], alphabet: Alphabet) -> Corpus:
     """The corpus of the units of each split, as the alphabet writes them."""
     laid = {
         split: Segments.of([text for unit in units for text in unit], alphabet)
@@ -111,32 +120,33 @@ def _corpus(name: str, segment: str, splits: dict[str, Units], alphabet: Alphabe
     return Corpus(name, segment, laid["train"], laid["dev"], laid["test"])
 
 
-def _written(units: Units, write: Callable[[str], str]) -> Units:
+def _written(units: Units, write: Callable[[str], Sequence[str]]) -> Written:
     """Units of normalized segments of 1 to MAX_SYMBOLS symbols; what is left empty is dropped."""
     cut = [[piece for text in unit for piece in _cut(write(text))] for unit in units]
     return [unit for unit in cut if unit]
 
 
-def _cut(text: str) -> Iterator[str]:
-    """The text in pieces of at most MAX_SYMBOLS, at a space where there is one."""
+def _cut(text: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The text in pieces of at most MAX_SYMBOLS, at a space where characters have one."""
     start = 0
     while len(text) - start > MAX_SYMBOLS:
-        space = text.rfind(" ", start, start + MAX_SYMBOLS + 1)
-        end = space if space > start else start + MAX_SYMBOLS
+        end = start + MAX_SYMBOLS
+        if isinstance(text, str) and (space := text.rfind(" ", start, end + 1)) > start:
+            end = space
         yield text[start:end]
         start = end + (text[end] == " ")
     if start < len(text):
         yield text[start:]
 
 
-def _pieces(units: Units) -> Units:
+def _pieces(units: Written) -> Written:
     """The units, each cut into contiguous runs of at most `HELD_OUT` of all symbols and segments.
 
     So a text without blank lines, which is one single unit, can be split too.
     """
     symbols = HELD_OUT * sum(len(text) for unit in units for text in unit)
     segments = HELD_OUT * sum(map(len, units))
-    pieces: Units = []
+    pieces: Written = []
     for unit in units:
         pieces.append([])
         size = 0
@@ -149,7 +159,7 @@ def _pieces(units: Units) -> Units:
     return pieces
 
 
-def _split(units: Units) -> dict[str, Units]:
+def _split(units: Written) -> dict[str, Written]:
     """Each split's units in document order: `HELD_OUT` of the symbols to test and to dev.
 
     Units are ranked by a seeded hash of their text: the same on every run and machine, and units
@@ -157,7 +167,8 @@ def _split(units: Units) -> dict[str, Units]:
     """
     groups: dict[bytes, list[int]] = defaultdict(list)
     for index, unit in enumerate(units):
-        groups[hashlib.sha256(_SEED + "\n".join(unit).encode()).digest()].append(index)
+        text = "\n".join(map("".join, unit))
+        groups[hashlib.sha256(_SEED + text.encode()).digest()].append(index)
     if len(groups) < MIN_SEGMENTS:
         # Text that mostly repeats itself cannot be held apart from its copies.
         groups = {b"%d %s" % (i, key): [i] for key, same in groups.items() for i in same}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,8 +31,8 @@ _FORMAT = "memory-signatures corpus 1"
 class Segments:
     """Segments laid end to end, read-only; <s> and </s> are not stored.
 
-    symbols: uint8 [total], numbers of the alphabet's symbols. offsets: int64 [segments + 1],
-    segment i is symbols[offsets[i] : offsets[i + 1]] and never empty.
+    symbols: `alphabet.number` [total], numbers of the alphabet's symbols. offsets: int64
+    [segments + 1], segment i is symbols[offsets[i] : offsets[i + 1]] and never empty.
     """
 
     symbols: np.ndarray
@@ -43,11 +44,13 @@ class Segments:
         self.offsets.setflags(write=False)
 
     @classmethod
-    def of(cls, texts: list[str], alphabet: Alphabet = PAPER) -> Segments:
-        """Segments of non-empty texts, as the alphabet writes them."""
+    def of(cls, texts: Sequence[Sequence[str]], alphabet: Alphabet = PAPER) -> Segments:
+        """Segments of non-empty texts, or lists of words, as the alphabet writes them."""
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
         offsets = np.concatenate(([0], np.cumsum(lengths)))
-        return cls(alphabet.encode("".join(texts)), offsets, alphabet)
+        if alphabet.of_words:
+            return cls(alphabet.encode([*chain.from_iterable(texts)]), offsets, alphabet)
+        return cls(alphabet.encode("".join(map(str, texts))), offsets, alphabet)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -90,8 +93,8 @@ class Corpus:
     """Segments of one kind with their train, dev and test split; compare two by `content`.
 
     segment: what one segment is, one of `SEGMENTS`. kept: of a text of the user's own the share
-    of its letters that the paper's alphabet has or spells, or of its characters that its own
-    alphabet has, 0 to 1.
+    of its letters that the paper's alphabet has or spells, or of its characters or words that its
+    own alphabet has, 0 to 1.
     """
 
     name: str
@@ -126,18 +129,21 @@ class Corpus:
         """
         digest = hashlib.sha256(f"{_FORMAT}\n{self.segment}\n".encode())
         if self.alphabet != PAPER:
-            digest.update(f"{self.alphabet.characters}\n".encode())
+            kind = "words\n" if self.alphabet.of_words else ""
+            digest.update(f"{kind}{_written(self.alphabet)}\n".encode())
         for split, segments in self.splits.items():
             digest.update(f"{split} {len(segments)} {segments.total}\n".encode())
             digest.update(segments.offsets.astype("<i8").tobytes())
-            digest.update(segments.symbols.tobytes())
+            digest.update(segments.symbols.astype(f"<u{segments.symbols.itemsize}").tobytes())
         return digest.hexdigest()
 
     @property
     def spec(self) -> CorpusSpec:
         from core.spec import CorpusSpec
 
-        return CorpusSpec(name=self.name, content=self.content, characters=self.alphabet.characters)
+        tokens = self.alphabet.tokens
+        has = {"characters": tokens} if isinstance(tokens, str) else {"words": len(tokens)}
+        return CorpusSpec.model_validate({"name": self.name, "content": self.content} | has)
 
     def sample(self, segments: int = 5) -> str:
         """The first training segments, one a line: what the corpus looks like."""
@@ -177,7 +183,7 @@ class Corpus:
         if self.kept is not None:
             facts["kept"] = str(self.kept)
         if self.alphabet != PAPER:
-            facts["alphabet"] = self.alphabet.characters
+            facts["words" if self.alphabet.of_words else "alphabet"] = _written(self.alphabet)
         return save(tensors, metadata=facts)
 
     @classmethod
@@ -191,6 +197,8 @@ class Corpus:
             if set(tensors) != {f"{split}.{part}" for split in SPLITS for part in _PARTS}:
                 raise ValueError("parts missing")
             alphabet = Alphabet(facts["alphabet"]) if "alphabet" in facts else PAPER
+            if "words" in facts:
+                alphabet = Alphabet(tuple(facts["words"].split("\n")))
             splits = {split: _checked(tensors, split, alphabet) for split in SPLITS}
             share = float(facts["kept"]) if "kept" in facts else None
             corpus = cls(facts["name"], facts["segment"], **splits, kept=share)
@@ -212,12 +220,17 @@ def metadata(data: bytes) -> dict[str, str]:
     return dict(header["__metadata__"])
 
 
-_PARTS = {"symbols": np.uint8, "offsets": np.int64}
+def _written(alphabet: Alphabet) -> str:
+    """The characters of an alphabet, or its words, a line each."""
+    return "\n".join(alphabet.tokens) if alphabet.of_words else "".join(alphabet.tokens)
+
+
+_PARTS = ("symbols", "offsets")
 
 
 def _checked(tensors: dict[str, np.ndarray], split: str, alphabet: Alphabet) -> Segments:
     """One split's segments; ValueError where they are not what `Segments` promises."""
-    for part, kind in _PARTS.items():
+    for part, kind in zip(_PARTS, (alphabet.number, np.int64), strict=True):
         array = tensors[f"{split}.{part}"]
         if array.dtype != kind or array.ndim != 1:
             raise ValueError(f"{split} {part} of the wrong type")

@@ -42,12 +42,13 @@ def from_text(
     """The corpus of a UTF-8 text (a byte order mark is allowed), split by blocks of it.
 
     A block is what blank lines separate; one that holds more than a twentieth of the text is split
-    by contiguous runs of its segments. alphabet: the paper's, or 'text', the text's own. Raises
-    BadInput if it is not such a text, too short, or mostly in letters that the paper's lacks.
+    by contiguous runs of its segments. alphabet: the paper's, 'text', the text's own characters,
+    or 'words', its words. Raises BadInput if it is not such a text, too short, or mostly in letters
+    that the paper's lacks.
     """
     if alphabet not in ALPHABETS:
-        known = " or ".join(ALPHABETS)
-        raise BadInput(f"There is no alphabet {alphabet!r}: choose {known}.")
+        known = ", ".join(ALPHABETS)
+        raise BadInput(f"There is no alphabet {alphabet!r}: choose one of {known}.")
     if segment not in SEGMENTS:
         known = ", ".join(SEGMENTS)
         raise BadInput(f"A text file cannot be cut by {segment!r}: choose one of {known}.")
@@ -69,7 +70,7 @@ def from_text(
 
 
 def _coverage(corpus: Corpus) -> float:
-    """The share of the characters of all splits that the alphabet has, 0 to 1."""
+    """The share of the characters, or words, of all splits that the alphabet has, 0 to 1."""
     rare = sum(int((s.symbols == corpus.alphabet.unk).sum()) for s in corpus.splits.values())
     return 1 - rare / corpus.symbols
 

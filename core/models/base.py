@@ -58,9 +58,9 @@ class LanguageModelSpec(Spec):
         return True
 
     @property
-    def characters(self) -> str:
-        """Of the alphabet that it reads."""
-        return PAPER.characters
+    def reads(self) -> str:
+        """Its alphabet, as `CorpusSpec.reads` has it."""
+        return "".join(PAPER.tokens)
 
     def untrained(self) -> LanguageModelSpec | None:
         """The same network at its initial weights; None where nothing has been trained."""
@@ -69,7 +69,7 @@ class LanguageModelSpec(Spec):
 
 def check_alphabet(model: LanguageModelSpec, corpus: CorpusSpec) -> None:
     """BadInput where a corpus has another alphabet than the model reads."""
-    if model.characters != corpus.characters:
+    if model.reads != corpus.reads:
         raise BadInput(
             f"{model.title} reads another alphabet than {corpus.name} has, so nothing of the two "
             "can be compared or mixed: choose corpora with one alphabet."
@@ -106,7 +106,7 @@ class LanguageModel(Protocol):
         ...
 
     def first(self, corpus: Corpus, split: str, rows: np.ndarray) -> np.ndarray:
-        """The most probable symbol at every step: uint8, of the shape of `score`."""
+        """The most probable symbol at every step: of the shape of `score`."""
         ...
 
     def states(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 
 from core.corpora import Segments
 from core.probes.intervals import DRAWS, intervals, resampled
+from core.probes.targets import Target
 from core.spec import CorpusSpec, Spec
 from core.step import where
 
@@ -46,18 +48,22 @@ def training_tables(row: dict[str, Any], facts: dict[str, Any]) -> dict[str, pl.
 
 
 def next_symbols(segments: Segments) -> np.ndarray:
-    """The symbols a model predicts: segment by segment its own, then `</s>`; uint8, flat."""
+    """The symbols a model predicts: segment by segment its own, then `</s>`; flat."""
     return np.insert(segments.symbols, segments.offsets[1:], segments.alphabet.eos)
 
 
-def count_first(segments: Segments, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def count_first(
+    segments: Segments, first: np.ndarray, target: Target | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Forward accuracy (paper, Fig. 1b): (n, correct), both int64 [segments, symbols].
 
     How often each symbol came next in each segment, and how often it was the model's `first`
-    choice, uint8 [symbols + segments].
+    choice, [symbols + segments]. target: counts by the label of the symbol that came.
     """
-    truth, size = next_symbols(segments), segments.alphabet.size
-    cell = np.repeat(np.arange(len(segments)), segments.lengths + 1) * size + truth
+    truth = next_symbols(segments)
+    labels = target.labels(truth, np.zeros(0)) if target else truth
+    size = len(target.names) if target else segments.alphabet.size
+    cell = np.repeat(np.arange(len(segments)), segments.lengths + 1) * size + labels
     shape = (len(segments), size)
     n = np.bincount(cell, minlength=len(segments) * size).reshape(shape)
     hits = cell[first == truth]
@@ -65,9 +71,18 @@ def count_first(segments: Segments, first: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def predictions(
-    model: Spec, corpus: CorpusSpec, seed: int, n: np.ndarray, correct: np.ndarray
+    model: Spec,
+    corpus: CorpusSpec,
+    seed: int,
+    n: np.ndarray,
+    correct: np.ndarray,
+    names: Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """Forward accuracy by symbol (paper, Fig. 1b); n, correct: int [segments, symbols]."""
+    """Forward accuracy by symbol (paper, Fig. 1b); n, correct: int [segments, symbols].
+
+    names: of the symbols, or of the labels that stand for them (None: those of the alphabet).
+    """
+    names = corpus.alphabet.symbols if names is None else names
     n = np.concatenate([n, n.sum(1, keepdims=True)], 1)
     correct = np.concatenate([correct, correct.sum(1, keepdims=True)], 1)
     rates = resampled(n, correct, seed)
@@ -86,7 +101,7 @@ def predictions(
                 "high": high[i],
                 "draws": [None if np.isnan(rate) else rate for rate in rates[:DRAWS, i].tolist()],
             }
-            for i, symbol in enumerate([*corpus.alphabet.symbols, None])
+            for i, symbol in enumerate([*names, None])
             if total[i]
         ],
         schema_overrides={"symbol": pl.String, "draws": DRAWN},

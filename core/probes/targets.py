@@ -123,6 +123,29 @@ def _codes(symbols: np.ndarray, places: np.ndarray, n: int, size: int) -> np.nda
     return codes
 
 
+def frequent(symbols: np.ndarray, alphabet: Sequence[str]) -> Target:
+    """The symbols of an alphabet of words, the most frequent ones by name as `word` has them.
+
+    symbols: int [N], of the training text.
+    """
+    counts = np.bincount(symbols, minlength=len(alphabet))
+    ranked = np.argsort(-counts, kind="stable")
+    chosen = ranked[: _enough(counts[ranked])]
+    numbers = np.full(len(alphabet), len(chosen))
+    numbers[chosen] = np.arange(len(chosen))
+    names = (*(alphabet[symbol] for symbol in chosen), OTHER)
+    return Target(names, lambda symbols, places: numbers[symbols])
+
+
+def _enough(counts: Sequence[int] | np.ndarray) -> int:
+    """How many words have labels: `SHARE` of the text, or as many as there may be.
+
+    counts: how often each occurs, the most frequent first.
+    """
+    covered = np.cumsum(counts)
+    return min(int(np.searchsorted(covered, SHARE * covered[-1])) + 1, MOST["word"] - 1)
+
+
 def _words(
     symbols: np.ndarray, places: np.ndarray, alphabet: Sequence[str], parts: Collection[str]
 ) -> Target:
@@ -145,9 +168,7 @@ def _words(
     counts = Counter(ended(symbols, places)[1]).most_common()
     if not counts:
         raise BadInput("The training text has no word that ends before its segment does.")
-    covered = np.cumsum([count for _, count in counts])
-    v = min(int(np.searchsorted(covered, SHARE * covered[-1])) + 1, MOST["word"] - 1)
-    names = tuple(word for word, _ in counts[:v])
+    names = tuple(word for word, _ in counts[: _enough([count for _, count in counts])])
     numbers = {name: number for number, name in enumerate(names)}
 
     def labels(symbols: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from core import profiles
 from core.cells import CELLS
+from core.errors import BadInput
 from core.models.base import AnyLanguageModel, LanguageModelSpec, check_alphabet
 from core.probes.targets import MOST
 from core.profiles import DecoderBudget
@@ -28,6 +29,10 @@ HOW = {  # in titles
     "exact": "exact signature",
     "added": "added bits",
 }
+OF_WORDS = (  # for BadInput
+    "{} is a corpus of words: its signatures recall its most frequent words, by the decoders 'mlp' "
+    "and 'linear'."
+)
 MOST_LONGER = 4  # rounds beyond the budget's
 Target = Literal["symbol", "class", "bigram", "trigram", "word"]  # of core.probes.targets
 RECALLED: dict[Target, str] = {  # in titles
@@ -81,6 +86,8 @@ class SignatureSpec(Spec):
 
     @model_validator(mode="after")
     def _target_has_decoder(self) -> SignatureSpec:
+        if self.corpus.words and (self.target != "symbol" or self.decoder in ("exact", "added")):
+            raise ValueError(OF_WORDS.format(self.corpus.name))
         if self.target != "symbol" and self.decoder in ("exact", "added"):
             raise ValueError(
                 f"decoder {self.decoder!r} recalls symbols, not target {self.target!r}"
@@ -126,7 +133,12 @@ class SignatureSpec(Spec):
         return self.model_copy(update={"longer": self.longer + 1})
 
     def added(self) -> SignatureSpec:
-        """Its memory beyond inference: decoders that start from the recent floor."""
+        """Its memory beyond inference: decoders that start from the recent floor.
+
+        Raises BadInput for a corpus of words: the floor would not know the rare ones apart.
+        """
+        if self.corpus.words:
+            raise BadInput(OF_WORDS.format(self.corpus.name))
         return self.model_copy(update={"decoder": "added", "longer": 0, "target": "symbol"})
 
     @property
@@ -137,8 +149,10 @@ class SignatureSpec(Spec):
 
     def work(self) -> float:
         budget, lags, size = self.budget, self.max_lag + 1, self.dim
-        symbols = self.corpus.alphabet.size
+        symbols = self.corpus.symbols
         labels = symbols if self.target == "symbol" else MOST[self.target]
+        if self.corpus.words:  # with as many symbols the hidden layer is about as wide as a state
+            labels = MOST["word"]
         if self.decoder == "exact":
             return WHOLE_CORPUS * 2 * size * lags * symbols / 1e9
         if self.decoder == "linear":
@@ -146,11 +160,14 @@ class SignatureSpec(Spec):
         read = budget.last_round << self.longer if self.longer else budget.read
         # The hidden layer is as wide as for symbols: about 4 units for each number of the state.
         weights = self.model.decoder(self.state) + 4 * size * (labels - symbols)
+        if self.corpus.words:
+            weights = size * (size + labels)
         return read * lags * 6 * max(weights, 1) / 1e9
 
     def alike(self, other: Spec) -> bool:
         return isinstance(other, SignatureSpec) and (
-            (self.decoder, self.target, self.dim) == (other.decoder, other.target, other.dim)
+            (self.decoder, self.target, self.dim, self.corpus.words)
+            == (other.decoder, other.target, other.dim, other.corpus.words)
         )
 
 

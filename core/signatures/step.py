@@ -23,7 +23,7 @@ from core.probes.measure import evaluate
 from core.probes.mlp import Decoders, width_for
 from core.probes.rounds import Training
 from core.probes.states import Relabelled, StatesBySplit
-from core.probes.targets import Target, kinds_of, target_of
+from core.probes.targets import Target, frequent, kinds_of, target_of
 from core.registry import load_model
 from core.signatures.spec import SignatureSpec
 from core.spec import Spec
@@ -52,7 +52,7 @@ def measure_signature(
     symbols = corpus.alphabet.size
     rule = width_for(states.train.dim, symbols, states.parameters, spec.budget.depth)
     target = _target(spec, corpus)
-    if spec.target != "symbol":
+    if spec.target != "symbol" or spec.corpus.words:
         states = _relabelled(states, texts, target)
     floors = _floors(spec, corpus, states) if spec.decoder == "added" else None
     earlier = Decoders.from_bytes(inputs[spec.shorter.key]) if spec.longer else None
@@ -65,8 +65,14 @@ def measure_signature(
 
 
 def _target(spec: SignatureSpec, corpus: Corpus) -> Target:
-    """What is recalled of a corpus; letters of other scripts have classes of their own."""
+    """What is recalled of a corpus; letters of other scripts have classes of their own.
+
+    Of a corpus of words the most frequent ones are: decoders with a class for each word would have
+    more weights than the network.
+    """
     text, symbols = corpus.train, corpus.alphabet.symbols
+    if corpus.alphabet.of_words:
+        return frequent(text.symbols, symbols)
     if corpus.alphabet == PAPER:
         return target_of(spec.target, text.symbols, text.positions, symbols)
     kinds = kinds_of(symbols)

@@ -20,8 +20,9 @@ CREATE TABLE IF NOT EXISTS corpora (
     seconds DOUBLE, --- Seconds it took to make; NULL for text.
     machine VARCHAR, --- Description of the machine; NULL for text.
     spec VARCHAR, --- The spec of a speech corpus as JSON; NULL for text.
-    kept DOUBLE, --- Share of the letters of a text of one's own that the paper's alphabet has or spells, or of its characters that its own alphabet has (0 to 1); NULL for others.
-    characters VARCHAR --- Characters of the text's own alphabet, in order, after which <s>, </s> and <unk> follow; NULL for the paper's 34 symbols.
+    kept DOUBLE, --- Share of the letters of a text of one's own that the paper's alphabet has or spells, or of its characters or words that its own alphabet has (0 to 1); NULL for others.
+    characters VARCHAR, --- Characters of the text's own alphabet, in order, after which <s>, </s> and <unk> follow; NULL for the paper's 34 symbols and for words.
+    words INTEGER --- Number of words in the alphabet of a corpus of words, after which <s>, </s> and <unk> follow; NULL for characters.
 );
 UPDATE corpora SET kind = 'text' WHERE kind IS NULL;  -- rows from before there was speech
 
@@ -536,7 +537,7 @@ END;
 --- recent: Floor: the best guess from the more recent symbols alone; NULL where that is not measured, or at other positions.
 --- guess_from_current: Whether the recall is no better than the most frequent symbol or the best guess from the current one.
 --- guess: The same, or no better than the recent floor, where there is one.
---- labels: What its symbols are: the target, and the characters of an alphabet that is not the paper's. Cells of different labels are not to be compared.
+--- labels: What its symbols are: the target, and the characters of an alphabet that is not the paper's, or the key of a corpus of words. Cells of different labels are not to be compared.
 CREATE OR REPLACE VIEW recall_cells AS
 SELECT
     r.signature, r.lag, r.symbol, r.n, r.correct, r.accuracy, r.low, r.high, r.bits, r.majority,
@@ -546,7 +547,7 @@ SELECT
         r.n / sum(r.n) OVER (PARTITION BY r.signature, r.lag)
     ) AS guess_from_current,
     guess_from_current OR coalesce(r.low <= f.floor, false) AS guess,
-    concat_ws(' ', s.target, c.characters) AS labels
+    concat_ws(' ', s.target, c.characters, CASE WHEN c.words > 0 THEN c.key END) AS labels
 FROM recall r
 LEFT JOIN signatures s ON s.key = r.signature
 LEFT JOIN corpora c ON c.key = s.corpus

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.parts import unfinished
 from app.pictures import heatmaps, look
+from app.pictures.symbols import most_frequent
 from app.shell import export, pins, queries, tray, words
 from app.shell.buttons import icon_button
 from core.registry import known
@@ -42,7 +43,7 @@ def cards() -> list[Row]:
             "unpin all but those of one target."
         )
         st.stop()
-    if len({row["characters"] for row in rows}) > 1:
+    if len({(row["characters"], row["of_words"]) for row in rows}) > 1:
         st.warning(
             "These signatures were measured on texts with different alphabets, so their cells "
             "cannot be compared; unpin all but those of one alphabet."
@@ -54,8 +55,10 @@ def cards() -> list[Row]:
 
 
 def alphabet(rows: list[Row]) -> tuple[str, ...]:
-    """The symbols that all of them have, in order."""
+    """The symbols that all of them have, in order; of words those with a label."""
     characters = rows[0]["characters"]
+    if rows[0]["of_words"]:
+        return most_frequent(queries.table(queries.fill(queries.MATRIX, key=rows[0]["key"])))
     return Alphabet(characters).symbols if characters else SYMBOLS
 
 
@@ -120,7 +123,9 @@ def numbers(rows: list[Row]) -> None:
     sql = queries.fill(queries.PINNED, pins=[row["key"][: pins.DIGITS] for row in rows])
     export.heading("Numbers", "pinned-numbers", sql)
     letters = pl.Series("pin", list(heatmaps.LETTERS[: len(rows)]))
-    table = pl.DataFrame(rows, infer_schema_length=None).drop("pin", "spec", "cell", "characters")
+    table = pl.DataFrame(rows, infer_schema_length=None).drop(
+        "pin", "spec", "cell", "characters", "of_words"
+    )
     first = ("perplexity", "added_bits", "parameters", "test_states")
     table = table.select(letters, *first, pl.exclude(*first, "key"), "key")
     st.dataframe(

@@ -21,16 +21,19 @@ from core.corpora.assembly import AlphabetName
 from core.errors import BadInput
 from core.library import letters_kept
 from core.spec import CorpusSpec
-from core.text import MOST_SYMBOLS, SPECIAL
+from core.text import MOST_SYMBOLS, MOST_WORDS, SPECIAL
 
 ALPHABETS: dict[AlphabetName, str] = {
     "paper": "the paper's 34 symbols (Latin letters)",
     "text": "its own characters (any script)",
+    "words": "its own words",
 }
 ALPHABET_HELP = (
-    f"Its own: the {MOST_SYMBOLS - len(SPECIAL)} most frequent characters, in lower case; all "
-    "others are the one symbol <unk>. Texts with different alphabets cannot be compared."
+    f"Its own: the {MOST_SYMBOLS - len(SPECIAL)} most frequent characters, or {MOST_WORDS:,} most "
+    "frequent words and marks, in lower case; all others are the one symbol <unk>. Texts with "
+    "different alphabets cannot be compared."
 )
+COUNTED = {"paper": "letters", "text": "characters", "words": "words"}  # of which a share is kept
 SEGMENTS = {"line": "line", "sentence": "sentence", "paragraph": "paragraph (blank line)"}
 
 
@@ -109,9 +112,9 @@ def _added(file: UploadedFile | None, name: str, segment: str, alphabet: Alphabe
         st.warning(words.plain(str(refusal)))
         return False
     people.note(added.key, f"text {added.name}", "added")
-    kept, what = letters_kept(added), "letters" if alphabet == "paper" else "characters"
-    share = "" if kept is None else f" with {kept:.1%} of its {what}"
-    share += "" if alphabet == "paper" else f" as {added.alphabet.size} symbols"
+    kept = letters_kept(added)
+    share = "" if kept is None else f" with {kept:.1%} of its {COUNTED[alphabet]}"
+    share += "" if alphabet == "paper" else f" as {added.symbols:,} symbols"
     st.session_state["upload-added"] = f"{added.name} is ready{share}.", added.key
     return True
 

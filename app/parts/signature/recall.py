@@ -39,7 +39,7 @@ def finding(shown: SignatureSpec) -> None:
         return
     first = "remembers more than untrained" if rows[0] == more else "forgets"
     other = less if rows[0] == more else more
-    unit = "word" if shown.target == "word" else "symbol"
+    unit = "word" if shown.target == "word" or shown.corpus.words else "symbol"
     text = f"This network <b>{first}</b>: {_both(rows[0], unit)}."
     text += f" The other way round: {_both(other, unit)}." if other else ""
     st.html(f"<div class='finding'>{text}</div>")
@@ -55,10 +55,12 @@ def heat_map(shown: SignatureSpec, preview: bool) -> pl.DataFrame:
     """Recall by lag and symbol, and below it how well the symbols are predicted; the cells."""
     sql = queries.fill(queries.MATRIX, key=shown.key)
     ahead = queries.fill(queries.FORWARD, key=shown.key)
-    matrix, alphabet = queries.table(sql), shown.corpus.alphabet.symbols
-    labels = alphabet if shown.target == "symbol" else most_frequent(matrix)
+    matrix = queries.table(sql)
+    alphabet = _alphabet(shown, matrix)
+    labels = alphabet if shown.target == "symbol" else symbols.most_frequent(matrix)
     matrix = pager.cells(matrix, labels)
-    title = f"Recall by lag and {shown.target}" + (", linear preview" if preview else "")
+    what = "word" if shown.corpus.words else shown.target
+    title = f"Recall by lag and {what}" + (", linear preview" if preview else "")
     export.heading(title, "matrix", sql, ahead, buttons=lambda: _buttons(shown, labels))
     figure = export.drawn(
         heatmaps.signature,
@@ -88,10 +90,9 @@ def _buttons(shown: SignatureSpec, labels: Sequence[str]) -> None:
     pins.button(shown.key, "matrix")
 
 
-def most_frequent(matrix: pl.DataFrame) -> list[str]:
-    """The labels, the most frequent first."""
-    counts = matrix.group_by("symbol").agg(pl.col("n").max())
-    return counts.sort("n", "symbol", descending=True)["symbol"].to_list()
+def _alphabet(shown: SignatureSpec, matrix: pl.DataFrame) -> Sequence[str]:
+    """The symbols in their order; of a corpus of words those with a label."""
+    return symbols.most_frequent(matrix) if shown.corpus.words else shown.corpus.alphabet.symbols
 
 
 def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
@@ -114,7 +115,7 @@ def marginal(spec: SignatureSpec, computed: frozenset[str]) -> None:
 
 def answers(shown: SignatureSpec, matrix: pl.DataFrame) -> None:
     """What the decoder answered where the selected symbol was read the selected lag ago."""
-    alphabet = shown.corpus.alphabet.symbols
+    alphabet = _alphabet(shown, matrix)
     lag, symbol = several.selected_cell(matrix, alphabet)
     sql = queries.fill(queries.CONFUSION, key=shown.key, lag=lag, symbol=symbol)
     row = queries.table(sql)

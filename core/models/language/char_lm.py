@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from core import cells
 from core.corpora import Corpus, Segments
+from core.models.language.adaptive import MANY, Adaptive
 from core.models.language.spec import ModelSpec
 from core.step import Progress
 from core.text import N_SYMBOLS
@@ -24,10 +25,13 @@ from core.training.checkpoints import Checkpoint, pack, unpack
 from core.training.loop import Loss, fit, next_symbol
 
 Predict = Callable[[Tensor], Tensor]  # symbols read [time, batch] -> logits of the next ones
+LOGITS = 1 << 24  # of a minibatch that is scored, at most: 64 MiB
 
 
 class CharLM(nn.Module):
     """Embedding W_C, stacked recurrent layers, projection W_P. Everything is time first.
+
+    The projection to more than `MANY` symbols is an `Adaptive` one.
 
     embedding: its units (None: the hidden size); symbols: those it reads; outputs: those it
     predicts, ours before others (None: those it reads).
@@ -47,7 +51,9 @@ class CharLM(nn.Module):
         inputs = [embedding or hidden, *[hidden] * (layers - 1)]
         self.embedding = nn.Embedding(symbols, inputs[0])
         self.layers = nn.ModuleList(self.cell.layer(size, hidden) for size in inputs)
-        self.projection = nn.Linear(hidden, outputs or symbols)
+        predicted = outputs or symbols
+        layer = Adaptive if predicted > MANY else nn.Linear
+        self.projection = layer(hidden, predicted)
 
     def forward(self, read: Tensor, keep: float = 1.0) -> Tensor:
         """Logits of the next symbol at every step.
@@ -55,10 +61,21 @@ class CharLM(nn.Module):
         read: int64 [time, batch]; keep: keep probability of the dropout on the embedding and on
         every layer's output. Returns float [time, batch, symbols].
         """
+        return self.projection(self._read(read, keep))
+
+    def loss(self, read: Tensor, predict: Tensor, keep: float) -> Loss:
+        """How well it predicts. predict: int64 [time, batch], PAD where nothing."""
+        x = self._read(read, keep)
+        if isinstance(self.projection, Adaptive):
+            return self.projection.loss(x, predict)
+        return next_symbol(self.projection(x), predict)
+
+    def _read(self, read: Tensor, keep: float) -> Tensor:
+        """What is projected: [time, batch, hidden]."""
         x = F.dropout(self.embedding(read), 1 - keep, training=keep < 1)
         for layer in self.layers:
             x = F.dropout(self.cell.output(layer, x), 1 - keep, training=keep < 1)
-        return self.projection(x)
+        return x
 
     def states(self, read: Tensor, layer: int) -> dict[str, Tensor]:
         """Every state of one layer (1-based) at every step: name -> [time, batch, hidden]."""
@@ -77,7 +94,7 @@ def build(spec: ModelSpec) -> CharLM:
     """The network of a spec at its initial weights; the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spec.seed)
-        return CharLM(spec.cell, spec.layers, spec.hidden, symbols=spec.corpus.alphabet.size)
+        return CharLM(spec.cell, spec.layers, spec.hidden, symbols=spec.corpus.symbols)
 
 
 def load(spec: ModelSpec, weights: bytes) -> CharLM:
@@ -91,9 +108,10 @@ def score(model: CharLM, segments: Segments, device: str) -> tuple[np.ndarray, n
     """How the model predicts every symbol, segment by segment with `</s>` at its end.
 
     Returns (natural log of the symbol's probability, the symbol the model puts first), float64 and
-    uint8, both [symbols + segments].
+    the type of the segments' symbols, both [symbols + segments].
     """
-    batches = ((rows, model) for rows in bucketed(segments.lengths, batch=16_384))
+    batch = min(16_384, LOGITS // segments.alphabet.size)
+    batches = ((rows, model) for rows in bucketed(segments.lengths, batch=batch))
     return score_batches(segments, batches, device)
 
 
@@ -103,7 +121,8 @@ def score_batches(
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `score`, by minibatches of segment indices, each with what predicts it."""
     logs = np.empty(segments.total + len(segments))
-    first = np.empty(len(logs), dtype=np.uint8)
+    first = np.empty(len(logs), dtype=segments.symbols.dtype)
+    last = np.iinfo(first.dtype).max
     starts = segments.offsets[:-1] + np.arange(len(segments))
     for rows, predictor in batches:
         read, predict = padded(segments, rows)
@@ -112,7 +131,7 @@ def score_batches(
         index = (starts[rows] + np.arange(len(read))[:, None])[valid]
         logs[index] = log_p.gather(2, predict.clamp(min=0)[:, :, None])[:, :, 0].numpy()[valid]
         # An imported network may predict more than 256 symbols; those that we lack come last.
-        first[index] = log_p.argmax(2).clamp(max=255).numpy()[valid]
+        first[index] = log_p.argmax(2).clamp(max=last).numpy()[valid]
     return logs, first
 
 
@@ -148,7 +167,7 @@ class NextSymbolLesson:
 
     def loss(self, model: CharLM, minibatch: np.ndarray, keep: float, done: float) -> Loss:
         read, predict = padded(self.segments, minibatch)
-        return next_symbol(model(read.to(self.device), keep), predict)
+        return model.loss(read.to(self.device), predict, keep)
 
     def evaluate(self, model: CharLM) -> dict[str, float]:
         return {"perplexity": evaluate(model, self.dev, self.device)}

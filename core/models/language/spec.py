@@ -34,11 +34,16 @@ class ModelSpec(LanguageModelSpec):
     fraction: float = Field(default=1.0, gt=0, le=1)
     trained: bool = True
     stages: ClassVar[tuple[str, ...]] = ("char_lm",)
-    pace: ClassVar[tuple[str, ...]] = ("cell", "hidden", "trained")
+    pace: ClassVar[tuple[str, ...]] = ("cell", "hidden", "trained", "words")
 
     @property
-    def characters(self) -> str:
-        return self.corpus.characters
+    def reads(self) -> str:
+        return self.corpus.reads
+
+    @property
+    def words(self) -> int:
+        """How many its alphabet has, 0 where it has characters."""
+        return self.corpus.words
 
     @property
     def title(self) -> str:
@@ -63,7 +68,7 @@ class ModelSpec(LanguageModelSpec):
     def work(self) -> float:
         budget = self.budget
         kernel = CELLS[self.cell].kernel(self.hidden)
-        symbols = 2 * self.corpus.alphabet.size + 2  # embedding and projection
+        symbols = 2 * self.corpus.symbols + 2  # embedding and projection
         weights = self.layers * (kernel + NARROWEST) + symbols * self.hidden
         evaluated = 2 * (budget.evaluate or WHOLE_CORPUS / 20)
         if not self.trained:

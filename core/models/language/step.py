@@ -9,7 +9,8 @@ from core.corpora import Corpus
 from core.models.base import check_alphabet
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
-from core.models.rows import count_first, model_row, predictions, training_tables
+from core.models.rows import count_first, model_row, next_symbols, predictions, training_tables
+from core.probes.targets import frequent
 from core.step import Inputs, Progress, Result
 from core.training.batches import sample
 from core.training.checkpoints import Checkpoint
@@ -51,5 +52,10 @@ def train_model(
     if spec.init_from:
         row["parent"] = spec.init_from.key
     tables = training_tables(row, facts)
-    tables["predictions"] = predictions(spec, spec.corpus, spec.seed, *count_first(test, first))
+    # Of words the most frequent ones, and all others together.
+    names = corpus.alphabet.symbols
+    of_words = frequent(next_symbols(corpus.train), names) if corpus.alphabet.of_words else None
+    counts = count_first(test, first, of_words)
+    named = of_words.names if of_words else names
+    tables["predictions"] = predictions(spec, spec.corpus, spec.seed, *counts, named)
     return Result(tables, {spec.key: weights})

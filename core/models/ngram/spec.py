@@ -26,8 +26,8 @@ class NgramSpec(LanguageModelSpec):
     stages: ClassVar[tuple[str, ...]] = ("ngram",)
 
     @property
-    def characters(self) -> str:
-        return self.corpus.characters
+    def reads(self) -> str:
+        return self.corpus.reads
 
     @property
     def title(self) -> str:

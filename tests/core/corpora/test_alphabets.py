@@ -53,12 +53,12 @@ def crowded() -> Corpus:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_symbols_are_the_letters_of_the_text(script: str) -> None:
     built, lines = corpus(script), scripts.lines(script)
-    assert set(built.alphabet.characters) == set(scripts.SYMBOLS[script])
+    assert set(built.alphabet.tokens) == set(scripts.SYMBOLS[script])
     assert built.alphabet.symbols[-3:] == ("<s>", "</s>", "<unk>") and built.kept == 1
     trained = [built.alphabet.decode(segment) for segment in built.train]
     assert set(trained) <= {line.lower() for line in lines}
     counts = Counter("".join(trained))
-    assert [*built.alphabet.characters] == sorted(counts, key=lambda c: (-counts[c], c))
+    assert [*built.alphabet.tokens] == sorted(counts, key=lambda c: (-counts[c], c))
     again = Corpus.from_bytes(built.to_bytes())
     assert again.alphabet == built.alphabet and again.content == built.content
     assert built.statistics()["count"].sum() == built.symbols
@@ -70,7 +70,7 @@ def test_the_symbols_are_the_letters_of_the_text(script: str) -> None:
 def test_a_symbol_is_a_code_point_and_cases_are_one() -> None:
     assert fold("Все\u0308,\r\n\tЧТО  есть\u00ad ΛΟΓΟΣ") == "всё, что есть λογος"
     assert fold("का▁कि\u2028क्\u200dष") == "का कि क्ष"
-    assert Alphabet.of(["bba", "b c"]).characters == "b ac"
+    assert Alphabet.of(["bba", "b c"]).tokens == "b ac"
     assert Alphabet("ба").encode("баб?").tolist() == [0, 1, 0, 4]
     assert PAPER.encode("ab é").tolist() == [0, 1, 26, text.UNK]
 
@@ -84,12 +84,12 @@ def test_equal_numbers_of_other_letters_are_another_corpus() -> None:
 def test_rare_characters_are_unknown_and_the_coverage_says_how_many() -> None:
     built = crowded()
     assert built.alphabet.size == text.MOST_SYMBOLS
-    assert {*built.alphabet.characters[:3]} == {*"的一是"}
+    assert {*built.alphabet.tokens[:3]} == {*"的一是"}
     unknown = RARE - (built.alphabet.size - 6)  # three specials, three common characters
     assert built.kept == pytest.approx(1 - unknown / built.symbols)
     # Chosen on train: what stands in held-out lines alone is no symbol.
     trained = set("".join(built.alphabet.decode(segment) for segment in built.train))
-    assert set(built.alphabet.characters) <= trained
+    assert set(built.alphabet.tokens) <= trained
     assert all((part.symbols == built.alphabet.unk).any() for part in (built.dev, built.test))
 
 
@@ -206,7 +206,7 @@ def test_a_corpus_is_found_again_with_its_alphabet(store: Store) -> None:
         find_corpus("ru", alphabet="paper")
     with pytest.raises(BadInput, match=r"its own letters \(Alphabet, or --alphabet text"):
         core.add_corpus(scripts.text("russian"), "ru")
-    with pytest.raises(BadInput, match="no alphabet 'latin': choose paper or text"):
+    with pytest.raises(BadInput, match="no alphabet 'latin': choose one of paper, text, words"):
         from_text(b"a\n" * 50, "a", alphabet="latin")
 
 

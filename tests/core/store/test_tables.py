@@ -414,15 +414,17 @@ def test_recall_of_symbols_is_not_mixed_with_that_of_other_targets(store: Store)
 
 def test_labels_of_one_spelling_are_not_compared_across_targets_and_alphabets(store: Store) -> None:
     """`the` is a trigram and a word, and `a` is a letter of more than one alphabet."""
-    for key, target, corpus in (("x", "symbol", "k"), ("y", "word", "k"), ("z", "symbol", "own")):
+    others = (("y", "word", "k"), ("z", "symbol", "own"), ("w", "symbol", "of words"))
+    for key, target, corpus in (("x", "symbol", "k"), *others):
         rows = result(key, shift=0.1)
         rows["signatures"] = rows["signatures"].with_columns(
             target=pl.lit(target), corpus=pl.lit(corpus)
         )
         store.take_in(rows)
     text = {"key": "own", "kind": "text", "name": "own", "characters": "ab "}
-    store.take_in({"corpora": pl.DataFrame([text])})
-    for other in ("y", "z"):
+    of_words = {"key": "of words", "kind": "text", "name": "words", "words": 9}
+    store.take_in({"corpora": pl.concat(map(pl.DataFrame, (text, of_words)), how="diagonal")})
+    for other in ("y", "z", "w"):
         assert store.query("FROM similarity('x', ?)", [other])["cells"].to_list() == [0]
         assert store.query("FROM difference('x', ?)", [other]).is_empty()
         assert store.query("FROM distance_interval('x', ?)", [other])["cells"].to_list() != [2]
