@@ -20,6 +20,7 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return prepare(tmp_path / "cache").key
 
 
+@pytest.mark.slow
 def test_a_signature_is_written_as_its_name_ends(key: str, tmp_path: Path) -> None:
     core.plot(key[:8]).save(tmp_path / "a.PDF")
     assert (tmp_path / "a.PDF").read_bytes().startswith(b"%PDF-")
@@ -53,6 +54,7 @@ def test_what_is_not_computed_is_named(key: str) -> None:
             core.plot(what)
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_picture(
     key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

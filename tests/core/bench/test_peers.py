@@ -8,6 +8,7 @@ import pytest
 from core.bench import peers
 
 
+@pytest.mark.slow
 def test_ours_and_a_plain_loop_are_measured_on_the_same_positions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -530,6 +530,7 @@ def factorized(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "best", "ratio", "rise", "verdict"),
     [

@@ -37,6 +37,7 @@ def trained(corpus: SpeechCorpus, learned: tuple[bytes, dict]) -> Las:
     return load(toy_speech.model(corpus), learned[0])
 
 
+@pytest.mark.slow
 def test_it_learns_to_spell_what_it_hears(
     corpus: SpeechCorpus, trained: Las, learned: tuple[bytes, dict]
 ) -> None:
