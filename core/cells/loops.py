@@ -1,7 +1,7 @@
 """The recurrences of a GRU and of an LSTM for training on a processor, in C++.
 
 Torch takes several times as long for a GRU, which it differentiates operation by operation, and
-longer for an LSTM of more than 80 units (`python -m core bench networks`). In loops.cpp a step is
+longer for some LSTMs (`python -m core bench networks`). In loops.cpp a step is
 one matrix product and one pass over its result, forward and back, and the gradient of the weights
 is one product over all steps. Values and gradients are torch's within rounding.
 """
@@ -19,12 +19,19 @@ from torch.nn import functional
 from core.cells import compiled
 
 NAME = "loops"
+# Units for which torch's LSTM, one call of a library, is slower (docs/scaling.md).
+LSTM_UNITS = range(81, 640)
 
 
 def available(layer: nn.GRU | nn.LSTM, x: Tensor) -> bool:
     """Whether they compute this: on a processor, in float32, with biases, and compiled."""
     fits = x.device.type == "cpu" and x.dtype == torch.float32 and layer.bias
     return fits and compiled.library(NAME) is not None
+
+
+def faster(layer: nn.GRU | nn.LSTM) -> bool:
+    """Whether torch's layer takes longer."""
+    return isinstance(layer, nn.GRU) or layer.hidden_size in LSTM_UNITS
 
 
 def run(layer: nn.GRU | nn.LSTM, x: Tensor) -> Tensor:

@@ -135,10 +135,22 @@ def losses(name: str, steps: int = 20) -> list[float]:
 @needs_compiler
 @each_cell
 def test_training_passes_the_same_losses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "faster", lambda layer: True)
     found = losses(name)
     monkeypatch.setattr(loops, "available", lambda layer, x: False)
     assert found == pytest.approx(losses(name), abs=1e-3)
     assert found[-1] < found[0] - 1e-2
+
+
+def test_torchs_lstm_is_taken_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    monkeypatch.setattr(loops, "available", lambda layer, x: True)
+    monkeypatch.setattr(loops, "run", lambda layer, x: taken.append(layer.hidden_size))
+    x = torch.randn(2, 1, 4)
+    for name in LAYERS:
+        for hidden in (80, 96, 640):
+            CELLS[name].output(CELLS[name].layer(4, hidden), x)
+    assert taken == [80, 96, 640, 96]
 
 
 def assert_torchs_own() -> None:
