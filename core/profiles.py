@@ -195,7 +195,7 @@ NAMES = ("smoke", "laptop", "desk", "paper")
 ABOUT = (
     "seconds; for tests, too short to mean anything",
     "minutes on two cores; a quarter of the paper's sizes, without its sweeps",
-    "a night on two cores; the paper's sizes on the whole corpus, without its sweeps",
+    "days on two cores; the paper's sizes on the whole corpus, without its sweeps",
     "the paper's sizes and sweeps on the whole corpus; wants a GPU",
 )
 ONE = (1.0,)  # no dropout: nothing is swept

@@ -35,8 +35,8 @@ def run() -> dict[str, Any]:
     """Medians over interleaved rounds, in about two minutes on two cores.
 
     ratio: how many times as many symbols a second as by torch's layer, the least of cells and
-    sizes; loop: whether the loops are compiled. By size: symbols a second of `gru` and `lstm`
-    (the loops), `torch_gru` and `torch_lstm`, and of either loop GFLOP/s and its ratio to torch's.
+    sizes; loop: whether the loops are compiled. By size: symbols a second of `gru` and `lstm` as
+    networks train them, of `torch_gru` and `torch_lstm`, and GFLOP/s and the ratios of the former.
     """
     machine.settle()
     sizes = {f"[{layers},{hidden}]": _measure(layers, hidden) for layers, hidden in SIZES}

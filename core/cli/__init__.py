@@ -190,7 +190,7 @@ def _add_paper(commands: Commands) -> None:
     command = _command(
         commands, "export-reference", paper.export_reference, "write computed studies to ship them"
     )
-    command.add_argument("--profile", default="laptop", help="laptop, desk or paper")
+    command.add_argument("--profile", default="laptop", help=PROFILES)
     command.add_argument("--folder", help="default: where the program's own are (core.places)")
 
 

@@ -17,7 +17,7 @@ from core.store import Store
 from tests.app.prepared import TEXT
 from tests.app.server import looking, start
 from tests.cluster import Cluster
-from tests.core.jobs.test_jobs import until
+from tests.core.waiting import until
 
 pytestmark = pytest.mark.slow
 

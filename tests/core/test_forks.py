@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core import forks
+from tests.core.waiting import until
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,13 +27,6 @@ def server(tmp_path: Path) -> Iterator[forks.Forks]:
     running = forks.Forks(tmp_path / "forks.log")
     yield running
     running.close()
-
-
-def until(condition: Callable[[], object], seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def start(server: forks.Forks, folder: Path, what: str, **environment: str) -> forks.Forked:

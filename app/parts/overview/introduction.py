@@ -40,7 +40,7 @@ WORDS = """
 | signature | all recalls of one model and layer: symbol by lag |
 | guess | answering without a memory; a ring marks recall that a guess reaches |
 | study | the signatures that one figure of the paper needs |
-| profile | how much is computed: smoke (seconds), laptop (minutes), desk (a night), paper (a GPU) |
+| profile | how much is computed: smoke (seconds), laptop (minutes), desk (days), paper (a GPU) |
 """
 
 

@@ -17,6 +17,7 @@ from torch.nn import functional
 from core.corpora import Segments
 from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.rankone import RankOne, unroll
+from core.models.factorized.spec import BATCH
 from core.models.factorized.windows import Windows
 from core.models.language.char_lm import CharLM
 from core.models.language.states import batches
@@ -28,7 +29,6 @@ from core.training.batches import PAD, bucketed, padded
 
 GATES = 1 << 19  # gates per step of the kernels that are unrolled together: fits in the cache
 STEPS = 2048  # padded steps of a minibatch in `leave_out`
-BATCH = 512  # states a minibatch
 # Peak rates of the two rounds of training. A whole network's states are noisy and want the first;
 # those of a kernel of rank one are functions of one number at each step, without noise, and
 # recall more the higher the second is and the less is shrunk (docs/log.md).

@@ -22,6 +22,7 @@ Rule = Literal["recall", "norm", "lambda", "leave-one-out", "random"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 Bigram = tuple[str, str]
 
+BATCH = 512  # states a minibatch of the decoders of an atlas
 OF_ONE_BASIS = ("basis", "base+basis", "without", "control")
 
 
@@ -190,8 +191,8 @@ class AtlasSpec(Spec):
         budget, dim = self.budget, self.model.hidden
         states = budget.states + budget.dev_states + budget.test_states
         kernels = 2 * N_SYMBOLS if self.first else 2
-        # Three rounds' worth of steps, forward and back.
-        read = 3 * budget.steps * 512 * 3 + states
+        # Two rounds of training, the second twice as long; a step costs three products.
+        read = 3 * (budget.steps + 2 * budget.steps) * BATCH + states
         trained = kernels * (self.max_lag + 1) * read * 2 * dim * N_SYMBOLS
         return (trained + 2 * budget.left_out * N_SYMBOLS * 8 * dim**2) / 1e9
 

@@ -9,7 +9,7 @@ from core.errors import BadInput
 from core.jobs import bridge
 from core.library import add_corpus, signature_spec
 from core.store import Store
-from tests.core.jobs.test_jobs import until
+from tests.core.waiting import until
 
 pytestmark = pytest.mark.slow
 

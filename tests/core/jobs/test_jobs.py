@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from core.jobs.runner import ROOT
 from core.library import add_corpus, signature_spec
 from core.signatures.spec import SignatureSpec
 from core.store import Store
+from tests.core.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -47,13 +48,6 @@ def runner(store: Store, backend: str) -> Iterator[jobs.Runner]:
     for job in jobs.listing(store):
         jobs.cancel(job.key, "the test", store)
     running.stop()
-
-
-def until(condition: Callable[[], object], seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def long(spec: SignatureSpec) -> SignatureSpec:

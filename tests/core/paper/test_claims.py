@@ -543,9 +543,12 @@ def test_factorized_kernels(
 ) -> None:
     for seed in range(3):
         factorized(store, base, best, ratio, rise + 0.001 * seed, seed)
-    for name in ("C11", "C12", "C13"):
+    rises = "needs a recall that still rises"  # the atlas does not say how much
+    whole = verdict if verdict == "fails" else "undecided"  # of C11, by its parts without the atlas
+    expected = {"C11": (whole, rises), "C12": ("undecided", rises), "C13": (verdict, None)}
+    for name, (judged, note) in expected.items():
         row = claim(store, name)
-        assert (row["verdict"], row["seeds"], row["note"]) == (verdict, 3, None), name
+        assert (row["verdict"], row["seeds"], row["note"]) == (judged, 3, note), name
         assert (row["corpora"], row["stand_in"]) == ("shakespeare + sotu", None)
     assert claim(store, "C12")["ours"] == pytest.approx(ratio)
     assert claim(store, "C13")["ours"] == pytest.approx((rise + 0.001) / 1.01, rel=1e-3)
@@ -554,12 +557,14 @@ def test_factorized_kernels(
     share, control = ((part - 0.055 - MAJORITY) / (0.8 - 0.055 - MAJORITY) for part in (base, 0.6))
     expected = [share, base - best, base - best, control]
     assert found["ours"].to_list() == pytest.approx(expected, abs=1e-3)
-    assert found["verdict"][3] is None  # random weights are shown beside W₀, and not judged
+    # Random weights are shown beside W₀, and not judged.
+    assert found["verdict"].to_list() == [verdict, verdict, "undecided", None]
 
 
-def test_bases_hardly_further_apart_than_half_again_decide_nothing(store: Store) -> None:
-    factorized(store, 0.7, 0.3, 1.51, 0.2)  # ± .02
-    assert checks(store, "C12")[1] == "undecided"
+def test_the_interval_of_bases_is_that_of_their_atlas(store: Store) -> None:
+    factorized(store, 0.7, 0.3, 1.51, 0.2)
+    sql = "SELECT ours, low, high FROM claim_checks WHERE claim = 'C12' AND part = 1"
+    assert store.query(sql).row(0) == pytest.approx((1.51, 1.49, 1.53))
 
 
 @pytest.mark.parametrize(("monotone", "usable"), [(0.99, True), (0.7, False)])
