@@ -98,10 +98,24 @@ SELECT * FROM (VALUES
 
 -- Why a number decides nothing. rising: what the last doubling of the decoders' training added; NULL
 -- where it is not known, as of an atlas, whose decoders are trained for so many steps and no longer.
-CREATE OR REPLACE MACRO claim_doubt(unfinished, rising) AS CASE
+-- steady: whether recall on dev rose by more than half a point then, and by more than five sixths of
+-- what the doubling before had added.
+CREATE OR REPLACE MACRO claim_doubt(unfinished, rising, steady) AS CASE
     WHEN unfinished THEN 'an unfinished network'
-    WHEN coalesce(rising, 1) > 0.005 THEN 'a recall that still rises'
+    WHEN rising IS NULL THEN 'a recall whose rise is not recorded'
+    WHEN steady THEN 'a recall whose rise does not slow down'
 END;
+
+-- A number with its replicates: the one before the last doubling of the decoders' training (replicate
+-- -1), the measurement (0), those of the bootstrap (1, 2, ...).
+CREATE OR REPLACE MACRO replicated(before, measured, draws) AS
+    list_prepend(before::FLOAT, list_prepend(measured::FLOAT, draws));
+CREATE OR REPLACE MACRO replicates_of(numbers) AS generate_subscripts(numbers, 1) - 2;
+
+-- How far longer training may still move a number. rise: what the last doubling of the decoders'
+-- training changed. Five times as much is all that is to come if each further doubling changes at
+-- most five sixths of what the one before it changed, as the last one did (else `claim_doubt`).
+CREATE OR REPLACE MACRO still_to_come(rise) AS 5 * coalesce(rise, 0);
 
 -- Which signatures a claim may rest on: trained networks and n-grams of a profile, read by decoders
 -- trained as long as that profile says, the state that the paper reads, by the present version of
@@ -148,34 +162,44 @@ QUALIFY row_number() OVER (
     ORDER BY s.created DESC
 ) = 1;
 
--- Every number of every claim, by seed. Replicate 0 is the measurement; the others are the same
--- number of each bootstrap replicate, in which all signatures of a seed are resampled alike.
+-- Every number of every claim, by seed. Replicate 0 is the measurement; those above are the same
+-- number of each bootstrap replicate, in which all signatures of a seed are resampled alike; -1 is
+-- the measurement with the decoders as they were before the last doubling of their training.
 --- The number of every part of every claim, by seed and bootstrap replicate.
 --- claim: Number of the claim.
 --- part: Number of the part.
 --- profile: Profile.
 --- corpora: Corpus, or source and target.
 --- seed: Seed.
---- replicate: Bootstrap replicate; 0 is the measurement itself.
+--- replicate: Bootstrap replicate; 0 is the measurement itself, -1 the same with decoders trained half as long.
 --- value: The number.
---- doubt: Why it can decide nothing: it needs an unfinished network or a recall that still rises; else NULL.
+--- doubt: Why it can decide nothing: it needs an unfinished network, or a recall whose rise is not recorded or does not slow down; else NULL.
 CREATE OR REPLACE VIEW claim_values AS
-WITH lags AS (
+WITH gained AS (  -- by each round of training
+    SELECT *, recall - lag(recall) OVER rounds AS gain
+    FROM decoder_rounds WINDOW rounds AS (PARTITION BY signature, lag, keep, width ORDER BY steps)
+), slowing AS (
+    SELECT *, lag(gain) OVER rounds AS before
+    FROM gained WINDOW rounds AS (PARTITION BY signature, lag, keep, width ORDER BY steps)
+), steady AS (
+    SELECT signature, lag FROM slowing GROUP BY signature, lag
+    HAVING arg_max(gain, steps) > greatest(0.005, 5 / 6 * coalesce(arg_max(before, steps), 0))
+), lags AS (
     SELECT s.key, r.lag, coalesce(r.low > greatest(r.majority, r."current"), false) AS above_guess,
-           claim_doubt(s.unfinished, r.rising) AS doubt
+           claim_doubt(s.unfinished, r.rising, (s.key, r.lag) IN (FROM steady)) AS doubt
     FROM claim_signatures s
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
 ), marginal AS (
     SELECT s.*, r.lag, l.above_guess, l.doubt,
-           unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
-           generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
+           unnest(replicated(r.accuracy - r.rising, r.accuracy, d.accuracies)) AS accuracy,
+           replicates_of(replicated(r.accuracy, r.accuracy, d.accuracies)) AS replicate
     FROM claim_signatures s
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
     JOIN lags l ON l.key = s.key AND l.lag = r.lag
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
 ), cells AS (  -- by symbol, of the studies that go by symbol; the replicates are still a list
     SELECT s.*, r.lag, r.symbol, r.n, l.above_guess, l.doubt,
-           list_prepend(r.accuracy::FLOAT, d.accuracies) AS accuracies
+           replicated(r.accuracy - r.rising, r.accuracy, d.accuracies) AS accuracies
     FROM claim_signatures s
     JOIN profile_shapes p ON p.profile = s.profile
     JOIN recall r ON r.signature = s.key AND r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0
@@ -187,9 +211,9 @@ WITH lags AS (
 ), scored AS (  -- perplexities of single models
     SELECT p.corpus, p.profile, m.key AS model, m.kind, m.cell, m.layers, m.hidden, m.ngram_order,
            m.parent, m.corpus AS learned, m.seed,
-           claim_doubt(p.key IN (SELECT key FROM unfinished), 0) AS doubt,
+           claim_doubt(p.key IN (SELECT key FROM unfinished), 0, false) AS doubt,
            (m.spec->>'$.fraction')::DOUBLE AS fraction,
-           list_prepend(p.test_perplexity::FLOAT, p.draws) AS perplexity
+           replicated(p.test_perplexity, p.test_perplexity, p.draws) AS perplexity
     FROM perplexities p JOIN models m ON m.key = p.members[1]
     WHERE len(p.members) = 1 AND p.key NOT IN (SELECT key FROM earlier)
 ),
@@ -210,8 +234,8 @@ steps AS (
         SELECT c.model, c.corpus, c.profile, c.corpus_name AS corpora, c.seed, c.symbol, c.n,
                c.doubt,
                unnest(c.accuracies) AS accuracy,
-               unnest(list_prepend(p.accuracy::FLOAT, p.draws)) AS forward,
-               generate_subscripts(c.accuracies, 1) - 1 AS replicate
+               unnest(replicated(p.accuracy, p.accuracy, p.draws)) AS forward,
+               replicates_of(c.accuracies) AS replicate
         FROM cells c
         JOIN predictions p ON p.model = c.model AND p.corpus = c.corpus AND p.symbol = c.symbol
         WHERE c.kind = 'char_lm' AND c.cell = 'gru' AND c.hidden = 80 AND c.learned = c.corpus
@@ -248,7 +272,7 @@ sized AS (
 ), predicted AS (
     SELECT s.cell, s.profile, c.name AS corpora, s.seed, s.doubt, s.hidden,
            list_position(p.sizes, s.hidden) AS place, len(p.sizes) AS sizes,
-           generate_subscripts(s.perplexity, 1) - 1 AS replicate, unnest(s.perplexity) AS perplexity
+           replicates_of(s.perplexity) AS replicate, unnest(s.perplexity) AS perplexity
     FROM scored s
     JOIN profile_shapes p ON p.profile = s.profile AND list_contains(p.sizes, s.hidden)
     JOIN corpora c ON c.key = s.corpus
@@ -290,7 +314,7 @@ deep AS (
 adapted AS (
     SELECT r.profile, away.name || ' → ' || home.name AS corpora, r.seed,
            greatest(s.doubt, r.doubt, t.doubt) AS doubt,
-           generate_subscripts(r.perplexity, 1) - 1 AS replicate,
+           replicates_of(r.perplexity) AS replicate,
            unnest(s.perplexity) AS source, unnest(r.perplexity) AS retrained,
            unnest(t.perplexity) AS target
     FROM scored r
@@ -307,7 +331,7 @@ adapted AS (
 ), three AS (
     SELECT r.profile, r.parent_corpus || ' → ' || r.corpus_name AS corpora, r.seed, r.lag, r.symbol,
            r.n, greatest(s.doubt, r.doubt, t.doubt) AS doubt,
-           generate_subscripts(r.accuracies, 1) - 1 AS replicate,
+           replicates_of(r.accuracies) AS replicate,
            unnest(s.accuracies) AS source, unnest(r.accuracies) AS retrained,
            unnest(t.accuracies) AS target
     FROM cells r
@@ -344,7 +368,7 @@ adapted AS (
 against AS (
     SELECT g.profile, g.corpus_name AS corpora, g.seed, g.lag, g.n, x.ngram_order,
            greatest(g.doubt, x.doubt) AS doubt,
-           generate_subscripts(g.accuracies, 1) - 1 AS replicate,
+           replicates_of(g.accuracies) AS replicate,
            unnest(g.accuracies) - unnest(x.accuracies) AS difference
     FROM cells g
     JOIN profile_shapes p ON p.profile = g.profile AND p.hidden = g.hidden
@@ -358,8 +382,8 @@ against AS (
     FROM against WHERE n >= 50 GROUP BY ALL
 ), combined AS (
     SELECT x.profile, c.name AS corpora, g.seed, g.doubt,
-           generate_subscripts(g.perplexity, 1) - 1 AS replicate,
-           unnest(list_prepend(x.test_perplexity::FLOAT, x.draws)) AS combined,
+           replicates_of(g.perplexity) AS replicate,
+           unnest(replicated(x.test_perplexity, x.test_perplexity, x.draws)) AS combined,
            unnest(g.perplexity) AS network, unnest(n.perplexity) AS ngram
     FROM perplexities x
     JOIN scored g ON g.corpus = x.corpus AND list_contains(x.members, g.model)
@@ -376,7 +400,7 @@ against AS (
 factorized AS (
     SELECT f.key, f.profile, c1.name || ' + ' || c2.name AS corpora, f.seed, f.hidden,
            c1.key AS first_corpus, c2.key AS second_corpus,
-           claim_doubt(f.key IN (SELECT key FROM unfinished), 0) AS doubt
+           claim_doubt(f.key IN (SELECT key FROM unfinished), 0, false) AS doubt
     FROM models f
     JOIN profile_shapes p ON p.profile = f.profile AND p.factorized = f.hidden
     JOIN corpora c1 ON c1.key = f.spec->>'$.corpora[0].content'
@@ -388,9 +412,10 @@ factorized AS (
         PARTITION BY f.profile, c1.key, c2.key, f.seed ORDER BY f.created DESC
     ) = 1
 ), decoded AS (
-    SELECT s.model, s.corpus, s.profile, s.seed, r.majority, claim_doubt(false, r.rising) AS doubt,
-           unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
-           generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
+    SELECT s.model, s.corpus, s.profile, s.seed, r.majority,
+           claim_doubt(false, r.rising, (s.key, r.lag) IN (FROM steady)) AS doubt,
+           unnest(replicated(r.accuracy - r.rising, r.accuracy, d.accuracies)) AS accuracy,
+           replicates_of(replicated(r.accuracy, r.accuracy, d.accuracies)) AS replicate
     FROM signatures s
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
@@ -430,15 +455,17 @@ factorized AS (
 
 -- Fig. 7: a recognizer whose attention goes forward, read where attention is: c of the encoder, and
 -- of the speller its output h, which is what attention reads.
-recognized AS (
+layers_read AS (
     SELECT s.profile, c.name AS corpora, s.seed, r.lag,
            CASE s.part WHEN 'encoder 1' THEN 'first' WHEN 'query' THEN 'query' ELSE 'last' END
                AS part,
-           greatest(r.majority, r."current", u.accuracy) AS floor, u.accuracy AS untrained,
-           claim_doubt(m.key IN (SELECT key FROM unfinished), r.rising) AS doubt,
-           claim_doubt(false, u.rising) AS untrained_doubt,
-           unnest(list_prepend(r.accuracy::FLOAT, d.accuracies)) AS accuracy,
-           generate_subscripts(list_prepend(r.accuracy::FLOAT, d.accuracies), 1) - 1 AS replicate
+           greatest(r.majority, r."current") AS guess, u.accuracy AS of_untrained, u.rising,
+           claim_doubt(
+               m.key IN (SELECT key FROM unfinished), r.rising, (s.key, r.lag) IN (FROM steady)
+           ) AS doubt,
+           claim_doubt(false, u.rising, (u.signature, r.lag) IN (FROM steady)) AS untrained_doubt,
+           unnest(replicated(r.accuracy - r.rising, r.accuracy, d.accuracies)) AS accuracy,
+           replicates_of(replicated(r.accuracy, r.accuracy, d.accuracies)) AS replicate
     FROM signatures s
     JOIN models m ON m.key = s.model AND m.kind = 'las' AND m.trained AND m.profile = s.profile
     JOIN corpora c ON c.key = s.corpus
@@ -453,6 +480,10 @@ recognized AS (
     QUALIFY row_number() OVER (
         PARTITION BY s.profile, c.key, s.seed, s.part, r.lag ORDER BY s.created DESC
     ) = 1
+), recognized AS (
+    SELECT *, of_untrained - CASE WHEN replicate = -1 THEN rising ELSE 0 END AS untrained,
+           greatest(guess, untrained) AS floor
+    FROM layers_read
 )
 
 SELECT 'C1' AS claim, 1 AS part, profile, corpora, seed, replicate, max(step) AS value,
@@ -519,7 +550,7 @@ SELECT 'C11', unnest([1, 2]), profile, corpora, seed, replicate,
 FROM held
 UNION ALL
 SELECT 'C11', 3, f.profile, f.corpora, f.seed, 0, avg(r.accuracy) - max(b.best),
-       greatest(any_value(f.doubt), claim_doubt(false, NULL))
+       greatest(any_value(f.doubt), claim_doubt(false, NULL, false))
 FROM factorized f
 JOIN atlases a ON a.model = f.key AND a.first IS NULL AND a.key NOT IN (SELECT key FROM earlier)
 JOIN basis_recall r ON r.atlas = a.key AND r.kernel = 'base' AND r.symbol IS NULL AND r.lag >= 1
@@ -557,8 +588,9 @@ FROM recognized WHERE part = 'query' AND untrained IS NOT NULL AND lag >= 2 GROU
 
 -- The interval of one network is the basic bootstrap interval, the replicates mirrored at the
 -- measurement, because a largest, smallest or absolute number is moved by noise, in a replicate once
--- more than in the measurement. Of several, `half_width` adds the variance of the networks. No
--- interval leaves its number out.
+-- more than in the measurement. Of several, `half_width` adds the variance of the networks. It
+-- reaches further where longer training of the decoders may move the number. No interval leaves its
+-- number out.
 --- Every part of every claim that has been measured, for each profile and corpus.
 --- claim: Number of the claim.
 --- part: Number of the part.
@@ -566,20 +598,22 @@ FROM recognized WHERE part = 'query' AND untrained IS NOT NULL AND lag >= 2 GROU
 --- corpora: Corpus, or source and target.
 --- statistic: What is measured.
 --- ours: The number, the mean of the networks.
+--- rise: What the last doubling of the decoders' training changed in it; NULL where that is not recorded.
 --- low: Lower end of its 95 % interval; NULL if one network has no replicates.
 --- high: Upper end of its 95 % interval.
---- covers: What the interval covers: test text or symbols, networks, or both.
+--- covers: What the interval covers: test text or symbols, networks, longer training of the decoders.
 --- seeds: Networks it is the mean of.
 --- side: Side of the threshold on which it holds.
 --- threshold: The threshold.
 --- verdict: holds, fails or undecided; NULL for what is not judged.
---- doubt: Why it can decide nothing: it needs an unfinished network or a recall that still rises; else NULL.
+--- doubt: Why it can decide nothing: it needs an unfinished network, or a recall whose rise is not recorded or does not slow down; else NULL.
 CREATE OR REPLACE VIEW claim_checks AS
 WITH by_basis AS (  -- of an atlas
     SELECT 'C12' AS claim, CASE t.claim WHEN 'bases differ' THEN 1 ELSE 2 END AS part,
            a.profile, one.name || ' + ' || other.name AS corpora, m.seed, 'symbols' AS sampled,
-           t.effect + o.shift AS value, t.effect - t.low AS below, t.high - t.effect AS above,
-           claim_doubt(m.key IN (SELECT key FROM unfinished), NULL) AS doubt
+           t.effect + o.shift AS value, NULL AS rise,
+           t.effect - t.low AS below, t.high - t.effect AS above,
+           claim_doubt(m.key IN (SELECT key FROM unfinished), NULL, false) AS doubt
     FROM basis_claims t
     JOIN (VALUES ('bases differ', 0.0), ('a basis recalls its own symbols', 0.5)) o(claim, shift)
         ON o.claim = t.claim
@@ -596,6 +630,7 @@ WITH by_basis AS (  -- of an atlas
 ), per_seed AS (
     SELECT claim, part, profile, corpora, seed, 'test text' AS sampled,
            max(value) FILTER (replicate = 0) AS value,
+           max(value) FILTER (replicate = 0) - max(value) FILTER (replicate = -1) AS rise,
            quantile_cont(value, 0.975) FILTER (replicate > 0) - max(value) FILTER (replicate = 0)
                AS below,
            max(value) FILTER (replicate = 0) - quantile_cont(value, 0.025) FILTER (replicate > 0)
@@ -606,23 +641,25 @@ WITH by_basis AS (  -- of an atlas
     SELECT * FROM by_basis
 ), measured AS (
     SELECT claim, part, profile, corpora, count(*) AS seeds, avg(value) AS ours,
-           stddev_samp(value) AS spread, max(doubt) AS doubt,
+           stddev_samp(value) AS spread, avg(rise) AS rise, max(doubt) AS doubt,
            greatest(avg(below), 0 * avg(below)) AS below,
            greatest(avg(above), 0 * avg(above)) AS above,
            nullif(concat_ws(
-               ' and ', CASE WHEN count(below) > 0 THEN any_value(sampled) END,
-               CASE WHEN count(*) > 1 THEN 'networks' END
+               ', ', CASE WHEN count(below) > 0 THEN any_value(sampled) END,
+               CASE WHEN count(*) > 1 THEN 'networks' END,
+               CASE WHEN round(avg(rise), 5) <> 0 AND (count(below) > 0 OR count(*) > 1)
+                   THEN 'longer training' END
            ), '') AS covers
     FROM per_seed GROUP BY claim, part, profile, corpora
 ), bounded AS (  -- of what has no replicates the spread of several networks is all that is known
     SELECT *, ours - half_width(CASE WHEN seeds > 1 THEN coalesce(below, 0) ELSE below END,
-                                spread, seeds) AS low,
+                                spread, seeds) + least(still_to_come(rise), 0) AS low,
            ours + half_width(CASE WHEN seeds > 1 THEN coalesce(above, 0) ELSE above END,
-                             spread, seeds) AS high
+                             spread, seeds) + greatest(still_to_come(rise), 0) AS high
     FROM measured
 )
 SELECT
-    p.claim, p.part, b.profile, b.corpora, p.statistic, b.ours, b.low, b.high, b.covers,
+    p.claim, p.part, b.profile, b.corpora, p.statistic, b.ours, b.rise, b.low, b.high, b.covers,
     b.seeds, p.side, p.threshold,
     CASE
         WHEN p.threshold IS NULL THEN NULL
@@ -694,7 +731,7 @@ SELECT
     CASE WHEN j.corpora IS NOT NULL THEN nullif(concat_ws(
         ', ', 'needs ' || j.doubt, CASE WHEN j.missing > 0 THEN 'not computed in full' END,
         CASE WHEN j.bare > 0 THEN 'one network, so no interval'
-             WHEN j.seeds = 1 THEN 'one network, whose interval covers the ' || j.covers || ' alone' END
+             WHEN j.seeds = 1 THEN 'one network: the interval covers ' || j.covers END
     ), '') END AS note,
     s.study
 FROM claim_statements s

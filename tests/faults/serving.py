@@ -150,7 +150,10 @@ def _troubles(watch: Watch, seconds: float, log: str) -> list[str]:
         found.append(f"the server took {watch.memory / 2**30:.1f} GB")
     if watch.with_torch:
         found.append("the server loaded torch, and answered nobody meanwhile")
-    return found + [f"{log.count('Traceback')} tracebacks in its log"] * ("Traceback" in log)
+    if "Traceback" in log:
+        first = log.partition("Traceback")[2][:4000]
+        found.append(f"{log.count('Traceback')} tracebacks in its log, the first: {first}")
+    return found
 
 
 def problem(message: ForwardMsg) -> str | None:
