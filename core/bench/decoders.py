@@ -51,7 +51,7 @@ def run() -> dict[str, Any]:
     """
     device = torch.device(machine.settle())
     splits = recurrent_states(device)
-    figures = _speed(splits, device)
+    figures = speed(splits, device)
     sweeps = {name: _sweep(splits, states, device) for name, states in SWEEPS.items()}
     return {
         **figures,
@@ -143,8 +143,11 @@ class Loop:
         return [float(value) for value in correct / count]
 
 
-def _speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, Any]:
-    """Bank and loop on the same minibatches in turns, with the machine's peak in between."""
+def speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, Any]:
+    """Bank and loop on the same minibatches in turns, with the machine's peak in between.
+
+    splits: what `recurrent_states` returns. The figures are those of `run`.
+    """
     fit = Split(splits[0], device, whiten=True)
     held_out = Split(splits[2], device, fit.inputs)
     bank = Bank(STATE, N_SYMBOLS, HIDDEN, 1, {KEEP: list(range(1, LAGS + 1))}, BATCH, 0, device)

@@ -50,7 +50,7 @@ def run() -> dict[str, Any]:
 
 def _measure(layers: int, hidden: int) -> dict[str, float]:
     torch.set_num_threads(1 if hidden <= NARROW else machine.threads())
-    steps = {name: _step(cell, layers, hidden) for name, cell in TRAINED.items()}
+    steps = {name: training_step(cell, layers, hidden) for name, cell in TRAINED.items()}
     rounds = [{name: seconds(step) for name, step in steps.items()} for _ in range(ROUNDS)]
     speeds = {
         name: TIME * SEGMENTS / statistics.median(each[name] for each in rounds) for name in steps
@@ -65,12 +65,15 @@ def _measure(layers: int, hidden: int) -> dict[str, float]:
     return found
 
 
-def _step(cell: Cell, layers: int, hidden: int) -> Callable[[], None]:
-    """One step of training a language model of that cell."""
+def training_step(
+    cell: Cell, layers: int, hidden: int, segments: int = SEGMENTS, device: str = "cpu"
+) -> Callable[[], None]:
+    """One step of training a language model of that cell, on that many segments of TIME symbols."""
     model = CharLM(cell.name, layers, hidden)
     model.cell = cell
+    model.to(device)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
-    read, predict = torch.randint(len(SYMBOLS), (2, TIME, SEGMENTS))
+    read, predict = torch.randint(len(SYMBOLS), (2, TIME, segments), device=device)
 
     def step() -> None:
         optimizer.zero_grad()
