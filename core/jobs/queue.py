@@ -350,6 +350,9 @@ def _last_attempt(store: Store, key: str) -> int:
 
 def _prune(store: Store) -> None:
     """Removes the folders of all but the newest ended jobs; their rows in `jobs` stay."""
-    ended = (store.jobs).glob("*/outcome.json")
-    for path in sorted(ended, key=lambda path: path.stat().st_mtime)[:-ENDED_JOBS]:
+    ended = []
+    for path in store.jobs.glob("*/outcome.json"):
+        with suppress(FileNotFoundError):  # removed meanwhile by another process
+            ended.append((path.stat().st_mtime, path))
+    for _, path in sorted(ended)[:-ENDED_JOBS]:
         shutil.rmtree(path.parent, ignore_errors=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import places
-from core.store.files import usable
+from core.store.files import below, size, usable
 
 if TYPE_CHECKING:
     import duckdb
@@ -128,9 +128,9 @@ class Store:
             "(SELECT count(*) FROM signatures) AS signatures"
         ).row(0, named=True)
         sizes = {
-            "artifacts": _size(self.root / "artifacts"),
+            "artifacts": size(below(self.root / "artifacts")),
             "tables": self.tables.size(),
-            "jobs": _size(self.root / "jobs"),
+            "jobs": size(below(self.jobs)),
         }
         return {"place": str(self.root), "bytes": sizes, **counts}
 
@@ -142,12 +142,3 @@ def _tables(root: Path) -> Tables:
     from core.store.tables import Tables
 
     return Tables(root)
-
-
-def _size(folder: Path) -> int:
-    """Bytes of the files below a folder; they may come and go meanwhile."""
-    size = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            size += path.stat().st_size if path.is_file() else 0
-    return size

@@ -8,8 +8,8 @@ import glob
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.errors import BadInput
@@ -88,6 +88,21 @@ def usable(root: Path) -> None:
                 f"{path} may not be read by this user: give the cache another place with "
                 "MEMSIG_CACHE, or the right to read this one."
             )
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """The files below a folder; files and folders may come and go meanwhile, which rglob minds."""
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names)
+
+
+def size(files: Iterable[Path]) -> int:
+    """Bytes of these files together; what is gone by now has none."""
+    found = 0
+    for path in files:
+        with suppress(FileNotFoundError):
+            found += path.stat().st_size
+    return found
 
 
 class Busy(Exception):

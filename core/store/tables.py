@@ -30,7 +30,16 @@ import polars as pl
 
 from core.schema import VERSION
 from core.store.database import is_damage, plain, read_through, readable, version
-from core.store.files import Busy, StoreError, exclusive, is_full, no_room_for, readable_os
+from core.store.files import (
+    Busy,
+    StoreError,
+    below,
+    exclusive,
+    is_full,
+    no_room_for,
+    readable_os,
+    size,
+)
 from core.store.live import LiveFile
 from core.store.rows import KEYED, OWNED, REPLACED, WHOLE, insert
 from core.store.rows import replace as replace_rows
@@ -267,8 +276,7 @@ class Tables:
 
     def size(self) -> int:
         """Bytes of the database files."""
-        files = [self.shared, *self.live.parent.glob("*"), *self.published.glob("*")]
-        return sum(path.stat().st_size for path in files if path.exists())
+        return size([self.shared, *below(self.live.parent), *below(self.published)])
 
     def _catch_up(self) -> None:
         """Publish what a killed process, or one that writes with `publish=False`, has left.
