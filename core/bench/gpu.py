@@ -5,6 +5,7 @@ The first command to run on a machine with a GPU. It reads nothing but packaged 
 
 from __future__ import annotations
 
+import time
 from statistics import median
 from typing import Any
 
@@ -15,10 +16,12 @@ from core.bench import decoders, here, seconds
 from core.bench.networks import TIME, training_step
 from core.cells import CELLS, lstm
 from core.errors import BadInput
+from core.models.language.states import ModelStates
+from core.probes import rounds
 from core.text import N_SYMBOLS
 
 SIZES = ((1, 80), (1, 160), (1, 320), (1, 640), (4, 320))  # the paper's, Figs. 2 and 3
-ROUNDS = 9
+ROUNDS, STEPS = 9, 100
 
 
 def run() -> dict[str, Any]:
@@ -28,6 +31,8 @@ def run() -> dict[str, Any]:
     that a language model learns from at profile `paper`, and the share of the peak. states: the
     same of reading h_t and c_t of an LSTM, and the time against its plain forward pass. decoders:
     what `core.bench.decoders.speed` measures of the paper's decoders, stacked and as a plain loop.
+    rounds: the same decoders as signatures train them, one lag after the other: minibatches a
+    second, and the share of the peak.
     """
     device = machine.settle()
     if device == "cpu":
@@ -48,6 +53,7 @@ def measure(device: str) -> dict[str, Any]:
         ],
         "states": [_states(hidden, device, peak) for layers, hidden in SIZES if layers == 1],
         "decoders": [decoders.speed(states, torch.device(device))],
+        "rounds": [_rounds(states, device, peak)],
         **here(device),
     }
 
@@ -79,4 +85,18 @@ def _states(hidden: int, device: str, peak: float) -> dict[str, Any]:
         "states_per_second": speed,
         "times_the_plain_pass": median(unrolled / plain for plain, unrolled in times),
         "share_of_peak": gflops / peak,
+    }
+
+
+def _rounds(splits: tuple[ModelStates, ...], device: str, peak: float) -> dict[str, Any]:
+    train, dev, _ = splits
+    budget = profiles.find("desk").decoders.model_copy(update={"steps": STEPS, "rounds": 2})
+    started = time.perf_counter()
+    trained = rounds.train(train, dev, decoders.HIDDEN, budget, 0, device).rounds
+    elapsed = time.perf_counter() - started
+    minibatches = trained.group_by("lag").max()["steps"].sum()
+    flops = budget.batch * decoders.HIDDEN * (4 * decoders.STATE + 6 * N_SYMBOLS)
+    return {
+        "minibatches_per_second": minibatches / elapsed,
+        "share_of_peak": minibatches * flops / elapsed / 1e9 / peak,
     }

@@ -23,6 +23,7 @@ def test_shares_are_of_the_same_peak(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(decoders, name, value)
     monkeypatch.setattr(gpu, "SIZES", ((1, 16), (2, 16)))
     monkeypatch.setattr(gpu, "ROUNDS", 1)
+    monkeypatch.setattr(gpu, "STEPS", 1)
     monkeypatch.setattr(machine, "matmul_gflops", lambda device: 100.0)
     found = gpu.measure("cpu")
     assert [row["network"] for row in found["networks"]] == [
@@ -44,3 +45,7 @@ def test_shares_are_of_the_same_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     (bank,) = found["decoders"]
     assert len(bank["recall_bank"]) == decoders.LAGS and found["device"] == "cpu"
+    (trained,) = found["rounds"]
+    assert trained["share_of_peak"] == pytest.approx(
+        trained["minibatches_per_second"] * 512 * 32 * (4 * 160 + 6 * 34) / 1e9 / 100
+    )
