@@ -94,7 +94,7 @@ def _rounds(splits: tuple[ModelStates, ...], device: str, peak: float) -> dict[s
     started = time.perf_counter()
     trained = rounds.train(train, dev, decoders.HIDDEN, budget, 0, device).rounds
     elapsed = time.perf_counter() - started
-    minibatches = trained.group_by("lag").max()["steps"].sum()
+    minibatches = int(trained.group_by("lag").max()["steps"].sum())
     flops = budget.batch * decoders.HIDDEN * (4 * decoders.STATE + 6 * N_SYMBOLS)
     return {
         "minibatches_per_second": minibatches / elapsed,
