@@ -459,7 +459,8 @@ layers_read AS (
     SELECT s.profile, c.name AS corpora, s.seed, r.lag,
            CASE s.part WHEN 'encoder 1' THEN 'first' WHEN 'query' THEN 'query' ELSE 'last' END
                AS part,
-           greatest(r.majority, r."current") AS guess, u.accuracy AS of_untrained, u.rising,
+           greatest(r.majority, r."current") AS guess,
+           replicated(u.accuracy - u.rising, u.accuracy, e.accuracies) AS of_untrained,
            claim_doubt(
                m.key IN (SELECT key FROM unfinished), r.rising, (s.key, r.lag) IN (FROM steady)
            ) AS doubt,
@@ -472,6 +473,7 @@ layers_read AS (
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
     LEFT JOIN recall u ON u.signature = s.untrained AND u.symbol IS NULL AND u.lag = r.lag
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol IS NULL AND d.lag = r.lag
+    LEFT JOIN draws e ON e.signature = u.signature AND e.symbol IS NULL AND e.lag = r.lag
     WHERE s.decoder = 'mlp' AND s.alignment = 'attention'
       AND s.state = CASE s.part WHEN 'query' THEN 'h' ELSE 'c' END
       AND (s.half = 'both' OR s.part = 'query')
@@ -481,7 +483,7 @@ layers_read AS (
         PARTITION BY s.profile, c.key, s.seed, s.part, r.lag ORDER BY s.created DESC
     ) = 1
 ), recognized AS (
-    SELECT *, of_untrained - CASE WHEN replicate = -1 THEN rising ELSE 0 END AS untrained,
+    SELECT *, coalesce(of_untrained[replicate + 2], of_untrained[2]) AS untrained,
            greatest(guess, untrained) AS floor
     FROM layers_read
 )

@@ -74,8 +74,9 @@ def networks(store: Store | None = None) -> list[SignatureSpec]:
 def export(profile: str, place: Path, command: str, store: Store | None = None) -> dict[str, Any]:
     """Writes what is computed of the paper's studies, and `networks`, to `place`/`profile`.
 
-    Previews and untrained floors go without confusion and replicates, and replicates by symbol
-    go with the studies that need them. Returns the manifest. Raises BadInput if there is nothing.
+    Previews go without replicates, previews and untrained networks without confusion; replicates
+    by symbol go with the studies that need them, of trained networks. Returns the manifest. Raises
+    BadInput if there is nothing.
     """
     store = store or Store()
     asked = parts(profile, store=store)
@@ -136,7 +137,8 @@ def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[s
 
     by_symbol: signatures whose replicates are needed for every symbol.
     """
-    weak = [key for key, step in steps.items() if _weak(step)]
+    previews = [key for key, step in steps.items() if _preview(step)]
+    controls = [key for key, step in steps.items() if _control(step)]
     keys = [*steps, *_corpora(store, [*steps])]
     frames = {}
     for name in (*KEYED, *OWNED):
@@ -145,11 +147,12 @@ def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[s
         column = "key" if name in KEYED else OWNED[name][0]
         frame = store.query(f"FROM {name} WHERE {column} IN (SELECT unnest(?))", [keys])
         if name in ("confusion", "draws"):
-            frame = frame.filter(~pl.col("signature").is_in(weak))
+            frame = frame.filter(~pl.col("signature").is_in(previews))
+        if name == "confusion":
+            frame = frame.filter(~pl.col("signature").is_in(controls))
         if name == "draws":
-            frame = frame.filter(
-                pl.col("symbol").is_null() | pl.col("signature").is_in([*by_symbol])
-            )
+            of_symbols = pl.col("signature").is_in([*by_symbol - {*controls}])
+            frame = frame.filter(pl.col("symbol").is_null() | of_symbols)
         for drawn in {"accuracies", "draws"} & {*frame.columns}:
             rounded = pl.col(drawn).list.eval(pl.element().round(DIGITS))
             frame = frame.with_columns(rounded)
@@ -162,11 +165,16 @@ def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[s
     return frames
 
 
-def _weak(step: Spec) -> bool:
-    """Whether a step is only compared with: a linear preview, or an untrained network."""
+def _preview(step: Spec) -> bool:
+    """Whether a step is a preview by linear decoders."""
+    return isinstance(step, SignatureSpec | LasSignatureSpec) and step.decoder == "linear"
+
+
+def _control(step: Spec) -> bool:
+    """Whether a step is the signature of a network at its initial weights."""
     if not isinstance(step, SignatureSpec | LasSignatureSpec):
         return False
-    return step.decoder == "linear" or not getattr(step.model, "trained", True)
+    return not getattr(step.model, "trained", True)
 
 
 def _corpora(store: Store, keys: list[str]) -> list[str]:
