@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -69,9 +70,9 @@ def _family(pid: int) -> list[int]:
     """A process and all that it has started."""
     found = [pid]
     for parent in found:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            with suppress(OSError):
-                found += map(int, children.read_text().split())
+        with suppress(OSError):  # one that has ended by now
+            for thread in os.listdir(f"/proc/{parent}/task"):
+                found += map(int, _read(f"/proc/{parent}/task/{thread}/children").split())
     return found
 
 
