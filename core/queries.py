@@ -21,7 +21,8 @@ SIGNATURE = f"""{MODEL}
         || CASE s.decoder WHEN 'linear' THEN ', linear preview' WHEN 'added' THEN ', added bits'
            ELSE '' END
         || CASE WHEN s.profile LIKE '% more' THEN ', decoders trained longer' ELSE '' END
-        || CASE WHEN s.target <> 'symbol' THEN ', by ' || s.target ELSE '' END
+        || CASE WHEN s.target = 'unit' THEN ', by ' || (s.spec->>'$.codebook.units') || ' units'
+           WHEN s.target <> 'symbol' THEN ', by ' || s.target ELSE '' END
         || CASE WHEN s.seed <> 0 THEN ', seed ' || s.seed ELSE '' END"""
 
 NAMED = """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from core.corpora.speech.spec import SpeechSpec
+from core.corpora.speech.spec import CodebookSpec, SpeechSpec
 from core.models.factorized.spec import (
     AtlasSpec,
     FactorizedSpec,
@@ -62,6 +62,7 @@ _KINDS = (
     Kind(MixtureSpec, "models.mixture.step:measure_mixture"),
     Kind(SignatureSpec, "signatures.step:measure_signature"),
     Kind(SpeechSpec, "corpora.speech.step:read_speech"),
+    Kind(CodebookSpec, "corpora.speech.units:fit_codebook"),
     Kind(LasSpec, "models.las.step:train_recognizer"),
     Kind(LasSignatureSpec, "models.las.step:measure_layer"),
 )

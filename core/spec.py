@@ -34,6 +34,7 @@ VERSIONS = {
     "speech": 1,
     "las": 1,
     "las_states": 1,
+    "codebook": 1,
 }
 
 

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import core
 from core import bench
 from core.cells import CELLS
 from core.cli import keeping, measuring, paper, server
+from core.corpora.speech.spec import Units
 from core.corpora.textfile import ALPHABETS
 from core.errors import BadInput
 from core.paper import shipped
@@ -160,7 +161,18 @@ def _add_paper(commands: Commands) -> None:
         "--corpus", help="of the studies of one corpus (default: the paper's, or its stand-in)"
     )
     command.add_argument("--source", help="of adaptation and factorized (default: shakespeare)")
-    command.add_argument("--target", help="of adaptation and factorized (default: as for --corpus)")
+    command.add_argument(
+        "--target",
+        help="of adaptation and factorized a corpus (default: as for --corpus); of las what is "
+        "recalled, symbol or unit (default: symbol)",
+    )
+    command.add_argument(
+        "--units",
+        type=int,
+        choices=get_args(Units),
+        default=50,
+        help="units of sound that las recalls",
+    )
     command.add_argument("--fraction", type=float, default=0.05, help="of the target to retrain on")
     command.add_argument("--profile", default="laptop", help=PROFILES)
 

@@ -13,6 +13,7 @@ from core import reading
 from core.cli.output import added_bits, marginal, print_json, print_table, sentence_rows
 from core.cli.work import obtain
 from core.corpora.speech.listing import Listing, left_out
+from core.corpora.speech.spec import Units
 from core.errors import BadInput
 from core.library import (
     add_model,
@@ -120,7 +121,9 @@ def study(options: argparse.Namespace) -> None:
     named = {name: getattr(options, name) for name in ("corpus", "source", "target")}
     declared = STUDIES[options.name]
     corpora = corpora_of(declared, options.profile, named | {"speech": options.corpus})
-    plan = declared.plan(Choices(options.profile, fraction=options.fraction, **corpora))
+    units = _units(options) if "speech" in declared.corpora else None
+    choices = Choices(options.profile, fraction=options.fraction, units=units, **corpora)
+    plan = declared.plan(choices)
     obtain(plan.specs)
     rows = _recalls(plan)
     perplexities = _perplexities(plan)
@@ -147,6 +150,13 @@ def study(options: argparse.Namespace) -> None:
     print_table(scores.with_columns(pl.col("perplexity").round(3)))
     if len(recognizers):
         print_table(recognizers)
+
+
+def _units(options: argparse.Namespace) -> Units | None:
+    """How many units of sound a study of speech recalls; None: symbols."""
+    if options.target not in (None, "symbol", "unit"):
+        raise BadInput("Of speech, symbol or unit is recalled: give one of them as --target.")
+    return options.units if options.target == "unit" else None
 
 
 def _recalls(plan: Plan) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ SHARE_OF_PEAK = {
     "signatures": 0.5,
     "atlases": 0.3,
     "prunings": 0.3,
+    "codebooks": 0.1,
 }  # until jobs of the kind have been measured
 START_SECONDS = 3.0  # a process with torch in it
 

@@ -143,7 +143,9 @@ def measured(
             "confusion": _named(spec, found.confusion, names, "truth", "guess"),
         }
     if training:
-        tables["decoder_rounds"] = _of(spec, training.rounds)
+        # Up to here lags were columns of targets.
+        lag = pl.col("lag") + states.train.first
+        tables["decoder_rounds"] = _of(spec, training.rounds.with_columns(lag))
     row = _row(spec, layer, states, bank) | {"seconds": time.monotonic() - started, **where(device)}
     missing = {"untrained": pl.String, "layer": pl.Int32, "state": pl.String}
     return bank, {"signatures": pl.DataFrame([row], schema_overrides=missing), **tables}
@@ -174,8 +176,9 @@ def _row(
         "train_states": states.train.size,
         "dev_states": states.dev.size,
         "test_states": states.test.size,
+        "target": spec.target,
         "spec": spec.model_dump_json(),
-    } | ({"target": spec.target, "profile": spec.effort} if isinstance(spec, SignatureSpec) else {})
+    } | ({"profile": spec.effort} if isinstance(spec, SignatureSpec) else {})
 
 
 def _trained(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-KEYED = ("corpora", "models", "signatures", "perplexities", "atlases", "prunings", "shipped")
+KEYED = (
+    *("corpora", "codebooks", "models", "signatures", "perplexities", "atlases", "prunings"),
+    "shipped",
+)
 # Rows without a key of their own belong to the columns named here and come in all together.
 OWNED = {
     "training_curve": ("model",),
     "predictions": ("model", "corpus"),
+    "units": ("codebook",),
     "recall": ("signature",),
     "added": ("signature",),
     "decoder_rounds": ("signature",),

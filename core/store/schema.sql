@@ -26,6 +26,31 @@ CREATE TABLE IF NOT EXISTS corpora (
 );
 UPDATE corpora SET kind = 'text' WHERE kind IS NULL;  -- rows from before there was speech
 
+--- Units of sound: codebooks of log-mel frames, which speech is recalled by.
+CREATE TABLE IF NOT EXISTS codebooks (
+    key VARCHAR PRIMARY KEY, --- Key of the codebook spec.
+    corpus VARCHAR NOT NULL, --- Key of the speech corpus whose train split it was fitted on.
+    units INTEGER, --- Number of units, which are the centers of k-means.
+    frames BIGINT, --- Frames it was fitted on.
+    explained DOUBLE, --- Share of the variance of these frames that their units explain (0 to 1).
+    seed BIGINT, --- Seed of the first centers.
+    seconds DOUBLE, --- Seconds it took.
+    machine VARCHAR, --- Description of the machine.
+    created TIMESTAMP, --- When it was done (UTC).
+    spec VARCHAR --- The codebook spec as JSON.
+);
+
+--- What each unit of sound is, by the frames that its codebook was fitted on.
+CREATE TABLE IF NOT EXISTS units (
+    codebook VARCHAR NOT NULL, --- Key of the codebook.
+    unit VARCHAR NOT NULL, --- Name of the unit, u00 being the quietest; it stands in the columns symbol, truth and guess of signatures.
+    n BIGINT, --- Frames that are nearest to it.
+    share DOUBLE, --- Share of all frames.
+    ms DOUBLE, --- Mean time that it goes on for, in milliseconds; NULL where it never occurs.
+    level DOUBLE, --- Mean of its log-mel energies, natural logarithms.
+    hertz DOUBLE --- Middle of the band in which it is loudest.
+);
+
 --- The recurrent cells that the program knows.
 --- cell: Name in specs and tables.
 --- label: Name for people.
@@ -99,10 +124,11 @@ CREATE TABLE IF NOT EXISTS signatures (
     part VARCHAR, --- What is read of a recognizer: encoder 1 and so on, query, context, or log-mel; NULL for others.
     state VARCHAR, --- State read: c (LSTM cell), h (output) or context (n-gram); NULL where there is no choice.
     half VARCHAR, --- Of a recognizer's bidirectional layer: both halves or forward; NULL elsewhere.
-    alignment VARCHAR, --- How a symbol finds its moment in speech: attention, ctc or words.
+    alignment VARCHAR, --- How a symbol finds its moment in speech: attention, ctc or words; NULL for units, whose moments are known.
     corpus VARCHAR, --- Key of the corpus it was measured on.
     decoder VARCHAR, --- Decoder: mlp, linear for the preview, exact (n-gram), or added: an mlp that starts from the recent floor, whose rows are in the table added.
-    target VARCHAR DEFAULT 'symbol', --- What is recalled: symbol, class, bigram, trigram or word; the labels stand in the columns symbol, truth and guess.
+    target VARCHAR DEFAULT 'symbol', --- What is recalled: symbol, class, bigram, trigram or word, or of speech unit; the labels stand in the columns symbol, truth and guess.
+    codebook VARCHAR, --- Key of the codebook whose units are recalled; NULL for other targets.
     width INTEGER, --- Hidden units of a decoder; 0 for the linear and the exact one.
     depth INTEGER, --- Hidden layers of a decoder.
     min_lag INTEGER, --- Smallest lag, below zero where decoders also look ahead; NULL is 0.
@@ -126,7 +152,7 @@ CREATE TABLE IF NOT EXISTS signatures (
 --- Recall of every signature by lag and true symbol, with its floors.
 CREATE TABLE IF NOT EXISTS recall (
     signature VARCHAR NOT NULL, --- Key of the signature.
-    lag INTEGER NOT NULL, --- Steps back that the decoder looks; 0 is the symbol just read, below zero is still to come.
+    lag INTEGER NOT NULL, --- Steps back that the decoder looks, of units frames of 10 ms; 0 is the symbol just read, below zero is still to come.
     symbol VARCHAR, --- True symbol at that lag; NULL for all symbols together.
     n BIGINT, --- Test positions counted.
     correct BIGINT, --- Positions decoded right.
@@ -145,7 +171,7 @@ CREATE TABLE IF NOT EXISTS recall (
 CREATE TABLE IF NOT EXISTS positions (
     signature VARCHAR NOT NULL, --- Key of the signature.
     lag INTEGER NOT NULL, --- Steps back that the decoder looks.
-    place INTEGER NOT NULL, --- First of the places counted together, 1 being a segment's first symbol: 1, 2, 3, 4 to 5, 6 to 10, 11 to 20, 21 and later.
+    place INTEGER NOT NULL, --- First of the places counted together, 1 being a segment's first symbol (of units the first step of the recognizer's last encoder layer): 1, 2, 3, 4 to 5, 6 to 10, 11 to 20, 21 and later.
     n BIGINT NOT NULL, --- Test positions counted.
     correct BIGINT NOT NULL, --- Positions decoded right.
     accuracy DOUBLE --- Recall: correct / n.
@@ -425,9 +451,9 @@ CREATE OR REPLACE MACRO half_width(text, spread, n) AS
 --- part: What is read of a recognizer.
 --- state: State read: c, h or context.
 --- half: Of a bidirectional layer: both halves or forward.
---- alignment: How a symbol finds its moment in speech.
+--- alignment: How a symbol finds its moment in speech; NULL for units.
 --- decoder: Decoder: mlp, linear or exact.
---- target: What is recalled: symbol, class, bigram, trigram or word.
+--- target: What is recalled: symbol, class, bigram, trigram, word or unit.
 --- profile: Profile of the decoder budget.
 --- seed: Seed of the decoders.
 --- lag: Steps back that the decoder looks.
@@ -537,7 +563,7 @@ END;
 --- recent: Floor: the best guess from the more recent symbols alone; NULL where that is not measured, or at other positions.
 --- guess_from_current: Whether the recall is no better than the most frequent symbol or the best guess from the current one.
 --- guess: The same, or no better than the recent floor, where there is one.
---- labels: What its symbols are: the target, and the characters of an alphabet that is not the paper's, or the key of a corpus of words. Cells of different labels are not to be compared.
+--- labels: What its symbols are: the target, and the characters of an alphabet that is not the paper's, or the key of a corpus of words or of a codebook. Cells of different labels are not to be compared.
 CREATE OR REPLACE VIEW recall_cells AS
 SELECT
     r.signature, r.lag, r.symbol, r.n, r.correct, r.accuracy, r.low, r.high, r.bits, r.majority,
@@ -547,7 +573,7 @@ SELECT
         r.n / sum(r.n) OVER (PARTITION BY r.signature, r.lag)
     ) AS guess_from_current,
     guess_from_current OR coalesce(r.low <= f.floor, false) AS guess,
-    concat_ws(' ', s.target, c.characters, CASE WHEN c.words > 0 THEN c.key END) AS labels
+    concat_ws(' ', s.target, c.characters, CASE WHEN c.words > 0 THEN c.key END, s.codebook) AS labels
 FROM recall r
 LEFT JOIN signatures s ON s.key = r.signature
 LEFT JOIN corpora c ON c.key = s.corpus

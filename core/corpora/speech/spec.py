@@ -1,4 +1,4 @@
-"""Speech corpora: utterances as log-mel frames, each with its text in symbols."""
+"""Speech corpora: utterances as log-mel frames, each with its text; and codebooks of frames."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from pydantic import Field
 from core.spec import Spec
 
 SHARD = 1000  # utterances of an artifact of the train split
+CODEBOOK_FRAMES = 200_000  # half an hour of speech: of a hundred centers each is a mean of many
+ITERATIONS = 50  # of k-means
+
+Units = Literal[50, 100]  # of a codebook
 
 
 class SpeechSpec(Spec):
@@ -74,3 +78,33 @@ class SpeechSpec(Spec):
     def work(self) -> float:
         each = 0.15 if self.source == "synthetic" else 0.5  # a phrase, a recorded sentence
         return (self.train + self.dev + self.test) * each
+
+
+class CodebookSpec(Spec):
+    """Discrete units of the sound of a speech corpus: centers of its frames by k-means.
+
+    The unit of a frame is the center nearest to it. units: how many; frames: of the train split
+    that the centers are fitted on, at most; seed: of the first centers.
+    """
+
+    kind: Literal["codebook"] = "codebook"
+    corpus: SpeechSpec
+    units: Units = 50
+    frames: int = Field(default=CODEBOOK_FRAMES, ge=1)
+    seed: int = 0
+    table: ClassVar[str] = "codebooks"
+    stages: ClassVar[tuple[str, ...]] = ("codebook",)
+
+    @property
+    def title(self) -> str:
+        return f"{self.units} units of {self.corpus.name}"
+
+    def needs(self) -> list[str]:
+        return self.corpus.shards
+
+    def steps(self) -> list[Spec]:
+        return [*self.corpus.steps(), self]
+
+    def work(self) -> float:
+        frames = min(self.frames, self.corpus.train * self.corpus.frames)
+        return ITERATIONS * frames * self.units * self.corpus.mels * 3 / 1e9

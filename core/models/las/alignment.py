@@ -117,7 +117,7 @@ def align(
     for rows, batch in passes(utterances, np.arange(len(utterances)), model.reduction):
         batch = batch.to(device)
         memory, log_probs = model(batch)
-        place, valid = places(utterances, rows)
+        place, valid = places(utterances.symbol_offsets, rows)
         counts = valid.sum(1)
         peak = peaks(memory.weights[:, :-1])
         placed["attention"][place[valid]] = moment(peak[valid], model.reduction)

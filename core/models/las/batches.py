@@ -69,12 +69,13 @@ def passes(
         yield rows[some], minibatch(utterances, rows[some], reduction)
 
 
-def places(utterances: Utterances, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The index of each symbol of these utterances among those of all, and a mask of padding.
+def places(offsets: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The index of each label of these utterances among those of all, and a mask of padding.
 
-    int64 and bool, [rows, symbols of the longest].
+    offsets: int64 [utterances + 1], where the labels of each begin, such as its symbols. Returns
+    int64 and bool, [rows, labels of the longest].
     """
-    counts = np.diff(utterances.symbol_offsets)[rows]
+    counts = np.diff(offsets)[rows]
     step = np.arange(counts.max())
     valid = step < counts[:, None]
-    return np.where(valid, utterances.symbol_offsets[rows][:, None] + step, 0), valid
+    return np.where(valid, offsets[rows][:, None] + step, 0), valid

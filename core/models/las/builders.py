@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from core import profiles
-from core.corpora.speech.spec import SpeechSpec
+from core.corpora.speech.spec import CodebookSpec, SpeechSpec, Units
 from core.errors import BadInput
 from core.models.las.spec import Alignment, Half, LasSignatureSpec, LasSpec
 
@@ -36,13 +36,16 @@ def las_signature(
     state: Literal["c", "h"] = "c",
     half: Half = "both",
     alignment: Alignment = "attention",
+    units: Units | None = None,
 ) -> LasSignatureSpec:
     """The spec of the signature of one layer of a recognizer, by the model's profile.
 
     layer: 'encoder 1' and so on, 'query', 'context', or 'log-mel'; state: 'c' or 'h', of the LSTM
-    layers. Raises BadInput with one sentence for a choice that does not exist.
+    layers. units: how many units of sound are recalled (None: symbols). Raises BadInput with one
+    sentence for a choice that does not exist.
     """
     listening = profiles.find(model.profile).listening
+    frames = model.reduction if units else 1  # to a lag
     try:
         return LasSignatureSpec(
             model=model,
@@ -50,11 +53,12 @@ def las_signature(
             state=None if layer in ("context", "log-mel") else state,
             half=half,
             alignment=alignment,
-            min_lag=listening.min_lag,
-            max_lag=listening.max_lag,
+            min_lag=listening.min_lag * frames,
+            max_lag=listening.max_lag * frames,
             profile=model.profile,
             budget=listening.decoders,
             seed=model.seed,
+            codebook=CodebookSpec(corpus=model.corpus, units=units) if units else None,
         )
     except ValidationError as error:
         why = error.errors()[0]["msg"].removeprefix("Value error, ")

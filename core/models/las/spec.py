@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from core.corpora.speech.spec import SHARD, SpeechSpec
+from core.corpora.speech.spec import SHARD, CodebookSpec, SpeechSpec
 from core.profiles import DecoderBudget, LasBudget
-from core.spec import Spec
+from core.spec import Spec, added
 from core.text import N_SYMBOLS
 
 BASE_WIDTH = 128  # hidden units of a decoder, before its budget's multiples
@@ -97,7 +97,9 @@ class LasSignatureSpec(Spec):
     (what attention gives it), or 'log-mel' (no network at all: the frames around). state: 'c' or
     'h' of an LSTM, None of the others. half: of a bidirectional layer. alignment: how a symbol
     is placed in time; the query and the context have a state for each symbol and need none.
-    min_lag: the first lag; below zero the decoder names a symbol that is still to come.
+    min_lag, max_lag: the first and the last lag; below zero the decoder names a symbol that is
+    still to come. codebook: what is recalled instead of symbols, units of sound; they need no
+    alignment. Their lags are counted in frames, and there is a decoder for every `stride`-th.
     """
 
     kind: Literal["las_signature"] = "las_signature"
@@ -107,11 +109,12 @@ class LasSignatureSpec(Spec):
     half: Half = "both"
     alignment: Alignment = "attention"
     decoder: Literal["mlp", "linear", "added"] = "mlp"
-    min_lag: int = Field(ge=-32, le=0)
-    max_lag: int = Field(ge=1, le=64)
+    min_lag: int = Field(ge=-64, le=0)
+    max_lag: int = Field(ge=1, le=128)
     profile: str
     budget: DecoderBudget
     seed: int = 0
+    codebook: CodebookSpec | None = added(None)
     table: ClassVar[str] = "signatures"
     pace: ClassVar[tuple[str, ...]] = ("decoder", "dim")
 
@@ -130,10 +133,36 @@ class LasSignatureSpec(Spec):
             raise ValueError("a model without CTC has no CTC alignment")
         return self
 
+    @model_validator(mode="after")
+    def _has_units(self) -> LasSignatureSpec:
+        if not self.codebook:
+            return self
+        if self.codebook.corpus != self.corpus:
+            raise ValueError(f"the units are those of {self.codebook.corpus.name}")
+        if self.layer in ("query", "context"):
+            raise ValueError(f"the {self.layer} goes by symbols, so it has no state at each frame")
+        if self.alignment != "attention":
+            raise ValueError("units need no alignment")
+        if self.decoder == "added":
+            raise ValueError("decoder 'added' recalls symbols, not units")
+        if self.min_lag % self.stride or self.max_lag % self.stride:
+            raise ValueError(f"lags of units are multiples of {self.stride} frames")
+        return self
+
     @property
     def corpus(self) -> SpeechSpec:
         """What it is measured on."""
         return self.model.corpus
+
+    @property
+    def target(self) -> Literal["symbol", "unit"]:
+        """What is recalled."""
+        return "unit" if self.codebook else "symbol"
+
+    @property
+    def stride(self) -> int:
+        """From one lag to the next: of units the frames of a step of the last encoder layer."""
+        return self.model.reduction if self.codebook else 1
 
     @property
     def encoder_layer(self) -> int | None:
@@ -157,6 +186,7 @@ class LasSignatureSpec(Spec):
     @property
     def title(self) -> str:
         how = {"mlp": "signature", "linear": "linear preview", "added": "added bits"}[self.decoder]
+        how += f" of {self.codebook.units} units" if self.codebook else ""
         half = " forward half" if self.half == "forward" else ""
         state = f" ({self.state})" if self.state else ""
         by = "" if self.alignment == "attention" else f", aligned by {self.alignment}"
@@ -165,12 +195,14 @@ class LasSignatureSpec(Spec):
     def needs(self) -> list[str]:
         model = self.model
         parts = [*model.aligned, self.corpus.part("dev"), self.corpus.part("test")]
-        return [*parts, model.key, model.aligner.alignment]
+        return [*parts, model.key, self.codebook.key if self.codebook else model.aligner.alignment]
 
     def steps(self) -> list[Spec]:
-        """The model and its aligner, the linear preview of trained decoders, and itself."""
-        untrained = [] if self.model.trained else [self.model]
+        """The model, its aligner or the units, the linear preview of trained decoders, itself."""
         own = [self.preview(), self] if self.decoder == "mlp" else [self]
+        if self.codebook:
+            return [*self.model.steps(), self.codebook, *own]
+        untrained = [] if self.model.trained else [self.model]
         return [*self.model.aligner.steps(), *untrained, *own]
 
     def preview(self) -> LasSignatureSpec:
@@ -189,8 +221,9 @@ class LasSignatureSpec(Spec):
         return self.model_copy(update={"model": self.model.untrained()})
 
     def work(self) -> float:
-        budget, lags = self.budget, self.max_lag - self.min_lag + 1
+        budget, lags = self.budget, (self.max_lag - self.min_lag) // self.stride + 1
+        labels = self.codebook.units if self.codebook else N_SYMBOLS
         if self.decoder == "linear":
-            return budget.read_linear * 6 * self.dim * lags * N_SYMBOLS / 1e9
+            return budget.read_linear * 6 * self.dim * lags * labels / 1e9
         width = BASE_WIDTH * sum(budget.widths) / len(budget.widths)
-        return budget.read * lags * width * 6 * (self.dim + N_SYMBOLS) / 1e9
+        return budget.read * lags * width * 6 * (self.dim + labels) / 1e9

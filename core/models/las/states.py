@@ -1,8 +1,8 @@
-"""From a frozen recognizer and utterances to its states, each with the symbols to recall.
+"""From a frozen recognizer and utterances to its states, each with the labels to recall.
 
 Every symbol y_i has one state: of an encoder layer the one at the moment y_i is spoken, of the
 speller the one of the step that spells it. The decoder of lag δ names y_{i-δ} from it; below zero
-that is a symbol still to come.
+that is a symbol still to come. Units of sound have a state of an encoder layer at their moments.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from torch.nn import functional as F
 
 from core.corpora.speech.utterances import HOP_MS, Utterances
 from core.errors import BadInput
-from core.models.las.batches import Minibatch, passes, places
+from core.models.las.batches import Minibatch, passes
+from core.models.las.labels import Labels
 from core.models.las.network import Las
 from core.models.las.spec import WINDOW, LasSignatureSpec
 from core.probes.data import Chunk
 from core.probes.states import Chunked, flat
-from core.text import EOS, SYMBOLS
-from core.training.batches import PAD
 
 
 class LasStates(Chunked):
     """States of one layer of a frozen recognizer, as its signature's spec names it.
 
-    rows: the utterances to take. moments: float32 [all symbols], when each is spoken, in ms. An
-    utterance in which a symbol has no moment is left out.
+    rows: the utterances to take. labels: what is recalled. An utterance in which one has no moment
+    is left out.
     """
 
     def __init__(
@@ -35,22 +34,22 @@ class LasStates(Chunked):
         model: Las,
         utterances: Utterances,
         rows: np.ndarray,
-        moments: np.ndarray,
+        labels: Labels,
         spec: LasSignatureSpec,
         device: str = "cpu",
     ) -> None:
-        self.model, self.utterances, self.moments = model, utterances, moments
+        self.model, self.utterances, self.labels = model, utterances, labels
         self.spec, self.device = spec, device
-        lost = np.add.reduceat(np.isnan(moments), utterances.symbol_offsets[:-1]) > 0
-        rows = rows[~lost[rows]]
+        rows = rows[~np.isin(rows, labels.owners[np.isnan(labels.moments)])]
         if not len(rows):
             raise BadInput(
                 f"No utterance of this corpus can be aligned by {spec.alignment}; "
                 "choose another alignment."
             )
-        lengths = np.diff(utterances.symbol_offsets)[rows]
+        lengths = np.diff(labels.offsets)[rows]
         self._last: tuple[np.ndarray, Chunk] | None = None
-        super().__init__(rows, lengths, spec.dim, spec.max_lag, len(SYMBOLS), spec.min_lag)
+        first, last = spec.min_lag // spec.stride, spec.max_lag // spec.stride
+        super().__init__(rows, lengths, spec.dim, last, len(labels.names), first)
 
     def chunk(self, rows: np.ndarray) -> Chunk:
         # A small split is a single chunk, which is read more than once.
@@ -61,28 +60,25 @@ class LasStates(Chunked):
     def _computed(self, rows: np.ndarray) -> Chunk:
         parts = []
         for some, batch in passes(self.utterances, rows, self.model.reduction):
-            symbols = batch.predict[:, :-1].masked_fill(batch.predict[:, :-1] == EOS, PAD)
-            states = self._states(some, batch)
-            parts.append(flat(states, symbols.numpy(), some, self.lags, 1, self.first))
+            labels, moments = self.labels.at(some)
+            states = self._states(batch, moments)
+            parts.append(flat(states, labels, some, self.lags, 1, self.first))
         return Chunk(*map(np.concatenate, zip(*parts, strict=True)))
 
     @torch.no_grad()
-    def _states(self, rows: np.ndarray, batch: Minibatch) -> np.ndarray:
-        place, _ = places(self.utterances, rows)
-        moments = torch.from_numpy(self.moments[place]).to(self.device)
-        spec, batch = self.spec, batch.to(self.device)
-        states = layer_states(self.model, batch, moments, spec.layer, spec.state, spec.half)
-        return states.cpu().numpy()
+    def _states(self, batch: Minibatch, moments: np.ndarray) -> np.ndarray:
+        spec, batch, when = self.spec, batch.to(self.device), torch.from_numpy(moments)
+        how = spec.layer, spec.state, spec.half
+        return layer_states(self.model, batch, when.to(self.device), *how).cpu().numpy()
 
     def milliseconds(self) -> dict[int, float]:
-        """Mean time from the symbol to be recalled to the state, by lag; below zero ahead."""
-        offsets = self.utterances.symbol_offsets
-        owners = np.repeat(np.arange(len(self.utterances)), np.diff(offsets))
+        """Mean time from the label to be recalled to the state, by lag; below zero ahead."""
+        owners, moments = self.labels.owners, self.labels.moments
         found = {}
         for lag in range(self.first, self.first + self.lags):
             step = abs(lag)
             later, earlier = slice(step, None), slice(None, len(owners) - step)
-            apart = (self.moments[later] - self.moments[earlier])[owners[later] == owners[earlier]]
+            apart = (moments[later] - moments[earlier])[owners[later] == owners[earlier]]
             if not np.isnan(apart).all():
                 found[lag] = float(np.sign(lag) * np.nanmean(apart))
         return found
@@ -91,10 +87,10 @@ class LasStates(Chunked):
 def layer_states(
     model: Las, batch: Minibatch, moments: Tensor, layer: str, state: str | None, half: str
 ) -> Tensor:
-    """The state of a layer for every symbol of a minibatch: [batch, symbols, width].
+    """The state of a layer for every label of a minibatch: [batch, labels, width].
 
-    moments: [batch, symbols], ms; anything where there is no symbol. The speller reads the true
-    spelling.
+    moments: [batch, labels], ms; anything where there is no label. The speller reads the true
+    spelling, and its labels are that.
     """
     if layer == "query":
         memory, _ = model(batch)
@@ -114,7 +110,7 @@ def layer_states(
 
 
 def at(states: Tensor, lengths: Tensor, moments: Tensor) -> Tensor:
-    """States [steps, batch, width] at moments [batch, symbols], in steps: [batch, symbols, width].
+    """States [steps, batch, width] at moments [batch, labels], in steps: [batch, labels, width].
 
     A moment at or behind the end of an utterance takes its last step.
     """

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from core import machine
-from core.corpora.corpus import SPLITS
+from core.corpora.corpus import SPLITS, Segments
+from core.corpora.speech.units import Codebook
 from core.corpora.speech.utterances import SpeechCorpus, Utterances, join
 from core.models.las import alignment, lesson
-from core.models.las.batches import transcripts
 from core.models.las.decoding import error_rates, transcribe
+from core.models.las.labels import Labels, symbols, units
 from core.models.las.network import load
 from core.models.las.spec import BASE_WIDTH, LasSignatureSpec, LasSpec
 from core.models.las.states import LasStates
@@ -75,12 +76,14 @@ def measure_layer(
     started = time.monotonic()
     progress(0.0, "reading the states")
     train, dev, test = _states(spec, inputs, device)
-    states = StatesBySplit(train, dev, test)
-    bank, tables = measured(spec, spec.encoder_layer, states, BASE_WIDTH, device, progress, started)
+    states, how = StatesBySplit(train, dev, test), (BASE_WIDTH, device, progress, started)
+    names = test.labels.names
+    bank, tables = measured(spec, spec.encoder_layer, states, *how, names=names)
     tables["signatures"] = tables["signatures"].with_columns(
         part=pl.lit(spec.layer),
         half=pl.lit(spec.half if spec.encoder_layer else None, dtype=pl.String),
-        alignment=pl.lit(spec.alignment),
+        alignment=pl.lit(None if spec.codebook else spec.alignment, dtype=pl.String),
+        codebook=pl.lit(spec.codebook.key if spec.codebook else None, dtype=pl.String),
         min_lag=pl.lit(spec.min_lag),
     )
     apart = pl.DataFrame(
@@ -88,26 +91,37 @@ def measure_layer(
     )
     if "recall" in tables:
         tables["recall"] = tables["recall"].join(apart, "lag", how="left")
+    tables = {name: _strided(table, spec.stride) for name, table in tables.items()}
     return Result(tables, {spec.key: bank.to_bytes()} if isinstance(bank, Decoders) else {})
+
+
+def _strided(table: pl.DataFrame, stride: int) -> pl.DataFrame:
+    """The rows with the lags of decoders, which count steps, in frames where labels are units."""
+    return table.with_columns(pl.col("lag") * stride) if "lag" in table.columns else table
 
 
 def _states(spec: LasSignatureSpec, inputs: Inputs, device: str) -> list[LasStates]:
     """The states of each split, as many as the budget asks for."""
     corpus = SpeechCorpus(spec.corpus, inputs)
     model = load(spec.model, inputs[spec.model.key]).to(device)
-    placed = unpack(inputs[spec.model.aligner.alignment])[0]
     limits = (spec.budget.states, spec.budget.dev_states, spec.budget.test_states)
     found = []
     for split, limit in zip(SPLITS, limits, strict=True):
         utterances = _split(spec.model, corpus, split)
-        moments = (
-            alignment.place_by_words(utterances)
-            if spec.alignment == "words"
-            else placed[f"{split}.{spec.alignment}"].numpy()
-        )
-        rows = sample(transcripts(utterances), limit, spec.seed)
-        found.append(LasStates(model, utterances, rows, moments, spec, device))
+        labels = _labels(spec, inputs, split, utterances)
+        rows = sample(Segments(labels.labels, labels.offsets), limit, spec.seed)
+        found.append(LasStates(model, utterances, rows, labels, spec, device))
     return found
+
+
+def _labels(spec: LasSignatureSpec, inputs: Inputs, split: str, utterances: Utterances) -> Labels:
+    """What is recalled of the utterances of a split."""
+    if spec.codebook:
+        return units(utterances, Codebook.from_bytes(inputs[spec.codebook.key]), spec.stride)
+    if spec.alignment == "words":
+        return symbols(utterances, alignment.place_by_words(utterances))
+    placed = unpack(inputs[spec.model.aligner.alignment])[0]
+    return symbols(utterances, placed[f"{split}.{spec.alignment}"].numpy())
 
 
 def _split(spec: LasSpec, corpus: SpeechCorpus, split: str) -> Utterances:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from core.corpora import NAMES
-from core.corpora.speech.spec import SpeechSpec
+from core.corpora.speech.spec import SpeechSpec, Units
 from core.models.las.spec import LasSignatureSpec
 from core.models.mixture.spec import MixtureSpec
 from core.signatures.spec import SignatureSpec
@@ -55,8 +55,9 @@ class Choices:
     """What a person may choose; each study reads what it needs.
 
     corpus: of the studies with one corpus; source, target, fraction: of retraining;
-    hidden, sizes, cells: None takes the profile's. speech, reduction, state: of the speech
-    recognizer, its steps in time and what is read of its LSTM layers.
+    hidden, sizes, cells: None takes the profile's. speech, reduction, state, units: of the speech
+    recognizer, its steps in time, what is read of its LSTM layers, and how many units of sound are
+    recalled of it (None: symbols).
     """
 
     profile: str
@@ -64,6 +65,7 @@ class Choices:
     speech: SpeechSpec | None = None
     reduction: Literal[4, 8] = 4
     state: Literal["c", "h"] = "c"
+    units: Units | None = None
     source: CorpusSpec | None = None
     target: CorpusSpec | None = None
     fraction: float = 0.05
