@@ -1,11 +1,14 @@
-"""LAS (the paper's Fig. 7): what each layer of a speech recognizer remembers of the spelling."""
+"""LAS (the paper's Fig. 7): what each layer of a speech recognizer remembers of the spelling.
+
+Or of the sound itself, where units of it are recalled.
+"""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from app import watching
-from app.parts.las import added, curves, layers, sounds, toolbar, utterance
+from app.parts.las import added, curves, layers, sounds, toolbar, units, utterance
 from app.shell import choices
 from app.shell.errors import explained
 from core import listening
@@ -15,7 +18,7 @@ LAYERS, UTTERANCE = "Layers", "Utterance"
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     part = choices.switch("las", "Show", [LAYERS, UTTERANCE], LAYERS)
-    recognizer = toolbar.select_recognizer()
+    recognizer = toolbar.select_recognizer(recalls=part == LAYERS)
 computed = watching.watch_plan(recognizer.plan)
 toolbar.note_on_recognizer(recognizer.model)
 
@@ -43,7 +46,7 @@ if part == UTTERANCE:
         spelling_and_memory()
     elif not trained:
         sounds.not_ready(recognizer)
-elif refusal := listening.refusal(recognizer.model):
+elif not recognizer.units and (refusal := listening.refusal(recognizer.model)):
     layers.refused(refusal)
 else:
     layers.signatures(recognizer, computed)
@@ -56,6 +59,10 @@ else:
     with left:
         curves.forward_halves(recognizer)
     with right:
-        curves.alignments(recognizer)
-    added.added_bits(recognizer)
+        if recognizer.units:
+            units.table(recognizer)
+        else:
+            curves.alignments(recognizer)
+    if not recognizer.units:
+        added.added_bits(recognizer)
     curves.numbers(recognizer)

@@ -22,6 +22,7 @@ from app.pictures.look import (
     panes,
     shades,
     shorten,
+    spacing,
 )
 
 # Of floors.
@@ -58,18 +59,19 @@ def recall(
     """Recall by lag, on one axis from 0 to 100 % everywhere.
 
     curves: of each pane, by its title; one pane needs none. lags: the first and the last.
-    unit: 'graphemes' for speech, whose lags go below 1.
+    unit: 'graphemes' or 'frames' for speech, whose lags go below 1.
     """
     figure = panes(list(curves), colors)
     for number, group in enumerate(curves.values(), start=1):
         for curve in group:
             _add(figure, curve, number)
     first, last = lags
+    step = spacing(lag for group in curves.values() for each in group for lag in each.table["lag"])
     if first < 1:
-        figure.add_vline(x=0.5, line={"color": colors.second, "width": 1.2})
-    dense = len(curves) > 1 and last > 10
-    ends = [first - 0.2, last + 0.2]
-    figure.update_xaxes(title=f"lag ({unit} ago)", dtick=2 if dense else 1, range=ends)
+        figure.add_vline(x=0.5 * step, line={"color": colors.second, "width": 1.2})
+    dense = len(curves) > 1 and last > 10 * step
+    ends, dtick = [first - 0.2 * step, last + 0.2 * step], 2 * step if dense else step
+    figure.update_xaxes(title=f"lag ({unit} ago)", dtick=dtick, range=ends)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%", dtick=0.25)
     figure.update_yaxes(title="recall", col=1)
     figure.update_layout(hovermode="x unified")
@@ -185,10 +187,15 @@ def kernels(tables: Sequence[tuple[str, pl.DataFrame]], height: int, colors: The
     return recall({"": curves}, _lags([longest]), colors, height, TOP)
 
 
-def layers(curves: Sequence[Curve], lags: tuple[int, int], height: int, colors: Theme) -> go.Figure:
-    """Marginal recall of a recognizer's layers, with thin floors. lags: the first and the last."""
+def layers(
+    curves: Sequence[Curve], lags: tuple[int, int], height: int, colors: Theme, unit: str
+) -> go.Figure:
+    """Marginal recall of a recognizer's layers, with thin floors.
+
+    lags: the first and the last, in graphemes or frames, which `unit` says.
+    """
     outside = {"x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top"}
-    return recall({"": curves}, lags, colors, height, outside, unit="graphemes")
+    return recall({"": curves}, lags, colors, height, outside, unit=unit)
 
 
 def layer_styles(layers: Sequence[str], colors: Theme) -> dict[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from app.pictures.look import SELECTED, Row, Theme, printable
+from app.pictures.look import SELECTED, Row, Theme, printable, spacing
 
 Cells = Mapping[tuple[Any, Any], Row]  # by row and column of the picture
 recall = itemgetter("accuracy")
 RINGS = "no better than a guess"
+MOST_NAMED = 40  # columns of a heat map among others
 
 
 def by_lag(table: pl.DataFrame) -> dict[tuple[int, str], Row]:
@@ -131,7 +133,8 @@ def column_axis(figure: go.Figure, labels: Sequence[str], font: int, **more: Any
 
 def row_axis(figure: go.Figure, rows: Sequence[float], step: int = 1, **more: Any) -> None:
     """Rows from the top down, from end to end. step: every how many rows a tick stands."""
-    ends = [rows[-1] + 0.5, rows[0] - 0.5]
+    half = spacing(rows) / 2
+    ends = [rows[-1] + half, rows[0] - half]
     figure.update_yaxes(tickvals=list(rows)[::step], range=ends, showgrid=False, ticks="", **more)
 
 
@@ -142,12 +145,14 @@ def lag_axis(
     row_axis(figure, lags, step)
     figure.update_yaxes(title=f"{unit} ago", col=1)
     if lags[0] < 1:
-        figure.add_hline(y=0.5, line={"color": colors.second, "width": 1.5})
+        figure.add_hline(y=spacing(lags) / 2, line={"color": colors.second, "width": 1.5})
 
 
 def symbol_axis(figure: go.Figure, symbols: Sequence[str], font: int, **more: Any) -> None:
-    """Symbols across."""
-    column_axis(figure, [printable(symbol) for symbol in symbols], font, **more)
+    """Symbols across; of more than `MOST_NAMED` some have their names only in the hover."""
+    every = 1 if len(symbols) <= MOST_NAMED else math.ceil(len(symbols) / 25)
+    names = [printable(s) if place % every == 0 else "" for place, s in enumerate(symbols)]
+    column_axis(figure, names, font, **more)
 
 
 def not_yet(figure: go.Figure, x: float, y: float, colors: Theme, **more: Any) -> None:

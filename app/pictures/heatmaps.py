@@ -153,7 +153,8 @@ def side_by_side(
     Rings are by floors that all of them have. Hovering over a cell of one says what all of them
     recall of it.
 
-    across: how many stand in a row. unit: 'graphemes' for speech, whose lags go below 1.
+    across: how many stand in a row. unit: 'graphemes' or 'frames' for speech, whose lags go below
+    1.
     """
     down = math.ceil(len(panes) / across)
     symbols, lags = _axes([pane.cells.filter(pl.col("n") > 0) for pane in panes], symbols)

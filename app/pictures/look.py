@@ -7,10 +7,10 @@ everything around it (text, grid, lines) follows the theme.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
-from itertools import compress
+from itertools import compress, pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -268,6 +268,11 @@ def error_bars(values: pl.Series, low: pl.Series, high: pl.Series, width: float)
     above, below = (high - values).to_list(), (values - low).to_list()
     bars = {"type": "data", "symmetric": False, "thickness": 1.3, "width": width}
     return bars | {"array": above, "arrayminus": below}
+
+
+def spacing(lags: Iterable[float]) -> float:
+    """From one lag to the next: 1, or of units of sound the frames of a step of the recognizer."""
+    return min((after - lag for lag, after in pairwise(sorted(set(lags)))), default=1)
 
 
 def lag_text(row: Row) -> str:

@@ -68,6 +68,7 @@ ORDER BY n DESC"""
 # Which of these have been computed, of any kind.
 THERE = """
 SELECT key FROM models WHERE key IN ({keys})
+UNION ALL SELECT key FROM codebooks WHERE key IN ({keys})
 UNION ALL SELECT key FROM signatures WHERE key IN ({keys})
 UNION ALL SELECT key FROM perplexities WHERE key IN ({keys})
 UNION ALL SELECT key FROM atlases WHERE key IN ({keys})
@@ -77,6 +78,7 @@ TOOK = """
 SELECT sum(seconds) AS seconds, string_agg(DISTINCT machine, '; ' ORDER BY machine) AS machines
 FROM (
     SELECT seconds, machine FROM models WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM codebooks WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM signatures WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM perplexities WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM atlases WHERE key IN ({keys})

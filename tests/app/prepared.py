@@ -141,7 +141,7 @@ def tables(spec: SignatureSpec, strength: float) -> dict[str, pl.DataFrame]:
     model, chance = spec.model, random.Random(0)
     symbols = [symbol for symbol in SYMBOLS if symbol in FREQUENT]
     recall, marginal, confusion = [], [], []
-    for lag in range(getattr(spec, "min_lag", 0), spec.max_lag + 1):
+    for lag in range(getattr(spec, "min_lag", 0), spec.max_lag + 1, getattr(spec, "stride", 1)):
         rows = [_cell(spec.key, lag, symbol, strength, chance) for symbol in symbols]
         total, right = (sum(row[column] for row in rows) for column in ("n", "correct"))
         whole = _row(spec.key, lag, None, total, right / total)
@@ -295,6 +295,7 @@ def _signature(spec: SignatureSpec) -> dict[str, object]:
     named = ("min_lag", "half", "alignment")
     layer = {name: getattr(spec, name) for name in named} if _heard(spec) else {}
     layer |= {"part": spec.layer} if layer else {"layer": spec.layer}
+    layer |= {"codebook": book.key} if (book := getattr(spec, "codebook", None)) else {}
     return (
         MACHINE
         | layer

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import torch
 
-from core.corpora.speech.spec import SpeechSpec
+from core.corpora.speech.spec import CodebookSpec, SpeechSpec
+from core.corpora.speech.units import Codebook, describe
 from core.corpora.speech.utterances import RATE, Recordings, Utterances
 from core.models.las.network import build
 from core.models.las.spec import LasSignatureSpec, LasSpec
@@ -46,6 +47,16 @@ def spoken(root: Path, found: Plan) -> None:
         "spec": corpus.model_dump_json(),
     }
     store.take_in({"corpora": pl.DataFrame([row])}, sounds(corpus) | weights(model, found))
+    for codebook in {spec.codebook for spec in found.signatures.values()} - {None}:
+        store.take_in(_units(codebook), {})
+
+
+def _units(spec: CodebookSpec) -> dict[str, pl.DataFrame]:
+    """The rows of a codebook of two units that sound by turns."""
+    bands = np.eye(2, spec.corpus.mels, dtype=np.float32)
+    rows = describe(Codebook(bands), [np.arange(100) % 2]).with_columns(codebook=pl.lit(spec.key))
+    book = {"key": spec.key, "corpus": spec.corpus.key, "units": 2, "explained": 0.75}
+    return {"codebooks": pl.DataFrame([book]), "units": rows}
 
 
 def sounds(corpus: SpeechSpec) -> dict[str, bytes]:

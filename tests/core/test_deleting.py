@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from core import jobs
+from core.corpora.speech import synthetic
 from core.deleting import delete, resting_on
 from core.errors import BadInput
 from core.store import Store
 from tests.app.prepared import prepare
+from tests.app.spoken import plan, spoken
 
 
 def test_a_text_goes_with_its_networks_and_their_signatures(store: Store) -> None:
@@ -24,6 +26,19 @@ def test_a_text_goes_with_its_networks_and_their_signatures(store: Store) -> Non
     assert store.artifacts.get(spec.corpus.content) is None
     for table in ("corpora", "models", "signatures", "recall", "predictions"):
         assert store.query(f"FROM {table}").is_empty()
+
+
+def test_units_go_with_their_speech_and_signatures_with_their_units(store: Store) -> None:
+    corpus = synthetic.spec(20, 5, 5)
+    found = plan(corpus, units=50)
+    spoken(store.root, found)
+    spec = found.signatures["log-mel"]
+    of_units = resting_on([spec.codebook.key], store)
+    assert set(of_units["key"]) == {spec.codebook.key, *(s.key for s in found.specs)}
+    assert "log-mel" in of_units.filter(key=spec.key)["title"][0]
+    assert "by 50 units" in of_units.filter(key=spec.key)["title"][0]
+    assert spec.codebook.key in delete([corpus.key], store)
+    assert store.query("FROM units").is_empty() and store.query("FROM codebooks").is_empty()
 
 
 def test_what_a_job_needs_is_not_deleted(store: Store) -> None:

@@ -17,7 +17,7 @@ DASHES: dict[Alignment, str] = {"attention": "solid", "ctc": "dash", "words": "d
 CURVES = """
 SELECT signature, part, half, alignment, decoder, lag, ms, n, accuracy, low, high, bits, majority,
        CASE WHEN lag = 0 THEN NULL ELSE "current" END AS "current", untrained
-FROM marginal_recall
+FROM target_recall
 WHERE signature IN ({keys})
 ORDER BY list_position([{keys}], signature), lag"""
 
@@ -115,7 +115,7 @@ def _chart(
         return
     colors, spec = export.colors(), recognizer.spec(recognizer.figure[0])
     lines = [*drawn, *floors, *curves.floors(drawn[0].table, colors, FLOORS)]
-    figure = curves.layers(lines, (spec.min_lag, spec.max_lag), height, colors)
+    figure = curves.layers(lines, (spec.min_lag, spec.max_lag), height, colors, recognizer.lags_in)
     export.chart(figure, key, name, alt)
 
 

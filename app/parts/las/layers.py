@@ -14,6 +14,14 @@ from core.models.las.spec import LasSignatureSpec
 
 FORWARD = ", forward half"
 SIGNATURES, DIFFERENCE_HEIGHT = 410, 360  # pixels
+READING = {
+    "graphemes": "Above the line: the grapheme heard now, and those still to come. The encoder is "
+    "bidirectional, so it has heard the future as well as the past. The query is "
+    "given the grapheme spelled before: its recall one grapheme ago is near-trivial.",
+    "frames": "Above the line: the frame heard now, of 10 ms, and those still to come, which a "
+    "bidirectional encoder has heard. log-mel: no network, the sound seven frames before and after "
+    "the one heard now.",
+}
 
 # At lag 0 a guess from the current symbol is the answer itself, so it is no floor there.
 MATRIX = """
@@ -45,9 +53,10 @@ def signatures(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
     sqls = [queries.fill(MATRIX, key=spec.key) for spec in shown]
     tables = [queries.table(sql) for sql in sqls]
     keys = [spec.key for spec in specs.values()]
-    by = f"{ALIGNMENTS[recognizer.alignment]}{recognizer.of_synthetic_speech}"
+    placed = f"symbol, graphemes placed by {ALIGNMENTS[recognizer.alignment]}"
+    what = f"unit, the quietest of {recognizer.units} first" if recognizer.units else placed
     export.heading(
-        f"Recall by lag and symbol, graphemes placed by {by}",
+        f"Recall by lag and {what}{recognizer.of_synthetic_speech}",
         "side",
         *sqls,
         buttons=lambda: study.compare(keys, computed, "Compare"),
@@ -58,18 +67,13 @@ def signatures(recognizer: SelectedRecognizer, computed: frozenset[str]) -> None
             for layer, spec, table in zip(specs, shown, tables, strict=True)
         ]
         figure = export.drawn(
-            heatmaps.lettered, matrices, export.colors(), SIGNATURES, unit="graphemes"
+            heatmaps.lettered, matrices, export.colors(), SIGNATURES, unit=recognizer.lags_in
         )
         alt = "Recall by lag and symbol of three layers"
         export.chart(figure, "side", recognizer.file_name("las"), alt, zooms=True)
     else:
         export.empty(SIGNATURES, "Not computed yet; the linear preview comes first")
-    several.how_to_read(
-        heatmaps.share_recent(tables),
-        "Above the line: the grapheme heard now, and those still to come. The encoder is "
-        "bidirectional, so it has heard the future as well as the past. The query is "
-        "given the grapheme spelled before: its recall one grapheme ago is near-trivial.",
-    )
+    several.how_to_read(heatmaps.share_recent(tables), READING[recognizer.lags_in])
 
 
 def _how(spec: LasSignatureSpec, table: pl.DataFrame) -> str:
@@ -96,7 +100,13 @@ def difference(recognizer: SelectedRecognizer) -> None:
         return
     end = several.reach(sql)
     figure = export.drawn(
-        heatmaps.difference, table, "AB", end, export.colors(), DIFFERENCE_HEIGHT, unit="graphemes"
+        heatmaps.difference,
+        table,
+        "AB",
+        end,
+        export.colors(),
+        DIFFERENCE_HEIGHT,
+        unit=recognizer.lags_in,
     )
     name = recognizer.file_name(f"{first}-less-{second}")
     export.chart(figure, "difference", name, f"{first} less {second}", zooms=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 from dataclasses import dataclass
+from typing import get_args
 
 import polars as pl
 import streamlit as st
@@ -15,7 +16,7 @@ from app.shell import choices, pickers, queries, words
 from core import listening
 from core.corpora import wsj
 from core.corpora.speech import synthetic
-from core.corpora.speech.spec import SpeechSpec
+from core.corpora.speech.spec import SpeechSpec, Units
 from core.models.las import builders
 from core.models.las.spec import Alignment, LasSignatureSpec, LasSpec
 from core.paper.studies import STUDIES, Choices, Plan
@@ -42,11 +43,15 @@ WHERE m.key = {key}"""
 
 @dataclass(frozen=True)
 class SelectedRecognizer:
-    """What the toolbar describes: the study, its model, and the alignment to look at."""
+    """What the toolbar describes: the study, its model, and the alignment to look at.
+
+    units: how many units of sound are recalled; None: graphemes.
+    """
 
     plan: Plan
     model: LasSpec
     alignment: Alignment
+    units: Units | None
 
     @property
     def signatures(self) -> dict[str, LasSignatureSpec]:
@@ -58,12 +63,20 @@ class SelectedRecognizer:
 
     @property
     def layers(self) -> list[str]:
-        return builders.layers(self.model)
+        """What is read of the network; of units the encoder layers, for they have frames."""
+        every = builders.layers(self.model)
+        return [name for name in every if name.startswith("encoder")] if self.units else every
 
     @property
     def figure(self) -> list[str]:
-        """The three of Fig. 7."""
-        return [self.layers[0], f"encoder {self.model.layers}", "query"]
+        """The three of Fig. 7; of units the sound itself stands where the query has none."""
+        last = f"encoder {self.model.layers}"
+        return [self.layers[0], last, "log-mel" if self.units else "query"]
+
+    @property
+    def lags_in(self) -> str:
+        """What a lag counts."""
+        return "frames" if self.units else "graphemes"
 
     @property
     def of_synthetic_speech(self) -> str:
@@ -81,13 +94,16 @@ class SelectedRecognizer:
             what,
             model.corpus.name,
             f"las-{model.layers}-{model.units}",
-            self.alignment,
+            f"{self.units}-units" if self.units else self.alignment,
             model.profile,
         )
 
 
-def select_recognizer() -> SelectedRecognizer:
-    """Corpus, model, state, profile, alignment."""
+def select_recognizer(recalls: bool) -> SelectedRecognizer:
+    """Corpus, model, state, profile, alignment.
+
+    recalls: whether the page shows what is recalled, which is then a choice.
+    """
     corpora = _corpora()
     corpus = choices.select(
         "speech",
@@ -116,12 +132,28 @@ def select_recognizer() -> SelectedRecognizer:
         width=110,
         help="Of the LSTM layers; h is computed only when it is asked for.",
     )
+    units = _units() if recalls else None
     profile = pickers.profile_choice()
     speech = _read(corpus, profile)
     model = builders.las_spec(speech, profile, reduction)
-    alignment = _alignment(model)
-    selected = Choices(profile, speech=speech, reduction=reduction, state=state)
-    return SelectedRecognizer(STUDIES["las"].plan(selected), model, alignment)
+    alignment = "attention" if units else _alignment(model)
+    selected = Choices(profile, speech=speech, reduction=reduction, state=state, units=units)
+    return SelectedRecognizer(STUDIES["las"].plan(selected), model, alignment, units)
+
+
+def _units() -> Units | None:
+    """The choice of what is recalled."""
+    chosen = choices.select(
+        "units",
+        "Recall of",
+        (0, *get_args(Units)),
+        0,
+        format_func=lambda units: f"{units} units" if units else "graphemes",
+        width=120,
+        help="Graphemes of the spelling, or units of the sound: every frame goes by the nearest of "
+        "50 or 100 centers, which k-means has found among the frames of the train split.",
+    )
+    return chosen or None
 
 
 def _alignment(model: LasSpec) -> Alignment:

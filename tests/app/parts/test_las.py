@@ -110,6 +110,32 @@ def test_another_alignment_and_another_pair_are_in_the_url(done: Plan) -> None:
     assert "placed by attention" in said(app) and "encoder 3 − encoder 1" in said(app)
 
 
+def test_units_of_sound_are_a_choice_of_what_is_recalled(empty: Path) -> None:
+    found = plan(CORPUS, units=100)
+    spoken(empty, found)
+    app = opened(units=100)
+    assert "10 of 10" in said(app) and not asked()
+    assert charts(app) == 4 and len(app.dataframe) == 2  # the numbers, and the units
+    for part in ("the quietest of 100 first, synthetic speech", "explain 75% of the variance"):
+        assert part in said(app)
+    shown = [code.value for code in app.code]
+    for sql, layer in zip(shown, ("encoder 1", "encoder 3", "log-mel"), strict=False):
+        assert found.signatures[layer].key in sql
+        assert core.query(sql)["lag"].unique().sort().to_list() == list(range(-8, 24, 4))
+    assert all(core.query(sql).height for sql in shown)
+    assert not [box for box in app.selectbox if box.label == "Grapheme heard at"]
+    app.selectbox(key="choice-units").set_value(0).run()  # back to graphemes, of which none is here
+    assert "28" in said(app) and "placed by attention" in said(app)
+    assert [box for box in opened(**UTTERANCE).selectbox if box.label == "Recall of"] == []
+
+
+def test_units_need_no_attention_that_follows(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RATES, "monotone", 0.11)
+    spoken(empty, plan(CORPUS, units=50))
+    app = opened(units=50)
+    assert "in only 11% of its moves" not in said(app) and charts(app) == 4
+
+
 def test_the_other_state_is_asked_for_only_when_chosen(done: Plan, empty: Path) -> None:
     spoken(empty, done)
     assert opened() and not asked()

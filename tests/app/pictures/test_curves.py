@@ -50,6 +50,14 @@ def test_curves_of_kernels_have_their_dashes_with_a_band_and_without() -> None:
         assert dashes == ["solid", "solid", "dash", "dot"]
 
 
+def test_lags_that_count_frames_have_a_tick_each() -> None:
+    table = pl.DataFrame([heard(lag, 0.5) for lag in (-4, 0, 4, 8)])
+    lines = [curves.Curve("encoder 1", table, "#123456")]
+    figure = curves.layers(lines, (-4, 8), 300, look.LIGHT, "frames")
+    assert figure.layout.xaxis.dtick == 4 and figure.layout.xaxis.title.text == "lag (frames ago)"
+    assert list(figure.layout.xaxis.range) == [-4.8, 8.8] and figure.layout.shapes[0].x0 == 2
+
+
 def test_panes_share_one_recall_axis_and_name_each_curve_once() -> None:
     table = pl.DataFrame([heard(lag, 0.5) for lag in (1, 2)])
     line = curves.Curve("one", table, "#123456")

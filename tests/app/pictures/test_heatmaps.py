@@ -173,6 +173,18 @@ def test_signatures_reach_below_zero_on_the_papers_scale() -> None:
     assert "3 ago (240 ms)" in told[5] and "current" not in told[2]
 
 
+def test_lags_that_count_frames_stand_as_far_apart_as_they_are() -> None:
+    names = [f"u{n:02}" for n in range(50)]
+    rows = [heard(lag, 0.5) | {"symbol": name} for lag in (-4, 0, 4, 8) for name in names]
+    figure = heatmaps.lettered([("encoder 1", pl.DataFrame(rows))], look.LIGHT, 410, unit="frames")
+    assert list(figure.layout.yaxis.range) == [10, -6]  # half a row beyond either end
+    assert list(figure.layout.yaxis.tickvals) == [-4, 0, 4, 8]
+    (line,) = figure.layout.shapes
+    assert line.y0 == line.y1 == 2  # between what is heard now and what was heard before
+    named = [text for text in figure.layout.xaxis.ticktext if text]
+    assert named == names[::2] and len(figure.data[0].z[0]) == 50
+
+
 def test_panels_share_one_scale_and_say_what_is_not_there() -> None:
     figure = heatmaps.side_by_side([Pane("W₀", CELLS), Pane("'xt'", EMPTY)], 2, 400, look.DARK)
     first, second = (trace for trace in figure.data if trace.type == "heatmap")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.cells import CELLS
-from core.cli import main
+from core.cli import main, measuring
 from core.corpora.speech.spec import SpeechSpec
 from core.library import add_corpus, find_corpus
 from core.models.mixture import fit
@@ -97,8 +97,9 @@ def test_seeds_are_networks_of_their_own() -> None:
 
 
 def test_every_spec_of_every_study_survives_json() -> None:
-    for study in STUDIES.values():
-        for spec in study.plan(EVERY).specs:
+    plans = [study.plan(EVERY) for study in STUDIES.values()]
+    for plan in [*plans, STUDIES["las"].plan(replace(EVERY, units=100))]:
+        for spec in plan.specs:
             again = SPECS.validate_json(spec.model_dump_json())
             assert again == spec and again.key == spec.key
 
@@ -213,6 +214,35 @@ def test_a_study_from_the_command_line(
     assert main(["study", name, *arguments]) == 0  # found, not computed
     again = json.loads(capsys.readouterr().out)
     assert again["rows"] == answer["rows"] and again["seconds"] < answer["seconds"]
+
+
+def test_units_of_a_recognizer_are_asked_for_from_the_command_line(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Choices] = []
+
+    def plan(choices: Choices) -> Plan:
+        asked.append(choices)
+        return Plan({})
+
+    monkeypatch.setitem(STUDIES, "las", replace(STUDIES["las"], plan=plan))
+    monkeypatch.setattr(measuring, "obtain", lambda specs: True)
+    command = ["study", "las", "--profile", "smoke", "--json"]
+    for more in ([], ["--target", "unit"], ["--target", "unit", "--units", "100"]):
+        assert main([*command, *more]) == 0
+    assert [choices.units for choices in asked] == [None, 50, 100]
+    assert main([*command, "--target", "word"]) == 2
+    assert "symbol or unit" in capsys.readouterr().err
+
+
+def test_a_study_of_units_computes_its_codebook_before_anything_reads_it() -> None:
+    plan = STUDIES["las"].plan(replace(EVERY, units=50))
+    assert list(plan.signatures)[:4] == ["encoder 1", "encoder 2", "encoder 3", "log-mel"]
+    assert {spec.target for spec in plan.signatures.values()} == {"unit"}
+    for spec in plan.specs:
+        steps = [step.key for step in spec.steps()]
+        owners = {key.partition("/")[0] for key in spec.needs()}
+        assert owners <= set(steps[: steps.index(spec.key)])
 
 
 def test_a_wrong_fraction_is_refused(
