@@ -15,7 +15,7 @@ from app.pictures.look import SELECTED, Row, Theme, printable, spacing
 Cells = Mapping[tuple[Any, Any], Row]  # by row and column of the picture
 recall = itemgetter("accuracy")
 RINGS = "no better than a guess"
-MOST_NAMED = 40  # columns of a heat map among others
+MOST_NAMED, NAMED = 40, 16  # columns that all have names, and names where there are more
 
 
 def by_lag(table: pl.DataFrame) -> dict[tuple[int, str], Row]:
@@ -150,7 +150,7 @@ def lag_axis(
 
 def symbol_axis(figure: go.Figure, symbols: Sequence[str], font: int, **more: Any) -> None:
     """Symbols across; of more than `MOST_NAMED` some have their names only in the hover."""
-    every = 1 if len(symbols) <= MOST_NAMED else math.ceil(len(symbols) / 25)
+    every = 1 if len(symbols) <= MOST_NAMED else math.ceil(len(symbols) / NAMED)
     names = [printable(s) if place % every == 0 else "" for place, s in enumerate(symbols)]
     column_axis(figure, names, font, **more)
 

@@ -114,7 +114,7 @@ def test_units_of_sound_are_a_choice_of_what_is_recalled(empty: Path) -> None:
     found = plan(CORPUS, units=100)
     spoken(empty, found)
     app = opened(units=100)
-    assert "10 of 10" in said(app) and not asked()
+    assert "12 of 12" in said(app) and not asked()
     assert charts(app) == 4 and len(app.dataframe) == 2  # the numbers, and the units
     for part in ("the quietest of 100 first, synthetic speech", "explain 75% of the variance"):
         assert part in said(app)
