@@ -217,6 +217,15 @@ def _add_cache(commands: Commands) -> None:
         command = commands.add_parser(name, help=about)
         command.add_argument("file", help="the archive; - is standard output or input")
         command.set_defaults(run=run)
+    command = commands.add_parser(
+        "pack-job", help="pack an unfinished job with its checkpoints, to go on elsewhere"
+    )
+    command.add_argument("key", help="the job's, or its first digits, eight at least")
+    command.add_argument("--out", required=True, help="the file; - is standard output")
+    command.set_defaults(run=keeping.pack_job)
+    command = commands.add_parser("unpack-job", help="go on here with a job that was packed")
+    command.add_argument("file", help="what pack-job wrote; - is standard input")
+    command.set_defaults(run=keeping.unpack_job)
     command = _command(commands, "bench", keeping.bench, "measure the speed claims on this machine")
     command.add_argument("name", choices=[module.name for module in iter_modules(bench.__path__)])
     command.add_argument("--rows", type=int, help="of pages: recall rows in the tables")

@@ -1,4 +1,4 @@
-"""The commands on the cache and on this machine: `sql`, `status`, `backup`, `bench` …"""
+"""The commands on the cache and on this machine: `sql`, `status`, `backup`, `pack-job` …"""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import polars as pl
 from core import jobs
 from core.cells import compiled
 from core.cli.output import print_json, print_table
+from core.cli.work import obtain
 from core.errors import BadInput
+from core.jobs import packed
 from core.store import Store
 from core.store import backup as archives
 from core.store.sandbox import run_sql
@@ -68,6 +70,23 @@ def restore(options: argparse.Namespace) -> None:
     facts = store.status()
     counts = ", ".join(f"{facts[name]} {name}" for name in ("corpora", "models", "signatures"))
     print(f"Restored to {facts['place']}: {counts}.", file=sys.stderr)
+
+
+def pack_job(options: argparse.Namespace) -> None:
+    """Packs an unfinished job into one file."""
+    with packed.packing(Store(), options.key) as job, _opened(options.out, "wb") as out:
+        job.write(out)
+    checkpoints = sum(name.startswith("checkpoints/") for name in job.files)
+    print(f"Packed; {checkpoints} of its steps are half way.", file=sys.stderr)
+
+
+def unpack_job(options: argparse.Namespace) -> None:
+    """Takes a packed job into the cache and goes on with it."""
+    store = Store()
+    with _opened(options.file, "rb") as source:
+        spec, again = packed.load(store, source)
+    obtain([spec], again)
+    print(f"Done: {spec.title}.", file=sys.stderr)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from core.errors import BadInput
 from core.jobs import queue
 from core.jobs.estimate import step_seconds
 from core.jobs.outcome import rows
-from core.jobs.worker import FileCheckpoint, Reporter
+from core.jobs.worker import Reporter, checkpoint
 from core.library import artifact
 from core.places import ROOT
 from core.spec import Spec
@@ -166,7 +166,7 @@ class Bridge:
                 "key": step.key,
                 "spec": step.model_dump_json(),
                 "needs": step.needs(),
-                "checkpoint": self._checkpoint(job.key, step).load(),
+                "checkpoint": checkpoint(self.store, job.key, step).load(),
             }
             for step in steps
         ]
@@ -236,7 +236,7 @@ class Bridge:
         if state["saved"] > serial and time.monotonic() - since > MIRROR_SECONDS:
             step = ours.steps[ours.current]
             if data := self.call("checkpoint", step.key):
-                self._checkpoint(job.key, step).save(data)
+                checkpoint(self.store, job.key, step).save(data)
             ours.mirrored = state["saved"], time.monotonic()
 
     def _take_in(self, job: queue.Job, ours: Followed, key: str) -> None:
@@ -247,7 +247,7 @@ class Bridge:
                 self.store.artifacts.put(part, self.call("part", part))
             tables = {name: rows(data) for name, data in result["tables"].items()}
             self.store.take_in(tables, result["artifacts"], publish=False)
-        self._checkpoint(job.key, step).path.unlink(missing_ok=True)
+        checkpoint(self.store, job.key, step).path.unlink(missing_ok=True)
         ours.taken.add(key)
 
     def _leave(self, key: str) -> None:
@@ -259,9 +259,6 @@ class Bridge:
     def _release(self, ours: Followed) -> None:
         ours.lock.close()
         ours.running, ours.current = False, -1
-
-    def _checkpoint(self, key: str, step: Spec) -> FileCheckpoint:
-        return FileCheckpoint(queue.folder(self.store, key) / f"{step.key}.checkpoint")
 
 
 def _asked(job: queue.Job) -> float:

@@ -49,6 +49,11 @@ class FileCheckpoint:
         draft.replace(self.path)
 
 
+def checkpoint(store: Store, job: str, step: Spec) -> FileCheckpoint:
+    """That of one step of the job with this key."""
+    return FileCheckpoint(queue.folder(store, job) / f"{step.key}.checkpoint")
+
+
 class StoredInputs:
     """The artifacts of the store as the inputs of a step."""
 
@@ -143,7 +148,7 @@ def _run(job: queue.Job, store: Store, place: Path, facts: dict[str, Any]) -> No
     for number, step in enumerate(steps):
         report.begin(number)
         log.info("%s", step.title)
-        saved = FileCheckpoint(place / f"{step.key}.checkpoint")
+        saved = checkpoint(store, job.key, step)
         result = run(step, StoredInputs(store), report, saved)
         # Published with the job's end, or earlier by a runner or a reader.
         store.take_in(result.tables, result.artifacts, publish=False, replace=job.again)

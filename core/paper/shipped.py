@@ -36,7 +36,7 @@ from core.signatures.spec import SignatureSpec
 from core.spec import VERSIONS, Spec
 from core.store import Store
 from core.store.files import StoreError, readable_os
-from core.store.rows import KEYED, OWNED
+from core.store.rows import KEYED, OWNED, owner
 
 log = logging.getLogger(__name__)
 
@@ -141,11 +141,7 @@ def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[s
     controls = [key for key, step in steps.items() if _control(step)]
     keys = [*steps, *_corpora(store, [*steps])]
     frames = {}
-    for name in (*KEYED, *OWNED):
-        if name == "shipped":
-            continue
-        column = "key" if name in KEYED else OWNED[name][0]
-        frame = store.query(f"FROM {name} WHERE {column} IN (SELECT unnest(?))", [keys])
+    for name, frame in store.rows(keys).items():
         if name in ("confusion", "draws"):
             frame = frame.filter(~pl.col("signature").is_in(previews))
         if name == "confusion":
@@ -160,7 +156,7 @@ def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[s
             frame = frame.cast({pl.Float64: pl.Float32})
         if frame.height:
             frames[name] = frame.sort(
-                [c for c in (column, "lag", "symbol", "place") if c in frame.columns]
+                [c for c in (owner(name), "lag", "symbol", "place") if c in frame.columns]
             )
     return frames
 
@@ -280,8 +276,7 @@ def _read(place: Path, keys: set[str]) -> dict[str, pl.DataFrame]:
     tables = {}
     for name in (*KEYED, *OWNED):
         if (path := place / f"{name}.parquet").exists():
-            column = "key" if name in KEYED else OWNED[name][0]
-            tables[name] = pl.read_parquet(path).filter(pl.col(column).is_in([*keys]))
+            tables[name] = pl.read_parquet(path).filter(pl.col(owner(name)).is_in([*keys]))
     return tables
 
 

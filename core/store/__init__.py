@@ -120,6 +120,15 @@ class Store:
                 wanted |= owners & {other.key for other in steps}
         return [step for step in steps if step.key in wanted]
 
+    def rows(self, keys: Sequence[str]) -> dict[str, pl.DataFrame]:
+        """All rows that belong to these results, by table; tables without any are left out."""
+        from core.store.rows import KEYED, OWNED, owner
+
+        names = [name for name in (*KEYED, *OWNED) if name != "shipped"]
+        sql = "FROM {} WHERE {} IN (SELECT unnest(?))"
+        found = {name: self.query(sql.format(name, owner(name)), [[*keys]]) for name in names}
+        return {name: frame for name, frame in found.items() if frame.height}
+
     def status(self) -> dict[str, Any]:
         """`place` (path), `bytes` by part, and counts of `corpora`, `models`, `signatures`."""
         counts = self.query(

@@ -28,6 +28,11 @@ REPLACED = ("jobs",)
 WHOLE = ("earlier",)  # new rows replace all that the table held
 
 
+def owner(table: str) -> str:
+    """The column with the key of the result that a row belongs to."""
+    return "key" if table in KEYED else OWNED[table][0]
+
+
 def insert(table: str) -> str:
     """The statement that adds the rows of `incoming` to `table`."""
     if table in KEYED:

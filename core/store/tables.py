@@ -41,7 +41,7 @@ from core.store.files import (
     size,
 )
 from core.store.live import LiveFile
-from core.store.rows import KEYED, OWNED, REPLACED, WHOLE, insert
+from core.store.rows import KEYED, OWNED, REPLACED, WHOLE, insert, owner
 from core.store.rows import replace as replace_rows
 
 log = logging.getLogger(__name__)
@@ -101,14 +101,13 @@ class Tables:
 
     def remove(self, keys: Sequence[str]) -> None:
         """Delete the rows with these keys, and all rows that belong to them."""
-        places = [(table, "key") for table in KEYED]
-        places += [(table, owners[0]) for table, owners in OWNED.items()]
 
         def work(live: duckdb.DuckDBPyConnection) -> None:
             self._mark()
             live.begin()
-            for table, column in places:
-                live.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT unnest(?))", [[*keys]])
+            for table in (*KEYED, *OWNED):
+                belongs = f"{owner(table)} IN (SELECT unnest(?))"
+                live.execute(f"DELETE FROM {table} WHERE {belongs}", [[*keys]])
             live.commit()
             self._publish_rewritten(live)  # else the file would stay as large as it was
 
