@@ -419,6 +419,28 @@ SELECT p.key, min(m.epochs), max(m.fall)
 FROM perplexities p JOIN made m ON list_contains(p.members, m.key)
 GROUP BY p.key;
 
+--- Seconds that each result took, without what it was computed from; NULL where they were not recorded.
+--- key: Key of the result.
+--- kind: networks: their training; decoders: their training, with the states they read and measuring; rest: n-grams, perplexities, pruning, single kernels, speech corpora.
+--- profile: Profile of the result; NULL for a speech corpus.
+--- machine: Description of the machine.
+--- device: Device: cpu or the name of a GPU; NULL for a speech corpus.
+--- seconds: Seconds by the clock on the wall.
+CREATE OR REPLACE VIEW times AS
+SELECT key, CASE WHEN kind IN ('char_lm', 'factorized', 'las') THEN 'networks' ELSE 'rest' END AS kind,
+       profile, machine, device, seconds
+FROM models WHERE trained AND kind <> 'imported'
+UNION ALL
+SELECT key, 'decoders', split_part(profile, ',', 1), machine, device, seconds FROM signatures
+UNION ALL
+SELECT key, 'decoders', profile, machine, device, seconds FROM atlases
+UNION ALL
+SELECT key, 'rest', profile, machine, device, seconds FROM perplexities
+UNION ALL
+SELECT key, 'rest', profile, machine, device, seconds FROM prunings
+UNION ALL
+SELECT key, 'rest', NULL, machine, NULL, seconds FROM corpora WHERE kind = 'speech';
+
 -- The 97.5th percentile of Student's t with n - 1 degrees of freedom, as scipy computes it (a test
 -- compares); of more than 30 the last.
 CREATE OR REPLACE MACRO student_t(n) AS [
