@@ -185,6 +185,17 @@ class Profile:
             return self.training
         return self.training.model_copy(update={"learning_rate": self.training.learning_rate / 2})
 
+    def compared_for(self, cell: str, hidden: int) -> TrainingBudget:
+        """The training budget of a network of the study that compares the cells."""
+        budget = self.training_for(cell, 1, hidden)
+        rate = self.chosen_rate(cell, hidden) or budget.learning_rate
+        changes = {"epochs": self.compared_epochs, "learning_rate": rate}
+        return budget.model_copy(update=changes)
+
+    def chosen_rate(self, cell: str, hidden: int) -> float | None:
+        """The peak rate chosen on dev for a network of that study; None where none was searched."""
+        return CHOSEN_RATES.get(self.name, {}).get(cell, {}).get(hidden)
+
     def decoders_for(self, hidden: int) -> DecoderBudget:
         """The decoder budget for a network of that hidden size."""
         steps = self.decoders.steps if hidden <= self.long else self.decoders.steps // 2
@@ -305,6 +316,16 @@ _LAS_DECODERS: dict[str, Row] = {
     "widths": ((0.25,), (0.5, 1.0), (0.5, 1.0), (0.5, 1.0, 2.0, 4.0)),  # multiples of 128 units
     "depth": (1, 1, 1, 1),
 }
+
+# Where every cell is compared, the peak rates tried, and the best on dev by profile, cell and units
+# (`python -m core bench rates`).
+TRIED_RATES = (2.5e-3, 5e-3, 1e-2, 2e-2, 4e-2)
+CHOSEN_RATES: dict[str, dict[str, dict[int, float]]] = {"laptop": {}}
+
+
+def at_end(rate: float) -> bool:
+    """Whether it is the lowest or the highest rate tried, so that one beyond might be better."""
+    return rate in (TRIED_RATES[0], TRIED_RATES[-1])
 
 
 def _profile(place: int) -> Profile:

@@ -21,13 +21,15 @@ opening.follow()
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     figure = choices.switch("sweep", "Figure", list(TOOLBARS), SIZE)
     sweep = TOOLBARS[figure]()
-    lag = cells.select_lag(sweep) if figure == CELLS else 0
+    if figure == CELLS:
+        equal, lag = cells.select_alignment(), cells.select_lag(sweep)
 computed = watching.watch_plan(sweep.plan)
 study.note(sweep.study, sweep.choices, sweep.plan, sweep.note)
 
 if figure == CELLS:
-    cells.against_state(sweep, lag)
-    cells.numbers(sweep, lag)
+    compared = cells.compared(sweep, equal, lag)
+    cells.pictures(compared)
+    cells.numbers(compared)
 elif figure == TARGETS:
     targets.recall(sweep)
     left, right = st.columns(2, gap="medium")

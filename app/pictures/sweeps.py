@@ -27,6 +27,7 @@ from core.cells import label as cell_label
 Columns = Sequence[tuple[Row, str]]  # the values a column has in the table, and its label
 
 RECALL, SIZE, DEEPER, STATE = 380, 250, 300, 330  # heights in pixels, whatever is drawn
+ACROSS = {"state_size": "numbers of the state", "weights": "recurrent parameters"}
 PARTS = "product of parts"
 CLICK = 24  # pixels: what takes a click in the middle of a cell
 
@@ -111,18 +112,18 @@ def against_size(
     return finish(figure, colors, SIZE, (56, 12, 24, 40), corner)
 
 
-def against_state(
-    table: pl.DataFrame, column: str, title: str, form: str, colors: Theme
+def of_cells(
+    table: pl.DataFrame, across: str, column: str, title: str, form: str, colors: Theme
 ) -> go.Figure:
-    """A number of each cell against the numbers that it carries from step to step, by its name.
+    """A number of each cell, by its name, against the size of its state or its parameters.
 
-    table: cell, state_size, the column, signature, and of a recall low, high and untrained, which
-    is hollow. A click on a point gives its name and its signature.
+    across: the column of these, one of `ACROSS`.
+    table: name, network (such as GRU [1,18]), these columns, signature, and of a recall low, high
+    and untrained, which is hollow. A click on a point gives its network and its signature.
     """
-    names = [cell_label(cell) for cell in table["cell"]]
-    of_points = [[name, key] for name, key in zip(names, table["signature"], strict=True)]
+    of_points = [[network, key] for network, key in table.select("network", "signature").rows()]
     recalls = column == "accuracy"
-    figure, sizes = go.Figure(), table["state_size"].to_list()
+    figure, sizes = go.Figure(), table[across].to_list()
     if recalls:
         figure.add_scatter(
             x=sizes,
@@ -139,9 +140,10 @@ def against_state(
         mode="markers",
         customdata=of_points,
         marker={"size": 9, "color": colors.series[0]},
-        hovertemplate=f"<b>%{{customdata[0]}}</b>, %{{x}} numbers: %{{y:{form}}}<extra></extra>",
+        hovertemplate=f"<b>%{{customdata[0]}}</b>, %{{x}} {ACROSS[across]}: "
+        f"%{{y:{form}}}<extra></extra>",
     )
-    points = pl.DataFrame({"name": names, "x": sizes, "y": table[column]}).drop_nulls()
+    points = table.select("name", pl.col(across).alias("x"), pl.col(column).alias("y")).drop_nulls()
     drawn = [table[column], *([table["untrained"]] if recalls else [])]
     heights = pl.concat([values.cast(pl.Float64) for values in drawn]).drop_nulls()
     _add_names(figure, points, (heights.max() - heights.min()) / 16)
@@ -149,7 +151,7 @@ def against_state(
     ticks = [
         size for size in sorted(set(sizes)) if not any(size / 1.2 < one < size for one in sizes)
     ]
-    figure.update_xaxes(title="numbers of the state", type="log", tickvals=ticks, ticktext=ticks)
+    figure.update_xaxes(title=ACROSS[across], type="log", tickvals=ticks, ticktext=ticks)
     figure.update_xaxes(range=ends)
     figure.update_yaxes(title=title, nticks=6, tickformat=".0%" if recalls else None)
     figure.update_layout(showlegend=False)

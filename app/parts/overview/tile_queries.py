@@ -86,9 +86,11 @@ FROM (
 JOIN recall r ON r.signature = k.key
 WHERE r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0"""
 
-# The signatures of these two, by key: others of the same network may recall the same.
+# The signatures of these two, by key: others of the same network may recall the same. The networks
+# of a cell stand side by side, the narrower first.
 CELLS = """
-SELECT 1 AS panel, '' AS name, k.place::VARCHAR AS x, v.lag, v.accuracy AS value
+SELECT 1 AS panel, '' AS name, (k.place + v.hidden / 10_000)::VARCHAR AS x, v.lag,
+       v.accuracy AS value
 FROM marginal_recall v JOIN recurrent_cells k ON k.cell = v.cell
 WHERE v.signature IN ({keys}) AND v.lag >= 1"""
 

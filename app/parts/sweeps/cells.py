@@ -1,6 +1,8 @@
-"""The cells of today: what each remembers against the numbers that it carries."""
+"""The cells of today: what each remembers at equal parameters or at equal state."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import polars as pl
 import streamlit as st
@@ -11,10 +13,13 @@ from app.parts.sweeps.toolbar import Sweep
 from app.pictures import sweeps
 from app.shell import choices, export, queries
 from core.cells import CELLS, label
+from core.paper.studies.cells import ALIGNMENTS, FAR, REFERENCE, networks
+from core.profiles import TRIED_RATES, at_end, find
 
 COMPARED = """
 SELECT v.cell, v.signature, m.hidden, m.parameters, v.state, s.width AS decoder_width, v.lag, v.n,
        v.accuracy, v.low, v.high, v.majority, v.untrained, m.test_perplexity AS perplexity,
+       (m.spec->>'$.budget.learning_rate')::DOUBLE AS rate,
        (SELECT arg_max(b.earlier, a.created)
         FROM added_bits b JOIN signatures a ON a.key = b.signature
         WHERE (a.model, a.layer, a.state, a.corpus, a.profile, a.seed)
@@ -24,6 +29,64 @@ JOIN signatures s ON s.key = v.signature
 JOIN models m ON m.key = s.model
 WHERE v.signature IN ({keys}) AND v.lag = {lag}
 ORDER BY v.cell"""
+# What is drawn across: what the alignment leaves to differ.
+ACROSS = {"parameters": "state_size", "state": "weights"}
+EQUAL = {
+    "parameters": "Each network has about as many recurrent parameters as an LSTM of {hidden} "
+    "units, {number:,}: the weights of the layer's matrices, without biases, embedding and output.",
+    "state": "Each network carries about as many numbers from one step to the next as an LSTM of "
+    "{hidden} units, {number:,}: c and h of an LSTM, 16 numbers a unit of S6, mLSTM and Gated "
+    "DeltaNet.",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The networks of one alignment, equal to an LSTM of some units, and a lag.
+
+    off: by cell and units how far a network's number is from the LSTM's, as a share of it.
+    """
+
+    sweep: Sweep
+    equal: str
+    lag: int
+    hidden: int
+    off: dict[tuple[str, int], float]
+
+    @property
+    def sql(self) -> str:
+        drawn = self.sweep.plan.drawn.values()
+        keys = [s.key for s in drawn if (s.model.cell, s.model.hidden) in self.off]
+        return queries.fill(COMPARED, keys=keys, lag=self.lag)
+
+    def table(self) -> pl.DataFrame:
+        """The rows of the query, with names and with the numbers that follow from cell and size."""
+        table = queries.table(self.sql)
+        sizes = table.select("cell", "hidden").rows()
+        read = table.select("cell", "state", "hidden").rows()
+        return table.with_columns(
+            pl.Series("name", [self._name(*size) for size in sizes], dtype=pl.String),
+            pl.Series("network", [f"{label(c)} [1,{n}]" for c, n in sizes], dtype=pl.String),
+            pl.Series("state_size", [CELLS[c].state_size(n) for c, n in sizes], dtype=pl.Int64),
+            pl.Series("weights", [CELLS[c].kernel(n) for c, n in sizes], dtype=pl.Int64),
+            pl.Series("numbers_read", [CELLS[c].dim(s, n) for c, s, n in read], dtype=pl.Int64),
+        ).sort(ACROSS[self.equal])
+
+    def _name(self, cell: str, hidden: int) -> str:
+        """The cell's, with the distance from the LSTM's number where that is large."""
+        off = self.off[cell, hidden]
+        return f"{label(cell)} ({off:+.0%})" if abs(off) > FAR else label(cell)
+
+
+def select_alignment() -> str:
+    """What all networks have about as many of."""
+    return choices.switch(
+        "equal",
+        "Networks of",
+        list(ALIGNMENTS),
+        "parameters",
+        format_func=lambda alignment: f"equal {alignment}",
+    )
 
 
 def select_lag(sweep: Sweep) -> int:
@@ -31,67 +94,86 @@ def select_lag(sweep: Sweep) -> int:
     return choices.select("lag", "Lag", range(1, sweep.lags + 1), min(5, sweep.lags), width=80)
 
 
-def against_state(sweep: Sweep, lag: int) -> None:
-    """Recall at one lag, added bits and perplexity, each against the size of the state."""
-    sql = queries.fill(COMPARED, keys=sweep.keys, lag=lag)
-    table = _compared(sql)
+def compared(sweep: Sweep, equal: str, lag: int) -> Comparison:
+    """The networks of a sweep that belong to the alignment."""
+    hidden = sweep.choices.hidden or find(sweep.choices.profile).compared
+    aligned = networks(hidden).items()
+    off = {network: each[equal] for network, each in aligned if equal in each}
+    return Comparison(sweep, equal, lag, hidden, off)
+
+
+def pictures(comparison: Comparison) -> None:
+    """Recall at one lag, added bits and perplexity, each against what differs."""
+    table, lag, equal = comparison.table(), comparison.lag, comparison.equal
+    across = ACROSS[equal]
     shown = {"accuracy": (f"recall, {lag} ago", f"Recall {lag} symbols ago", ".1%")}
     shown |= {name: AGAINST_SIZE[name] for name in ("added", "perplexity")}
     for place, (column, (axis, title, form)) in zip(st.columns(3), shown.items(), strict=True):
         with place:
-            export.heading(title, f"cells-{column}", sql)
+            title = f"{title}, equal {equal}"
+            export.heading(title, f"cells-{column}", comparison.sql)
             if table[column].count():
-                figure = export.drawn(
-                    sweeps.against_state, table, column, axis, form, export.colors()
-                )
-                name = sweep.file_name(f"cells-{column}")
+                drawing = (table, across, column, axis, form, export.colors())
                 export.chart(
-                    figure,
+                    export.drawn(sweeps.of_cells, *drawing),
                     f"cells-{column}",
-                    name,
-                    f"{title} against size of the state",
+                    comparison.sweep.file_name(f"cells-equal-{equal}-{column}"),
+                    f"{title}, against {sweeps.ACROSS[across]}",
                     on_click=lambda _, signature: opening.select(signature),
                 )
             else:
                 export.empty(sweeps.STATE)
+    number = ALIGNMENTS[equal](REFERENCE, comparison.hidden)
     st.html(
-        "<div class='note'>The state is all that is carried from one step to the next, in numbers: "
-        "c and h of an LSTM, 16 numbers a unit of S6, mLSTM and Gated DeltaNet. Hollow: "
-        "the same network untrained. All have one hidden size and read as much text. Click a point "
-        "for its signature.</div>"
+        f"<div class='note'>{EQUAL[equal].format(hidden=comparison.hidden, number=number)} "
+        f"Hollow: the same network untrained. All read as much text. {_of_rates(comparison)} "
+        "Click a point for its signature.</div>"
     )
 
 
-def numbers(sweep: Sweep, lag: int) -> None:
-    """The numbers of every cell."""
-    sql = queries.fill(COMPARED, keys=sweep.keys, lag=lag)
-    table = _compared(sql)
-    export.heading(f"Numbers, recall {lag} symbols ago", "cells-numbers", sql)
+def _of_rates(comparison: Comparison) -> str:
+    """How the peak rates of the networks came about, in a sentence or two."""
+    profile = find(comparison.sweep.choices.profile)
+    rates = {network: profile.chosen_rate(*network) for network in comparison.off}
+    usual = [network for network, rate in rates.items() if rate is None]
+    if len(usual) == len(rates):
+        return "The peak rates are the profile's, not chosen by cell."
+    tried = ", ".join(f"{rate:g}" for rate in TRIED_RATES)
+    ends = [network for network, rate in rates.items() if rate is not None and at_end(rate)]
+    text = f"The peak rate of each is the best on dev of {tried}"
+    if usual:
+        text += f", but for {_listed(usual)}, which have the profile's"
+    beyond = f" The best is at the end of these for {_listed(ends)}." if ends else ""
+    return f"{text}.{beyond}"
+
+
+def _listed(sizes: list[tuple[str, int]]) -> str:
+    return ", ".join(f"{label(cell)} [1,{hidden}]" for cell, hidden in sizes)
+
+
+def numbers(comparison: Comparison) -> None:
+    """The numbers of every network."""
+    title = f"Numbers, recall {comparison.lag} symbols ago, equal {comparison.equal}"
+    export.heading(title, "cells-numbers", comparison.sql)
     formats = {
         column: st.column_config.NumberColumn(format=f"%.{places}f")
         for column, places in (
             DIGITS | dict.fromkeys(("recall", "untrained", "majority"), 3)
         ).items()
     }
-    shown = table.select(
-        pl.col("cell").map_elements(label, return_dtype=pl.String),
+    shown = comparison.table().select(
+        pl.col("name").alias("cell"),
+        "hidden",
         "state_size",
+        pl.col("weights").alias("recurrent_parameters"),
         "parameters",
         pl.col("accuracy").alias("recall"),
         *("untrained", "majority", "added", "perplexity"),
+        pl.col("rate").alias("peak_rate"),
         pl.col("state").alias("read"),
         "numbers_read",
         "decoder_width",
     )
-    height = 35 * len(sweep.keys) + 38
-    export.numbers(shown, "cells-numbers", height, sweep.file_name("cells"), formats)
-
-
-def _compared(sql: str) -> pl.DataFrame:
-    """The rows of the query with the numbers of a state, carried and read by decoders."""
-    table = queries.table(sql)
-    rows = table.select("cell", "hidden", "state").rows()
-    return table.with_columns(
-        pl.Series("state_size", [CELLS[c].state_size(n) for c, n, _ in rows], dtype=pl.Int64),
-        pl.Series("numbers_read", [CELLS[c].dim(s, n) for c, n, s in rows], dtype=pl.Int64),
-    ).sort("state_size")
+    height = 35 * len(comparison.off) + 38
+    name = comparison.sweep.file_name(f"cells-equal-{comparison.equal}")
+    export.numbers(shown, "cells-numbers", height, name, formats)

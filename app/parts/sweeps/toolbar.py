@@ -96,10 +96,11 @@ def layers() -> Sweep:
 
 
 def compared() -> Sweep:
-    """Beyond the paper: every cell at one hidden size."""
+    """Beyond the paper: every cell, with the numbers of an LSTM of some size."""
     corpus = pickers.corpus_choice("corpus", "Corpus", STUDIES["cells"].corpora["corpus"])
     profile = pickers.profile_choice()
-    hidden = pickers.hidden_choice("compared", find(profile).compared, (16, 24, 40, 80, 160))
+    usual, sizes = find(profile).compared, (16, 24, 40, 80, 160)
+    hidden = pickers.hidden_choice("compared", usual, sizes, of="the LSTM that is equaled")
     selected = Choices(profile, corpus=pickers.read(corpus), hidden=hidden)
     return Sweep("cells", selected, [], "The paper has the GRU and the LSTM.")
 

@@ -15,6 +15,7 @@ from core import jobs
 from core.cells import CELLS
 from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import STUDIES, Choices, Plan
+from core.profiles import CHOSEN_RATES
 from core.signatures.spec import RECALLED
 from core.spec import CorpusSpec, Spec
 from core.store import Store
@@ -126,17 +127,39 @@ def test_the_ngram_can_be_decoded_or_exact(done: dict[str, Plan]) -> None:
     assert "GRU − 5-gram, exact" in said(app)
 
 
-def test_cells_are_drawn_against_the_numbers_that_they_carry(half: dict[str, Plan]) -> None:
+def test_cells_are_drawn_at_equal_parameters_and_at_equal_state(half: dict[str, Plan]) -> None:
     _, corpus = corpora()
     plan = STUDIES["cells"].plan(Choices("smoke", corpus=corpus))
     computed(Store().root, plan.specs)
     app = opened(SWEEPS, sweep="Cells", lag=3)
-    assert charts(app) == 3 and "Recall 3 symbols ago" in said(app)
+    assert charts(app) == 3 and "Recall 3 symbols ago, equal parameters" in said(app)
+    # Of an LSTM of 24 units: 8 · 24² weights, and 48 numbers.
+    assert "an LSTM of 24 units, 4,608" in said(app) and "not chosen by cell" in said(app)
+    assert numbers(app, "hidden") | {"GRU": 28, "S6": 36} == numbers(app, "hidden")
+    assert {*numbers(app, "peak_rate").values()} == {0.005}
+    parameters = numbers(app, "recurrent_parameters")
+    assert [*sorted(parameters)] == sorted(cell.label for cell in CELLS.values())
+    assert all(0.95 < value / 4608 < 1.05 for value in parameters.values())
+    app.segmented_control(key="choice-equal").set_value("state").run()
+    assert app.query_params["equal"] == "state" and "an LSTM of 24 units, 48" in said(app)
+    assert charts(app) == 3 and "Recall 3 symbols ago, equal state" in said(app)
+    assert numbers(app, "state_size") == dict.fromkeys(parameters, 48) | {"mLSTM": 49}
     table = app.dataframe[0].value
-    assert sorted(table["cell"]) == sorted(cell.label for cell in CELLS.values())
-    sizes = dict(table[["cell", "state_size"]].to_numpy().tolist())
-    assert (sizes["GRU"], sizes["LSTM"], sizes["LRU"], sizes["S6"]) == (24, 48, 48, 384)
     assert table["added"].notna().all() and table["untrained"].notna().all()
+
+
+def numbers(app: AppTest, column: str) -> dict[str, float]:
+    """A column of the table below the pictures, by cell."""
+    return dict(app.dataframe[0].value[["cell", column]].to_numpy().tolist())
+
+
+def test_a_rate_at_the_end_of_those_tried_is_marked(
+    half: dict[str, Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CHOSEN_RATES, "smoke", {"gru": {28: 4e-2}, "s6": {36: 1e-2}})
+    app = opened(SWEEPS, sweep="Cells")
+    assert "the best on dev of 0.0025, 0.005, 0.01, 0.02, 0.04" in said(app)
+    assert "The best is at the end of these for GRU [1,28]." in said(app)
 
 
 def test_targets_are_drawn_with_their_guesses_and_the_product_of_their_parts(

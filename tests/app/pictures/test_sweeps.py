@@ -105,3 +105,27 @@ def test_deeper_decoders_are_drawn_in_points() -> None:
     drawn = next(trace for trace in figure.data if trace.name == "layer 4" and len(trace.x))
     assert drawn.y[0] == pytest.approx(2)
     assert (drawn.error_y.array[0], drawn.error_y.arrayminus[0]) == pytest.approx((2, 1))
+
+
+@pytest.mark.parametrize("across", sweeps.ACROSS)
+def test_cells_are_drawn_by_name_against_their_state_or_their_parameters(across: str) -> None:
+    table = pl.DataFrame(
+        {
+            "name": ["GRU", "S6 (+700%)"],
+            "network": ["GRU [1,18]", "S6 [1,1]"],
+            "signature": ["one", "two"],
+            "state_size": [18, 16],
+            "weights": [1944, 52],
+            "accuracy": [0.5, 0.7],
+            "low": [0.4, 0.6],
+            "high": [0.6, 0.8],
+            "untrained": [0.3, None],
+        }
+    )
+    figure = sweeps.of_cells(table, across, "accuracy", "recall", ".1%", look.LIGHT)
+    untrained, trained, *names = figure.data
+    assert list(untrained.x) == list(trained.x) == table[across].to_list()
+    assert list(trained.y) == [0.5, 0.7] and list(untrained.y) == [0.3, None]
+    assert list(map(tuple, trained.customdata)) == [("GRU [1,18]", "one"), ("S6 [1,1]", "two")]
+    assert sorted(text for trace in names for text in trace.text) == ["GRU", "S6 (+700%)"]
+    assert figure.layout.xaxis.title.text == sweeps.ACROSS[across]

@@ -7,14 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+from core import profiles
 from core.cells import CELLS
 from core.cli import main, measuring
 from core.corpora.speech.spec import SpeechSpec
 from core.library import add_corpus, find_corpus
 from core.models.mixture import fit
-from core.paper.studies import STUDIES, Choices, Plan, Study
+from core.paper.studies import STUDIES, Choices, Plan, Study, cells
+from core.paper.studies.study import installed
 from core.registry import SPECS
 from core.spec import CorpusSpec
 from core.store import Store
@@ -75,15 +78,98 @@ def test_every_network_that_is_drawn_has_its_control() -> None:
     assert "query (h), untrained" in STUDIES["las"].plan(EVERY).signatures
 
 
-def test_every_cell_is_compared_at_one_budget_and_size() -> None:
-    plan = STUDIES["cells"].plan(EVERY)
-    assert [*plan.drawn] == [cell.label for cell in CELLS.values()]
-    budgets = {
-        spec.model.budget.model_copy(update={"learning_rate": 0.0}) for spec in plan.drawn.values()
+def test_cells_are_compared_at_equal_parameters_and_at_equal_state() -> None:
+    """Against an LSTM of 16 units: 8 · 16² weights, and 32 numbers of state."""
+    compared = cells.networks(16)
+    units = {
+        alignment: {cell: hidden for (cell, hidden), of in compared.items() if alignment in of}
+        for alignment in cells.ALIGNMENTS
     }
-    assert len(budgets) == len({spec.model.hidden for spec in plan.drawn.values()}) == 1
+    assert units["parameters"] == {
+        "gru": 18,  # 6 · 18² = 1944
+        "lstm": 16,
+        "elman": 32,  # 2 · 32² = 2048
+        "mingru": 32,
+        "minlstm": 26,  # 3 · 26² = 2028
+        "lru": 20,  # 5 · 20² = 2000
+        "s6": 22,
+        "mlstm": 25,
+        "deltanet": 25,
+    }
+    assert {cell: CELLS[cell].state_size(units["state"][cell]) for cell in CELLS} == (
+        dict.fromkeys(CELLS, 32) | {"mlstm": 33}  # 16 numbers, n of 16 and m: one unit
+    )
+    # One network where both alignments choose the same units.
+    assert compared["elman", 32] == {"parameters": 0, "state": 0}
+    assert len(compared) == 15
+    for (cell, hidden), aligned in compared.items():
+        for alignment, off in aligned.items():
+            number = cells.ALIGNMENTS[alignment](CELLS[cell], hidden)
+            assert off == number / {"parameters": 2048, "state": 32}[alignment] - 1
+            assert abs(off) < 0.06
+
+
+def test_a_network_far_from_the_reference_says_by_how_much() -> None:
+    """The memory of one unit of S6 has 16 numbers, the state of one unit of an LSTM two."""
+    labels = [cells.label(*network, aligned) for network, aligned in cells.networks(1).items()]
+    assert "S6 [1,1], equal parameters and state (parameters +550%, state +700%)" in labels
+    assert "LSTM [1,1], equal parameters and state" in labels
+
+
+def test_the_nearest_size_is_no_larger_than_one_that_reaches_the_target() -> None:
+    assert [cells.nearest(lambda n: n * n, target) for target in (0, 9, 12, 13)] == [1, 3, 3, 4]
+    assert cells.nearest(lambda n: 2 * n, 5) == 2  # 4 and 6 are as near
+    # 311 units, which have one head instead of 14, would be as near by chance.
+    weights, target = CELLS["mlstm"].kernel, CELLS["lstm"].kernel(160)
+    assert abs(weights(311) - target) < abs(weights(224) - target)
+    assert cells.nearest(weights, target) == 224
+
+
+def test_compared_networks_differ_in_cell_size_and_rate_alone() -> None:
+    plan = STUDIES["cells"].plan(EVERY)
+    models = [spec.model for spec in plan.drawn.values()]
+    assert [(model.cell, model.hidden) for model in models] == [*cells.networks(16)]
+    budgets = {model.budget.model_copy(update={"learning_rate": 0.0}) for model in models}
+    assert len(budgets) == 1
     for label, spec in plan.drawn.items():
         assert plan.others[f"{label}, added bits"] == spec.added()
+
+
+def test_peak_rates_are_chosen_by_cell_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(profiles.CHOSEN_RATES, "laptop", {"gru": {18: 4e-2}})
+    rates = {
+        (spec.model.cell, spec.model.hidden): spec.model.budget.learning_rate
+        for spec in STUDIES["cells"].plan(EVERY).drawn.values()
+    }
+    assert rates == dict.fromkeys(cells.networks(16), 1e-2) | {("gru", 18): 4e-2}
+
+
+def test_every_chosen_rate_is_of_a_network_of_the_study() -> None:
+    for name, chosen in profiles.CHOSEN_RATES.items():
+        compared = cells.networks(profiles.find(name).compared)
+        for cell, rates in chosen.items():
+            for hidden, rate in rates.items():
+                assert (cell, hidden) in compared and rate in profiles.TRIED_RATES
+
+
+def test_what_ships_of_other_studies_is_what_they_plan() -> None:
+    """Their keys have not changed: a study finds as many results as when it was shipped."""
+    place = Path(__file__).parents[3] / "cache" / "reference" / "laptop"
+    manifest = json.loads((place / "manifest.json").read_text())
+    rows = pl.read_parquet(place / "corpora.parquet").iter_rows(named=True)
+    corpora = {
+        row["name"]: SpeechSpec.model_validate_json(row["spec"])
+        if row["spec"]
+        else CorpusSpec(name=row["name"], content=row["key"])
+        for row in rows
+    }
+    seen: set[str] = set()  # what two studies need counts for the first
+    for name, study in STUDIES.items():
+        named = {choice: corpora[installed(paper)] for choice, paper in study.corpora.items()}
+        planned = {spec.key for spec in study.plan(Choices("laptop", **named)).specs} - seen
+        seen |= planned
+        if name != "cells":  # whose sizes and rates have changed since
+            assert len(planned & {*manifest["keys"]}) == manifest["computed"][name][0], name
 
 
 def test_seeds_are_networks_of_their_own() -> None:

@@ -1,0 +1,61 @@
+"""By which peak rate the networks of the study `cells` learn best, at profile `laptop`.
+
+On a quarter of the text that the study trains on, in as many epochs: 75 trainings on all of it
+would take an hour. What is best goes to `core.profiles.CHOSEN_RATES` by hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core import machine
+from core.bench import here
+from core.corpora import Corpus, build
+from core.models.language import char_lm
+from core.models.language.spec import ModelSpec
+from core.paper.studies.cells import networks
+from core.profiles import TRIED_RATES, at_end, find
+
+LAPTOP = find("laptop")
+SHARE = 4  # of the training symbols of an epoch, one in so many is read
+
+
+def run() -> dict[str, Any]:
+    """Trains every network of the study by every rate, in about twenty minutes on two cores.
+
+    rates: a row a network: cell, hidden, the perplexity on dev by each rate, `best`, the rate with
+    the lowest, and `end_of_range`, whether that is the lowest or the highest rate tried.
+    """
+    device = machine.settle(1)  # networks so narrow gain nothing by a second thread
+    corpus = build("shakespeare")
+    tried = networks(LAPTOP.compared)
+    return {"rates": [search(corpus, *network, device) for network in tried], **here(device)}
+
+
+def search(corpus: Corpus, cell: str, hidden: int, device: str) -> dict[str, Any]:
+    """The row of one network."""
+    perplexities = {rate: _perplexity(corpus, cell, hidden, rate, device) for rate in TRIED_RATES}
+    best = min(perplexities, key=lambda rate: perplexities[rate])
+    return {
+        "cell": cell,
+        "hidden": hidden,
+        **{f"{rate:g}": round(perplexity, 3) for rate, perplexity in perplexities.items()},
+        "best": best,
+        "end_of_range": at_end(best),
+    }
+
+
+def _perplexity(corpus: Corpus, cell: str, hidden: int, rate: float, device: str) -> float:
+    """On dev, after training by that peak rate."""
+    budget = LAPTOP.compared_for(cell, hidden)
+    changes = {"learning_rate": rate, "symbols": (budget.symbols or 0) // SHARE}
+    spec = ModelSpec(
+        corpus=corpus.spec,
+        cell=cell,
+        layers=1,
+        hidden=hidden,
+        profile=LAPTOP.name,
+        budget=budget.model_copy(update=changes),
+    )
+    _, facts = char_lm.train(spec, corpus, device=device)
+    return float(facts["perplexity"])
