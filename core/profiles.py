@@ -317,10 +317,11 @@ _LAS_DECODERS: dict[str, Row] = {
     "depth": (1, 1, 1, 1),
 }
 
-# Where every cell is compared, the peak rates tried, and the best on dev by profile, cell and units
-# (`python -m core bench rates`).
+# Where every cell is compared, the peak rates tried, and the best on dev by profile, cell and units,
+# as `python -m core bench rates` prints it. A profile is here once all its networks are searched:
+# rates chosen for some of them alone would favor these.
 TRIED_RATES = (2.5e-3, 5e-3, 1e-2, 2e-2, 4e-2)
-CHOSEN_RATES: dict[str, dict[str, dict[int, float]]] = {"laptop": {}}
+CHOSEN_RATES: dict[str, dict[str, dict[int, float]]] = {}
 
 
 def at_end(rate: float) -> bool:

@@ -148,9 +148,7 @@ def of_cells(
     heights = pl.concat([values.cast(pl.Float64) for values in drawn]).drop_nulls()
     _add_names(figure, points, (heights.max() - heights.min()) / 16)
     ends = [math.log10(min(sizes) / 3), math.log10(max(sizes) * 5)]
-    ticks = [
-        size for size in sorted(set(sizes)) if not any(size / 1.2 < one < size for one in sizes)
-    ]
+    ticks = _ticks(sizes, 10 ** ((ends[1] - ends[0]) / 12))
     figure.update_xaxes(title=ACROSS[across], type="log", tickvals=ticks, ticktext=ticks)
     figure.update_xaxes(range=ends)
     figure.update_yaxes(title=title, nticks=6, tickformat=".0%" if recalls else None)
@@ -158,14 +156,26 @@ def of_cells(
     return finish(figure, colors, STATE, (56, 12, 24, 40))
 
 
+def _ticks(values: Sequence[int], least: float) -> list[int]:
+    """Those values, from the smallest on, that are at least so many times the one before."""
+    ticks: list[int] = []
+    for value in sorted(values):
+        if not ticks or value >= least * ticks[-1]:
+            ticks.append(value)
+    return ticks
+
+
 def _add_names(figure: go.Figure, points: pl.DataFrame, gap: float) -> None:
-    """The name of each point beside it; where several have about one x, left and right in turn.
+    """The name of each point: of points whose x is near, half at the left and half at the right.
 
     points: name, x, y. gap: the least between two names above each other.
     """
-    for _, group in points.sort("y").group_by(pl.col("x").log(2).round(), maintain_order=True):
-        for first, side, shift in ((0, "middle left", 1 / 1.08), (1, "middle right", 1.08)):
-            rows = group.gather_every(2, first)
+    far = (pl.col("x").log(2).diff() > 2).fill_null(False)
+    groups = points.sort("x", "y").with_columns(far.cum_sum().alias("group"))
+    for group in groups.partition_by("group"):
+        half = (group.height + 1) // 2
+        left, right = (part.sort("y") for part in (group[:half], group[half:]))
+        for rows, side, shift in ((left, "middle left", 1 / 1.08), (right, "middle right", 1.08)):
             figure.add_scatter(
                 x=(rows["x"] * shift).to_list(),
                 y=_apart(rows["y"].to_list(), gap),

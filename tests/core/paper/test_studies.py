@@ -144,12 +144,11 @@ def test_peak_rates_are_chosen_by_cell_and_size(monkeypatch: pytest.MonkeyPatch)
     assert rates == dict.fromkeys(cells.networks(16), 1e-2) | {("gru", 18): 4e-2}
 
 
-def test_every_chosen_rate_is_of_a_network_of_the_study() -> None:
+def test_a_profile_has_chosen_rates_for_all_networks_of_the_study_or_for_none() -> None:
     for name, chosen in profiles.CHOSEN_RATES.items():
-        compared = cells.networks(profiles.find(name).compared)
-        for cell, rates in chosen.items():
-            for hidden, rate in rates.items():
-                assert (cell, hidden) in compared and rate in profiles.TRIED_RATES
+        rates = {(cell, hidden): rate for cell in chosen for hidden, rate in chosen[cell].items()}
+        assert {*rates} == {*cells.networks(profiles.find(name).compared)}
+        assert {*rates.values()} <= {*profiles.TRIED_RATES}
 
 
 def test_what_ships_of_other_studies_is_what_they_plan() -> None:
