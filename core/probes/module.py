@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import BadInput
+from core.probes import pretrained
 from core.probes.notebook import as_numpy, check_whole, measure
 from core.probes.readers import LayerStates, StateReader, reader_of, run_steps
 
@@ -69,21 +70,25 @@ def states(
     nn.LSTM, nn.GRU or nn.RNN over the whole segment, from zero or from whatever initial state the
     module gives it, or nn.LSTMCell, nn.GRUCell or nn.RNNCell step by step, each a layer. Or a
     function step(symbols, before) of a step's symbols, int64 [batch], and of the state before
-    (None at the first step), which returns the next state: a tensor [batch, ...] or a tuple.
+    (None at the first step), which returns the next state: a tensor [batch, ...] or a tuple. Or a
+    recurrent model of the package transformers, whose states are read from its cache.
     segments: sequences of symbols 0 or more, or an int array [segments, time] padded with -1.
     of: the name of a submodule, as `named_modules` has it: the only recurrent network that is read,
     or, of another kind, one whose outputs are states, of the whole segment or step by step.
     batch: segments read at once.
 
     Returns for each layer {"h": float32 [segments, time, hidden]}, of an LSTM with "c" too; of a
-    bidirectional network the forward half. What stands at padding means nothing.
+    bidirectional network the forward half. What stands at padding means nothing. Of a transformers
+    model, the layers that have a recurrent state; a memory of more than 512 numbers is projected to
+    512, by the same random matrix for every memory of its size.
 
     Raises BadInput with one sentence where it cannot be done.
     """
     check_whole("batch", batch, 1)
     symbols = _padded(segments)
     if isinstance(module, nn.Module):
-        parts = _by_module(module, reader_of(module, of), symbols, batch)
+        reader = pretrained.reader_of(module) if of is None else None
+        parts = _by_module(module, reader or reader_of(module, of), symbols, batch)
     elif callable(module) and of is None:
         parts = (run_steps(module, part) for part in _batches(symbols, batch))
     else:
@@ -150,7 +155,7 @@ def _by_module(
             rows = rows if first is None else rows.to(first.device)
             with reader:
                 try:
-                    module(rows)
+                    reader.run(module, rows)
                 except Exception as error:  # whatever somebody's module raises
                     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                     raise BadInput(

@@ -49,6 +49,10 @@ class StateReader(ABC):
     def attach(self) -> list[Any]:
         """Forgets what was noted, and returns the hooks that note anew."""
 
+    def run(self, module: nn.Module, part: Tensor) -> None:
+        """Runs the module over symbols [batch, time]."""
+        module(part)
+
     @abstractmethod
     def states(self, part: Tensor) -> LayerStates:
         """The states of every layer, of the symbols [batch, time] that the module has read."""
@@ -76,7 +80,7 @@ class WholeSegments(StateReader):
 
     def states(self, part: Tensor) -> LayerStates:
         x, initial = self._read(part)
-        return [_numbers(layer) for layer in _layers(self.rnn, x, initial)]
+        return [as_arrays(layer) for layer in _layers(self.rnn, x, initial)]
 
     def _note(self, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
         x = given[0] if given else named.get("input")
@@ -125,7 +129,7 @@ class Outputs(StateReader):
 
     def states(self, part: Tensor) -> LayerStates:
         return [
-            _numbers(self._layer(module, notes, *part.shape))
+            as_arrays(self._layer(module, notes, *part.shape))
             for module, notes in zip(self.parts, self.noted, strict=True)
         ]
 
@@ -155,7 +159,7 @@ def _shape(output: Any) -> tuple[int, ...]:
     return tuple(output.shape[: output.dim() - 1][:2])
 
 
-def _numbers(layer: dict[str, Tensor]) -> dict[str, np.ndarray]:
+def as_arrays(layer: dict[str, Tensor]) -> dict[str, np.ndarray]:
     """States [time, batch, numbers] as float32 [batch, time, numbers]."""
     return {name: h.transpose(0, 1).float().cpu().numpy() for name, h in layer.items()}
 
@@ -174,7 +178,7 @@ def run_steps(step: Callable[[Tensor, Any], Any], part: Tensor) -> LayerStates:
         if not all(isinstance(h, Tensor) and h.dim() and len(h) == len(part) for h in tensors):
             raise BadInput("The function must return a tensor [batch, ...] or a tuple of such.")
         collected.append(torch.cat([h.reshape(len(part), -1).float() for h in tensors], 1))
-    return [_numbers({"h": torch.stack(collected)})]
+    return [as_arrays({"h": torch.stack(collected)})]
 
 
 def _layers(rnn: nn.RNNBase, x: Tensor, initial: tuple[Tensor, ...]) -> list[dict[str, Tensor]]:
