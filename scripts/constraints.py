@@ -1,6 +1,6 @@
 """Writes constraints.txt: every package that pip would install now, pinned. `make constraints`.
 
-It resolves the three requirements files at once, as if nothing were installed. Left out are
+It resolves all requirements files at once, as if nothing were installed. Left out are
 torch's CUDA companions, which the CUDA build of torch pins itself and no other build has.
 """
 
@@ -14,7 +14,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-ray.txt")
+FILES = (
+    *("requirements.txt", "requirements-dev.txt", "requirements-ray.txt"),
+    *("requirements-transformers.txt", "requirements-hdf5.txt"),
+)
 COMPANIONS = re.compile(r"(nvidia|cuda)-.*|triton|pytorch-triton")
 HEAD = """\
 # Everything that pip installs for the requirements files, pinned; `make constraints` writes it.

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -66,10 +67,16 @@ def test_three_lines_turn_a_state_dict_into_a_model(
 
 
 def test_the_notebook_forgets_what_it_need_not_know(tmp_path: Path) -> None:
-    _, train, draw, _ = blocks("python")
+    _, train, draw, _, _ = blocks("python")
     shown = run(train + draw + "print(marginal['lag'].to_list())", tmp_path)
     assert "loss 0.0" in shown and "[0, 1, 2, 3, 4, 5, 6]" in shown
     assert "plotly" in (tmp_path / "signature.html").read_text()
+
+
+@pytest.mark.skipif(find_spec("transformers") is None, reason="pip install transformers")
+def test_a_model_of_transformers_is_read_as_it_is(tmp_path: Path) -> None:
+    *_, pretrained, _ = blocks("python")
+    assert run(pretrained, tmp_path).strip() == "[(100, 12, 512), (100, 12, 512)]"
 
 
 @pytest.mark.skipif("g2p-en" not in packages.installed(), reason="pip install --no-deps g2p-en")

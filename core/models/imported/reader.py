@@ -131,7 +131,8 @@ def _notes(reading: Reading, described: Description) -> list[str]:
         notes.append("It has capitals only, so letters are read as these.")
     if reading.digits:
         digit = described.symbols[reading.read[HASH]]
-        notes.append(f"Every digit is read as {digit}; # is predicted when any digit is.")
+        predicted = "; # is predicted when any digit is" if described.predicts else ""
+        notes.append(f"Every digit is read as {digit}{predicted}.")
     if reading.unknown:
         notes.append(f"These are read as its <unk>: {' '.join(reading.unknown)}")
     if not described.predicts and " " not in described.symbols:
