@@ -317,11 +317,23 @@ _LAS_DECODERS: dict[str, Row] = {
     "depth": (1, 1, 1, 1),
 }
 
-# Where every cell is compared, the peak rates tried, and the best on dev by profile, cell and units,
-# as `python -m core bench rates` prints it. A profile is here once all its networks are searched:
-# rates chosen for some of them alone would favor these.
-TRIED_RATES = (2.5e-3, 5e-3, 1e-2, 2e-2, 4e-2)
-CHOSEN_RATES: dict[str, dict[str, dict[int, float]]] = {}
+# Where every cell is compared, the peak rates tried, and the best on dev by profile, cell and
+# units, as `python -m core bench rates` prints it. A profile is here once all its networks are
+# searched: rates chosen for some of them alone would favor these.
+TRIED_RATES = (1e-2, 2e-2, 4e-2, 8e-2)
+CHOSEN_RATES: dict[str, dict[str, dict[int, float]]] = {
+    "laptop": {
+        "gru": {18: 4e-2, 32: 4e-2},
+        "lstm": {16: 4e-2},
+        "elman": {32: 4e-2},
+        "mingru": {32: 8e-2},
+        "minlstm": {26: 4e-2, 32: 4e-2},
+        "lru": {16: 8e-2, 20: 8e-2},
+        "s6": {2: 8e-2, 22: 4e-2},
+        "mlstm": {1: 2e-2, 25: 8e-2},
+        "deltanet": {2: 8e-2, 25: 4e-2},
+    }
+}
 
 
 def at_end(rate: float) -> bool:

@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_server(commands)
     _add_signature(commands)
     _add_speech(commands)
+    _add_study(commands)
     _add_paper(commands)
     _add_cache(commands)
     return parser
@@ -152,7 +153,7 @@ def _add_speech(commands: Commands) -> None:
     command.add_argument("--check", action="store_true", help="only list what is there")
 
 
-def _add_paper(commands: Commands) -> None:
+def _add_study(commands: Commands) -> None:
     command = _command(
         commands, "study", measuring.study, "compute or find one of the paper's figures"
     )
@@ -176,6 +177,8 @@ def _add_paper(commands: Commands) -> None:
     command.add_argument("--fraction", type=float, default=0.05, help="of the target to retrain on")
     command.add_argument("--profile", default="laptop", help=PROFILES)
 
+
+def _add_paper(commands: Commands) -> None:
     command = _command(
         commands, "figure", paper.figure, "write a signature or a study as a picture"
     )

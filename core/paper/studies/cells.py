@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from core.cells import CELLS
 from core.cells.cell import Cell
@@ -34,7 +35,7 @@ def networks(reference: int) -> dict[tuple[str, int], dict[str, float]]:
     for cell in CELLS.values():
         for alignment, numbers in ALIGNMENTS.items():
             target = numbers(REFERENCE, reference)
-            hidden = nearest(lambda units, of=numbers, cell=cell: of(cell, units), target)
+            hidden = nearest(partial(numbers, cell), target)
             off = numbers(cell, hidden) / target - 1
             compared.setdefault((cell.name, hidden), {})[alignment] = off
     return compared

@@ -156,9 +156,9 @@ def numbers(app: AppTest, column: str) -> dict[str, float]:
 def test_a_rate_at_the_end_of_those_tried_is_marked(
     half: dict[str, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CHOSEN_RATES, "smoke", {"gru": {28: 4e-2}, "s6": {36: 1e-2}})
+    monkeypatch.setitem(CHOSEN_RATES, "smoke", {"gru": {28: 8e-2}, "s6": {36: 2e-2}})
     app = opened(SWEEPS, sweep="Cells")
-    assert "the best on dev of 0.0025, 0.005, 0.01, 0.02, 0.04" in said(app)
+    assert "the best on dev of 0.01, 0.02, 0.04, 0.08" in said(app)
     assert "The best is at the end of these for GRU [1,28]." in said(app)
 
 
