@@ -98,8 +98,8 @@ SELECT * FROM (VALUES
 
 -- Why a number decides nothing. rising: what the last doubling of the decoders' training added; NULL
 -- where it is not known, as of an atlas, whose decoders are trained for so many steps and no longer.
--- steady: whether recall on dev rose by more than half a point then, and by more than five sixths of
--- what the doubling before had added.
+-- steady: whether recall on dev, over all lags of the signature, rose then by more than seven eighths
+-- of what the doubling before had added.
 CREATE OR REPLACE MACRO claim_doubt(unfinished, rising, steady) AS CASE
     WHEN unfinished THEN 'an unfinished network'
     WHEN rising IS NULL THEN 'a recall whose rise is not recorded'
@@ -113,9 +113,9 @@ CREATE OR REPLACE MACRO replicated(before, measured, draws) AS
 CREATE OR REPLACE MACRO replicates_of(numbers) AS generate_subscripts(numbers, 1) - 2;
 
 -- How far longer training may still move a number. rise: what the last doubling of the decoders'
--- training changed. Five times as much is all that is to come if each further doubling changes at
--- most five sixths of what the one before it changed, as the last one did (else `claim_doubt`).
-CREATE OR REPLACE MACRO still_to_come(rise) AS 5 * coalesce(rise, 0);
+-- training changed. Seven times as much is all that is to come if each further doubling changes at
+-- most seven eighths of what the one before it changed, as the last one did (else `claim_doubt`).
+CREATE OR REPLACE MACRO still_to_come(rise) AS 7 * coalesce(rise, 0);
 
 -- Which signatures a claim may rest on: trained networks and n-grams of a profile, read by decoders
 -- trained as long as that profile says, the state that the paper reads, by the present version of
@@ -181,12 +181,15 @@ WITH gained AS (  -- by each round of training
 ), slowing AS (
     SELECT *, lag(gain) OVER rounds AS before
     FROM gained WINDOW rounds AS (PARTITION BY signature, lag, keep, width ORDER BY steps)
+), latest AS (
+    SELECT signature, arg_max(gain, steps) AS gain, arg_max(before, steps) AS before
+    FROM slowing GROUP BY signature, lag
 ), steady AS (
-    SELECT signature, lag FROM slowing GROUP BY signature, lag
-    HAVING arg_max(gain, steps) > greatest(0.005, 5 / 6 * coalesce(arg_max(before, steps), 0))
+    SELECT signature FROM latest GROUP BY signature
+    HAVING max(gain) > 0.005 AND sum(gain) > 7 / 8 * coalesce(sum(before), 0)
 ), lags AS (
     SELECT s.key, r.lag, coalesce(r.low > greatest(r.majority, r."current"), false) AS above_guess,
-           claim_doubt(s.unfinished, r.rising, (s.key, r.lag) IN (FROM steady)) AS doubt
+           claim_doubt(s.unfinished, r.rising, s.key IN (FROM steady)) AS doubt
     FROM claim_signatures s
     JOIN recall r ON r.signature = s.key AND r.symbol IS NULL AND r.lag >= 1
 ), marginal AS (
@@ -413,7 +416,7 @@ factorized AS (
     ) = 1
 ), decoded AS (
     SELECT s.model, s.corpus, s.profile, s.seed, r.majority,
-           claim_doubt(false, r.rising, (s.key, r.lag) IN (FROM steady)) AS doubt,
+           claim_doubt(false, r.rising, s.key IN (FROM steady)) AS doubt,
            unnest(replicated(r.accuracy - r.rising, r.accuracy, d.accuracies)) AS accuracy,
            replicates_of(replicated(r.accuracy, r.accuracy, d.accuracies)) AS replicate
     FROM signatures s
@@ -462,9 +465,9 @@ layers_read AS (
            greatest(r.majority, r."current") AS guess,
            replicated(u.accuracy - u.rising, u.accuracy, e.accuracies) AS of_untrained,
            claim_doubt(
-               m.key IN (SELECT key FROM unfinished), r.rising, (s.key, r.lag) IN (FROM steady)
+               m.key IN (SELECT key FROM unfinished), r.rising, s.key IN (FROM steady)
            ) AS doubt,
-           claim_doubt(false, u.rising, (u.signature, r.lag) IN (FROM steady)) AS untrained_doubt,
+           claim_doubt(false, u.rising, u.signature IN (FROM steady)) AS untrained_doubt,
            unnest(replicated(r.accuracy - r.rising, r.accuracy, d.accuracies)) AS accuracy,
            replicates_of(replicated(r.accuracy, r.accuracy, d.accuracies)) AS replicate
     FROM signatures s
