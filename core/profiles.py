@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from core.cells import CELLS
 from core.errors import BadInput
 from core.spec import Frozen, added
 
@@ -151,7 +152,8 @@ class Profile:
     sizes: hidden sizes of the size sweep (Fig. 2); deep: (layers, hidden) of the depth figure
     (Fig. 3); hidden: units of retraining and of the network against the n-gram (Figs. 4 and 5);
     factorized: units of the factorized network (Fig. 6); compared, compared_epochs,
-    compared_rounds: units, epochs and rounds of decoders where every cell is compared; max_lag: Δ;
+    compared_rounds: units, epochs and rounds of decoders where every cell is compared; own_rates:
+    whether each cell has its own peak rate there (core.cells); max_lag: Δ;
     long: the largest hidden size whose decoders are trained with all of the budget's steps, those
     of larger ones with half.
     retraining: of a model that starts from another's weights (section 6); atlas: of the bases of a
@@ -165,6 +167,7 @@ class Profile:
     hidden: int
     factorized: int
     compared: int
+    own_rates: bool
     compared_epochs: int
     compared_rounds: int
     max_lag: int
@@ -194,7 +197,7 @@ class Profile:
 
     def chosen_rate(self, cell: str, hidden: int) -> float | None:
         """The peak rate chosen on dev for a network of that study; None where none was searched."""
-        return CHOSEN_RATES.get(self.name, {}).get(cell, {}).get(hidden)
+        return CELLS[cell].rates.get(hidden) if self.own_rates else None
 
     def decoders_for(self, hidden: int) -> DecoderBudget:
         """The decoder budget for a network of that hidden size."""
@@ -226,6 +229,7 @@ _NETWORKS: dict[str, Row] = {
     # A memory of 16 numbers a unit is read whole at 16; nine cells, trained and untrained, must not
     # take a laptop longer than a figure. No size of Figs. 2 and 3, as these are trained less.
     "compared": (24, 16, 32, 160),
+    "own_rates": (False, True, False, False),  # they were searched with its two epochs
     "compared_epochs": (1, 2, 20, 20),
     "compared_rounds": (1, 2, 3, 4),
     "max_lag": (6, 10, 15, 15),  # about as many as the figures show; recall is near its floor there
@@ -317,23 +321,7 @@ _LAS_DECODERS: dict[str, Row] = {
     "depth": (1, 1, 1, 1),
 }
 
-# Where every cell is compared, the peak rates tried, and the best on dev by profile, cell and
-# units, as `python -m core bench rates` prints it. A profile is here once all its networks are
-# searched: rates chosen for some of them alone would favor these.
-TRIED_RATES = (1e-2, 2e-2, 4e-2, 8e-2)
-CHOSEN_RATES: dict[str, dict[str, dict[int, float]]] = {
-    "laptop": {
-        "gru": {18: 4e-2, 32: 4e-2},
-        "lstm": {16: 4e-2},
-        "elman": {32: 4e-2},
-        "mingru": {32: 8e-2},
-        "minlstm": {26: 4e-2, 32: 4e-2},
-        "lru": {16: 8e-2, 20: 8e-2},
-        "s6": {2: 8e-2, 22: 4e-2},
-        "mlstm": {1: 2e-2, 25: 8e-2},
-        "deltanet": {2: 8e-2, 25: 4e-2},
-    }
-}
+TRIED_RATES = (1e-2, 2e-2, 4e-2, 8e-2)  # the peak rates among which a cell's are chosen
 
 
 def at_end(rate: float) -> bool:

@@ -1,6 +1,6 @@
 """By which peak rate the networks of the study `cells` learn best, at profile `laptop`.
 
-What is best goes to `core.profiles.CHOSEN_RATES` by hand.
+What is best goes to `rates` of the cell's file by hand.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the facts of a cell are read where torch is not loaded
@@ -55,6 +55,8 @@ class Cell:
         [..., gates · hidden], and the states [states, ..., hidden], to the next states.
     memory: hidden -> numbers of the memory c, where it is all that is carried from step to step.
     weights: hidden -> weights of the matrices of a layer between layers of its size, without gates.
+    rates: by hidden units the peak learning rate that is best on dev in the study that compares the
+        cells, of `core.profiles.TRIED_RATES` (`python -m core bench rates`); empty: not searched.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Cell:
     step: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
     memory: Callable[[int], int] | None = None
     weights: Callable[[int], int] | None = None
+    rates: Mapping[int, float] = field(default_factory=dict)
 
     def state_size(self, hidden: int) -> int:
         """Numbers that a layer of that size carries from one step to the next."""

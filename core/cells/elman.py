@@ -22,4 +22,4 @@ def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     return (from_input + from_state).tanh()[None]
 
 
-CELL = Cell("elman", "Elman", ("h",), 1, layer, first, first_alone, step)
+CELL = Cell("elman", "Elman", ("h",), 1, layer, first, first_alone, step, rates={32: 4e-2})

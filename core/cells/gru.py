@@ -25,4 +25,4 @@ def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     return fresh.lerp(states[0], (update + update_h).sigmoid())[None]
 
 
-CELL = Cell("gru", "GRU", ("h",), 3, layer, fastest, first_alone, step)
+CELL = Cell("gru", "GRU", ("h",), 3, layer, fastest, first_alone, step, rates={18: 4e-2, 32: 4e-2})

@@ -85,4 +85,5 @@ CELL = Cell(
     unroll,
     memory=lambda hidden: 2 * hidden,  # a real and an imaginary part of each unit
     weights=lambda hidden: 5 * hidden**2,  # of B and C, both complex, and D
+    rates={16: 8e-2, 20: 8e-2},
 )

@@ -59,4 +59,4 @@ def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     return torch.stack([c, o.sigmoid() * c.tanh()])
 
 
-CELL = Cell("lstm", "LSTM", ("c", "h"), 4, layer, fastest, unroll, step)
+CELL = Cell("lstm", "LSTM", ("c", "h"), 4, layer, fastest, unroll, step, rates={16: 4e-2})

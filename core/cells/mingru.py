@@ -40,4 +40,4 @@ def unroll(layer: nn.Linear, x: Tensor) -> dict[str, Tensor]:
     return {"h": output(layer, x)}
 
 
-CELL = Cell("mingru", "minGRU", ("h",), 1, layer, output, unroll)
+CELL = Cell("mingru", "minGRU", ("h",), 1, layer, output, unroll, rates={32: 8e-2})

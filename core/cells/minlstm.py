@@ -41,5 +41,13 @@ def unroll(layer: nn.Linear, x: Tensor) -> dict[str, Tensor]:
 
 
 CELL = Cell(
-    "minlstm", "minLSTM", ("h",), 0, layer, output, unroll, weights=lambda hidden: 3 * hidden**2
+    "minlstm",
+    "minLSTM",
+    ("h",),
+    0,
+    layer,
+    output,
+    unroll,
+    weights=lambda hidden: 3 * hidden**2,
+    rates={26: 4e-2, 32: 4e-2},
 )

@@ -132,4 +132,5 @@ CELL = Cell(
     unroll,
     memory=state_size,
     weights=matrix.weights,
+    rates={1: 2e-2, 25: 8e-2},
 )

@@ -101,4 +101,5 @@ CELL = Cell(
     unroll,
     memory=lambda hidden: STATES * hidden,
     weights=weights,
+    rates={2: 8e-2, 22: 4e-2},
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,7 @@ from core import jobs
 from core.cells import CELLS
 from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import STUDIES, Choices, Plan
-from core.profiles import CHOSEN_RATES
+from core.profiles import PROFILES
 from core.signatures.spec import RECALLED
 from core.spec import CorpusSpec, Spec
 from core.store import Store
@@ -156,7 +157,9 @@ def numbers(app: AppTest, column: str) -> dict[str, float]:
 def test_a_rate_at_the_end_of_those_tried_is_marked(
     half: dict[str, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CHOSEN_RATES, "smoke", {"gru": {28: 8e-2}, "s6": {36: 2e-2}})
+    monkeypatch.setitem(PROFILES, "smoke", replace(PROFILES["smoke"], own_rates=True))
+    for cell, rates in (("gru", {28: 8e-2}), ("s6", {36: 2e-2})):
+        monkeypatch.setitem(CELLS, cell, replace(CELLS[cell], rates=rates))
     app = opened(SWEEPS, sweep="Cells")
     assert "the best on dev of 0.01, 0.02, 0.04, 0.08" in said(app)
     assert "The best is at the end of these for GRU [1,28]." in said(app)

@@ -136,7 +136,8 @@ def test_compared_networks_differ_in_cell_size_and_rate_alone() -> None:
 
 
 def test_peak_rates_are_chosen_by_cell_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(profiles.CHOSEN_RATES, "laptop", {"gru": {18: 4e-2}})
+    for name, cell in CELLS.items():
+        monkeypatch.setitem(CELLS, name, replace(cell, rates={18: 4e-2} if name == "gru" else {}))
     rates = {
         (spec.model.cell, spec.model.hidden): spec.model.budget.learning_rate
         for spec in STUDIES["cells"].plan(EVERY).drawn.values()
@@ -144,11 +145,13 @@ def test_peak_rates_are_chosen_by_cell_and_size(monkeypatch: pytest.MonkeyPatch)
     assert rates == dict.fromkeys(cells.networks(16), 1e-2) | {("gru", 18): 4e-2}
 
 
-def test_a_profile_has_chosen_rates_for_all_networks_of_the_study_or_for_none() -> None:
-    for name, chosen in profiles.CHOSEN_RATES.items():
-        rates = {(cell, hidden): rate for cell in chosen for hidden, rate in chosen[cell].items()}
-        assert {*rates} == {*cells.networks(profiles.find(name).compared)}
-        assert {*rates.values()} <= {*profiles.TRIED_RATES}
+def test_a_cell_whose_rates_are_searched_has_one_for_each_of_its_networks() -> None:
+    searched = {
+        (name, hidden): rate for name in CELLS for hidden, rate in CELLS[name].rates.items()
+    }
+    compared = cells.networks(profiles.find("laptop").compared)
+    assert {*searched} == {network for network in compared if CELLS[network[0]].rates}
+    assert {*searched.values()} <= {*profiles.TRIED_RATES}
 
 
 def test_what_ships_of_other_studies_is_what_they_plan() -> None:
