@@ -29,15 +29,16 @@ def pruned_bases() -> None:
 
 if part == ATLAS:
     computed = watching.watch_plan(Plan(model.plan.signatures, others={"atlas": model.atlas}))
-    left, right = st.columns([11, 14], gap="medium")
-    with left:
+    with st.container(key="wraps"):
+        every, selected = st.columns([11, 14], gap="medium")
+        frequency, listed = st.columns([11, 14], gap="medium")
+    with every:
         atlas.bases(model, computed)
-    with right:
+    with selected:
         basis.selected_basis(model, computed)
-    left, right = st.columns([11, 14], gap="medium")
-    with left:
+    with frequency:
         atlas.frequency(model, computed)
-    with right:
+    with listed:
         table.bases(model)
     clusters.likeness(model)
 elif part == PRUNING:

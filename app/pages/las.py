@@ -28,7 +28,8 @@ toolbar.note_on_recognizer(recognizer.model)
 def spelling_and_memory() -> None:
     """A click on a grapheme draws only this again."""
     step = utterance.selected_step(inspection)
-    left, right = st.columns([16, 9], gap="medium")
+    with st.container(key="wraps"):
+        left, right = st.columns([16, 9], gap="medium")
     with left:
         utterance.attention(recognizer, sound, inspection, step)
     with right:
@@ -50,15 +51,16 @@ elif not recognizer.units and (refusal := listening.refusal(recognizer.model)):
     layers.refused(refusal)
 else:
     layers.signatures(recognizer, computed)
-    left, right = st.columns(2, gap="medium")
-    with left:
+    with st.container(key="wraps"):
+        difference, every = st.columns(2, gap="medium")
+        halves, others = st.columns(2, gap="medium")
+    with difference:
         layers.difference(recognizer)
-    with right:
+    with every:
         curves.all_layers(recognizer, computed)
-    left, right = st.columns(2, gap="medium")
-    with left:
+    with halves:
         curves.forward_halves(recognizer)
-    with right:
+    with others:
         if recognizer.units:
             units.table(recognizer)
         else:

@@ -45,13 +45,11 @@ else:
         recall.curves(sweep)
 
 if figure == SIZE:
-    perplexity, added, per_unit = st.columns(3)
-    with perplexity:
-        networks.against_size(sweep, "perplexity")
-    with added:
-        networks.against_size(sweep, "added")
-    with per_unit:
-        networks.against_size(sweep, "added_per_unit")
+    with st.container(key="wraps"):
+        columns = st.columns(3)
+    for column, number in zip(columns, networks.AGAINST_SIZE, strict=True):
+        with column:
+            networks.against_size(sweep, number)
     networks.added_bits(sweep)
     networks.numbers(sweep)
 elif figure == DEPTH:

@@ -79,20 +79,11 @@ def perplexities(plan: Plan, title: str, name: str) -> None:
         "dev_perplexity",
         "models",
     )
-    number = st.column_config.NumberColumn(format="%.3f")
-    st.dataframe(
-        shown,
-        hide_index=True,
-        placeholder="–",
-        height=35 * table.height + 38,
-        key="scored",
-        column_config={
-            "label": st.column_config.TextColumn("model", width=150),
-            "test_perplexity": number,
-            "dev_perplexity": number,
-            "weights": st.column_config.TextColumn(help="Fitted on dev", width=130),
-        },
-    )
+    columns = {
+        "label": st.column_config.TextColumn("model", width=150),
+        "weights": st.column_config.TextColumn(help="Fitted on dev", width=130),
+    }
+    export.table(shown, "scored", columns, height=export.table_height(table.height))
     export.downloads(table, name)
 
 

@@ -150,6 +150,7 @@ def frequency(
         title="times the bigram occurs in the training text",
         tickvals=[NEVER, *tens],
         ticktext=["never", *(f"{ten:,}" for ten in tens)],
+        tickangle=0,
         range=[math.log10(NEVER) - 0.2, math.log10(top) + 0.15],
     )
     figure.update_yaxes(title="recall, mean over lags", tickformat=".0%", nticks=6)

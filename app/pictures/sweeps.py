@@ -61,7 +61,9 @@ def matrices(
     row_axis(figure, down)
     figure.update_yaxes(title="symbols ago", col=1)
     figure.update_layout(coloraxis=recall_colors())
-    return finish(figure, colors, RECALL, (46, 10, 26, 26))
+    # In a narrow window labels stand aslant rather than touch, and take the height they need.
+    aslant = {"tickangle": None, "autotickangles": [0, -45], "automargin": "height"}
+    return finish(figure, colors, RECALL, (46, 10, 26, 26)).update_xaxes(aslant)
 
 
 def recall_curves(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from app.pictures import look
 from app.shell import choices, saving
 
 CLICKED = "export.clicked"  # of the session: the last click of each chart
+ROW = 30.625  # pixels: of a table, at the font size of config.toml
 LINK = 4000  # characters of a query that a link to the SQL page can carry
 _finishing = Lock()  # two people may be the first to see a picture
 
@@ -156,14 +158,51 @@ def facts(values: dict[str, str], height: int | None = None) -> str:
     return f"<table class='facts'{style}>{rows}</table>"
 
 
-def numbers(
-    table: pl.DataFrame, key: str, height: int, name: str, columns: dict[str, Any] | None = None
-) -> None:
-    """A table and what saves it under `name`. height: in pixels; columns: how each is shown."""
-    st.dataframe(
-        table, key=key, height=height, hide_index=True, placeholder="–", column_config=columns
+def table(
+    rows: pl.DataFrame, key: str, columns: Mapping[str, Any] | None = None, **more: Any
+) -> Any:
+    """A table as people read it: columns by their names in words, counts with separators, other
+    numbers with three decimals.
+
+    columns: what is shown in another way. more: for `st.dataframe`, whose event this returns.
+    """
+    shown = {name: _column(name, dtype) for name, dtype in rows.schema.items()}
+    for name, own in (columns or {}).items():
+        shown[name] = _merged(shown[name], own)
+    return st.dataframe(
+        rows, key=key, hide_index=True, placeholder="–", column_config=shown, **more
     )
-    downloads(table, name)
+
+
+def _merged(usual: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A column's configuration, and over it another, in which None says nothing."""
+    return dict(usual) | {
+        part: _merged(usual.get(part) or {}, value) if isinstance(value, Mapping) else value
+        for part, value in own.items()
+        if value is not None
+    }
+
+
+def table_height(rows: int) -> int:
+    """The height in pixels of a table of so many rows under its head."""
+    return math.ceil(ROW * (rows + 1)) + 2
+
+
+def _column(name: str, dtype: pl.DataType) -> Any:
+    words = name.replace("_", " ")
+    if dtype.is_integer():
+        return st.column_config.NumberColumn(words, format="localized")
+    if dtype.is_float():
+        return st.column_config.NumberColumn(words, format="%.3f")
+    return st.column_config.Column(words)
+
+
+def numbers(
+    rows: pl.DataFrame, key: str, height: int, name: str, columns: Mapping[str, Any] | None = None
+) -> None:
+    """A table and what saves it under `name`. height: in pixels; columns: as of `table`."""
+    table(rows, key, columns, height=height)
+    downloads(rows, name)
 
 
 def downloads(table: pl.DataFrame, name: str) -> None:

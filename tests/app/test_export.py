@@ -71,3 +71,31 @@ def test_a_pane_opens_in_sql_and_is_saved(specs: list[SignatureSpec]) -> None:
     assert not page.exception
     saved = {button.proto.label for button in page.get("download_button")}
     assert {"PDF", "SVG", "PNG", "CSV", "Parquet"} <= saved
+
+
+def table() -> None:
+    import polars as pl
+    import streamlit as st
+
+    from app.shell import export
+
+    rows = pl.DataFrame({"test_states": [60001], "mean_recall": [0.12345], "own": [3], "name": "a"})
+    own = {"own": st.column_config.NumberColumn("seen", help="how often")}
+    export.table(rows, "rows", own)
+
+
+def test_a_table_has_words_for_names_and_separators() -> None:
+    shown = AppTest.from_function(table).run().dataframe[0].proto
+    columns = json.loads(shown.columns)
+    labels = {
+        name: columns[name]["label"] for name in ("test_states", "mean_recall", "own", "name")
+    }
+    assert labels == {
+        "test_states": "test states",
+        "mean_recall": "mean recall",
+        "own": "seen",
+        "name": "name",
+    }
+    forms = {name: columns[name]["type_config"]["format"] for name in [*labels][:3]}
+    assert forms == {"test_states": "localized", "mean_recall": "%.3f", "own": "localized"}
+    assert columns["own"]["help"] == "how often"

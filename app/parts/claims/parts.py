@@ -13,8 +13,8 @@ from app.pictures import ranges
 from app.shell import export, queries
 
 CLAIM_PARTS = """
-SELECT claim, part, verdict, statistic, ours, low, high, covers, side, threshold, doubt, profile,
-       corpora, seeds
+SELECT claim, part, verdict, statistic, ours, rise, low, high, covers, side, threshold, doubt,
+       profile, corpora, seeds
 FROM claim_checks
 WHERE claim || ' ' || profile || ' ' || corpora IN ({shown})
 ORDER BY substr(claim, 2)::INTEGER, part"""
@@ -29,13 +29,23 @@ def measured(claims: pl.DataFrame) -> None:
     if not table.height:
         export.empty(120)
         return
-    heads = ("", "What is measured", "Ours (95 % interval)", "", "Claimed", "Verdict")
+    heads = (
+        "",
+        "What is measured",
+        "Ours (95 % interval)",
+        "Last doubling",
+        "",
+        "Claimed",
+        "Verdict",
+    )
     lines = "".join(_line(row) for row in table.iter_rows(named=True))
     head = "".join(f"<th>{head}</th>" for head in heads)
     st.html(f"<table class='parts'><tr>{head}</tr>{lines}</table>")
     st.html(
         "<div class='note'>Dot and line: our number and its interval. Tick: the threshold; shaded: "
-        "the side that the claim is on. Each line has a scale of its own.</div>"
+        "the side that the claim is on. Each line has a scale of its own. Last doubling: by how "
+        "much the number changed when the decoders trained twice as long as before; the interval "
+        "reaches further by five times that, on the side to which it moved. –: not recorded.</div>"
     )
     export.downloads(table, "claims")
 
@@ -50,8 +60,19 @@ def _line(row: dict[str, Any]) -> str:
         f"{row['claim']}.{row['part']}",
         html.escape(row["statistic"]),
         number(row),
+        _rise(row["rise"]),
         picture,
         claimed.replace("-", "−"),
         f"{verdict}{doubt}",
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _rise(rise: float | None) -> str:
+    """What the last doubling of the decoders' training changed of a number, with its sign.
+
+    rise: None where that is not recorded.
+    """
+    if rise is None:
+        return "–"
+    return f"{rise:+.2g}".replace("-", "−") if rise else "0"

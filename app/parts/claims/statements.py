@@ -92,5 +92,7 @@ def number(row: dict[str, Any]) -> str:
     """The number of a claim or of a part of it, with its interval, as HTML."""
     if row["ours"] is None:
         return "–"
-    spread = "" if row["low"] is None else f" ({row['low']:.3g} to {row['high']:.3g})"
+    spread = ""
+    if row["low"] is not None:
+        spread = f" <span>({row['low']:.3g} to {row['high']:.3g})</span>"
     return f"<b>{row['ours']:.3g}</b>{spread}".replace("-", "−")

@@ -128,13 +128,7 @@ def numbers(rows: list[Row]) -> None:
     )
     first = ("perplexity", "added_bits", "parameters", "test_states")
     table = table.select(letters, *first, pl.exclude(*first, "key"), "key")
-    st.dataframe(
-        table.drop("key", "name"),
-        height=35 * len(rows) + 38,
-        hide_index=True,
-        placeholder="–",
-        key="pinned-table",
-    )
+    export.table(table.drop("key", "name"), "pinned-table", height=export.table_height(len(rows)))
     export.downloads(table, file_name(rows, "compared"))
 
 

@@ -12,8 +12,7 @@ from app.shell import export, queries
 
 NUMBER, TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 COLUMNS = {
-    "recall": NUMBER(format="%.3f"),
-    "above_control": NUMBER("above", format="%.3f"),
+    "above_control": NUMBER("above"),
     "median_count": NUMBER("seen, median", format="localized"),
     "recalls_most": TEXT("recalls most, against the others", width=220),
     "most_frequent": TEXT("most frequent bigrams", width=260),
@@ -46,11 +45,6 @@ def _clusters(model: SelectedModel) -> None:
         name: [" ".join(bases.short(part) for part in parts) for parts in table[name]]
         for name in ("recalls_most", "most_frequent")
     }
-    st.dataframe(
-        table.with_columns(pl.Series(name, values) for name, values in spelled.items()),
-        key="kernel-clusters",
-        hide_index=True,
-        height=35 * table.height + 38,
-        column_config=COLUMNS,
-    )
+    shown = table.with_columns(pl.Series(name, values) for name, values in spelled.items())
+    export.table(shown, "kernel-clusters", COLUMNS, height=export.table_height(table.height))
     export.downloads(table, model.file_name("clusters"))

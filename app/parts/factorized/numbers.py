@@ -42,14 +42,14 @@ def _claim(row: dict[str, Any]) -> str:
     claim = f"<b>{html.escape(row['claim'])}</b><br>{html.escape(row['meaning'])}"
     cells = [
         *(_number(row[name], ".3g") for name in ("value", "reference", "effect")),
-        _number(row["p"], ".1e"),
+        "&lt; 0.0001" if row["p"] is not None and row["p"] < 1e-4 else _number(row["p"], ".2g"),
         _number(row["n"], ",d"),
     ]
     return f"<tr><td>{claim}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, form)
+    return "–" if value is None else format(value, form).replace("-", "−")
 
 
 def forgetting(model: SelectedModel) -> None:

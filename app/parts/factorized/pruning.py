@@ -77,9 +77,7 @@ def perplexity_curves(model: SelectedModel, order: PruningSpec, keep: int) -> No
         "from the lowest to the highest of its seeds. On a part of the test split. "
         f"{unfinished.sentence([model.atlas.model.key])}</div>"
     )
-    number = st.column_config.NumberColumn(format="%.3f")
-    columns = dict.fromkeys(("perplexity", "low", "high"), number)
-    export.numbers(table, "kernel-curves", 250, name, columns)
+    export.numbers(table, "kernel-curves", 250, name)
 
 
 def kept_bases(model: SelectedModel, order: PruningSpec, keep: int) -> None:

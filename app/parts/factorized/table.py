@@ -18,14 +18,14 @@ SEEN = (0, 1, 10, 100, 1000, 10_000)
 ANY = "any"
 NUMBER = st.column_config.NumberColumn
 COLUMNS = {
-    "recall": NUMBER(format="%.3f"),
-    "control": NUMBER(format="%.3f"),
-    "above_control": NUMBER("above", format="%.3f", help="recall − control"),
-    "own": NUMBER(format="%.3f", help="Recall of its own two symbols"),
+    "recall": NUMBER(),
+    "control": NUMBER(),
+    "above_control": NUMBER("above", help="recall − control"),
+    "own": NUMBER(help="Recall of its own two symbols"),
     "own_rank": NUMBER(
         "above others", format="%.2f", help="Share of other bases that recall those worse"
     ),
-    "count": NUMBER("seen", format="localized"),
+    "count": NUMBER("seen"),
     "norm": NUMBER(format="%.2f"),
 }
 
@@ -45,18 +45,15 @@ def bases(model: SelectedModel) -> None:
     }
     pairs = table.select("first", "second").iter_rows()
     bigrams = [short(one) + short(other) for one, other in pairs]
-    st.dataframe(
+    export.table(
         table.select(
             pl.Series("bigram", bigrams, dtype=pl.String), *COLUMNS, *of_corpora, "cluster"
         ),
-        key="kernel-table",
+        "kernel-table",
+        COLUMNS | {name: NUMBER(title, format="%.4f") for name, title in of_corpora.items()},
         height=ROWS,
-        hide_index=True,
-        placeholder="–",
         on_select=partial(_pick_row, table),
         selection_mode="single-row",
-        column_config=COLUMNS
-        | {name: NUMBER(title, format="%.4f") for name, title in of_corpora.items()},
     )
     export.downloads(table, model.file_name("bases"))
 

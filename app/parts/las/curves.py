@@ -126,16 +126,12 @@ def numbers(recognizer: SelectedRecognizer) -> None:
     table = queries.table(sql)
     export.heading("Numbers: marginal recall by lag", "numbers", sql)
     label = pl.col("signature").replace_strict(labels, return_dtype=pl.String)
-    wide = table.with_columns(label).pivot("lag", index="signature", values="accuracy")
-    percent = st.column_config.NumberColumn(format="percent", width=62)
+    percents = table.with_columns(label, pl.col("accuracy") * 100)
+    wide = percents.pivot("lag", index="signature", values="accuracy")
+    percent = st.column_config.NumberColumn(format="%.1f%%", width=62)
     lags = dict.fromkeys((name for name in wide.columns if name != "signature"), percent)
-    st.dataframe(
-        wide,
-        height=35 * min(len(labels), 12) + 38,
-        hide_index=True,
-        key="numbers",
-        column_config=lags | {"signature": st.column_config.TextColumn(width=190)},
-    )
+    columns = lags | {"signature": st.column_config.TextColumn(width=190)}
+    export.table(wide, "numbers", columns, height=export.table_height(min(len(labels), 12)))
     export.downloads(table, recognizer.file_name("las-numbers"))
 
 

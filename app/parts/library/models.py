@@ -163,12 +163,6 @@ def perplexities(model: dict[str, Any]) -> None:
 def _scores(sql: str) -> None:
     table = queries.table(sql)
     if table.height:
-        st.dataframe(
-            table,
-            hide_index=True,
-            placeholder="–",
-            height=35 * min(table.height, 5) + 38,
-            key="scores",
-        )
+        export.table(table, "scores", height=export.table_height(min(table.height, 5)))
     else:
         st.caption("It has not been scored on any text by itself yet.")

@@ -28,7 +28,6 @@ FILTERS = {"status": "Status", "profile": "Profile", "corpus": "Corpus", "model"
 COLUMNS = {
     "run": st.column_config.TextColumn(width="large"),
     "computed or ended": MOMENT,
-    "perplexity": st.column_config.NumberColumn(format="%.3f"),
     "seconds": st.column_config.NumberColumn(format="%.0f"),
 }
 
@@ -76,15 +75,13 @@ def _table(wanted: str, chosen: dict[str, str]) -> None:
         return
     # Other rows are another table: what was chosen by its place may now be something else.
     name = hashlib.sha256("".join(table["key"]).encode()).hexdigest()[:16]
-    event = st.dataframe(
+    event = export.table(
         table.drop("key", "spec").rename({"moment": "computed or ended"}),
-        hide_index=True,
-        placeholder="–",
+        f"runs-{name}",
+        COLUMNS,
         height=ROWS,
-        key=f"runs-{name}",
         on_select="rerun",
         selection_mode="multi-row",
-        column_config=COLUMNS,
     )
     rows = [row for row in event["selection"]["rows"] if row < table.height]
     _actions(table[rows].to_dicts(), table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -17,7 +16,6 @@ from core.paper.studies import STUDIES
 from core.paper.studies.study import installed
 from core.signatures.spec import RECALLED
 
-ACROSS = 4
 VERDICTS = ("holds", "fails", "undecided", "not computed")
 DARK = "Dark: recalled. {} across, lags down."
 
@@ -70,8 +68,8 @@ def tiles_of(studies: Iterable[str]) -> list[Tile]:
 
 def tiles(profile: str) -> dict[str, DeltaGenerator]:
     """A tile for every study and one for the claims; the place for each study's progress."""
-    rows = math.ceil((len(STUDIES) + 1) / ACROSS)
-    columns = [column for _ in range(rows) for column in st.columns(ACROSS, gap="medium")]
+    with st.container(key="tiles"):
+        columns = st.columns(len(STUDIES) + 1, gap="medium")
     places = {}
     for column, tile in zip(columns, tiles_of(STUDIES), strict=False):
         with column.container(border=True, key=f"tile-{tile.study}", gap="xxsmall"):

@@ -58,7 +58,11 @@ def of_all(profile: str) -> None:
     st.html(export.facts(facts))
     if done < total:
         st.caption("Every page has a button for what it misses; everything at once:")
-        st.code(f".venv/bin/python -m core reproduce --profile {profile}", language="sh")
+        st.code(
+            f".venv/bin/python -m core reproduce --profile {profile}",
+            language="sh",
+            wrap_lines=True,
+        )
 
 
 def drawn(study: str, profile: str) -> list[str]:

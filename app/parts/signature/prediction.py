@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import streamlit as st
-
 from app.parts.signature.recall import file_name
 from app.pictures import symbols
 from app.shell import export, queries
@@ -60,7 +58,5 @@ def numbers(shown: SignatureSpec) -> None:
     sql = queries.fill(NUMBERS, key=shown.key)
     table = queries.table(sql)
     export.heading("Numbers", "numbers", sql)
-    st.dataframe(
-        table.drop("signature"), height=290, hide_index=True, placeholder="–", key="numbers"
-    )
+    export.table(table.drop("signature"), "numbers", height=290)
     export.downloads(table, file_name(shown))

@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from app.parts.sweeps import opening
-from app.parts.sweeps.networks import AGAINST_SIZE, DIGITS
+from app.parts.sweeps.networks import AGAINST_SIZE
 from app.parts.sweeps.toolbar import Sweep
 from app.pictures import sweeps
 from app.shell import choices, export, queries
@@ -108,7 +108,9 @@ def pictures(comparison: Comparison) -> None:
     across = ACROSS[equal]
     shown = {"accuracy": (f"recall, {lag} ago", f"Recall {lag} symbols ago", ".1%")}
     shown |= {name: AGAINST_SIZE[name] for name in ("added", "perplexity")}
-    for place, (column, (axis, title, form)) in zip(st.columns(3), shown.items(), strict=True):
+    with st.container(key="wraps"):
+        places = st.columns(3)
+    for place, (column, (axis, title, form)) in zip(places, shown.items(), strict=True):
         with place:
             title = f"{title}, equal {equal}"
             export.heading(title, f"cells-{column}", comparison.sql)
@@ -155,12 +157,6 @@ def numbers(comparison: Comparison) -> None:
     """The numbers of every network."""
     title = f"Numbers, recall {comparison.lag} symbols ago, equal {comparison.equal}"
     export.heading(title, "cells-numbers", comparison.sql)
-    formats = {
-        column: st.column_config.NumberColumn(format=f"%.{places}f")
-        for column, places in (
-            DIGITS | dict.fromkeys(("recall", "untrained", "majority"), 3)
-        ).items()
-    }
     shown = comparison.table().select(
         pl.col("name").alias("cell"),
         "hidden",
@@ -174,6 +170,6 @@ def numbers(comparison: Comparison) -> None:
         "numbers_read",
         "decoder_width",
     )
-    height = 35 * len(comparison.off) + 38
+    height = export.table_height(len(comparison.off))
     name = comparison.sweep.file_name(f"cells-equal-{comparison.equal}")
-    export.numbers(shown, "cells-numbers", height, name, formats)
+    export.numbers(shown, "cells-numbers", height, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import polars.selectors as cs
 import streamlit as st
 
@@ -9,6 +10,7 @@ from app import watching
 from app.parts.sweeps.toolbar import Sweep
 from app.pictures import sweeps
 from app.shell import export, queries
+from core.cells import label
 from core.signatures.spec import SignatureSpec
 
 # Of each column that is drawn against size: the axis, the title and the format of a number.
@@ -17,7 +19,10 @@ AGAINST_SIZE = {
     "added": ("bits, lags 1 to the last", "Added bits", ".2f"),
     "added_per_unit": ("bits a unit", "Added bits per unit", ".4f"),
 }
-DIGITS = {"perplexity": 3, "added": 2, "added_per_unit": 4, "seconds": 1}
+COLUMNS = {
+    "added_per_unit": st.column_config.NumberColumn(format="%.4f"),
+    "seconds": st.column_config.NumberColumn(format="%.0f"),
+}
 
 NETWORKS = """
 WITH each AS (
@@ -121,18 +126,8 @@ def numbers(sweep: Sweep) -> None:
         rows = len(sweep.choices.cells) * len(sweep.columns)
     export.heading("Numbers", "numbers", sql)
     spread = () if (table["seeds"].max() or 1) > 1 else ("seeds", cs.ends_with("_low", "_high"))
-    formats = {
-        name: st.column_config.NumberColumn(format=f"%.{places}f")
-        for column, places in DIGITS.items()
-        for name in (column, f"{column}_low", f"{column}_high")
-    }
-    formats["parameters"] = st.column_config.NumberColumn(format="localized")
-    st.dataframe(
-        table.drop(*spread),
-        height=35 * rows + 38,
-        hide_index=True,
-        placeholder="–",
-        key="numbers",
-        column_config=formats,
+    shown = table.drop(*spread).with_columns(
+        pl.col("cell").map_elements(label, return_dtype=pl.String)
     )
+    export.table(shown, "numbers", COLUMNS, height=export.table_height(rows))
     export.downloads(table, sweep.file_name(sweep.study))

@@ -92,10 +92,7 @@ def numbers(sweep: Sweep) -> None:
     """The numbers of every target and lag."""
     sql, table = _rows(sweep)
     export.heading("Numbers", "targets-numbers", sql)
-    decimals = st.column_config.NumberColumn(format="%.3f")
-    columns = ("accuracy", "low", "high", "majority", "current", "untrained", "parts", "above")
-    formats, name = dict.fromkeys(columns, decimals), sweep.file_name("targets")
-    export.numbers(table, "targets-numbers", sweeps.STATE, name, formats)
+    export.numbers(table, "targets-numbers", sweeps.STATE, sweep.file_name("targets"))
 
 
 def _rows(sweep: Sweep) -> tuple[str, pl.DataFrame]:

@@ -99,6 +99,10 @@ def test_claims_are_listed_with_their_parts(everything: Store) -> None:
     ]
     assert f"{verdicts.count('holds')} hold" in told
     assert told.count("class='range'") == told.count("class='dot'") >= 10
+    rise = everything.query(
+        "SELECT rise FROM claim_checks WHERE claim = 'C1' AND profile = 'smoke'"
+    ).item(0, 0)
+    assert "Last doubling" in told and f"<td>{rise:+.2g}</td>".replace("-", "−") in told
     assert "15 not computed" in said(opened("pages/claims.py"))  # smoke decides nothing
 
 
