@@ -70,7 +70,7 @@ def test_curves_carry_milliseconds_and_their_floors() -> None:
     table = pl.DataFrame([heard(lag, 0.5) for lag in (-1, 0, 1)])
     curve = curves.Curve("encoder 1", table, "#123456", "square", "dash")
     floors = curves.floors(table, look.LIGHT, ["majority", "current"])
-    figure = curves.layers([curve, *floors], (-1, 1), 300, look.theme("dark"))
+    figure = curves.layers([curve, *floors], (-1, 1), 300, look.theme("dark"), "graphemes")
     named = {trace.name: trace for trace in figure.data if trace.name}
     assert list(named) == ["encoder 1", "majority", "current"]
     assert named["encoder 1"].customdata[0][1] == "1 ahead (80 ms)"
