@@ -608,6 +608,7 @@ FROM recognized WHERE part = 'query' AND untrained IS NOT NULL AND lag >= 2 GROU
 --- high: Upper end of its 95 % interval.
 --- covers: What the interval covers: test text or symbols, networks, longer training of the decoders.
 --- seeds: Networks it is the mean of.
+--- left_out: Unfinished networks that are not in it, because others are finished.
 --- side: Side of the threshold on which it holds.
 --- threshold: The threshold.
 --- verdict: holds, fails or undecided; NULL for what is not judged.
@@ -644,8 +645,13 @@ WITH by_basis AS (  -- of an atlas
     FROM claim_values WHERE isfinite(value) GROUP BY ALL
     UNION ALL BY NAME
     SELECT * FROM by_basis
-), measured AS (
+), marked AS (
+    SELECT *, doubt IS NOT DISTINCT FROM 'an unfinished network' AS unfinished,
+           sum(unfinished::INT) OVER alike AS of_all, bool_and(unfinished) OVER alike AS only_these
+    FROM per_seed WINDOW alike AS (PARTITION BY claim, part, profile, corpora)
+), measured AS (  -- an unfinished network is left out where others are finished
     SELECT claim, part, profile, corpora, count(*) AS seeds, avg(value) AS ours,
+           any_value(CASE WHEN only_these THEN 0 ELSE of_all END) AS left_out,
            stddev_samp(value) AS spread, avg(rise) AS rise, max(doubt) AS doubt,
            greatest(avg(below), 0 * avg(below)) AS below,
            greatest(avg(above), 0 * avg(above)) AS above,
@@ -655,7 +661,7 @@ WITH by_basis AS (  -- of an atlas
                CASE WHEN round(avg(rise), 5) <> 0 AND (count(below) > 0 OR count(*) > 1)
                    THEN 'longer training' END
            ), '') AS covers
-    FROM per_seed GROUP BY claim, part, profile, corpora
+    FROM marked WHERE only_these OR NOT unfinished GROUP BY claim, part, profile, corpora
 ), bounded AS (  -- of what has no replicates the spread of several networks is all that is known
     SELECT *, ours - half_width(CASE WHEN seeds > 1 THEN coalesce(below, 0) ELSE below END,
                                 spread, seeds) + least(still_to_come(rise), 0) AS low,
@@ -665,7 +671,7 @@ WITH by_basis AS (  -- of an atlas
 )
 SELECT
     p.claim, p.part, b.profile, b.corpora, p.statistic, b.ours, b.rise, b.low, b.high, b.covers,
-    b.seeds, p.side, p.threshold,
+    b.seeds, b.left_out::INTEGER AS left_out, p.side, p.threshold,
     CASE
         WHEN p.threshold IS NULL THEN NULL
         WHEN b.doubt IS NOT NULL THEN 'undecided'
@@ -704,6 +710,7 @@ WITH checks AS (SELECT * FROM claim_checks), selected AS (
 ), judged AS (
     SELECT
         s.claim, f.profile, any_value(c.corpora) AS corpora, max(k.seeds) AS seeds,
+        max(k.left_out) AS left_out,
         any_value(k.statistic) FILTER (p.part = 1) AS statistic,
         any_value(k.ours) FILTER (p.part = 1) AS ours, any_value(k.low) FILTER (p.part = 1) AS low,
         any_value(k.high) FILTER (p.part = 1) AS high,
@@ -735,6 +742,7 @@ SELECT
          WHEN j.still_open > 0 THEN 'undecided' ELSE 'holds' END AS verdict,
     CASE WHEN j.corpora IS NOT NULL THEN nullif(concat_ws(
         ', ', 'needs ' || j.doubt, CASE WHEN j.missing > 0 THEN 'not computed in full' END,
+        CASE WHEN j.left_out > 0 THEN j.left_out || ' unfinished left out' END,
         CASE WHEN j.bare > 0 THEN 'one network, so no interval'
              WHEN j.seeds = 1 THEN 'one network: the interval covers ' || j.covers END
     ), '') END AS note,
