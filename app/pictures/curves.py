@@ -169,8 +169,8 @@ def lettered(tables: Sequence[tuple[str, pl.DataFrame]], colors: Theme) -> go.Fi
             LETTERS, colors.series, MARKS, tables, strict=False
         )
     ]
-    # Recall starts high and falls: the lower left corner is free.
-    corner = {"x": 0.01, "xanchor": "left", "y": 0.02, "yanchor": "bottom"}
+    # Recall falls: the upper right corner is free, and also where long names take half the width.
+    corner = {"x": 0.99, "xanchor": "right", "y": 0.99, "yanchor": "top"}
     return recall({"": curves}, _lags([table for _, table in tables]), colors, 340, corner)
 
 

@@ -253,7 +253,8 @@ def difference(
     symbol_axis(figure, symbols, 11)
     lag_axis(figure, lags, unit, colors)
     ticks = [-end, -end / 2, 0, end / 2, end]
-    labels = [points(tick).removesuffix(" points") for tick in ticks]
+    digits = 1 if 50 * end % 1 else 0  # the half of 25 points is 12.5
+    labels = [points(tick, digits).removesuffix(" points") for tick in ticks]
     figure.update_layout(coloraxis=color_axis(RED_BLUE, -end, end, ticks, "", labels, "points"))
     ring_key(figure, colors)
     return finish(figure, colors, height, (46, 10, 24, 40))

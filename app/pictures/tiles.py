@@ -29,7 +29,7 @@ def thumbnail(
         values = dict(zip(panel.select("lag", "x").rows(), panel["value"], strict=True))
         z = [[values.get((lag, x)) for x in columns] for lag in lags]
         heat(figure, z, lags, xgap=0, ygap=0, row=1, col=number)
-    figure.update_annotations(font_size=10, font_color=colors.faint, yshift=-4)
+    figure.update_annotations(font_size=10, font_color=colors.faint, yshift=-1)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, autorange="reversed")
     axis = {"colorscale": scale, "cmin": ends[0], "cmax": ends[1], "showscale": False}

@@ -52,7 +52,7 @@ def words_of_the_product() -> None:
 
 def sentences() -> None:
     """What a memory signature is, in three sentences."""
-    st.markdown("### What a network still remembers")
+    st.subheader("What a network still remembers", anchor=False)  # its link would be unseen
     for sentence in SENTENCES:
         st.markdown(sentence)
 

@@ -240,6 +240,8 @@ def test_a_difference_is_red_above_zero_and_gray_inside_the_intervals() -> None:
     places = [list(zip(marks.x, marks.y, strict=True)) for marks in (plus, minus, rings)]
     assert places == [[(0, 1)], [(1, 1)], [(1, 2)]]
     assert "both may be guesses" in gray.text[1][1]
+    ticks = heatmaps.difference(table, "CA", 0.75, look.LIGHT).layout.coloraxis.colorbar.ticktext
+    assert ticks == ("−75.0", "−37.5", "0", "+37.5", "+75.0")
 
 
 def test_the_note_of_a_difference_counts_its_colors() -> None:
