@@ -169,9 +169,7 @@ def lettered(tables: Sequence[tuple[str, pl.DataFrame]], colors: Theme) -> go.Fi
             LETTERS, colors.series, MARKS, tables, strict=False
         )
     ]
-    # Recall falls: the upper right corner is free, and also where long names take half the width.
-    corner = {"x": 0.99, "xanchor": "right", "y": 0.99, "yanchor": "top"}
-    return recall({"": curves}, _lags([table for _, table in tables]), colors, 340, corner)
+    return recall({"": curves}, _lags([table for _, table in tables]), colors, 340, BELOW)
 
 
 def kernels(tables: Sequence[tuple[str, pl.DataFrame]], height: int, colors: Theme) -> go.Figure:

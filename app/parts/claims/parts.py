@@ -60,7 +60,7 @@ def _line(row: dict[str, Any]) -> str:
         f"{row['claim']}.{row['part']}",
         html.escape(row["statistic"]),
         number(row),
-        _rise(row["rise"]),
+        change(row["rise"]),
         picture,
         claimed.replace("-", "−"),
         f"{verdict}{doubt}",
@@ -68,11 +68,11 @@ def _line(row: dict[str, Any]) -> str:
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _rise(rise: float | None) -> str:
+def change(rise: float | None) -> str:
     """What the last doubling of the decoders' training changed of a number, with its sign.
 
     rise: None where that is not recorded.
     """
     if rise is None:
         return "–"
-    return f"{rise:+.2g}".replace("-", "−") if rise else "0"
+    return f"{rise:+.4f}".replace("-", "−") if round(rise, 4) else "0"

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import core
+from app.parts.claims import parts
 from core import jobs
 from core.jobs import queue
 from core.paper.studies import STUDIES, Choices
@@ -99,11 +100,17 @@ def test_claims_are_listed_with_their_parts(everything: Store) -> None:
     ]
     assert f"{verdicts.count('holds')} hold" in told
     assert told.count("class='range'") == told.count("class='dot'") >= 10
-    rise = everything.query(
-        "SELECT rise FROM claim_checks WHERE claim = 'C1' AND profile = 'smoke'"
-    ).item(0, 0)
-    assert "Last doubling" in told and f"<td>{rise:+.2g}</td>".replace("-", "−") in told
+    rises = everything.query("SELECT rise FROM claim_checks WHERE profile = 'smoke'")["rise"]
+    assert all(f"<td>{parts.change(rise)}</td>" in told for rise in rises)
     assert "15 not computed" in said(opened("pages/claims.py"))  # smoke decides nothing
+
+
+@pytest.mark.parametrize(
+    ("rise", "text"),
+    [(None, "–"), (0.0, "0"), (0.00004, "0"), (0.0041, "+0.0041"), (-0.10714, "−0.1071")],
+)
+def test_what_longer_training_changed_has_its_sign(rise: float | None, text: str) -> None:
+    assert parts.change(rise) == text
 
 
 def test_shipped_results_say_so_and_are_computed_on_a_click(
