@@ -21,13 +21,14 @@ def sentence(keys: Iterable[str]) -> str:
     keys: of signatures and of models.
     """
     rows = queries.table(queries.fill(UNFINISHED, keys=[*keys] or [""])).rows()
-    if not rows:
+    reasons: dict[str, list[str]] = {}
+    for model, epochs, fall in dict.fromkeys(rows):
+        reasons.setdefault(_why(epochs, fall), []).append(html.escape(model))
+    if not reasons:
         return ""
-    each = [
-        f"{html.escape(model)} ({_why(epochs, fall)})"
-        for model, epochs, fall in dict.fromkeys(rows)
-    ]
-    return f"Unfinished, so it decides no claim: {', '.join(each)}."
+    each = "; ".join(f"{', '.join(models)} ({why})" for why, models in reasons.items())
+    several = sum(map(len, reasons.values())) > 1
+    return f"Unfinished, so {'they decide' if several else 'it decides'} no claim: {each}."
 
 
 def _why(epochs: int, fall: float | None) -> str:
