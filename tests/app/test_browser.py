@@ -269,6 +269,9 @@ def test_keys_step_to_the_next_cell_and_to_the_other_page(
     page.goto(f"{address}/signature?corpus={spec.corpus.content}&lag=4&symbol=q")
     heading = page.locator(".st-key-head-confusion .pane-title")
     heading.filter(has_text="q was read 4 ago").wait_for()
+    # A key counts from when its button is there and the page is drawn.
+    page.locator(".st-key-step-Right button").wait_for(state="attached")
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
     page.keyboard.press("Shift+ArrowRight")
     heading.filter(has_text="r was read 4 ago").wait_for()
     page.keyboard.press(str(([title for title, *_ in PAGES].index("Library") + 1) % 10))
