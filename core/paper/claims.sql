@@ -675,6 +675,7 @@ SELECT
     CASE
         WHEN p.threshold IS NULL THEN NULL
         WHEN b.doubt IS NOT NULL THEN 'undecided'
+        WHEN b.spread = 0 AND b.seeds = 2 THEN 'undecided'  -- no spread of two is no spread known
         WHEN b.low > p.threshold THEN CASE p.side WHEN 'above' THEN 'holds' ELSE 'fails' END
         WHEN b.high < p.threshold THEN CASE p.side WHEN 'below' THEN 'holds' ELSE 'fails' END
         ELSE 'undecided'
