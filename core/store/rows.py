@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 KEYED = (
-    *("corpora", "codebooks", "models", "signatures", "perplexities", "atlases", "prunings"),
+    "corpora",
+    "codebooks",
+    "models",
+    "signatures",
+    "perplexities",
+    "atlases",
+    "prunings",
     "shipped",
 )
 # Rows without a key of their own belong to the columns named here and come in all together.
