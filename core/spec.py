@@ -29,7 +29,7 @@ VERSIONS = {
     "mixture": 2,
     "imported": 1,
     "factorized": 2,
-    "atlas": 3,
+    "atlas": 4,
     "pruning": 1,
     "speech": 1,
     "las": 1,

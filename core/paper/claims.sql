@@ -97,9 +97,9 @@ SELECT * FROM (VALUES
 ) AS parts(claim, part, statistic, side, threshold);
 
 -- Why a number decides nothing. rising: what the last doubling of the decoders' training added; NULL
--- where it is not known, as of an atlas, whose decoders are trained for so many steps and no longer.
--- steady: whether recall on dev, over all lags of the signature, rose then by more than seven eighths
--- of what the doubling before had added.
+-- where it is not known. steady: whether recall on dev, over all lags of the signature (of an atlas, on
+-- the test text, over all lags and bases), rose then by more than seven eighths of what the doubling
+-- before had added.
 CREATE OR REPLACE MACRO claim_doubt(unfinished, rising, steady) AS CASE
     WHEN unfinished THEN 'an unfinished network'
     WHEN rising IS NULL THEN 'a recall whose rise is not recorded'
@@ -111,6 +111,13 @@ END;
 CREATE OR REPLACE MACRO replicated(before, measured, draws) AS
     list_prepend(before::FLOAT, list_prepend(measured::FLOAT, draws));
 CREATE OR REPLACE MACRO replicates_of(numbers) AS generate_subscripts(numbers, 1) - 2;
+
+-- Whether a recall's rise does not slow down. most: what the last doubling of the training added at
+-- the lag where it is largest; gain, before: what it and the doubling before added over all lags.
+CREATE OR REPLACE MACRO is_steady(most, gain, before) AS most > 0.005 AND gain > 7 / 8 * before;
+
+CREATE OR REPLACE MACRO atlas_doubt(rising, before) AS
+    claim_doubt(false, rising, is_steady(rising, rising, before));
 
 -- How far longer training may still move a number. rise: what the last doubling of the decoders'
 -- training changed. Seven times as much is all that is to come if each further doubling changes at
@@ -186,7 +193,7 @@ WITH gained AS (  -- by each round of training
     FROM slowing GROUP BY signature, lag
 ), steady AS (
     SELECT signature FROM latest GROUP BY signature
-    HAVING max(gain) > 0.005 AND sum(gain) > 7 / 8 * coalesce(sum(before), 0)
+    HAVING is_steady(max(gain), sum(gain), coalesce(sum(before), 0))
 ), lags AS (
     SELECT s.key, r.lag, coalesce(r.low > greatest(r.majority, r."current"), false) AS above_guess,
            claim_doubt(s.unfinished, r.rising, s.key IN (FROM steady)) AS doubt
@@ -554,12 +561,15 @@ SELECT 'C11', unnest([1, 2]), profile, corpora, seed, replicate,
        unnest([(base - majority) / (whole - majority), base - best]), doubt
 FROM held
 UNION ALL
-SELECT 'C11', 3, f.profile, f.corpora, f.seed, 0, avg(r.accuracy) - max(b.best),
-       greatest(any_value(f.doubt), claim_doubt(false, NULL, false))
+SELECT 'C11', 3, f.profile, f.corpora, f.seed, unnest([-1, 0]),
+       unnest([avg(r.accuracy - r.rising) - max(b.before), avg(r.accuracy) - max(b.best)]),
+       greatest(any_value(f.doubt), any_value(atlas_doubt(a.rising, a.rising_before)))
 FROM factorized f
 JOIN atlases a ON a.model = f.key AND a.first IS NULL AND a.key NOT IN (SELECT key FROM earlier)
 JOIN basis_recall r ON r.atlas = a.key AND r.kernel = 'base' AND r.symbol IS NULL AND r.lag >= 1
-JOIN (SELECT atlas, max(recall) AS best FROM bases GROUP BY atlas) b ON b.atlas = a.key
+JOIN (
+    SELECT atlas, max(recall) AS best, max(recall - rising) AS before FROM bases GROUP BY atlas
+) b ON b.atlas = a.key
 GROUP BY f.profile, f.corpora, f.seed
 UNION ALL
 SELECT 'C11', 4, profile, corpora, seed, replicate,
@@ -617,9 +627,12 @@ CREATE OR REPLACE VIEW claim_checks AS
 WITH by_basis AS (  -- of an atlas
     SELECT 'C12' AS claim, CASE t.claim WHEN 'bases differ' THEN 1 ELSE 2 END AS part,
            a.profile, one.name || ' + ' || other.name AS corpora, m.seed, 'symbols' AS sampled,
-           t.effect + o.shift AS value, NULL AS rise,
+           t.effect + o.shift AS value, t.effect - t.before AS rise,
            t.effect - t.low AS below, t.high - t.effect AS above,
-           claim_doubt(m.key IN (SELECT key FROM unfinished), NULL, false) AS doubt
+           greatest(
+               claim_doubt(m.key IN (SELECT key FROM unfinished), 0, false),
+               atlas_doubt(a.rising, a.rising_before)
+           ) AS doubt
     FROM basis_claims t
     JOIN (VALUES ('bases differ', 0.0), ('a basis recalls its own symbols', 0.5)) o(claim, shift)
         ON o.claim = t.claim

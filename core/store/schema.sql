@@ -256,6 +256,8 @@ CREATE TABLE IF NOT EXISTS atlases (
     train_states BIGINT, --- States the linear decoders were trained on.
     dev_states BIGINT, --- States their round of training was chosen on.
     test_states BIGINT, --- States the recalls were measured on.
+    rising DOUBLE, --- What the last doubling of the decoders' training added to the total recall of a basis, mean over bases; NULL of a row of the map.
+    rising_before DOUBLE, --- What the doubling before had added.
     seconds DOUBLE, --- Seconds it took.
     device VARCHAR, --- Device it was computed on.
     threads INTEGER, --- CPU threads used.
@@ -278,7 +280,8 @@ CREATE TABLE IF NOT EXISTS bases (
     lambda_1 DOUBLE, --- Mean λ over the training text of the first corpus.
     lambda_2 DOUBLE, --- Mean λ over the training text of the second corpus.
     recall DOUBLE, --- Total recall: marginal recall of the basis alone, mean over lags 1 to the largest.
-    control DOUBLE, --- The same of a random rank-one kernel of equal norm.
+    rising DOUBLE, --- recall less that of decoders trained half as long.
+    control DOUBLE, --- Total recall of a random rank-one kernel of equal norm.
     above_control DOUBLE, --- recall − control.
     own DOUBLE, --- Recall of the bigram's own symbols, mean over both and over lags 1 to the largest; NULL if the test text has neither.
     drop_1 DOUBLE, --- Rise of dev perplexity on the first corpus when the basis is left out.
@@ -297,7 +300,8 @@ CREATE TABLE IF NOT EXISTS basis_recall (
     symbol VARCHAR, --- True symbol at that lag; NULL for all symbols together, the only rows of a control.
     n BIGINT, --- Test positions counted.
     correct BIGINT, --- Positions decoded right.
-    accuracy FLOAT --- Recall: correct / n.
+    accuracy FLOAT, --- Recall: correct / n.
+    rising FLOAT --- accuracy less that of decoders trained half as long; NULL of one symbol.
 );
 
 --- What only the whole atlas tells of each basis: its place among the others.
@@ -322,7 +326,8 @@ CREATE TABLE IF NOT EXISTS basis_claims (
     low DOUBLE, --- Lower end of the 95 % interval of the effect, over symbols.
     high DOUBLE, --- Upper end of that interval.
     p DOUBLE, --- Its p value.
-    n BIGINT --- How many bases, or pairs of them, it rests on.
+    n BIGINT, --- How many bases, or pairs of them, it rests on.
+    before DOUBLE --- The effect by decoders trained half as long.
 );
 
 --- Orders in which the bases of a model are pruned, one row per rule and target.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,8 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
             counts.append(count)
             share, of = len(counts) / 2 / N_SYMBOLS, 2 * N_SYMBOLS
             progress(DECODING * share, f"{len(counts)} of {of} kernels")
-    correct, chance = torch.stack(counts).cpu().numpy().reshape(2, N_SYMBOLS, *ruler.n.shape)
+    counted = torch.stack(counts).cpu().numpy()
+    correct, chance = counted.reshape(2, N_SYMBOLS, *counted.shape[1:])
     n = ruler.n.cpu().numpy()
     drops = _drops(spec, model, mix(spec.model, inputs), numbers, device, progress)
     pairs = bigram_rows(spec, numbers)
@@ -60,7 +61,7 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         bigram=pl.col("first") + pl.col("second"),
         number=numbers,
         norm=kernels.norms.cpu().numpy(),
-        **_recalls(correct, chance, n, numbers),
+        **_recalls(correct, chance[:, -1], n, numbers),
         **_by_corpus(model, numbers, drops),
     )
     cells = [_cells(correct, n, pairs, "basis"), _cells(chance, n, pairs, "control")]
@@ -70,8 +71,10 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         "basis_recall": pl.concat(cells),
     }
     measured = {
-        "correct": torch.from_numpy(correct),
-        "control": torch.from_numpy(chance),
+        "correct": torch.from_numpy(correct[:, -1].copy()),
+        "control": torch.from_numpy(chance[:, -1].copy()),
+        "correct_before": torch.from_numpy(correct[:, :-1].copy()),
+        "control_before": torch.from_numpy(chance[:, :-1].copy()),
         "drops": torch.from_numpy(np.stack([drop.rises for drop in drops], 1)),
     }
     return Result(tables, {spec.key: pack(measured, {})})
@@ -80,11 +83,18 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
 def _recalls(
     correct: np.ndarray, chance: np.ndarray, n: np.ndarray, numbers: np.ndarray
 ) -> dict[str, pl.Series]:
-    """The columns of `bases` about recall. chance: of the controls, as `correct` of the bases."""
-    recall, control = bases.total_recall(correct, n), bases.total_recall(chance, n)
-    own = bases.own_recall(bases.symbol_recall(correct, n))[np.arange(len(numbers)), numbers]
+    """The columns of `bases` about recall.
+
+    correct: [bases, 3, lags, symbols], by length of training; chance: [bases, lags, symbols], of
+    the controls.
+    """
+    _, half, recall = bases.total_recall(correct, n).T
+    control = bases.total_recall(chance, n)
+    own = bases.own_recall(bases.symbol_recall(correct[:, -1], n))
+    own = own[np.arange(len(numbers)), numbers]
     return {
         "recall": pl.Series(recall),
+        "rising": pl.Series(recall - half),
         "control": pl.Series(control),
         "above_control": pl.Series(recall - control),
         "own": pl.Series(own).fill_nan(None),
@@ -133,6 +143,7 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     parts = [unpack(inputs[row.key])[0] for row in spec.rows]
     merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     correct, chance = merged["correct"].numpy(), merged["control"].numpy()
+    before, chance_before = merged["correct_before"].numpy(), merged["control_before"].numpy()
     ruler = _ruler(spec, inputs, device)
     n = ruler.n.cpu().numpy()
     uses = model.means.mean(0)
@@ -143,9 +154,22 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     progress(0.5, "ordering the bases")
     order = _order(spec, correct, n)
     progress(0.7, "testing the claims")
-    claims = bases.claims(
-        correct, chance, references["base"], references["full"], n, uses.cpu().numpy(), spec.seed
+    claims, before_claims = (
+        bases.claims(*signatures, n, uses.cpu().numpy(), spec.seed)
+        for signatures in (
+            (correct, chance, references["base"][-1], references["full"][-1]),
+            (before[:, -1], chance_before[:, -1], references["base"][-2], references["full"][-2]),
+        )
     )
+    claims = [
+        replace(claim, before=half.effect)
+        for claim, half in zip(claims, before_claims, strict=True)
+    ]
+    quarter, half = bases.total_recall(before, n).mean(0)
+    whole = {
+        "rising": bases.total_recall(correct, n).mean() - half,
+        "rising_before": half - quarter,
+    }
     no_bigram = pl.DataFrame(
         {"atlas": [spec.key], "first": [None], "second": [None]},
         schema_overrides={"first": pl.String, "second": pl.String},
@@ -153,7 +177,8 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     cells = [_cells(correct[None], n, no_bigram, kernel) for kernel, correct in references.items()]
     tables = {
         "atlases": pl.DataFrame(
-            [_entry(spec, ruler, BASES, started, device)], schema_overrides={"first": pl.String}
+            [_entry(spec, ruler, BASES, started, device) | whole],
+            schema_overrides={"first": pl.String},
         ),
         "basis_recall": pl.concat(cells),
         "basis_order": order,
@@ -224,13 +249,18 @@ def bigram_rows(spec: AtlasSpec, numbers: np.ndarray) -> pl.DataFrame:
     )
 
 
-def _cells(correct: np.ndarray, n: np.ndarray, owners: pl.DataFrame, kernel: str) -> pl.DataFrame:
-    """Rows of `basis_recall` for kernels [k, lags, symbols]; controls have only the marginal."""
+def _cells(counts: np.ndarray, n: np.ndarray, owners: pl.DataFrame, kernel: str) -> pl.DataFrame:
+    """Rows of `basis_recall`; controls have only the marginal, and only that has its rise.
+
+    counts: of kernels, [k, 3, lags, symbols], by length of training.
+    """
+    half, correct = counts[:, -2], counts[:, -1]
     parts: list[tuple[str | None, np.ndarray, np.ndarray]] = [(None, correct.sum(2), n.sum(1))]
     if kernel != "control":
         parts += [(symbol, correct[:, :, i], n[:, i]) for i, symbol in enumerate(SYMBOLS)]
     lags, frames = correct.shape[1], []
     for symbol, right, total in parts:
+        rising = (right - half.sum(2)) / np.maximum(total, 1) if symbol is None else None
         count, hits = np.tile(total, len(owners)), right.reshape(-1)
         frame = owners.select(pl.all().repeat_by(lags).explode()).with_columns(
             pl.lit(kernel).alias("kernel"),
@@ -239,6 +269,7 @@ def _cells(correct: np.ndarray, n: np.ndarray, owners: pl.DataFrame, kernel: str
             n=count,
             correct=hits,
             accuracy=(hits / np.maximum(count, 1)).astype(np.float32),
+            rising=pl.lit(None) if rising is None else rising.reshape(-1).astype(np.float32),
         )
         frames.append(frame.filter(pl.col("n") > 0))
     return pl.concat(frames)

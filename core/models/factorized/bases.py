@@ -108,6 +108,7 @@ class Claim:
     high: float | None = None
     p: float | None = None
     n: int | None = None
+    before: float | None = None
 
 
 def claims(

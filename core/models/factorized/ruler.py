@@ -34,6 +34,9 @@ STEPS = 2048  # padded steps of a minibatch in `leave_out`
 # recall more the higher the second is and the less is shrunk (docs/log.md).
 RATES = (0.1, 0.5)
 SHRINKAGE = 1e-6
+# Decoders are also trained with a quarter and half of the steps: what they recall less is how much
+# longer training may still find.
+SHARES = (4, 2, 1)
 
 
 class Text:
@@ -73,15 +76,18 @@ class Text:
 class Ruler:
     """Fits and measures the linear decoders of many networks that read the same three texts.
 
-    steps: minibatches of the first round of training; a second one is twice as long, and each lag
-    takes the round after which it recalls more of dev.
+    steps: minibatches of the first round of training, at least 4; a second one is twice as long,
+    and each lag takes the round after which it recalls more of dev.
     n: int64 [lags, symbols], test positions by lag and true symbol.
     """
 
     def __init__(self, train: Text, dev: Text, test: Text, steps: int) -> None:
         self.train, self.dev, self.test = train, dev, test
         self.lags = train.targets.shape[1]
-        self.rounds = [self._minibatches(number, steps << number) for number in range(len(RATES))]
+        self.runs = [
+            [self._minibatches(number, (steps << number) // share) for number in range(len(RATES))]
+            for share in SHARES
+        ]
         self.n = self._counts(torch.ones_like(test.targets, dtype=torch.bool))
 
     def _minibatches(self, seed: int, steps: int) -> list[tuple[Tensor, Tensor]]:
@@ -93,16 +99,23 @@ class Ruler:
         return [(part, self.train.targets[part]) for part in parts]
 
     def correct(self, train: Tensor, dev: Tensor, test: Tensor) -> Tensor:
-        """Test positions that are decoded correctly: int64 [lags, symbols].
+        """Test positions that are decoded correctly: int64 [3, lags, symbols].
 
-        train, dev, test: the states of each text, [n, dim].
+        By decoders of a quarter, of half and of all of the steps. train, dev, test: the states of
+        each text, [n, dim].
         """
         inputs = whitened(train, SHRINKAGE)
-        train, dev, test = (inputs.apply(states) for states in (train, dev, test))
+        whitened_states = [inputs.apply(states) for states in (train, dev, test)]
+        return torch.stack([self._run(rounds, *whitened_states) for rounds in self.runs])
+
+    def _run(
+        self, rounds: list[list[tuple[Tensor, Tensor]]], train: Tensor, dev: Tensor, test: Tensor
+    ) -> Tensor:
+        """`correct` by the decoders of one training run, of whitened states."""
         regression = Regression(train.shape[1], self.lags, N_SYMBOLS, train.device)
         most = torch.full((self.lags,), -1, device=train.device)
         hits = torch.zeros_like(self.test.targets, dtype=torch.bool)
-        for minibatches, rate in zip(self.rounds, RATES, strict=True):
+        for minibatches, rate in zip(rounds, RATES, strict=True):
             pairs = ((train[rows], targets) for rows, targets in minibatches)
             for _ in regression.descend(pairs, len(minibatches), rate):
                 pass

@@ -191,8 +191,9 @@ class AtlasSpec(Spec):
         budget, dim = self.budget, self.model.hidden
         states = budget.states + budget.dev_states + budget.test_states
         kernels = 2 * N_SYMBOLS if self.first else 2
-        # Two rounds of training, the second twice as long; a step costs three products.
-        read = 3 * (budget.steps + 2 * budget.steps) * BATCH + states
+        # Two rounds of training, the second twice as long, and both again with half and a quarter
+        # of the steps; a step costs three products.
+        read = 3 * (budget.steps + 2 * budget.steps) * (1 + 1 / 2 + 1 / 4) * BATCH + states
         trained = kernels * (self.max_lag + 1) * read * 2 * dim * N_SYMBOLS
         return (trained + 2 * budget.left_out * N_SYMBOLS * 8 * dim**2) / 1e9
 

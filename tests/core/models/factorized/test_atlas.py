@@ -130,7 +130,7 @@ def test_an_empty_basis_recalls_the_majority_and_a_memoryless_one_the_symbol(
     left[0, 2 * n : 3 * n], right[0, 0] = 500, 1
     measure = ruler(corpora[0])
     both = RankOne(torch.cat([0 * left, left]), torch.cat([right, right]))
-    empty, memoryless = measure.measure(plain, both)
+    empty, memoryless = (correct[-1] for correct in measure.measure(plain, both))
     seen = measure.train.targets[:, 1]
     majority = torch.bincount(seen[seen >= 0]).argmax()
     assert empty[1].sum() == empty[1, majority] == measure.n[1, majority]
@@ -175,10 +175,12 @@ def test_the_atlas_decodes_the_states_of_the_kernel(
         network = factorized_lm.part(model, own)
         sources = (ModelStates(network, text, 1, own.states[0], atlas.max_lag) for text in texts)
         states = (torch.from_numpy(next(source.chunks()).states) for source in sources)
-        expected = fits.correct(*states).sum(1).numpy()
+        _, half, expected = fits.correct(*states).sum(2).numpy()
         mine = found.filter(kernel=kernel, second="e").filter(pl.col("symbol").is_null())
         # States differ by rounding, which decides positions near a tie.
         assert np.abs(mine.sort("lag")["correct"].to_numpy() - expected).max() <= 3
+        rising = (mine["rising"] * mine["n"]).to_numpy()
+        assert np.abs(rising - (expected - half)).max() <= 6
     assert result.tables["bases"]["second"].to_list() == list(SYMBOLS)
     assert set(result.tables["bases"]["atlas"]) == {atlas.key}
 
@@ -195,13 +197,14 @@ def test_decoders_of_the_atlas_are_near_the_best_linear_ones() -> None:
         return sum(read) + 1.5 * torch.randn(text.n, 20, generator=draws)
 
     train, dev, test = (states(text) for text in (fits.train, fits.dev, fits.test))
-    correct = fits.correct(train, dev, test).sum(1)
+    quarter, half, correct = fits.correct(train, dev, test).sum(2)
     for lag in range(3):
         seen, truth = fits.train.targets[:, lag], fits.test.targets[:, lag]
         best = converged(train[seen >= 0], seen[seen >= 0])
         right = (best(test).argmax(1) == truth).sum().item()
         assert 0.3 < right / len(truth) < 0.95
         assert correct[lag] > right - 0.005 * len(truth)
+        assert quarter[lag] <= half[lag] + 0.005 * len(truth)
 
 
 def converged(states: torch.Tensor, targets: torch.Tensor) -> torch.nn.Linear:
