@@ -236,4 +236,4 @@ def _add_cache(commands: Commands) -> None:
     command.add_argument("--cell", help="(default: gru)")
     command.add_argument("--layers", type=int, help="(default: 1)")
     command.add_argument("--hidden", type=int, help="(default: 80)")
-    command.add_argument("--profile", help="(default: laptop)")
+    command.add_argument("--profile", help="(default: laptop); of cost too (default: desk)")

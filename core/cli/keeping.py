@@ -103,7 +103,11 @@ def _opened(file: str, mode: str) -> Iterator[IO[bytes]]:
         yield opened
 
 
-BENCH_OPTIONS = {"pages": ("rows",), "stages": ("corpus", "cell", "layers", "hidden", "profile")}
+BENCH_OPTIONS = {
+    "pages": ("rows",),
+    "stages": ("corpus", "cell", "layers", "hidden", "profile"),
+    "cost": ("profile",),
+}
 
 
 def bench(options: argparse.Namespace) -> None:
@@ -112,8 +116,8 @@ def bench(options: argparse.Namespace) -> None:
     more = {name: value for name, value in named.items() if value is not None}
     for name in more:
         if name not in BENCH_OPTIONS.get(options.name, ()):
-            owner = next(owner for owner, names in BENCH_OPTIONS.items() if name in names)
-            raise BadInput(f"Only `bench {owner}` takes --{name}.")
+            owners = [f"`bench {owner}`" for owner, names in BENCH_OPTIONS.items() if name in names]
+            raise BadInput(f"--{name} is an option of {' and '.join(owners)} only.")
     figures = import_module(f"core.bench.{options.name}").run(**more)
     if options.json:
         print_json(figures)

@@ -80,9 +80,9 @@ def test_rows_are_in_the_order_of_a_job_with_their_sum() -> None:
 
 def test_options_belong_to_one_benchmark(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["bench", "store", "--hidden", "4"]) == 2
-    assert capsys.readouterr().err == "Only `bench stages` takes --hidden.\n"
+    assert capsys.readouterr().err == "--hidden is an option of `bench stages` only.\n"
     assert cli.main(["bench", "stages", "--rows", "4"]) == 2
-    assert capsys.readouterr().err == "Only `bench pages` takes --rows.\n"
+    assert capsys.readouterr().err == "--rows is an option of `bench pages` only.\n"
 
 
 @pytest.mark.slow
