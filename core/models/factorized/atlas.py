@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -51,8 +51,7 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
             counts.append(count)
             share, of = len(counts) / 2 / N_SYMBOLS, 2 * N_SYMBOLS
             progress(DECODING * share, f"{len(counts)} of {of} kernels")
-    counted = torch.stack(counts).cpu().numpy()
-    correct, chance = counted.reshape(2, N_SYMBOLS, *counted.shape[1:])
+    correct, chance = torch.stack(counts).cpu().unflatten(0, (2, N_SYMBOLS)).numpy()
     n = ruler.n.cpu().numpy()
     drops = _drops(spec, model, mix(spec.model, inputs), numbers, device, progress)
     pairs = bigram_rows(spec, numbers)
@@ -71,13 +70,12 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         "basis_recall": pl.concat(cells),
     }
     measured = {
-        "correct": torch.from_numpy(correct[:, -1].copy()),
-        "control": torch.from_numpy(chance[:, -1].copy()),
-        "correct_before": torch.from_numpy(correct[:, :-1].copy()),
-        "control_before": torch.from_numpy(chance[:, :-1].copy()),
-        "drops": torch.from_numpy(np.stack([drop.rises for drop in drops], 1)),
+        "correct": correct,
+        "control": chance,
+        "drops": np.stack([drop.rises for drop in drops], 1),
     }
-    return Result(tables, {spec.key: pack(measured, {})})
+    tensors = {name: torch.from_numpy(values) for name, values in measured.items()}
+    return Result(tables, {spec.key: pack(tensors, {})})
 
 
 def _recalls(
@@ -143,7 +141,6 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     parts = [unpack(inputs[row.key])[0] for row in spec.rows]
     merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     correct, chance = merged["correct"].numpy(), merged["control"].numpy()
-    before, chance_before = merged["correct_before"].numpy(), merged["control_before"].numpy()
     ruler = _ruler(spec, inputs, device)
     n = ruler.n.cpu().numpy()
     uses = model.means.mean(0)
@@ -152,24 +149,10 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         progress(0.2 * len(references), f"measuring the {kernel} kernel")
         references[kernel] = ruler.network(model.at(factors)).cpu().numpy()
     progress(0.5, "ordering the bases")
-    order = _order(spec, correct, n)
+    order = _order(spec, correct[:, -1], n)
     progress(0.7, "testing the claims")
-    claims, before_claims = (
-        bases.claims(*signatures, n, uses.cpu().numpy(), spec.seed)
-        for signatures in (
-            (correct, chance, references["base"][-1], references["full"][-1]),
-            (before[:, -1], chance_before[:, -1], references["base"][-2], references["full"][-2]),
-        )
-    )
-    claims = [
-        replace(claim, before=half.effect)
-        for claim, half in zip(claims, before_claims, strict=True)
-    ]
-    quarter, half = bases.total_recall(before, n).mean(0)
-    whole = {
-        "rising": bases.total_recall(correct, n).mean() - half,
-        "rising_before": half - quarter,
-    }
+    signatures = (correct, chance, references["base"], references["full"])
+    claims = _claims(spec, signatures, n, uses.cpu().numpy())
     no_bigram = pl.DataFrame(
         {"atlas": [spec.key], "first": [None], "second": [None]},
         schema_overrides={"first": pl.String, "second": pl.String},
@@ -177,17 +160,44 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
     cells = [_cells(correct[None], n, no_bigram, kernel) for kernel, correct in references.items()]
     tables = {
         "atlases": pl.DataFrame(
-            [_entry(spec, ruler, BASES, started, device) | whole],
+            [_entry(spec, ruler, BASES, started, device) | _rises(correct, n)],
             schema_overrides={"first": pl.String},
         ),
         "basis_recall": pl.concat(cells),
         "basis_order": order,
-        "basis_claims": pl.DataFrame(
-            [{"atlas": spec.key, **asdict(claim)} for claim in claims], infer_schema_length=None
-        ),
+        "basis_claims": claims,
     }
     merged["n"] = ruler.n.cpu()
     return Result(tables, {spec.key: pack(merged, {})})
+
+
+def _claims(
+    spec: AtlasSpec, signatures: tuple[np.ndarray, ...], n: np.ndarray, uses: np.ndarray
+) -> pl.DataFrame:
+    """Rows of `basis_claims`.
+
+    signatures: of bases and controls, [kernels, 3, lags, symbols], of W₀ and the full kernel,
+    [3, lags, symbols], by length of training; the rest as of `bases.claims`.
+    """
+
+    def measured(length: int) -> list[bases.Claim]:
+        correct, chance, base, full = (part[..., length, :, :] for part in signatures)
+        return bases.claims(correct, chance, base, full, n, uses, spec.seed)
+
+    rows = [
+        {"atlas": spec.key, **asdict(claim), "before": half.effect}
+        for claim, half in zip(measured(-1), measured(-2), strict=True)
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _rises(correct: np.ndarray, n: np.ndarray) -> dict[str, float]:
+    """What doublings of the training added to total recall, mean over bases.
+
+    correct: [bases, 3, lags, symbols], by length of training.
+    """
+    quarter, half, whole = bases.total_recall(correct, n).mean(0)
+    return {"rising": whole - half, "rising_before": half - quarter}
 
 
 def _order(spec: AtlasSpec, correct: np.ndarray, n: np.ndarray) -> pl.DataFrame:

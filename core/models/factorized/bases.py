@@ -108,7 +108,6 @@ class Claim:
     high: float | None = None
     p: float | None = None
     n: int | None = None
-    before: float | None = None
 
 
 def claims(

@@ -103,7 +103,7 @@ def _scores(
     if spec.rule == "leave-one-out":
         return atlas["drops"][:, place].numpy()
     return -bases.recall_outside(
-        bases.symbol_recall(atlas["correct"].numpy(), atlas["n"].numpy()),
+        bases.symbol_recall(atlas["correct"][:, -1].numpy(), atlas["n"].numpy()),
         np.stack([bigram_counts(corpus.train).reshape(N_SYMBOLS, -1).sum(0) for corpus in corpora]),
         place,
     )
