@@ -182,11 +182,15 @@ class Profile:
         """The training budget of a network of that cell and shape.
 
         A GRU that is wider or deeper than [1,80] gets worse at the rate that suits all others, and
-        takes half of it (docs/log.md).
+        takes half of it (docs/log.md). A deep network takes half as many epochs more to its end.
         """
-        if cell != "gru" or (layers == 1 and hidden <= 80):
-            return self.training
-        return self.training.model_copy(update={"learning_rate": self.training.learning_rate / 2})
+        budget = self.training
+        changes: dict[str, Any] = {}
+        if layers > 1:
+            changes["epochs"] = 3 * budget.epochs // 2
+        if cell == "gru" and (layers > 1 or hidden > 80):
+            changes["learning_rate"] = budget.learning_rate / 2
+        return budget.model_copy(update=changes)
 
     def compared_for(self, cell: str, hidden: int) -> TrainingBudget:
         """The training budget of a network of the study that compares the cells."""

@@ -22,6 +22,9 @@ from core.training.schedule import dropped, one_cycle
 
 CHECKPOINT_SECONDS = 60.0
 STALE = 0.001  # a dev value that falls by a smaller share does not put off a lower rate
+# By what share the best dev value of a network that is finished fell at most in the last fifth of
+# its epochs: the view `unfinished` has the same.
+FINISHED = 0.01
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,15 @@ class Run:
         facts |= dict(epoch=facts["epoch"] + 1, batch=0, epoch_symbols=0, epoch_nats=0.0)
         return dev
 
+    def goes_on(self) -> bool:
+        """Whether another epoch follows. At its lowest rate it goes on until it is finished."""
+        facts, budget = self.facts, self.lesson.budget
+        if facts["epoch"] == budget.epochs or facts["stale"] < budget.patience:
+            return bool(facts["epoch"] < budget.epochs)
+        values = [row[f"dev_{self.lesson.goal}"] for row in facts["curve"]][-facts["epoch"] :]
+        before = values[: int(0.8 * len(values))]
+        return budget.drops > 0 and min(values) < (1 - FINISHED) * min(before, default=math.inf)
+
 
 def fit(
     lesson: Lesson, progress: Progress, checkpoint: Checkpoint | None, device: str
@@ -194,7 +206,7 @@ def fit(
     started = time.monotonic() - facts["seconds"]
     while facts["sweep"] < sweeps:
         keep = lesson.keeps[facts["sweep"]]
-        while facts["epoch"] < budget.epochs and facts["stale"] < budget.patience:
+        while run.goes_on():
             _epoch(run, keep, started, progress, checkpoint)
             dev = run.end_epoch(keep)
             whole = (facts["sweep"] + facts["epoch"] / budget.epochs) / sweeps
