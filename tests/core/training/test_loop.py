@@ -49,10 +49,21 @@ def test_the_rate_is_quartered_where_dev_stops_falling_and_training_ends_after_t
     None
 ):
     # Falls by less than a thousandth (8 to 7.995) do not count.
-    dev = [10, 9, 8, 7.995, 7.999, 7, 6.9, 7, 7, 6.8, 6.9, 6.9, 1]
+    dev = [10, 9, 8, 7.995, 7.999, 7, 6.9, 7, 7, 6.85, 6.9, 6.9, 1]
     lesson = Scripted(dev, drops=2, patience=2, epochs=40)
     assert rates(lesson) == [1.0] * 5 + [0.25] * 4 + [1 / 16] * 3
     assert next(lesson.dev) == 1
+
+
+def test_at_its_lowest_rate_it_goes_on_until_it_is_finished() -> None:
+    """As the view `unfinished` counts: a fall of more than 1 % in the last fifth of the epochs."""
+    dev = [12, 11, 11, 10.95, 10, 10, 10, 1]
+    lesson = Scripted(dev, drops=1, patience=1, epochs=40)
+    # Patience ends with the sixth, but the fall at the fifth is outside the first four fifths.
+    assert rates(lesson) == [1.0] * 3 + [0.25] * 4
+    # A small fall there does not count, nor does any of a rate that goes down by the clock.
+    assert len(rates(Scripted([*dev[:4], 10.9, 10.9, 1], drops=1, patience=1, epochs=40))) == 6
+    assert len(rates(Scripted([12, 11, 10.5, 10.2, 10, 10, 1], drops=0, patience=1, epochs=9))) == 6
 
 
 def test_epochs_bound_it_and_each_keep_probability_starts_at_the_peak() -> None:
