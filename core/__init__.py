@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 # the speed (`bench neighbour`). This counts only if it is set before torch is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__version__ = "0.9.0"
+__version__ = "1.0.0"
 
 if TYPE_CHECKING:
     from core.bibliography import citations as citations
