@@ -225,7 +225,13 @@ WITH gained AS (  -- by each round of training
            (m.spec->>'$.fraction')::DOUBLE AS fraction,
            replicated(p.test_perplexity, p.test_perplexity, p.draws) AS perplexity
     FROM perplexities p JOIN models m ON m.key = p.members[1]
+    LEFT JOIN models source ON source.key = m.parent
     WHERE len(p.members) = 1 AND p.key NOT IN (SELECT key FROM earlier)
+    QUALIFY row_number() OVER (
+        PARTITION BY p.corpus, p.profile, m.kind, m.cell, m.layers, m.hidden, m.ngram_order,
+            source.corpus, m.corpus, m.seed, m.spec->>'$.fraction'
+        ORDER BY p.created DESC
+    ) = 1
 ),
 
 -- Fig. 1: a GRU of one layer and 80 units.

@@ -6,6 +6,7 @@ import random
 import re
 import shutil
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,32 @@ def test_recall_falls_with_lag(store: Store) -> None:
     assert row["verdict"] == "holds" and row["ours"] == pytest.approx(-0.05)
     assert row["low"] < row["ours"] <= row["high"] < 0
     assert (row["corpora"], row["profile"], row["seeds"]) == ("shakespeare", "laptop", 1)
+
+
+def test_of_networks_alike_the_newer_counts(store: Store) -> None:
+    """One that was trained by an earlier budget of the profile is no second network."""
+    new = [s for s in planned("size").perplexities.values() if isinstance(s.members[0], ModelSpec)]
+    old = []
+    for spec in new:
+        (network,) = spec.members
+        shorter = network.model_copy(
+            update={"budget": network.budget.model_copy(update={"epochs": 3})}
+        )
+        old.append(spec.model_copy(update={"members": (shorter,)}))
+    fill(store, new, score=lambda m: {20: 5.0, 160: 4.0}[m.hidden])
+    fill(store, old, score=lambda m: {20: 9.0, 160: 1.0}[m.hidden])
+    store.take_in(
+        {
+            "perplexities": store.query("FROM perplexities").with_columns(
+                created=pl.when(pl.col("key").is_in([spec.key for spec in old]))
+                .then(datetime(2025, 1, 1))
+                .otherwise(pl.col("created"))
+            )
+        },
+        replace=True,
+    )
+    found = store.query("SELECT ours, seeds FROM claim_checks WHERE claim = 'C3'")
+    assert found["ours"].to_list() == pytest.approx([0.2] * 4, abs=1e-3)
 
 
 def test_recall_that_rises_once_fails(store: Store) -> None:
