@@ -152,7 +152,8 @@ class Profile:
     sizes: hidden sizes of the size sweep (Fig. 2); deep: (layers, hidden) of the depth figure
     (Fig. 3); hidden: units of retraining and of the network against the n-gram (Figs. 4 and 5);
     factorized: units of the factorized network (Fig. 6); compared, compared_epochs,
-    compared_rounds: units, epochs and rounds of decoders where every cell is compared; own_rates:
+    compared_rounds: units of the LSTM that every cell is matched to, epochs and rounds of decoders
+    of that study; own_rates:
     whether each cell has its own peak rate there (core.cells); max_lag: Δ;
     long: the largest hidden size whose decoders are trained with all of the budget's steps, those
     of larger ones with half.
@@ -182,7 +183,8 @@ class Profile:
         """The training budget of a network of that cell and shape.
 
         A GRU that is wider or deeper than [1,80] gets worse at the rate that suits all others, and
-        takes half of it (docs/log.md). A deep network takes half as many epochs more to its end.
+        takes half of it (docs/log.md). A network of several layers may train for half as many
+        epochs again: it needs longer to finish.
         """
         budget = self.training
         changes: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """What Figs. 1 to 5 cost at a profile, by speeds that are measured here.
 
-Networks and their decoders are nearly all of it. A few steps of each size are timed, and multiplied
-by how many the profile allows, which is an upper bound: training stops by dev.
+Networks and their decoders are nearly all of it, and nothing else is counted. A few steps of each
+size are timed, and multiplied by how many the profile allows at most: training stops by dev.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from core.probes.mlp import width_for
 from core.probes.states import ArrayStates
 from core.profiles import DecoderBudget
 from core.signatures.spec import SignatureSpec
-from core.spec import WHOLE_CORPUS, Spec
+from core.spec import Spec
 from core.text import N_SYMBOLS
 
 STUDIES = ("signature", "adaptation", "ngram", "depth", "size")
@@ -56,10 +56,7 @@ def network(step: Spec) -> float:
     """Seconds of training a recurrent network for all of its epochs; 0 of any other step."""
     if not isinstance(step, ModelSpec) or not step.trained:
         return 0.0
-    budget = step.budget
-    epoch = min(budget.symbols or WHOLE_CORPUS, step.fraction * WHOLE_CORPUS)
-    read = epoch * budget.epochs * len(budget.keeps)
-    return read * _symbol(step.cell, step.layers, step.hidden, budget.batch // TIME)
+    return step.read * _symbol(step.cell, step.layers, step.hidden, step.budget.batch // TIME)
 
 
 @cache

@@ -132,8 +132,12 @@ def _among(keys: Iterable[str], steps: list[Spec]) -> list[str]:
 
 
 def _find(store: Store, key: str) -> queue.Job:
-    found = [job for job in queue.listing(store) if len(key) >= 8 and job.key.startswith(key)]
-    if len(found) != 1:
+    if len(key) < 8:
+        raise BadInput("Give at least the first eight digits of the job's key.")
+    found = [job for job in queue.listing(store) if job.key.startswith(key)]
+    if len(found) > 1:
+        raise BadInput(f"Several jobs begin with {key!r}: give more digits.")
+    if not found:
         raise BadInput(
             f'There is no job {key!r}: `memsig sql "SELECT key, title, outcome FROM jobs"` lists '
             "those that have ended, `memsig status --json` the others."
@@ -159,6 +163,11 @@ def _files(store: Store, job: queue.Job) -> dict[str, Read]:
 
 
 def _facts(data: bytes) -> File:
+    if len(data) > MOST_BYTES:
+        raise BadInput(
+            f"One of the job's files has more than {MOST_BYTES >> 30} GB: take a backup of the "
+            "whole cache to the other machine instead."
+        )
     return File(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 

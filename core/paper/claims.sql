@@ -96,7 +96,12 @@ SELECT * FROM (VALUES
     ('C15', 2, 'the same less that of the untrained speller''s query', 'above', 0.0)
 ) AS parts(claim, part, statistic, side, threshold);
 
--- Why a number decides nothing. rising: what the last doubling of the decoders' training added; NULL
+-- Why two networks with one number, as ranks may have, decide nothing.
+CREATE OR REPLACE MACRO two_alike(spread, seeds) AS
+    CASE WHEN spread = 0 AND seeds = 2 THEN 'a third network, as two have the same number' END;
+
+-- Why a number decides nothing. Of several reasons the last one of the alphabet is shown, and the
+-- networks that are left out are those with the first reason. rising: what the last doubling of the decoders' training added; NULL
 -- where it is not known. steady: whether recall on dev, over all lags of the signature (of an atlas, on
 -- the test text, over all lags and bases), rose then by more than seven eighths of what the doubling
 -- before had added.
@@ -180,7 +185,7 @@ QUALIFY row_number() OVER (
 --- seed: Seed.
 --- replicate: Bootstrap replicate; 0 is the measurement itself, -1 the same with decoders trained half as long.
 --- value: The number.
---- doubt: Why it can decide nothing: it needs an unfinished network, or a recall whose rise is not recorded or does not slow down; else NULL.
+--- doubt: Why it can decide nothing: it needs an unfinished network, a recall whose rise is not recorded or does not slow down, or a third network where two have the same number; else NULL.
 CREATE OR REPLACE VIEW claim_values AS
 WITH gained AS (  -- by each round of training
     SELECT *, recall - lag(recall) OVER rounds AS gain
@@ -189,8 +194,10 @@ WITH gained AS (  -- by each round of training
     SELECT *, lag(gain) OVER rounds AS before
     FROM gained WINDOW rounds AS (PARTITION BY signature, lag, keep, width ORDER BY steps)
 ), latest AS (
-    SELECT signature, arg_max(gain, steps) AS gain, arg_max(before, steps) AS before
-    FROM slowing GROUP BY signature, lag
+    SELECT signature, gain, before FROM slowing
+    QUALIFY row_number() OVER (
+        PARTITION BY signature, lag ORDER BY steps DESC, recall DESC, bits
+    ) = 1
 ), steady AS (
     SELECT signature FROM latest GROUP BY signature
     HAVING is_steady(max(gain), sum(gain), coalesce(sum(before), 0))
@@ -628,7 +635,7 @@ FROM recognized WHERE part = 'query' AND untrained IS NOT NULL AND lag >= 2 GROU
 --- side: Side of the threshold on which it holds.
 --- threshold: The threshold.
 --- verdict: holds, fails or undecided; NULL for what is not judged.
---- doubt: Why it can decide nothing: it needs an unfinished network, or a recall whose rise is not recorded or does not slow down; else NULL.
+--- doubt: Why it can decide nothing: it needs an unfinished network, a recall whose rise is not recorded or does not slow down, or a third network where two have the same number; else NULL.
 CREATE OR REPLACE VIEW claim_checks AS
 WITH by_basis AS (  -- of an atlas
     SELECT 'C12' AS claim, CASE t.claim WHEN 'bases differ' THEN 1 ELSE 2 END AS part,
@@ -682,7 +689,8 @@ WITH by_basis AS (  -- of an atlas
            ), '') AS covers
     FROM marked WHERE only_these OR NOT unfinished GROUP BY claim, part, profile, corpora
 ), bounded AS (  -- of what has no replicates the spread of several networks is all that is known
-    SELECT *, ours - half_width(CASE WHEN seeds > 1 THEN coalesce(below, 0) ELSE below END,
+    SELECT * REPLACE (coalesce(doubt, two_alike(spread, seeds)) AS doubt),
+           ours - half_width(CASE WHEN seeds > 1 THEN coalesce(below, 0) ELSE below END,
                                 spread, seeds) + least(still_to_come(rise), 0) AS low,
            ours + half_width(CASE WHEN seeds > 1 THEN coalesce(above, 0) ELSE above END,
                              spread, seeds) + greatest(still_to_come(rise), 0) AS high
@@ -694,7 +702,6 @@ SELECT
     CASE
         WHEN p.threshold IS NULL THEN NULL
         WHEN b.doubt IS NOT NULL THEN 'undecided'
-        WHEN b.spread = 0 AND b.seeds = 2 THEN 'undecided'  -- no spread of two is no spread known
         WHEN b.low > p.threshold THEN CASE p.side WHEN 'above' THEN 'holds' ELSE 'fails' END
         WHEN b.high < p.threshold THEN CASE p.side WHEN 'below' THEN 'holds' ELSE 'fails' END
         ELSE 'undecided'

@@ -426,10 +426,10 @@ GROUP BY p.key;
 
 --- Seconds that each result took, without what it was computed from; NULL where they were not recorded.
 --- key: Key of the result.
---- kind: networks: their training; decoders: their training, with the states they read and measuring; rest: n-grams, perplexities, pruning, single kernels, speech corpora.
---- profile: Profile of the result; NULL for a speech corpus.
+--- kind: networks: their training; decoders: their training, with the states they read and measuring; rest: n-grams, perplexities, pruning, single kernels, speech corpora, codebooks.
+--- profile: Profile of the result; NULL for a speech corpus or a codebook.
 --- machine: Description of the machine.
---- device: Device: cpu or the name of a GPU; NULL for a speech corpus.
+--- device: Device: cpu or the name of a GPU; NULL for a speech corpus or a codebook.
 --- seconds: Seconds by the clock on the wall.
 CREATE OR REPLACE VIEW times AS
 SELECT key, CASE WHEN kind IN ('char_lm', 'factorized', 'las') THEN 'networks' ELSE 'rest' END AS kind,
@@ -444,7 +444,9 @@ SELECT key, 'rest', profile, machine, device, seconds FROM perplexities
 UNION ALL
 SELECT key, 'rest', profile, machine, device, seconds FROM prunings
 UNION ALL
-SELECT key, 'rest', NULL, machine, NULL, seconds FROM corpora WHERE kind = 'speech';
+SELECT key, 'rest', NULL, machine, NULL, seconds FROM corpora WHERE kind = 'speech'
+UNION ALL
+SELECT key, 'rest', NULL, machine, NULL, seconds FROM codebooks;
 
 -- The 97.5th percentile of Student's t with n - 1 degrees of freedom, as scipy computes it (a test
 -- compares); of more than 30 the last.

@@ -45,7 +45,7 @@ def measured(claims: pl.DataFrame) -> None:
         "<div class='note'>Dot and line: our number and its interval. Tick: the threshold; shaded: "
         "the side that the claim is on. Each line has a scale of its own. Last doubling: by how "
         "much the number changed when the decoders trained twice as long as before; the interval "
-        "reaches further by five times that, on the side to which it moved. –: not recorded.</div>"
+        "reaches further by seven times that, on the side to which it moved. –: not recorded.</div>"
     )
     export.downloads(table, "claims")
 

@@ -26,7 +26,9 @@ from core.errors import BadInput
 from core.step import Inputs, Progress, Result
 from core.training.checkpoints import Checkpoint
 
-DRAWS = 6  # frames among which each first center is chosen: 2 + ln 50, as scikit-learn draws
+# Frames among which each first center is chosen: 2 + ⌊ln units⌋ of 100 units, as in scikit-learn,
+# and of 50 too.
+DRAWS = 6
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,8 @@ def _textgenrnn(folder: Path) -> tuple[bytes, bytes]:
             parts = ("kernel", "recurrent_kernel", "bias")
             given = [file[f"{name}/{name}/{part}:0"][()] for part in parts]
             tensors |= {f"rnn.{part}_l{layer}": x for part, x in _of_cudnn(*given).items()}
-    # A digit of a text is the digit 0 here and no number sign; 0 is what it pads with.
+    # Our # is any digit and is read as its 0; its own # is the number sign, and gets another name.
+    # The first row of the embedding is padding.
     symbols = ["<pad>", *sorted(numbers, key=numbers.__getitem__)]
     symbols[numbers["#"]] = "<sign>"
     described = {"cell": "lstm", "layers": 2, "symbols": symbols, "projection": None}

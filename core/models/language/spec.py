@@ -53,6 +53,13 @@ class ModelSpec(LanguageModelSpec):
         untrained = "" if self.trained else "untrained "
         return f"{untrained}{name} on {share_of(self.fraction, self.corpus.name)}"
 
+    @property
+    def read(self) -> float:
+        """Symbols that training reads, at most and about: no corpus is opened."""
+        budget = self.budget
+        epoch = min(budget.symbols or WHOLE_CORPUS, self.fraction * WHOLE_CORPUS)
+        return epoch * budget.epochs * len(budget.keeps)
+
     def needs(self) -> list[str]:
         return [self.corpus.content, *([self.init_from.key] if self.init_from else [])]
 
@@ -74,5 +81,4 @@ class ModelSpec(LanguageModelSpec):
         if not self.trained:
             return evaluated * 2 * weights / 1e9
         passes = budget.epochs * len(budget.keeps)
-        read = passes * (budget.symbols or WHOLE_CORPUS)
-        return (read * 6 + passes * evaluated) * weights / 1e9
+        return (self.read * 6 + passes * evaluated) * weights / 1e9

@@ -13,8 +13,8 @@ from core.profiles import find
 from core.signatures.spec import SignatureSpec
 from core.spec import Spec
 
-# The cell whose numbers all others are to have. At so few units the GRU's state, half as large,
-# would leave a memory of 16 numbers a unit a single unit.
+# The cell whose numbers all others are to have. Matched to a GRU, whose state is half as large, the
+# cells with 16 numbers a unit would have one unit.
 REFERENCE = CELLS["lstm"]
 # What is equal: recurrent parameters, or the numbers carried from step to step.
 ALIGNMENTS: dict[str, Callable[[Cell, int], int]] = {

@@ -148,11 +148,12 @@ def test_what_cannot_be_packed_is_refused(
     spec = wanted(store, text)
     file = tmp_path / "job"
 
-    def refusal() -> str:
-        assert cli.main(["pack-job", spec.key[:8], "--out", str(file)]) == 2
+    def refusal(digits: int = 8) -> str:
+        assert cli.main(["pack-job", spec.key[:digits], "--out", str(file)]) == 2
         assert not file.exists()
         return capsys.readouterr().err
 
+    assert "first eight digits" in refusal(7)
     assert "There is no job" in refusal()
     jobs.request(spec, "ada", store)
     with exclusive(queue.folder(store, spec.key) / "alive", 0):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import polars as pl
 import pytest
 import torch
 from torch import nn
 
+from core.library import signature_spec
 from core.profiles import PROFILES, TrainingBudget
-from core.training.loop import Loss, fit
+from core.spec import CorpusSpec
+from core.store import Store
+from core.training.loop import Loss, Run, fit
 from core.training.schedule import dropped
+from tests.core.invented import known
 
 
 class Scripted:
@@ -64,6 +69,25 @@ def test_at_its_lowest_rate_it_goes_on_until_it_is_finished() -> None:
     # A small fall there does not count, nor does any of a rate that goes down by the clock.
     assert len(rates(Scripted([*dev[:4], 10.9, 10.9, 1], drops=1, patience=1, epochs=40))) == 6
     assert len(rates(Scripted([12, 11, 10.5, 10.2, 10, 10, 1], drops=0, patience=1, epochs=9))) == 6
+
+
+def test_the_loop_and_the_view_agree_on_what_is_finished(store: Store) -> None:
+    network = signature_spec(CorpusSpec(name="tiny", content="1" * 64), "gru", 1, 20).model
+    goes_on, models, curves = set(), [], []
+    for epochs in range(5, 30):
+        for fall in (0.0099, 0.0101):
+            name = f"{epochs} epochs, {fall}"
+            before = int(0.8 * epochs)
+            dev = [4.0] * before + [4.0 * (1 - fall)] * (epochs - before)
+            run = Run(Scripted([], drops=1, patience=1, epochs=40), "cpu")
+            curve = [{"dev_perplexity": value} for value in dev]
+            run.facts |= dict(epoch=epochs, stale=1, drop=1, curve=curve)
+            goes_on |= {name} if run.goes_on() else set()
+            models.append(known(network) | {"key": name})
+            curves += [{"model": name, "epoch": at + 1.0, **row} for at, row in enumerate(curve)]
+    store.take_in({"models": pl.DataFrame(models), "training_curve": pl.DataFrame(curves)})
+    assert set(store.query("FROM unfinished")["key"]) == goes_on
+    assert len(goes_on) == 25
 
 
 def test_epochs_bound_it_and_each_keep_probability_starts_at_the_peak() -> None:
