@@ -26,14 +26,14 @@ def specs() -> dict[str, Spec]:
     exact = {"model": gram, "state": "context", "decoder": "exact", "layer": 1}
     return {
         "000000000000": CORPUS,
-        "06e7ca3a44d2": signature,
-        "a1b345829f2b": signature.floor,
-        "bb2061363950": signature.preview(),
-        "b1e1b30a4030": model,
-        "a31d2efa0b4b": model.model_copy(update={"init_from": model, "fraction": 0.05}),
-        "6ff3af31eb6a": gram,
-        "b14b3379209c": signature.model_copy(update=exact),
-        "dff47c8f6482": perplexity_spec("laptop", CORPUS, model, gram),
+        "7e1746492c82": signature,
+        "bdf1689a9612": signature.floor,
+        "dcc90419da42": signature.preview(),
+        "c86d255a11c1": model,
+        "71de6f5c29c6": model.model_copy(update={"init_from": model, "fraction": 0.05}),
+        "15c98f93d487": gram,
+        "36690bb044e6": signature.model_copy(update=exact),
+        "5f7620acf492": perplexity_spec("laptop", CORPUS, model, gram),
     }
 
 
