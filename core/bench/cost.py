@@ -29,7 +29,7 @@ from core.spec import Spec
 from core.text import N_SYMBOLS
 
 STUDIES = ("signature", "adaptation", "ngram", "depth", "size")
-ROUNDS, STEPS, LAGS = 3, 20, 2
+ROUNDS, STEPS, LAGS = 3, 40, 2
 HOUR = 3600
 
 
@@ -82,11 +82,14 @@ def decoding(step: Spec) -> float:
 
 @cache
 def _minibatch(dim: int, width: int, budget: DecoderBudget) -> float:
-    """Seconds in which a decoder of that width learns from one minibatch."""
+    """Seconds in which a decoder of that width learns from one minibatch.
+
+    The difference of two trainings: what comes before the first minibatch and after the last, which
+    thousands share, would else count for a few.
+    """
     machine.settle()
-    short = budget.model_copy(
-        update={"steps": STEPS, "rounds": 1, "keeps": (1.0,), "widths": (1.0,)}
-    )
+    once = budget.model_copy(update={"rounds": 1, "keeps": (1.0,), "widths": (1.0,)})
+    short, long = (once.model_copy(update={"steps": steps}) for steps in (STEPS, 4 * STEPS))
     draws = np.random.default_rng(0)
 
     def noise(segments: int) -> ArrayStates:
@@ -94,6 +97,10 @@ def _minibatch(dim: int, width: int, budget: DecoderBudget) -> float:
         symbols = draws.integers(N_SYMBOLS, size=(segments, TIME))
         return ArrayStates(states, symbols, np.arange(segments), LAGS - 1, N_SYMBOLS)
 
-    train, dev = noise(short.batch * STEPS // TIME), noise(short.batch // TIME)
-    took = median(seconds(rounds.train, train, dev, width, short) for _ in range(ROUNDS))
-    return took / (STEPS * LAGS)
+    train, dev = noise(budget.batch * STEPS // TIME), noise(budget.batch // TIME)
+    more = median(
+        seconds(rounds.train, train, dev, width, long)
+        - seconds(rounds.train, train, dev, width, short)
+        for _ in range(ROUNDS)
+    )
+    return more / (3 * STEPS * LAGS)

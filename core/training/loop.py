@@ -183,8 +183,10 @@ class Run:
     def goes_on(self) -> bool:
         """Whether another epoch follows. At its lowest rate it goes on until it is finished."""
         facts, budget = self.facts, self.lesson.budget
-        if facts["epoch"] == budget.epochs or facts["stale"] < budget.patience:
-            return bool(facts["epoch"] < budget.epochs)
+        if facts["epoch"] == budget.epochs:
+            return False
+        if facts["stale"] < budget.patience:
+            return True
         values = [row[f"dev_{self.lesson.goal}"] for row in facts["curve"]][-facts["epoch"] :]
         before = values[: int(0.8 * len(values))]
         return budget.drops > 0 and min(values) < (1 - FINISHED) * min(before, default=math.inf)

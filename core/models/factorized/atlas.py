@@ -15,7 +15,7 @@ from core.corpora import Corpus
 from core.models.factorized import bases, factorized_lm
 from core.models.factorized.factorized_lm import FactorizedLM
 from core.models.factorized.rankone import controls
-from core.models.factorized.ruler import LeftOut, Ruler, Text, leave_out
+from core.models.factorized.ruler import HALF, WHOLE, LeftOut, Ruler, Text, leave_out
 from core.models.factorized.spec import AtlasSpec
 from core.models.factorized.step import mix
 from core.models.factorized.windows import BASES, Windows
@@ -60,7 +60,7 @@ def _row(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         bigram=pl.col("first") + pl.col("second"),
         number=numbers,
         norm=kernels.norms.cpu().numpy(),
-        **_recalls(correct, chance[:, -1], n, numbers),
+        **_recalls(correct, chance[:, WHOLE], n, numbers),
         **_by_corpus(model, numbers, drops),
     )
     cells = [_cells(correct, n, pairs, "basis"), _cells(chance, n, pairs, "control")]
@@ -86,9 +86,10 @@ def _recalls(
     correct: [bases, 3, lags, symbols], by length of training; chance: [bases, lags, symbols], of
     the controls.
     """
-    _, half, recall = bases.total_recall(correct, n).T
+    recalls = bases.total_recall(correct, n)
+    recall, half = recalls[:, WHOLE], recalls[:, HALF]
     control = bases.total_recall(chance, n)
-    own = bases.own_recall(bases.symbol_recall(correct[:, -1], n))
+    own = bases.own_recall(bases.symbol_recall(correct[:, WHOLE], n))
     own = own[np.arange(len(numbers)), numbers]
     return {
         "recall": pl.Series(recall),
@@ -149,7 +150,7 @@ def _whole(spec: AtlasSpec, inputs: Inputs, progress: Progress) -> Result:
         progress(0.2 * len(references), f"measuring the {kernel} kernel")
         references[kernel] = ruler.network(model.at(factors)).cpu().numpy()
     progress(0.5, "ordering the bases")
-    order = _order(spec, correct[:, -1], n)
+    order = _order(spec, correct[:, WHOLE], n)
     progress(0.7, "testing the claims")
     signatures = (correct, chance, references["base"], references["full"])
     claims = _claims(spec, signatures, n, uses.cpu().numpy())
@@ -186,7 +187,7 @@ def _claims(
 
     rows = [
         {"atlas": spec.key, **asdict(claim), "before": half.effect}
-        for claim, half in zip(measured(-1), measured(-2), strict=True)
+        for claim, half in zip(measured(WHOLE), measured(HALF), strict=True)
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -264,7 +265,7 @@ def _cells(counts: np.ndarray, n: np.ndarray, owners: pl.DataFrame, kernel: str)
 
     counts: of kernels, [k, 3, lags, symbols], by length of training.
     """
-    half, correct = counts[:, -2], counts[:, -1]
+    half, correct = counts[:, HALF], counts[:, WHOLE]
     parts: list[tuple[str | None, np.ndarray, np.ndarray]] = [(None, correct.sum(2), n.sum(1))]
     if kernel != "control":
         parts += [(symbol, correct[:, :, i], n[:, i]) for i, symbol in enumerate(SYMBOLS)]

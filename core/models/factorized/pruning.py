@@ -16,6 +16,7 @@ from core.corpora import Corpus
 from core.models.factorized import bases, factorized_lm
 from core.models.factorized.atlas import bigram_rows
 from core.models.factorized.factorized_lm import FactorizedLM
+from core.models.factorized.ruler import WHOLE
 from core.models.factorized.spec import PruningSpec
 from core.models.factorized.step import mix
 from core.models.factorized.windows import BASES, Windows, bigram_counts
@@ -103,7 +104,7 @@ def _scores(
     if spec.rule == "leave-one-out":
         return atlas["drops"][:, place].numpy()
     return -bases.recall_outside(
-        bases.symbol_recall(atlas["correct"][:, -1].numpy(), atlas["n"].numpy()),
+        bases.symbol_recall(atlas["correct"][:, WHOLE].numpy(), atlas["n"].numpy()),
         np.stack([bigram_counts(corpus.train).reshape(N_SYMBOLS, -1).sum(0) for corpus in corpora]),
         place,
     )

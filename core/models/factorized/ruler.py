@@ -34,9 +34,10 @@ STEPS = 2048  # padded steps of a minibatch in `leave_out`
 # recall more the higher the second is and the less is shrunk (docs/log.md).
 RATES = (0.1, 0.5)
 SHRINKAGE = 1e-6
-# Decoders are also trained with a quarter and half of the steps: what they recall less is how much
-# longer training may still find.
-SHARES = (4, 2, 1)
+# Decoders are trained with a quarter, half and all of the steps, which shows whether their recall
+# still rises. The lengths of training are told apart by these places in what is counted.
+DIVISORS = (4, 2, 1)
+HALF, WHOLE = 1, 2
 
 
 class Text:
@@ -85,8 +86,11 @@ class Ruler:
         self.train, self.dev, self.test = train, dev, test
         self.lags = train.targets.shape[1]
         self.runs = [
-            [self._minibatches(number, (steps << number) // share) for number in range(len(RATES))]
-            for share in SHARES
+            [
+                self._minibatches(number, (steps << number) // divisor)
+                for number in range(len(RATES))
+            ]
+            for divisor in DIVISORS
         ]
         self.n = self._counts(torch.ones_like(test.targets, dtype=torch.bool))
 

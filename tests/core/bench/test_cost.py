@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from core.bench import cost
 from core.library import find_corpus, signature_spec
-from core.profiles import find
+from core.profiles import DecoderBudget, find
 from core.store import Store
 
 
@@ -33,8 +36,20 @@ def test_each_network_and_signature_counts_once(
     )
 
 
-def test_speeds_are_measured(store: Store) -> None:
+def test_what_all_minibatches_share_counts_for_none_of_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Known answer: half a second before the first minibatch, a hundredth for each step."""
+
+    def clock(work: Callable[..., Any], *arguments: Any) -> float:
+        work(*arguments)
+        steps = [each.steps for each in arguments if isinstance(each, DecoderBudget)]
+        return 0.5 + 0.01 * steps[0] if steps else 2.0
+
+    monkeypatch.setattr(cost, "seconds", clock)
     spec = signature_spec(find_corpus("shakespeare"), "gru", 1, 16, profile="smoke")
-    few = spec.model_copy(update={"budget": spec.budget.model_copy(update={"rounds": 1})})
-    assert cost.network(spec.model) > 0 == cost.network(spec.model.untrained())
-    assert cost.decoding(spec) > cost.decoding(few) > 0 == cost.decoding(spec.preview())
+    minibatches = (spec.max_lag + 1) * spec.budget.read / spec.budget.batch
+    assert cost.decoding(spec) == pytest.approx(minibatches * 0.01 / cost.LAGS)
+    symbols = cost.TIME * (spec.model.budget.batch // cost.TIME)
+    assert cost.network(spec.model) == pytest.approx(spec.model.read * 2.0 / symbols)
+    assert cost.network(spec.model.untrained()) == cost.decoding(spec.preview()) == 0
