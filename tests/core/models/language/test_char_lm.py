@@ -18,7 +18,7 @@ from core.profiles import PROFILES
 from core.text import BOS, EOS
 from core.training import loop
 from core.training.batches import PAD, bucketed, padded, sample, share
-from core.training.checkpoints import pack
+from core.training.checkpoints import pack, unpack
 
 Trained = tuple[bytes, dict[str, Any]]
 
@@ -143,6 +143,17 @@ def test_an_untrained_network_is_the_initial_one(corpus: Corpus) -> None:
     fresh = char_lm.build(spec(corpus)).state_dict()
     loaded = char_lm.load(spec(corpus), weights).state_dict()
     assert all(torch.equal(fresh[name], loaded[name]) for name in fresh)
+
+
+def test_an_untrained_network_is_the_same_whatever_it_was_to_be_trained_by(corpus: Corpus) -> None:
+    made = spec(corpus).untrained()
+    assert made
+    longer = {"epochs": 30, "patience": 1, "drops": 3, "learning_rate": 1.0}
+    other = made.model_copy(update={"budget": made.budget.model_copy(update=longer)})
+    (weights, facts), (again, of_other) = (char_lm.train(each, corpus) for each in (made, other))
+    assert facts == of_other
+    one, two = (unpack(data)[0] for data in (weights, again))
+    assert all(torch.equal(one[name], two[name]) for name in one | two)
 
 
 def test_perplexity_counts_the_end_but_not_the_start() -> None:
