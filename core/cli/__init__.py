@@ -194,6 +194,13 @@ def _add_paper(commands: Commands) -> None:
     command.add_argument("--study", help="only this one, such as size")
     command.add_argument("--seeds", type=int, help="networks of each study (default: its own)")
     command.add_argument(
+        "--longer",
+        type=int,
+        default=0,
+        help="rounds for which decoders are trained beyond the profile, each twice as long as the "
+        "one before (default: none)",
+    )
+    command.add_argument(
         "--max-seconds", type=float, help="stop after so long; the next call goes on from there"
     )
 

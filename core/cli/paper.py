@@ -18,6 +18,7 @@ from core.paper import shipped
 from core.paper.reproduce import compute, left, parts
 from core.paper.studies import STUDIES
 from core.profiles import find
+from core.signatures.spec import MOST_LONGER
 from core.store import Store
 
 
@@ -29,7 +30,10 @@ def reproduce(options: argparse.Namespace) -> None:
     if options.seeds is not None and not 1 <= options.seeds <= 10:
         raise BadInput("Choose 1 to 10 seeds.")
     names = [options.study] if options.study else None
-    wanted, store = parts(options.profile, names, options.seeds), Store()
+    if not 0 <= options.longer <= MOST_LONGER:
+        raise BadInput(f"Choose 0 to {MOST_LONGER} further rounds.")
+    store = Store()
+    wanted = parts(options.profile, names, options.seeds, longer=options.longer)
     print(
         f"{len(wanted)} results, about {clock(left([part.spec for part in wanted], store))} of "
         "work to do on this machine.",

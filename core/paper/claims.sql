@@ -12,6 +12,24 @@
 CREATE OR REPLACE VIEW profile_shapes AS
 SELECT * FROM (VALUES {profiles}) AS shapes(profile, place, sizes, layers, deep, hidden, factorized);
 
+-- Signatures whose decoders were trained for further rounds than their profile makes are compared
+-- with each other only, so those rounds are a profile of their own.
+--- The profiles, and those rounds beyond them of which there are signatures.
+--- profile: Profile, with the rounds beyond it, as in `signatures`.
+--- base: Profile without them.
+--- more: How many they are.
+--- place: Place of the profile by how much is computed, the least first.
+--- sizes: Hidden sizes of the size sweep, smallest first.
+--- layers: Layers of the deep network.
+--- deep: Units of each of them.
+--- hidden: Units of the networks of retraining and of the one against the n-gram.
+--- factorized: Units of the factorized network.
+CREATE OR REPLACE VIEW claim_profiles AS
+SELECT profile, profile AS base, 0 AS more, * EXCLUDE profile FROM profile_shapes
+UNION ALL
+SELECT DISTINCT s.profile, p.profile, split_part(s.profile, ' ', 2)::INTEGER, p.* EXCLUDE profile
+FROM signatures s JOIN profile_shapes p ON s.profile LIKE p.profile || ', % more';
+
 --- What the paper says, statement by statement.
 --- claim: Number of the claim, C1 to C15.
 --- statement: The claim in one sentence.
@@ -130,7 +148,7 @@ CREATE OR REPLACE MACRO atlas_doubt(rising, before) AS
 CREATE OR REPLACE MACRO still_to_come(rise) AS 7 * coalesce(rise, 0);
 
 -- Which signatures a claim may rest on: trained networks and n-grams of a profile, read by decoders
--- trained as long as that profile says, the state that the paper reads, by the present version of
+-- trained as long as that profile says or for further rounds, the state that the paper reads, by the present version of
 -- every stage. Where two are alike in all that is named here, the newer one.
 --- The signatures of language models that claims may rest on.
 --- key: Key of the signature.
@@ -148,7 +166,7 @@ CREATE OR REPLACE MACRO still_to_come(rise) AS 7 * coalesce(rise, 0);
 --- parent_corpus: Name of the corpus of the model it started from.
 --- layer: Recurrent layer read.
 --- depth: Hidden layers of the decoders.
---- profile: Profile of model and decoders.
+--- profile: Profile of model and decoders, with the rounds beyond it.
 --- seed: Seed of model and decoders.
 --- unfinished: Whether the training of the model had not come to its end.
 CREATE OR REPLACE VIEW claim_signatures AS
@@ -158,13 +176,14 @@ SELECT
     from_corpus.name AS parent_corpus, s.layer, s.depth, s.profile, s.seed,
     m.key IN (SELECT key FROM unfinished) AS unfinished
 FROM signatures s
-JOIN models m ON m.key = s.model
+JOIN claim_profiles p ON p.profile = s.profile
+JOIN models m ON m.key = s.model AND m.profile = p.base
 LEFT JOIN recurrent_cells k ON k.cell = m.cell
 JOIN corpora measured ON measured.key = s.corpus
 LEFT JOIN models source ON source.key = m.parent
 LEFT JOIN corpora from_corpus ON from_corpus.key = source.corpus
 WHERE s.decoder = 'mlp' AND s.target = 'symbol'
-  AND m.trained AND m.profile = s.profile
+  AND m.trained
   AND s.state = CASE WHEN m.kind = 'ngram' THEN 'context' ELSE k.state END
   AND (m.spec->>'$.fraction')::DOUBLE = CASE WHEN m.parent IS NULL THEN 1 ELSE 0.05 END
   AND s.key NOT IN (SELECT key FROM earlier)
@@ -187,9 +206,20 @@ QUALIFY row_number() OVER (
 --- value: The number.
 --- doubt: Why it can decide nothing: it needs an unfinished network, a recall whose rise is not recorded or does not slow down, or a third network where two have the same number; else NULL.
 CREATE OR REPLACE VIEW claim_values AS
-WITH gained AS (  -- by each round of training
+WITH every_round AS (  -- those of further rounds are rows of a signature of their own
+    FROM decoder_rounds
+    UNION ALL
+    SELECT s.key, r.* EXCLUDE signature
+    FROM signatures s
+    JOIN signatures b ON json_merge_patch(b.spec, '{"longer": 0}')
+                       = json_merge_patch(s.spec, '{"longer": 0}')
+     AND (b.spec->>'$.longer')::INTEGER < (s.spec->>'$.longer')::INTEGER
+     AND b.key NOT IN (SELECT key FROM earlier)
+    JOIN decoder_rounds r ON r.signature = b.key
+    WHERE s.profile LIKE '% more'
+), gained AS (  -- by each round of training
     SELECT *, recall - lag(recall) OVER rounds AS gain
-    FROM decoder_rounds WINDOW rounds AS (PARTITION BY signature, lag, keep, width ORDER BY steps)
+    FROM every_round WINDOW rounds AS (PARTITION BY signature, lag, keep, width ORDER BY steps)
 ), slowing AS (
     SELECT *, lag(gain) OVER rounds AS before
     FROM gained WINDOW rounds AS (PARTITION BY signature, lag, keep, width ORDER BY steps)
@@ -218,7 +248,7 @@ WITH gained AS (  -- by each round of training
     SELECT s.*, r.lag, r.symbol, r.n, l.above_guess, l.doubt,
            replicated(r.accuracy - r.rising, r.accuracy, d.accuracies) AS accuracies
     FROM claim_signatures s
-    JOIN profile_shapes p ON p.profile = s.profile
+    JOIN claim_profiles p ON p.profile = s.profile
     JOIN recall r ON r.signature = s.key AND r.symbol IS NOT NULL AND r.lag >= 1 AND r.n > 0
     JOIN lags l ON l.key = s.key AND l.lag = r.lag
     LEFT JOIN draws d ON d.signature = s.key AND d.symbol = r.symbol AND d.lag = r.lag
@@ -284,7 +314,7 @@ steps AS (
 sized AS (
     SELECT m.cell, m.profile, m.corpus_name AS corpora, m.seed, m.replicate, m.lag, m.accuracy,
            m.doubt, list_position(p.sizes, m.hidden) AS place, len(p.sizes) AS sizes
-    FROM marginal m JOIN profile_shapes p ON p.profile = m.profile
+    FROM marginal m JOIN claim_profiles p ON p.profile = m.profile
     WHERE m.kind = 'char_lm' AND m.cell IN ('gru', 'lstm') AND m.layers = 1
       AND m.learned = m.corpus AND m.parent IS NULL AND list_contains(p.sizes, m.hidden)
 ), ends AS (
@@ -316,7 +346,7 @@ sized AS (
 deep AS (
     SELECT m.cell, m.profile, m.corpus_name AS corpora, m.seed, m.replicate, m.lag, m.layer,
            m.layers, m.depth, m.accuracy, m.doubt
-    FROM marginal m JOIN profile_shapes p ON p.profile = m.profile
+    FROM marginal m JOIN claim_profiles p ON p.profile = m.profile
     WHERE m.kind = 'char_lm' AND m.cell IN ('gru', 'lstm')
       AND m.layers = p.layers AND m.hidden = p.deep AND m.layers > 1
       AND m.learned = m.corpus AND m.parent IS NULL
@@ -394,7 +424,7 @@ against AS (
            replicates_of(g.accuracies) AS replicate,
            unnest(g.accuracies) - unnest(x.accuracies) AS difference
     FROM cells g
-    JOIN profile_shapes p ON p.profile = g.profile AND p.hidden = g.hidden
+    JOIN claim_profiles p ON p.profile = g.profile AND p.hidden = g.hidden
     JOIN cells x ON x.kind = 'ngram' AND x.ngram_order = 5 AND x.learned = g.corpus
      AND (x.profile, x.corpus, x.seed, x.lag, x.symbol)
        = (g.profile, g.corpus, g.seed, g.lag, g.symbol)
@@ -404,13 +434,13 @@ against AS (
            max(doubt) AS doubt
     FROM against WHERE n >= 50 GROUP BY ALL
 ), combined AS (
-    SELECT x.profile, c.name AS corpora, g.seed, g.doubt,
+    SELECT p.profile, c.name AS corpora, g.seed, g.doubt,
            replicates_of(g.perplexity) AS replicate,
            unnest(replicated(x.test_perplexity, x.test_perplexity, x.draws)) AS combined,
            unnest(g.perplexity) AS network, unnest(n.perplexity) AS ngram
     FROM perplexities x
     JOIN scored g ON g.corpus = x.corpus AND list_contains(x.members, g.model)
-    JOIN profile_shapes p ON p.profile = x.profile AND p.hidden = g.hidden
+    JOIN claim_profiles p ON p.base = x.profile AND p.hidden = g.hidden
     JOIN scored n ON n.corpus = x.corpus AND list_contains(x.members, n.model)
     JOIN corpora c ON c.key = x.corpus
     WHERE len(x.members) = 2 AND x.key NOT IN (SELECT key FROM earlier)
@@ -421,18 +451,18 @@ against AS (
 
 -- Fig. 6: parts of the kernel of a factorized LSTM on a mix of two corpora, and its pruning.
 factorized AS (
-    SELECT f.key, f.profile, c1.name || ' + ' || c2.name AS corpora, f.seed, f.hidden,
+    SELECT f.key, p.profile, p.more, c1.name || ' + ' || c2.name AS corpora, f.seed, f.hidden,
            c1.key AS first_corpus, c2.key AS second_corpus,
            claim_doubt(f.key IN (SELECT key FROM unfinished), 0, false) AS doubt
     FROM models f
-    JOIN profile_shapes p ON p.profile = f.profile AND p.factorized = f.hidden
+    JOIN claim_profiles p ON p.base = f.profile AND p.factorized = f.hidden
     JOIN corpora c1 ON c1.key = f.spec->>'$.corpora[0].content'
     JOIN corpora c2 ON c2.key = f.spec->>'$.corpora[1].content'
     WHERE f.kind = 'factorized' AND f.cell = 'lstm' AND (f.spec->>'$.bases')::BOOLEAN
       AND f.spec->>'$.lambda_from' = 'previous' AND f.spec->>'$.scale' = 'unit'
       AND f.key NOT IN (SELECT key FROM earlier)
     QUALIFY row_number() OVER (
-        PARTITION BY f.profile, c1.key, c2.key, f.seed ORDER BY f.created DESC
+        PARTITION BY p.profile, c1.key, c2.key, f.seed ORDER BY f.created DESC
     ) = 1
 ), decoded AS (
     SELECT s.model, s.corpus, s.profile, s.seed, r.majority,
@@ -451,7 +481,7 @@ factorized AS (
            max(greatest(f.doubt, d.doubt)) AS doubt
     FROM decoded d
     JOIN models k ON k.key = d.model AND k.kind = 'kernel'
-    JOIN factorized f ON f.key = k.parent AND f.first_corpus = d.corpus
+    JOIN factorized f ON (f.key, f.profile, f.first_corpus) = (k.parent, d.profile, d.corpus)
     GROUP BY ALL
 ), random_kernels AS (  -- the untrained network of W₀'s shape
     SELECT f.profile, f.corpora, f.seed, replicate, avg(accuracy) AS recall
@@ -472,7 +502,7 @@ factorized AS (
     FROM prunings p
     JOIN factorized f ON f.key = p.model AND f.second_corpus = p.target
     JOIN pruning_curve x ON x.pruning = p.key AND x.corpus = p.target
-    WHERE p.key NOT IN (SELECT key FROM earlier)
+    WHERE f.more = 0 AND p.key NOT IN (SELECT key FROM earlier)
     GROUP BY f.profile, f.corpora, f.seed, f.doubt, p.rule, p.seed
 ),
 
@@ -736,7 +766,8 @@ WITH checks AS (SELECT * FROM claim_checks), selected AS (
     ) = 1
 ), judged AS (
     SELECT
-        s.claim, f.profile, any_value(c.corpora) AS corpora, max(k.seeds) AS seeds,
+        s.claim, f.profile, f.base, f.more, any_value(c.corpora) AS corpora,
+        max(k.seeds) AS seeds, sum(k.seeds) AS networks,
         max(k.left_out) AS left_out,
         any_value(k.statistic) FILTER (p.part = 1) AS statistic,
         any_value(k.ours) FILTER (p.part = 1) AS ours, any_value(k.low) FILTER (p.part = 1) AS low,
@@ -748,12 +779,12 @@ WITH checks AS (SELECT * FROM claim_checks), selected AS (
         count(*) FILTER (k.seeds = 1 AND k.low IS NULL AND p.threshold IS NOT NULL) AS bare,
         max(k.doubt) FILTER (p.threshold IS NOT NULL) AS doubt
     FROM claim_statements s
-    CROSS JOIN profile_shapes f
+    CROSS JOIN claim_profiles f
     JOIN claim_parts p ON p.claim = s.claim
     LEFT JOIN selected c ON c.claim = s.claim AND c.profile = f.profile
     LEFT JOIN checks k ON k.claim = p.claim AND k.part = p.part AND k.profile = c.profile
      AND k.corpora = c.corpora
-    GROUP BY s.claim, f.profile
+    GROUP BY s.claim, f.profile, f.base, f.more
 )
 SELECT
     s.claim, s.statement, s.paper, coalesce(j.statistic, p.statistic) AS statistic,
@@ -777,13 +808,17 @@ SELECT
 FROM claim_statements s
 JOIN judged j ON j.claim = s.claim
 JOIN claim_parts p ON p.claim = s.claim AND p.part = 1
+QUALIFY j.more = 0  -- further rounds count where all of a claim has them
+     OR j.missing = 0 AND j.networks = max(j.networks) OVER (PARTITION BY s.claim, j.base)
 ORDER BY substr(s.claim, 2)::INTEGER, j.profile;
 
---- The paper's claims, one row each, by the profile that computes the most: paper, else desk, else laptop. No row mixes profiles.
+--- The paper's claims, one row each, by the profile that computes the most: paper, else desk, else laptop, with the most rounds beyond it that all of the claim has. No row mixes profiles.
 --- *: claims_by_profile
 CREATE OR REPLACE VIEW claims AS
 SELECT c.* REPLACE (CASE WHEN corpora IS NOT NULL THEN profile END AS profile)
-FROM claims_by_profile c JOIN profile_shapes f USING (profile)
-WHERE profile <> 'smoke'
-QUALIFY row_number() OVER (PARTITION BY claim ORDER BY corpora IS NULL, f.place DESC) = 1
+FROM claims_by_profile c JOIN claim_profiles f USING (profile)
+WHERE f.base <> 'smoke'
+QUALIFY row_number() OVER (
+    PARTITION BY claim ORDER BY corpora IS NULL, f.place DESC, f.more DESC
+) = 1
 ORDER BY substr(claim, 2)::INTEGER;

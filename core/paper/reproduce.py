@@ -18,6 +18,7 @@ from core.listening import speech
 from core.paper.studies import STUDIES, Choices, Study
 from core.paper.studies.study import installed
 from core.profiles import find
+from core.signatures.spec import SignatureSpec
 from core.spec import CorpusSpec, Spec
 from core.store import Store
 
@@ -62,10 +63,12 @@ def parts(
     names: Iterable[str] | None = None,
     seeds: int | None = None,
     store: Store | None = None,
+    longer: int = 0,
 ) -> list[Part]:
     """What the studies of these names (None: all) need, on the paper's corpora or stand-ins.
 
-    seeds: networks of each study; None takes the study's own number. A result that two studies
+    seeds: networks of each study; None takes the study's own number. longer: rounds for which the
+    decoders of language models are trained beyond the profile. A result that two studies
     need is listed once. Raises BadInput for an unknown profile.
     """
     find(profile)
@@ -78,8 +81,17 @@ def parts(
             labels = {spec.key: label for label, spec in plan.labels}
             for spec in plan.specs:
                 label = labels.get(spec.key, spec.title)
+                spec = _continued(spec, longer)
                 found.setdefault(spec.key, Part(name, seed, label, spec))
     return list(found.values())
+
+
+def _continued(spec: Spec, rounds: int) -> Spec:
+    """A signature whose decoders are trained for so many further rounds; others as they are."""
+    for _ in range(rounds):
+        later = spec.continued() if isinstance(spec, SignatureSpec) else None
+        spec = later or spec
+    return spec
 
 
 def corpora_of(

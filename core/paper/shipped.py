@@ -84,10 +84,15 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     if not found:
         raise BadInput(f"Nothing of profile {profile} is computed; run reproduce first.")
     alone = networks(store) if profile == LIVE_PROFILE else []
-    wanted = [*(part.spec for part in found), *alone]
+    further = parts(profile, store=store, longer=1)
+    wanted = [*(p.spec for p in (*found, *further) if store.has_result(p.spec)), *alone]
     steps = {step.key: step for spec in wanted for step in spec.steps()}
     steps = {key: step for key, step in steps.items() if store.has_result(step)}
-    by_symbol = {part.spec.key for part in parts(profile, BY_SYMBOL, store=store)}
+    by_symbol = {
+        part.spec.key
+        for longer in (0, 1)
+        for part in parts(profile, BY_SYMBOL, store=store, longer=longer)
+    }
     frames = _frames(store, steps, by_symbol)
     target = place / profile
     target.mkdir(parents=True, exist_ok=True)

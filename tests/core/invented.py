@@ -158,7 +158,7 @@ def _signature(spec: Signed) -> dict[str, Any]:
         "corpus": spec.corpus.key,
         "decoder": spec.decoder,
         "depth": spec.budget.depth,
-        "profile": spec.profile,
+        "profile": getattr(spec, "effort", spec.profile),
         "seed": spec.seed,
         "untrained": spec.floor.key if spec.floor else None,
         "spec": spec.model_dump_json(),

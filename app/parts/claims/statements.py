@@ -84,7 +84,7 @@ def _figure(row: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """The page behind a claim; of one that is not computed, where it would be."""
     declared = [installed(name) for name in STUDIES[row["study"]].corpora.values()]
     corpora = re.split(r" → | \+ ", row["corpora"]) if row["corpora"] else declared
-    profile = row["profile"] or default_profile()
+    profile = (row["profile"] or default_profile()).split(",")[0]  # without rounds beyond it
     return links.figure(row["study"], corpora, profile, row["seeds"] or 1)
 
 

@@ -364,6 +364,60 @@ def test_a_rise_that_does_not_slow_down_decides_nothing(
     assert (row["verdict"], row["note"]) == ("undecided" if note else "holds", note)
 
 
+def continued(specs: list) -> list:
+    """The signatures a round later; what has no decoders as it is."""
+    return [
+        (s.continued() or s) if isinstance(s, SignatureSpec) and s.decoder == "mlp" else s
+        for s in specs
+    ]
+
+
+@pytest.mark.parametrize(("missing", "profile"), [(0, "laptop, 1 more"), (1, "laptop")])
+def test_further_rounds_count_where_all_of_a_claim_has_them(
+    store: Store, missing: int, profile: str
+) -> None:
+    plan = planned("size", 3)
+    fill(store, plan.specs)
+    trained = [s for s in plan.signatures.values() if s.model.trained]
+    fill(store, continued(trained[missing:]), lambda s, lag, x: fading(s, lag, x) + 0.01)
+    rows = store.query("FROM claim_checks WHERE claim = 'C4' AND part = 3 ORDER BY profile")
+    assert rows["profile"].to_list() == ["laptop", "laptop, 1 more"]
+    row = claim(store, "C4")
+    assert (row["profile"], row["verdict"], row["seeds"]) == (profile, "holds", 3)
+    assert claim(store, "C3")["profile"] == "laptop"  # perplexity knows no decoders
+
+
+def test_further_rounds_beside_a_networks_perplexity(store: Store) -> None:
+    plan = planned("ngram", 3)
+    fill(store, plan.specs)
+    fill(store, continued(list(plan.signatures.values())))
+    row = claim(store, "C10")
+    assert (row["profile"], row["seeds"]) == ("laptop, 1 more", 3)
+    assert "not computed in full" not in (row["note"] or "")
+
+
+@pytest.mark.parametrize(
+    ("last", "note"), [(0.56, None), (0.57, "needs a recall whose rise does not slow down")]
+)
+def test_a_further_round_is_compared_with_the_profiles_own(
+    store: Store, last: float, note: str | None
+) -> None:
+    trained = [s for s in planned("size", 3).signatures.values() if s.model.trained]
+    fill(store, continued(trained))
+    fill(store, planned("size", 3).specs)
+    later = trained[0].continued()
+    assert later
+    recalls = {trained[0].key: (0.50, 0.53, 0.55), later.key: (last,)}
+    rounds = [
+        dict(signature=key, lag=2, keep=1.0, width=9, steps=400 * (2**n - 1), recall=r, bits=1.0)
+        for key, values in recalls.items()
+        for n, r in enumerate(values, 1 if len(values) > 1 else 4)
+    ]
+    store.take_in({"decoder_rounds": pl.DataFrame(rounds)})
+    row = claim(store, "C5")
+    assert (row["profile"], row["note"]) == ("laptop, 1 more", note)
+
+
 @pytest.mark.parametrize(("apart", "verdict"), [(1e-4, "holds"), (0.0, "undecided")])
 def test_an_unfinished_network_is_left_out_where_others_are_finished(
     store: Store, apart: float, verdict: str
@@ -663,6 +717,9 @@ def test_factorized_kernels(
     assert found["ours"].to_list() == pytest.approx(expected, abs=1e-3)
     # Random weights are shown beside W₀, and not judged.
     assert found["verdict"].to_list() == [verdict, verdict, verdict, None]
+    fill(store, continued(list(planned("factorized", 3).signatures.values())))
+    profiles = [claim(store, name)["profile"] for name in ("C11", "C12", "C13")]
+    assert profiles == ["laptop, 1 more", "laptop", "laptop"]  # pruning needs no decoders
 
 
 def test_the_interval_of_bases_is_that_of_their_atlas_and_of_longer_training(store: Store) -> None:
