@@ -19,6 +19,7 @@ WITH RECURSIVE uses AS (
     SELECT key, 'text' AS kind, name AS title, NULL AS used FROM corpora
     UNION ALL SELECT m.key, 'model', {MODEL}, unnest([m.corpus, m.parent]) FROM models m
     UNION ALL SELECT s.key, 'signature', {SIGNATURE}, unnest([s.model, s.corpus, s.codebook]){NAMED}
+    UNION ALL SELECT key, 'detectors of words', NULL, unnest([model, corpus]) FROM detectors
     UNION ALL SELECT key, 'units of sound', NULL, corpus FROM codebooks
     UNION ALL SELECT key, 'perplexity', title, unnest(list_append(members, corpus))
     FROM perplexities

@@ -27,7 +27,7 @@ from core.models.language.spec import ModelSpec
 from core.models.las.spec import LasSignatureSpec, LasSpec
 from core.models.mixture.spec import MixtureSpec
 from core.models.ngram.spec import NgramSpec
-from core.signatures.spec import SignatureSpec
+from core.signatures.spec import DetectorSpec, SignatureSpec
 from core.spec import Spec
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ _KINDS = (
     Kind(PruningSpec, "models.factorized.pruning:rank_bases"),
     Kind(MixtureSpec, "models.mixture.step:measure_mixture"),
     Kind(SignatureSpec, "signatures.step:measure_signature"),
+    Kind(DetectorSpec, "signatures.seen:measure_detectors"),
     Kind(SpeechSpec, "corpora.speech.step:read_speech"),
     Kind(CodebookSpec, "corpora.speech.units:fit_codebook"),
     Kind(LasSpec, "models.las.step:train_recognizer"),

@@ -35,6 +35,7 @@ VERSIONS = {
     "las": 1,
     "las_states": 1,
     "codebook": 1,
+    "detectors": 1,
 }
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import watching
 from app.parts import study
-from app.parts.sweeps import cells, networks, opening, recall, targets, toolbar
+from app.parts.sweeps import cells, networks, opening, recall, seen, targets, toolbar
 from app.shell import choices
 
 SIZE, DEPTH, CELLS, TARGETS = "Kernel size", "Depth", "Cells", "Targets"
@@ -37,6 +37,11 @@ elif figure == TARGETS:
         targets.above_guess(sweep)
     with right:
         targets.numbers(sweep)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        seen.hits(sweep)
+    with right:
+        seen.words(sweep)
 else:
     left, right = st.columns(2, gap="medium")
     with left:

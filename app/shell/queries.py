@@ -70,6 +70,7 @@ THERE = """
 SELECT key FROM models WHERE key IN ({keys})
 UNION ALL SELECT key FROM codebooks WHERE key IN ({keys})
 UNION ALL SELECT key FROM signatures WHERE key IN ({keys})
+UNION ALL SELECT key FROM detectors WHERE key IN ({keys})
 UNION ALL SELECT key FROM perplexities WHERE key IN ({keys})
 UNION ALL SELECT key FROM atlases WHERE key IN ({keys})
 UNION ALL SELECT key FROM prunings WHERE key IN ({keys})"""
@@ -80,6 +81,7 @@ FROM (
     SELECT seconds, machine FROM models WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM codebooks WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM signatures WHERE key IN ({keys})
+    UNION ALL SELECT seconds, machine FROM detectors WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM perplexities WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM atlases WHERE key IN ({keys})
     UNION ALL SELECT seconds, machine FROM prunings WHERE key IN ({keys})

@@ -18,6 +18,7 @@ SHARE_OF_PEAK = {
     "models": 0.5,
     "perplexities": 0.3,
     "signatures": 0.5,
+    "detectors": 0.3,
     "atlases": 0.3,
     "prunings": 0.3,
     "codebooks": 0.1,

@@ -211,8 +211,8 @@ WITH every_round AS (  -- those of further rounds are rows of a signature of the
     UNION ALL
     SELECT s.key, r.* EXCLUDE signature
     FROM signatures s
-    JOIN signatures b ON json_merge_patch(b.spec, '{"longer": 0}')
-                       = json_merge_patch(s.spec, '{"longer": 0}')
+    JOIN signatures b ON json_merge_patch(b.spec, json_object('longer', 0))
+                       = json_merge_patch(s.spec, json_object('longer', 0))
      AND (b.spec->>'$.longer')::INTEGER < (s.spec->>'$.longer')::INTEGER
      AND b.key NOT IN (SELECT key FROM earlier)
     JOIN decoder_rounds r ON r.signature = b.key

@@ -88,11 +88,7 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     wanted = [*(p.spec for p in (*found, *further) if store.has_result(p.spec)), *alone]
     steps = {step.key: step for spec in wanted for step in spec.steps()}
     steps = {key: step for key, step in steps.items() if store.has_result(step)}
-    by_symbol = {
-        part.spec.key
-        for longer in (0, 1)
-        for part in parts(profile, BY_SYMBOL, store=store, longer=longer)
-    }
+    by_symbol = {p.spec.key for n in (0, 1) for p in parts(profile, BY_SYMBOL, None, store, n)}
     frames = _frames(store, steps, by_symbol)
     target = place / profile
     target.mkdir(parents=True, exist_ok=True)

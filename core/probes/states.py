@@ -168,9 +168,9 @@ def relabelled(chunk: Chunk, target: Target, lags: int) -> Chunk:
     A state's place becomes that of its label among those of its segment, 1 = the first.
     """
     symbols, segments = chunk.targets[:, 0], chunk.segments
-    labels = target.labels(symbols, _places(segments))
+    labels = target.labels(symbols, places_of(segments))
     read = np.flatnonzero(labels >= 0)
-    places = _places(segments[read])
+    places = places_of(segments[read])
     targets = lagged(labels[read][None], lags)[0]
     targets[np.arange(lags) > places[:, None]] = -1
     return replace(
@@ -182,7 +182,7 @@ def relabelled(chunk: Chunk, target: Target, lags: int) -> Chunk:
     )
 
 
-def _places(segments: np.ndarray) -> np.ndarray:
+def places_of(segments: np.ndarray) -> np.ndarray:
     """How many rows of its segment come before each row."""
     rows = np.arange(len(segments))
     begins = np.concatenate([[True], segments[1:] != segments[:-1]])[: len(rows)]

@@ -202,3 +202,48 @@ def signature_of(
         seed=seed,
         target=target,
     )
+
+
+class DetectorSpec(Spec):
+    """Detectors of whether each frequent word was read before in the segment (paper, section 9).
+
+    They read one layer of a model on one corpus, as a signature's decoders do. max_lag: up to how
+    many words ago hits are counted.
+    """
+
+    kind: Literal["detectors"] = "detectors"
+    model: AnyLanguageModel
+    corpus: CorpusSpec
+    layer: int = Field(ge=1)
+    state: State
+    max_lag: int = Field(ge=1, le=64)
+    profile: str
+    budget: DecoderBudget
+    seed: int = 0
+    table: ClassVar[str] = "detectors"
+    stages: ClassVar[tuple[str, ...]] = ("states", "detectors")
+
+    @classmethod
+    def beside(cls, signature: SignatureSpec) -> DetectorSpec:
+        """Detectors of the states that a signature's decoders read, as long trained."""
+        facts = {name: getattr(signature, name) for name in cls.model_fields if name != "kind"}
+        return cls(**facts)
+
+    @property
+    def title(self) -> str:
+        return f"words seen: {self.model.title}, layer {self.layer} ({self.state})"
+
+    def needs(self) -> list[str]:
+        return [self.corpus.content, self.model.key]
+
+    def steps(self) -> list[Spec]:
+        return [*self.model.steps(), self]
+
+    @property
+    def floor(self) -> DetectorSpec | None:
+        """The same detectors on the untrained network, the control for what training does."""
+        untrained = self.model.untrained()
+        return self.model_copy(update={"model": untrained}) if untrained else None
+
+    def work(self) -> float:
+        return 2 * self.budget.read_linear * 6 * self.model.decoder(self.state) / 1e9

@@ -51,7 +51,7 @@ def measure_signature(
     # By the symbols whatever the target: more labels do not make the hidden layer narrower.
     symbols = corpus.alphabet.size
     rule = width_for(states.train.dim, symbols, states.parameters, spec.budget.depth)
-    target = _target(spec, corpus)
+    target = target_in(corpus, spec.target)
     if spec.target != "symbol" or spec.corpus.words:
         states = _relabelled(states, texts, target)
     floors = _floors(spec, corpus, states) if spec.decoder == "added" else None
@@ -64,20 +64,20 @@ def measure_signature(
     return Result(tables)
 
 
-def _target(spec: SignatureSpec, corpus: Corpus) -> Target:
-    """What is recalled of a corpus; letters of other scripts have classes of their own.
+def target_in(corpus: Corpus, name: str) -> Target:
+    """What is recalled of a corpus, by the name of a target.
 
-    Of a corpus of words the most frequent ones are: decoders with a class for each word would have
-    more weights than the network.
+    Letters of other scripts have classes of their own. Of a corpus of words it is the most
+    frequent ones: decoders with a class for each word would have more weights than the network.
     """
     text, symbols = corpus.train, corpus.alphabet.symbols
     if corpus.alphabet.of_words:
         return frequent(text.symbols, symbols)
     if corpus.alphabet == PAPER:
-        return target_of(spec.target, text.symbols, text.positions, symbols)
+        return target_of(name, text.symbols, text.positions, symbols)
     kinds = kinds_of(symbols)
     letters = {"'", *(c for c, kind in kinds.items() if kind in ("letter", "mark"))}
-    return target_of(spec.target, text.symbols, text.positions, symbols, kinds, letters)
+    return target_of(name, text.symbols, text.positions, symbols, kinds, letters)
 
 
 def _relabelled(states: StatesBySplit, texts: list[Segments], target: Target) -> StatesBySplit:

@@ -330,6 +330,45 @@ CREATE TABLE IF NOT EXISTS basis_claims (
     before DOUBLE --- The effect by decoders trained half as long.
 );
 
+--- Networks that say whether each frequent word was read before in the segment, from the states at the ends of words.
+CREATE TABLE IF NOT EXISTS detectors (
+    key VARCHAR PRIMARY KEY, --- Key of the detector spec.
+    model VARCHAR NOT NULL, --- Key of the model.
+    layer INTEGER NOT NULL, --- Recurrent layer read, 1 next to the input.
+    state VARCHAR NOT NULL, --- State read: c or h.
+    corpus VARCHAR NOT NULL, --- Key of the corpus it was measured on.
+    words INTEGER, --- The most frequent words, so many of them, have a detector.
+    width INTEGER, --- Units of the hidden layer.
+    false_alarms DOUBLE, --- Share of the dev positions without a word at which its detector says yes: its threshold makes it so.
+    max_lag INTEGER, --- Up to how many words ago hits are counted.
+    rising DOUBLE, --- What the last doubling of the training added to the share of hits on dev, mean over words.
+    untrained VARCHAR, --- Key of the detectors of the untrained network, the control for what training does.
+    train_states BIGINT, --- States that they were trained on.
+    dev_states BIGINT, --- States that thresholds were chosen on.
+    test_states BIGINT, --- States that they were measured on.
+    profile VARCHAR, --- Profile.
+    seed BIGINT, --- Seed of model and detectors.
+    seconds DOUBLE, --- Seconds it took.
+    device VARCHAR, --- Device it was computed on.
+    threads INTEGER, --- CPU threads used.
+    machine VARCHAR, --- Description of the machine.
+    created TIMESTAMP, --- When it was done (UTC).
+    spec VARCHAR --- The detector spec as JSON.
+);
+
+--- How often detectors say that a word was read, on the test split.
+CREATE TABLE IF NOT EXISTS hits (
+    detectors VARCHAR NOT NULL, --- Key of the detectors.
+    word VARCHAR, --- The word; NULL for all words together.
+    ago INTEGER, --- How many words ago it was last read in the segment, 0 = just now; NULL where it was not, so that these are false alarms.
+    n BIGINT, --- Positions, of all words together pairs of a position and a word.
+    yes BIGINT, --- Those at which the detector says that it was read.
+    rate DOUBLE, --- Their share.
+    low DOUBLE, --- Lower end of its 95 % interval, which covers the test text (bootstrap over segments); NULL where fewer than 20 segments hold one.
+    high DOUBLE, --- Upper end of that interval.
+    guess DOUBLE --- The same share of detectors that read no state: only how many words were read, and the last of them.
+);
+
 --- Orders in which the bases of a model are pruned, one row per rule and target.
 CREATE TABLE IF NOT EXISTS prunings (
     key VARCHAR PRIMARY KEY, --- Key of the pruning spec.
@@ -443,6 +482,8 @@ UNION ALL
 SELECT key, 'rest', profile, machine, device, seconds FROM perplexities
 UNION ALL
 SELECT key, 'rest', profile, machine, device, seconds FROM prunings
+UNION ALL
+SELECT key, 'decoders', profile, machine, device, seconds FROM detectors
 UNION ALL
 SELECT key, 'rest', NULL, machine, NULL, seconds FROM corpora WHERE kind = 'speech'
 UNION ALL

@@ -16,7 +16,7 @@ from core.library import ngram_spec
 from core.models.language.spec import ModelSpec
 from core.models.las.spec import LasSignatureSpec
 from core.models.mixture.spec import MixtureSpec
-from core.signatures.spec import SignatureSpec
+from core.signatures.spec import DetectorSpec, SignatureSpec
 from core.spec import CorpusSpec, Spec
 from core.store import Store
 from core.text import SYMBOLS
@@ -109,6 +109,8 @@ def computed(root: Path, specs: Iterable[Spec]) -> None:
         if isinstance(spec, SignatureSpec | LasSignatureSpec):
             floor = "log-mel" in spec.title or "untrained" in spec.title
             found = tables(spec, 0.1 if floor else 0.6 + 0.1 * number)
+        elif isinstance(spec, DetectorSpec):
+            found = _detectors(spec, 0.5 if spec.model.trained else 0.4)
         else:
             found = {"perplexities": pl.DataFrame([_score(spec, 7.0 - 0.5 * number)])}
         for name, table in found.items():
@@ -117,6 +119,28 @@ def computed(root: Path, specs: Iterable[Spec]) -> None:
     for name in ("models", "training_curve", "predictions"):
         merged[name] = merged[name].unique(maintain_order=True)
     Store(root).take_in(merged, {})
+
+
+def _detectors(spec: DetectorSpec, rate: float) -> dict[str, pl.DataFrame]:
+    """Hits of two words that fall with every word read since, and false alarms."""
+    facts = {name: getattr(spec, name) for name in ("key", "layer", "state", "max_lag", "profile")}
+    row = MACHINE | facts | {"words": 2, "false_alarms": 0.05, "rising": 0.01, "seconds": 1.0}
+    row |= {
+        "model": spec.model.key,
+        "corpus": spec.corpus.key,
+        "untrained": spec.floor.key if spec.floor else None,
+        "spec": spec.model_dump_json(),
+    }
+    hits = []
+    for word in ("the", "and", None):
+        for ago in (*range(spec.max_lag + 1), None):
+            share = 0.06 if ago is None else rate - 0.02 * ago
+            n = 1000 * (1 if word else 2)
+            spread = {"low": share - 0.01, "high": share + 0.01, "guess": 0.1}
+            counted = {"n": n, "yes": round(n * share), "rate": share}
+            hits.append({"detectors": spec.key, "word": word, "ago": ago} | counted | spread)
+    rows = pl.DataFrame(hits, infer_schema_length=None)
+    return {"detectors": pl.DataFrame([row]), "hits": rows}
 
 
 def _score(spec: MixtureSpec, perplexity: float) -> dict[str, object]:

@@ -16,6 +16,7 @@ from core import jobs
 from core.cells import CELLS
 from core.models.mixture.spec import MixtureSpec
 from core.paper.studies import STUDIES, Choices, Plan
+from core.paper.studies.targets import SEEN
 from core.profiles import PROFILES
 from core.signatures.spec import RECALLED
 from core.spec import CorpusSpec, Spec
@@ -172,7 +173,7 @@ def test_targets_are_drawn_with_their_guesses_and_the_product_of_their_parts(
     plan = STUDIES["targets"].plan(Choices("smoke", corpus=corpus, hidden=16))
     computed(Store().root, plan.specs)
     app = opened(SWEEPS, sweep="Targets", recalled=16)
-    assert charts(app) == 2 and "10 of 10" in said(app)
+    assert charts(app) == 3 and "12 of 12" in said(app)
     table = pl.from_pandas(app.dataframe[0].value)
     assert table["target"].unique(maintain_order=True).to_list() == [*RECALLED]
     symbols = table.filter(target="symbol")["accuracy"]
@@ -183,6 +184,13 @@ def test_targets_are_drawn_with_their_guesses_and_the_product_of_their_parts(
     assert table["above"].to_list() == pytest.approx(above.to_list())
     assert table["untrained"].null_count() == 0
     assert app.toggle(key="choice-untrained").value
+    seen = app.dataframe[1].value.set_index("word")
+    # Of all lags from one word on, and without the false alarms.
+    ages = range(1, plan.others[SEEN].max_lag + 1)
+    assert seen.loc["the", "rate"] == pytest.approx(0.5 - 0.02 * sum(ages) / len(ages), abs=1e-3)
+    assert seen.loc["the", "false_alarms"] == pytest.approx(0.06)
+    assert seen.loc["and", "untrained"] == pytest.approx(seen.loc["and", "rate"] - 0.1)
+    assert "of the 2 most frequent words" in said(app) and "rose by 1.0 points" in said(app)
 
 
 def test_several_seeds_are_averaged_and_their_range_shown(half: dict[str, Plan]) -> None:
