@@ -132,6 +132,7 @@ def study(options: argparse.Namespace) -> None:
         "AND key IN (SELECT unnest(?))",
         [[spec.model.key for spec in plan.signatures.values()]],
     )
+    hits = _hits(plan)
     if options.json:
         answer = {
             "study": options.name,
@@ -142,6 +143,8 @@ def study(options: argparse.Namespace) -> None:
         }
         if len(recognizers):
             answer["recognizers"] = recognizers.to_dicts()
+        if len(hits):
+            answer["hits"] = hits.to_dicts()
         print_json(answer)
         return
     recalls = pl.DataFrame(rows).pivot("lag", index="signature", values="recall")
@@ -150,6 +153,9 @@ def study(options: argparse.Namespace) -> None:
     print_table(scores.with_columns(pl.col("perplexity").round(3)))
     if len(recognizers):
         print_table(recognizers)
+    if len(hits):
+        rounded = hits.with_columns(pl.col("rate", "guess").round(3))
+        print_table(rounded.pivot("ago", index="detectors", values="rate"))
 
 
 def _units(options: argparse.Namespace) -> Units | None:
@@ -176,6 +182,17 @@ def _perplexities(plan: Plan) -> dict[str, float]:
         if row["test_perplexity"][0] is not None:
             perplexities.setdefault(model.title, row["test_perplexity"][0])
     return perplexities
+
+
+def _hits(plan: Plan) -> pl.DataFrame:
+    """Of a study's detectors the hits of all words together, under their labels."""
+    labels = {spec.key: label for label, spec in plan.others.items() if spec.kind == "detectors"}
+    found = query(
+        "SELECT detectors, ago, n, rate, low, high, guess FROM hits "
+        "WHERE word IS NULL AND detectors IN (SELECT unnest(?)) ORDER BY detectors, ago",
+        [list(labels)],
+    )
+    return found.with_columns(pl.col("detectors").replace(labels))
 
 
 def speech(options: argparse.Namespace) -> None:

@@ -151,7 +151,7 @@ class _Course:
         self.optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
 
     def round(self, number: int) -> Iterator[float]:
-        """The steps of a round, each of which is twice as long as the last; the share of all done."""
+        """The steps of a round, twice as long as the last one; after each, the share of all."""
         budget, n = self.budget, len(self.inputs)
         steps, total = budget.steps << number, budget.steps * (2**budget.rounds - 1)
         for step in range(steps):

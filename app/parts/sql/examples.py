@@ -119,6 +119,19 @@ ORDER BY d.distance
 LIMIT 20""",
     ),
     (
+        "Which words does a state hold, without when they were read?",
+        """
+SELECT m.title, h.word, sum(h.n) AS n, sum(h.yes) / sum(h.n) AS hits,
+       sum(h.guess * h.n) / sum(h.n) AS "without a state"
+FROM hits h
+JOIN detectors d ON d.key = h.detectors
+JOIN models m ON m.key = d.model
+WHERE h.ago BETWEEN 3 AND 8 AND h.word IS NOT NULL AND m.trained
+GROUP BY m.title, h.word
+HAVING sum(h.n) >= 50
+ORDER BY hits - "without a state" DESC""",
+    ),
+    (
         "Which ten bases remember 'h' best at lag 3?",
         """
 SELECT b.bigram, r.accuracy, r.n, b.count_1 + b.count_2 AS seen, b.recall, m.title, m.profile

@@ -82,7 +82,12 @@ def test_everything_is_there_and_stays(computed: Store, capsys: pytest.CaptureFi
 
 
 def test_wrong_choices_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    for wrong in (["--study", "nothing"], ["--seeds", "0"], ["--profile", "huge"]):
+    for wrong in (
+        ["--study", "nothing"],
+        ["--seeds", "0"],
+        ["--profile", "huge"],
+        ["--longer", "9"],
+    ):
         assert main(["reproduce", *wrong]) == 2
         assert "hoose" in capsys.readouterr().err
 
@@ -95,6 +100,15 @@ def test_seeds_and_sharing() -> None:
     assert len(keys) == len(set(keys))
     signatures = [p for p in three if isinstance(p.spec, SignatureSpec) and p.study == "ngram"]
     assert {part.label for part in signatures} == {"5-gram", "5-gram, exact"}
+
+
+def test_further_rounds_are_those_of_the_same_signatures() -> None:
+    plain, longer = (reproduce.parts("laptop", ["ngram"], longer=n) for n in (0, 2))
+    for part, later in zip(plain, longer, strict=True):
+        if isinstance(part.spec, SignatureSpec) and part.spec.decoder == "mlp":
+            assert later.spec == part.spec.continued().continued()
+        else:
+            assert later.spec == part.spec  # exact decoders and perplexities know no rounds
 
 
 def test_shipped_results_fill_an_empty_start(

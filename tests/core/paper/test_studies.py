@@ -16,7 +16,7 @@ from core.cli import main, measuring
 from core.corpora.speech.spec import SpeechSpec
 from core.library import add_corpus, find_corpus
 from core.models.mixture import fit
-from core.paper.studies import STUDIES, Choices, Plan, Study, cells
+from core.paper.studies import STUDIES, Choices, Plan, Study, cells, targets
 from core.paper.studies.study import installed
 from core.registry import SPECS
 from core.spec import CorpusSpec
@@ -301,6 +301,44 @@ def test_a_study_from_the_command_line(
     assert main(["study", name, *arguments]) == 0  # found, not computed
     again = json.loads(capsys.readouterr().out)
     assert again["rows"] == answer["rows"] and again["seconds"] < answer["seconds"]
+
+
+def test_words_seen_from_the_command_line(
+    store: Store,
+    text: bytes,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def plan(choices: Choices) -> Plan:
+        whole = targets.plan(choices)
+        return Plan({"word": whole.signatures["word"]}, others=whole.others)
+
+    monkeypatch.setitem(STUDIES, "targets", replace(STUDIES["targets"], plan=plan))
+    path = tmp_path / "text.txt"
+    path.write_bytes(text)
+    command = ["study", "targets", "--corpus", str(path), "--profile", "smoke", "--json"]
+    assert main(command) == 0
+    hits = pl.DataFrame(json.loads(capsys.readouterr().out)["hits"])
+    assert set(hits["detectors"]) == {targets.SEEN, f"{targets.SEEN}, untrained"}
+    assert hits["n"].min() > 0
+    # The detectors without a state are the same for the trained and the untrained network.
+    both = hits.pivot("detectors", index="ago", values="guess")
+    assert both[targets.SEEN].equals(both[f"{targets.SEEN}, untrained"])
+    [row] = store.query("FROM detectors WHERE untrained IS NOT NULL").to_dicts()
+    assert 0 < row["words"] <= 100 and row["test_states"] > 0
+    # Every word by its counts, which add up to those of all together.
+    of_words = store.query(
+        "SELECT ago, sum(n) AS n, sum(yes) AS yes FROM hits WHERE word IS NOT NULL "
+        "AND detectors = ? GROUP BY ago ORDER BY ago",
+        [row["key"]],
+    )
+    together = store.query(
+        "SELECT ago, n, yes FROM hits WHERE word IS NULL AND detectors = ? ORDER BY ago",
+        [row["key"]],
+    )
+    assert of_words["n"].to_list() == together["n"].to_list()
+    assert of_words["yes"].to_list() == together["yes"].to_list()
 
 
 def test_units_of_a_recognizer_are_asked_for_from_the_command_line(
