@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -76,8 +77,8 @@ def parts(
     for name in names or STUDIES:
         study = STUDIES[name]
         choices = Choices(profile, **corpora_of(study, profile, store=store))
-        for seed in range(seeds or study.seeds):
-            plan = study.plan(replace(choices, seeds=(seed,)))
+        for seed, more in product(range(seeds or study.seeds), ({}, *study.more)):
+            plan = study.plan(replace(choices, seeds=(seed,), **more))
             labels = {spec.key: label for label, spec in plan.labels}
             for spec in plan.specs:
                 label = labels.get(spec.key, spec.title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from core.corpora import NAMES
 from core.corpora.speech.spec import SpeechSpec, Units
@@ -82,7 +82,8 @@ class Study:
     address: of its figure in the app; it may name the corpora and the number of seeds in braces.
     corpora: the paper's corpus for each choice of a corpus that the study needs; see `installed`.
     seeds: how many networks its claims are measured on, each planned with `Choices.seeds` that
-    begin with its seed.
+    begin with its seed. more: choices that differ from the figure's, of which `reproduce` computes
+    what they need, too.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Study:
     corpora: Mapping[str, str]
     seeds: int = 1
     address: str = ""
+    more: tuple[Mapping[str, Any], ...] = ()
 
 
 def with_controls(signatures: Mapping[str, SignatureSpec]) -> dict[str, SignatureSpec]:

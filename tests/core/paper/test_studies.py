@@ -168,7 +168,8 @@ def test_what_ships_is_what_the_studies_plan() -> None:
     seen: set[str] = set()  # what two studies need counts for the first
     for name, study in STUDIES.items():
         named = {choice: corpora[installed(paper)] for choice, paper in study.corpora.items()}
-        planned = {spec.key for spec in study.plan(Choices("laptop", **named)).specs} - seen
+        plans = [study.plan(Choices("laptop", **named, **more)) for more in ({}, *study.more)]
+        planned = {spec.key for plan in plans for spec in plan.specs} - seen
         seen |= planned
         assert len(planned & {*manifest["keys"]}) == manifest["computed"][name][0], name
 
