@@ -113,7 +113,11 @@ def times(text: str, store: Store) -> str:
 def _results(study: Study, profile: str, store: Store) -> list[str]:
     """The keys of all that a study computes, with all its seeds."""
     choices = Choices(profile, **recorded(study, profile, store))
-    plans = [study.plan(replace(choices, seeds=(seed,))) for seed in range(study.seeds)]
+    plans = [
+        study.plan(replace(choices, seeds=(seed,), **more))
+        for seed in range(study.seeds)
+        for more in ({}, *study.more)
+    ]
     return [step.key for plan in plans for spec in plan.specs for step in spec.steps()]
 
 

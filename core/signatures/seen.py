@@ -81,7 +81,7 @@ def _row(
         "train_states": len(train.states),
         "dev_states": len(dev.states),
         "test_states": len(test.states),
-        "profile": spec.profile,
+        "profile": spec.effort,
         "seed": spec.seed,
         "spec": spec.model_dump_json(),
     }

@@ -45,6 +45,12 @@ RECALLED: dict[Target, str] = {  # in titles
 State = Annotated[str, AfterValidator(known_state)]
 
 
+def _effort(profile: str, budget: DecoderBudget) -> str:
+    """The profile of decoders of these rounds, which may be fewer than it has."""
+    fewer = profiles.find(profile).decoders.rounds - budget.rounds
+    return f"{profile}, {fewer} fewer" if fewer > 0 else profile
+
+
 class SignatureSpec(Spec):
     """The memory signature of one layer of one model, measured on one corpus (paper, section 4).
 
@@ -97,10 +103,9 @@ class SignatureSpec(Spec):
     @property
     def effort(self) -> str:
         """The profile that set the decoder budget, with the rounds beyond or short of it."""
-        short = profiles.find(self.profile).decoders.rounds - self.budget.rounds
-        if self.longer or short < 1:
-            return f"{self.profile}, {self.longer} more" if self.longer else self.profile
-        return f"{self.profile}, {short} fewer"
+        if self.longer:
+            return f"{self.profile}, {self.longer} more"
+        return _effort(self.profile, self.budget)
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -228,6 +233,11 @@ class DetectorSpec(Spec):
         """Detectors of the states that a signature's decoders read, as long trained."""
         facts = {name: getattr(signature, name) for name in cls.model_fields if name != "kind"}
         return cls(**facts)
+
+    @property
+    def effort(self) -> str:
+        """The profile that set the budget, with the rounds short of it."""
+        return _effort(self.profile, self.budget)
 
     @property
     def title(self) -> str:

@@ -346,7 +346,7 @@ CREATE TABLE IF NOT EXISTS detectors (
     train_states BIGINT, --- States that they were trained on.
     dev_states BIGINT, --- States that thresholds were chosen on.
     test_states BIGINT, --- States that they were measured on.
-    profile VARCHAR, --- Profile.
+    profile VARCHAR, --- Profile, with the rounds short of it.
     seed BIGINT, --- Seed of model and detectors.
     seconds DOUBLE, --- Seconds it took.
     device VARCHAR, --- Device it was computed on.
@@ -483,7 +483,7 @@ SELECT key, 'rest', profile, machine, device, seconds FROM perplexities
 UNION ALL
 SELECT key, 'rest', profile, machine, device, seconds FROM prunings
 UNION ALL
-SELECT key, 'decoders', profile, machine, device, seconds FROM detectors
+SELECT key, 'decoders', split_part(profile, ',', 1), machine, device, seconds FROM detectors
 UNION ALL
 SELECT key, 'rest', NULL, machine, NULL, seconds FROM corpora WHERE kind = 'speech'
 UNION ALL

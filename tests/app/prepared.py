@@ -123,7 +123,8 @@ def computed(root: Path, specs: Iterable[Spec]) -> None:
 
 def _detectors(spec: DetectorSpec, rate: float) -> dict[str, pl.DataFrame]:
     """Hits of two words that fall with every word read since, and false alarms."""
-    facts = {name: getattr(spec, name) for name in ("key", "layer", "state", "max_lag", "profile")}
+    facts = {name: getattr(spec, name) for name in ("key", "layer", "state", "max_lag")}
+    facts["profile"] = spec.effort
     row = MACHINE | facts | {"words": 2, "false_alarms": 0.05, "rising": 0.01, "seconds": 1.0}
     row |= {
         "model": spec.model.key,
