@@ -79,4 +79,5 @@ STUDY = Study(
     plan,
     {"speech": "wsj-speech"},
     address="las?speech={speech}",
+    options=("target", "units"),
 )

@@ -83,6 +83,7 @@ class Study:
     corpora: the paper's corpus for each choice of a corpus that the study needs; see `installed`.
     seeds: how many networks its claims are measured on, each planned with `Choices.seeds` that
     begin with its seed.
+    options: those of the command line that choose something else of it than its corpora.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Study:
     corpora: Mapping[str, str]
     seeds: int = 1
     address: str = ""
+    options: tuple[str, ...] = ()
 
 
 def with_controls(signatures: Mapping[str, SignatureSpec]) -> dict[str, SignatureSpec]:

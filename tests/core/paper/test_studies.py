@@ -263,8 +263,10 @@ def test_a_study_from_the_command_line(
     source, target = tmp_path / "one.txt", tmp_path / "two.txt"
     source.write_bytes(text)
     target.write_bytes(text.upper().replace(b"THE", b"those").replace(b"AND", b"or"))
-    arguments = ["--source", str(source), "--target", str(target), "--fraction", "0.5"]
-    arguments += ["--corpus", str(target), "--profile", "smoke", "--json"]
+    arguments = ["--corpus", str(target)]
+    if name == "adaptation":
+        arguments = ["--source", str(source), "--target", str(target), "--fraction", "0.5"]
+    arguments += ["--profile", "smoke", "--json"]
     assert main(["study", name, *arguments]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert list(answer) == ["study", "profile", "seconds", "rows", "perplexities"]
@@ -320,6 +322,37 @@ def test_units_of_a_recognizer_are_asked_for_from_the_command_line(
     assert [choices.units for choices in asked] == [None, 50, 100]
     assert main([*command, "--target", "word"]) == 2
     assert "symbol or unit" in capsys.readouterr().err
+    assert main([*command, "--units", "100"]) == 2
+    assert "Give --target unit with --units" in capsys.readouterr().err
+
+
+def test_an_option_that_a_study_does_not_use_is_refused(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for study, option, value, taken in (
+        ("size", "--units", "50", "--corpus"),
+        ("ngram", "--target", "sotu", "--corpus"),
+        ("adaptation", "--corpus", "sotu", "--source, --target, --fraction"),
+        ("factorized", "--fraction", "0.05", "--source, --target"),  # also where it is the default
+        ("las", "--source", "sotu", "--corpus, --target, --units"),
+    ):
+        assert main(["study", study, option, value]) == 2
+        said = f"Leave out {option}: `study {study}` takes {taken} and --profile.\n"
+        assert capsys.readouterr().err == said
+
+
+def test_the_help_says_which_study_takes_which_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["study", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for option, studies in (
+        ("CORPUS", "signature, size, depth, ngram, las, cells, targets"),
+        ("SOURCE", "adaptation, factorized"),
+        ("TARGET", "adaptation, factorized"),
+        ("{50,100}", "las"),
+        ("FRACTION", "adaptation"),
+    ):
+        assert f"{option} {studies}: " in said
 
 
 def test_a_study_of_units_computes_its_codebook_before_anything_reads_it() -> None:
