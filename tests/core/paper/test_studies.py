@@ -117,12 +117,13 @@ def test_a_network_far_from_the_reference_says_by_how_much() -> None:
 
 
 def test_the_nearest_size_is_no_larger_than_one_that_reaches_the_target() -> None:
-    assert [cells.nearest(lambda n: n * n, target) for target in (0, 9, 12, 13)] == [1, 3, 3, 4]
-    assert cells.nearest(lambda n: 2 * n, 5) == 2  # 4 and 6 are as near
+    found = [cells.nearest_size(lambda n: n * n, target) for target in (0, 9, 12, 13)]
+    assert found == [1, 3, 3, 4]
+    assert cells.nearest_size(lambda n: 2 * n, 5) == 2  # 4 and 6 are as near
     # 311 units, which have one head instead of 14, would be as near by chance.
     weights, target = CELLS["mlstm"].kernel, CELLS["lstm"].kernel(160)
     assert abs(weights(311) - target) < abs(weights(224) - target)
-    assert cells.nearest(weights, target) == 224
+    assert cells.nearest_size(weights, target) == 224
 
 
 def test_compared_networks_differ_in_cell_size_and_rate_alone() -> None:
