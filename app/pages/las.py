@@ -18,7 +18,7 @@ LAYERS, UTTERANCE = "Layers", "Utterance"
 
 with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignment="bottom"):
     part = choices.switch("las", "Show", [LAYERS, UTTERANCE], LAYERS)
-    recognizer = toolbar.select_recognizer(recalls=part == LAYERS)
+    recognizer = toolbar.select_recognizer(offers_units=part == LAYERS)
 computed = watching.watch_plan(recognizer.plan)
 toolbar.note_on_recognizer(recognizer.model)
 

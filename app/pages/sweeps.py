@@ -22,12 +22,12 @@ with st.container(horizontal=True, key="toolbar", gap="small", vertical_alignmen
     figure = choices.switch("sweep", "Figure", list(TOOLBARS), SIZE)
     sweep = TOOLBARS[figure]()
     if figure == CELLS:
-        equal, lag = cells.select_alignment(), cells.select_lag(sweep)
+        alignment, lag = cells.select_alignment(), cells.select_lag(sweep)
 computed = watching.watch_plan(sweep.plan)
 study.note(sweep.study, sweep.choices, sweep.plan, sweep.note)
 
 if figure == CELLS:
-    compared = cells.compared(sweep, equal, lag)
+    compared = cells.compared(sweep, alignment, lag)
     cells.pictures(compared)
     cells.numbers(compared)
 elif figure == TARGETS:

@@ -18,7 +18,7 @@ from core.corpora.speech.spec import Units
 from core.corpora.textfile import ALPHABETS
 from core.errors import BadInput
 from core.paper import shipped
-from core.paper.studies import STUDIES
+from core.paper.studies import STUDIES, Choices
 from core.profiles import NAMES
 from core.signatures.spec import RECALLED
 
@@ -158,24 +158,33 @@ def _add_study(commands: Commands) -> None:
         commands, "study", measuring.study, "compute or find one of the paper's figures"
     )
     command.add_argument("name", choices=tuple(STUDIES))
-    command.add_argument(
-        "--corpus", help="of the studies of one corpus (default: the paper's, or its stand-in)"
-    )
-    command.add_argument("--source", help="of adaptation and factorized (default: shakespeare)")
+    paper_has = "(default: the paper's, or its stand-in)"
+    command.add_argument("--corpus", help=f"{_takers('corpus')}: the corpus {paper_has}")
+    command.add_argument("--source", help=f"{_takers('source')}: the first corpus {paper_has}")
     command.add_argument(
         "--target",
-        help="of adaptation and factorized a corpus (default: as for --corpus); of las what is "
-        "recalled, symbol or unit (default: symbol)",
+        help=f"adaptation, factorized: the second corpus, that of the other domain {paper_has}; "
+        "las: what is recalled, symbol or unit (default: symbol)",
     )
     command.add_argument(
         "--units",
         type=int,
         choices=get_args(Units),
-        default=50,
-        help="units of sound that las recalls",
+        help=f"{_takers('units')}: how many units of sound --target unit has "
+        f"(default: {measuring.UNITS})",
     )
-    command.add_argument("--fraction", type=float, default=0.05, help="of the target to retrain on")
+    command.add_argument(
+        "--fraction",
+        type=float,
+        help=f"{_takers('fraction')}: the share of the target to retrain on, above 0 and at most 1 "
+        f"(default: {Choices.fraction})",
+    )
     command.add_argument("--profile", default="laptop", help=PROFILES)
+
+
+def _takers(option: str) -> str:
+    """The studies that take an option."""
+    return ", ".join(n for n, study in STUDIES.items() if option in measuring.options_of(study))
 
 
 def _add_paper(commands: Commands) -> None:

@@ -27,10 +27,12 @@ from core.library import (
     signature_spec,
 )
 from core.paper.reproduce import corpora_of
-from core.paper.studies import STUDIES, Choices, Plan
+from core.paper.studies import STUDIES, Choices, Plan, Study
 from core.spec import CorpusSpec
 from core.store import Store
 from core.text import PAPER
+
+UNITS: Units = 50  # that a study recalls where --units is left out
 
 
 def signature(options: argparse.Namespace) -> None:
@@ -116,14 +118,7 @@ def import_model(options: argparse.Namespace) -> None:
 def study(options: argparse.Namespace) -> None:
     """Computes one of the paper's figures and prints its numbers."""
     started = time.monotonic()
-    if not 0 < options.fraction <= 1:
-        raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
-    named = {name: getattr(options, name) for name in ("corpus", "source", "target")}
-    declared = STUDIES[options.name]
-    corpora = corpora_of(declared, options.profile, named | {"speech": options.corpus})
-    units = _units(options) if "speech" in declared.corpora else None
-    choices = Choices(options.profile, fraction=options.fraction, units=units, **corpora)
-    plan = declared.plan(choices)
+    plan = STUDIES[options.name].plan(_choices(options))
     obtain(plan.specs)
     rows = _recalls(plan)
     perplexities = _perplexities(plan)
@@ -158,11 +153,41 @@ def study(options: argparse.Namespace) -> None:
         print_table(rounded.pivot("ago", index="detectors", values="rate"))
 
 
+def options_of(study: Study) -> tuple[str, ...]:
+    """The options of the command `study` that make a choice for this study, beside the profile."""
+    corpora = ("corpus" if choice == "speech" else choice for choice in study.corpora)
+    return (*corpora, *study.options)
+
+
+def _choices(options: argparse.Namespace) -> Choices:
+    """What the options choose. Raises BadInput for one that would change nothing."""
+    declared = STUDIES[options.name]
+    used = options_of(declared)
+    every = {name for study in STUDIES.values() for name in options_of(study)}
+    for name in sorted(every.difference(used)):
+        if getattr(options, name) is not None:
+            takes = ", ".join(f"--{other}" for other in used)
+            raise BadInput(
+                f"Leave out --{name}: `study {options.name}` takes {takes} and --profile."
+            )
+    fraction = Choices.fraction if options.fraction is None else options.fraction
+    if not 0 < fraction <= 1:
+        raise BadInput("Choose a fraction above 0 and at most 1, such as 0.05.")
+    units = _units(options) if "units" in used else None
+    named = {name: getattr(options, name) for name in ("corpus", "source", "target")}
+    corpora = corpora_of(declared, options.profile, named | {"speech": options.corpus})
+    return Choices(options.profile, fraction=fraction, units=units, **corpora)
+
+
 def _units(options: argparse.Namespace) -> Units | None:
     """How many units of sound a study of speech recalls; None: symbols."""
     if options.target not in (None, "symbol", "unit"):
         raise BadInput("Of speech, symbol or unit is recalled: give one of them as --target.")
-    return options.units if options.target == "unit" else None
+    if options.target == "unit":
+        return options.units or UNITS
+    if options.units is not None:
+        raise BadInput("Give --target unit with --units: without it, symbols are recalled.")
+    return None
 
 
 def _recalls(plan: Plan) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A job that is not done, packed into one file, to go on with it on another machine.
+"""An unfinished job packed into one file, so that another machine can go on with it.
 
 The first line is JSON: the spec, and the name, size and SHA-256 of every file of the job. Their
 bytes follow, one after the other:
@@ -7,8 +7,8 @@ bytes follow, one after the other:
     tables/NAME.parquet   the rows of its finished steps and of its texts
     checkpoints/KEY       of the steps that are half way
 
-A name says which result the bytes belong to, and one that the job does not need is refused; no file
-is ever written where a name says.
+A name says which result the bytes belong to. A name that the job does not need is refused, and no
+name is ever used as a path.
 """
 
 from __future__ import annotations
@@ -55,8 +55,11 @@ class File(Frozen):
 
 
 class Manifest(Frozen):
-    """The first line. key: that of the spec where it was packed; again: whether the job computes
-    once more what has a result; files: by name, in the order of their bytes."""
+    """The first line of a packed job.
+
+    key: of the spec, as the program that packed the job computed it. again: whether the job
+    computes anew what has a result. files: by name, in the order in which their bytes follow.
+    """
 
     key: str
     spec: dict[str, Any]
@@ -80,7 +83,7 @@ class Packed:
 
 @contextmanager
 def packing(store: Store, key: str) -> Iterator[Packed]:
-    """A job to be packed, which no worker can start on meanwhile.
+    """Gives the job that is to be packed; no worker can start it before the `with` block ends.
 
     key: of the job, or its first eight or more digits. Raises BadInput for a job that does not
     exist, that runs, or that has nothing left to compute.
@@ -96,7 +99,7 @@ def packing(store: Store, key: str) -> Iterator[Packed]:
 
 @readable_errors()
 def load(store: Store, source: IO[bytes]) -> tuple[Spec, bool]:
-    """Takes a packed job into the store; returns its spec, and whether it computes it once more.
+    """Takes a packed job into the store. Returns its spec, and whether it computes that anew.
 
     Artifacts and rows that are there stay as they are; a checkpoint is replaced. Raises BadInput
     for what another version of the program has packed, and for what is no packed job.
@@ -113,7 +116,7 @@ def load(store: Store, source: IO[bytes]) -> tuple[Spec, bool]:
 
 @contextmanager
 def _alone(store: Store, key: str) -> Iterator[None]:
-    """Keeps every worker from the job meanwhile; BadInput if one is at it."""
+    """Keeps all workers from the job until the `with` block ends; BadInput if one computes it."""
     try:
         with exclusive(queue.folder(store, key) / "alive", 0):
             yield
@@ -122,7 +125,7 @@ def _alone(store: Store, key: str) -> Iterator[None]:
 
 
 def _among(keys: Iterable[str], steps: list[Spec]) -> list[str]:
-    """The artifacts that steps are computed from, or have stored as parts of their results."""
+    """Those of the artifacts that the steps need, or have stored as parts of their results."""
     needed = {key for step in steps for key in step.needs()}
     parts = tuple(f"{step.key}/" for step in steps)
     return [key for key in keys if key in needed or key.startswith(parts)]
@@ -207,7 +210,7 @@ def _checked(source: IO[bytes], manifest: Manifest) -> Iterator[tuple[str, bytes
 
 
 def _take_in(store: Store, spec: Spec, files: Iterator[tuple[str, bytes]]) -> None:
-    """Puts every file where it belongs, rows last and all at once."""
+    """Stores artifacts and checkpoints one by one, and then the rows of all tables together."""
     steps = {step.key: step for step in spec.steps()}
     keys = {*steps, *(key for step in steps.values() for key in step.needs())}
     tables: dict[str, pl.DataFrame] = {}

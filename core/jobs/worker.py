@@ -1,5 +1,5 @@
-"""The process of one job: `python -m core.jobs.worker KEY`, or a fork of one that has torch loaded
-(core.forks). Started by the runner, one at a time.
+"""The process that computes one job: `python -m core.jobs.worker KEY`, or a fork of a process that
+has loaded torch (core.forks). The runner starts one for each job.
 
 Without a key it only measures the speed of the machine, for the estimates.
 
@@ -35,7 +35,7 @@ REPORT_SECONDS = 0.2
 
 
 class FileCheckpoint:
-    """A checkpoint in the job's folder; replaced in one step."""
+    """A checkpoint in the job's folder. The old one stays until the new one is whole."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class FileCheckpoint:
 
 
 def checkpoint(store: Store, job: str, step: Spec) -> FileCheckpoint:
-    """That of one step of the job with this key."""
+    """The checkpoint of one step of a job. job: its key."""
     return FileCheckpoint(queue.folder(store, job) / f"{step.key}.checkpoint")
 
 
@@ -109,7 +109,7 @@ class Reporter:
 
 
 def work(key: str, store: Store) -> None:
-    """Runs the job of that key to its end, whatever that is."""
+    """Runs the job with this key and records how it ended: done, or failed and why."""
     place = queue.folder(store, key)
     job = queue.find(key, store)
     if job is None or not job.live:

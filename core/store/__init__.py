@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import places
-from core.store.files import below, size, usable
+from core.store.files import files_below, size, usable
 
 if TYPE_CHECKING:
     import duckdb
@@ -137,9 +137,9 @@ class Store:
             "(SELECT count(*) FROM signatures) AS signatures"
         ).row(0, named=True)
         sizes = {
-            "artifacts": size(below(self.root / "artifacts")),
+            "artifacts": size(files_below(self.root / "artifacts")),
             "tables": self.tables.size(),
-            "jobs": size(below(self.jobs)),
+            "jobs": size(files_below(self.jobs)),
         }
         return {"place": str(self.root), "bytes": sizes, **counts}
 

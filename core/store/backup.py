@@ -22,7 +22,7 @@ import duckdb
 from core.errors import BadInput
 from core.store import Store
 from core.store.database import version
-from core.store.files import StoreError, below, readable_os
+from core.store.files import StoreError, files_below, readable_os
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def save(store: Store, out: IO[bytes]) -> int:
         add(index, "artifacts/cache.db")
         for (file,) in files:
             add(store.root / "artifacts" / file, f"artifacts/{file}")
-        for path in sorted(below(store.jobs)):
+        for path in sorted(files_below(store.jobs)):
             if not path.name.endswith(_UNUSED):
                 # Read whole: a file that grows while it is read would break the archive.
                 with suppress(FileNotFoundError):

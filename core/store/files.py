@@ -64,7 +64,7 @@ def readable_os(error: Exception) -> Exception:
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """Of what runs below it, or of the function that it decorates, an OSError is said in words."""
+    """Replaces an OSError of its `with` block, or of the function it decorates, by one in words."""
     try:
         yield
     except OSError as error:
@@ -90,8 +90,11 @@ def usable(root: Path) -> None:
             )
 
 
-def below(folder: Path) -> Iterator[Path]:
-    """The files below a folder; files and folders may come and go meanwhile, which rglob minds."""
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files of a folder and of the folders in it.
+
+    Files and folders may come and go meanwhile, where Path.rglob would raise an error.
+    """
     for place, _, names in os.walk(folder):
         yield from (Path(place, name) for name in names)
 

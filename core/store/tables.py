@@ -33,8 +33,8 @@ from core.store.database import is_damage, plain, read_through, readable, versio
 from core.store.files import (
     Busy,
     StoreError,
-    below,
     exclusive,
+    files_below,
     is_full,
     no_room_for,
     readable_os,
@@ -275,7 +275,7 @@ class Tables:
 
     def size(self) -> int:
         """Bytes of the database files."""
-        return size([self.shared, *below(self.live.parent), *below(self.published)])
+        return size([self.shared, *files_below(self.live.parent), *files_below(self.published)])
 
     def _catch_up(self) -> None:
         """Publish what a killed process, or one that writes with `publish=False`, has left.

@@ -99,10 +99,11 @@ class SelectedRecognizer:
         )
 
 
-def select_recognizer(recalls: bool) -> SelectedRecognizer:
+def select_recognizer(offers_units: bool) -> SelectedRecognizer:
     """Corpus, model, state, profile, alignment.
 
-    recalls: whether the page shows what is recalled, which is then a choice.
+    offers_units: whether there is a choice between recall of graphemes and of units of sound;
+    without it, graphemes are recalled.
     """
     corpora = _corpora()
     corpus = choices.select(
@@ -132,7 +133,7 @@ def select_recognizer(recalls: bool) -> SelectedRecognizer:
         width=110,
         help="Of the LSTM layers; h is computed only when it is asked for.",
     )
-    units = _units() if recalls else None
+    units = _units() if offers_units else None
     profile = pickers.profile_choice()
     speech = _read(corpus, profile)
     model = builders.las_spec(speech, profile, reduction)

@@ -14,6 +14,14 @@ FROM units u
 JOIN codebooks c ON c.key = u.codebook
 WHERE c.key = {key}
 ORDER BY u.unit"""
+NUMBER = st.column_config.NumberColumn
+COLUMNS = {
+    "share": NUMBER("of all frames", format="percent"),
+    "ms": NUMBER("ms on the mean", format="%.0f"),
+    "level": NUMBER("level (log energy)", format="%.1f"),
+    "hertz": NUMBER("loudest at Hz", format="%.0f"),
+    "n": NUMBER("frames"),
+}
 
 
 def table(recognizer: SelectedRecognizer) -> None:
@@ -26,19 +34,7 @@ def table(recognizer: SelectedRecognizer) -> None:
     if not rows.height:
         export.empty(curves.LAYER_DETAIL)
         return
-    st.dataframe(
-        rows.drop("explained"),
-        height=curves.LAYER_DETAIL,
-        hide_index=True,
-        key="units-table",
-        column_config={
-            "share": st.column_config.NumberColumn("of all frames", format="percent"),
-            "ms": st.column_config.NumberColumn("ms on the mean", format="%.0f"),
-            "level": st.column_config.NumberColumn("level (log energy)", format="%.1f"),
-            "hertz": st.column_config.NumberColumn("loudest at Hz", format="%.0f"),
-            "n": st.column_config.NumberColumn("frames", format="localized"),
-        },
-    )
+    export.table(rows.drop("explained"), "units-table", COLUMNS, height=curves.LAYER_DETAIL)
     st.html(
         "<div class='note'>Centers of k-means on log-mel frames of the train split; they explain "
         f"{rows['explained'][0]:.0%} of the variance of these frames.</div>"

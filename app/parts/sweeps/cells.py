@@ -44,19 +44,20 @@ EQUAL = {
 class Comparison:
     """The networks of one alignment, equal to an LSTM of some units, and a lag.
 
-    off: by cell and units how far a network's number is from the LSTM's, as a share of it.
+    alignment: what is equal, parameters or state. distances: by cell and units how far a network's
+    number is from the LSTM's, as a share of it.
     """
 
     sweep: Sweep
-    equal: str
+    alignment: str
     lag: int
     hidden: int
-    off: dict[tuple[str, int], float]
+    distances: dict[tuple[str, int], float]
 
     @property
     def sql(self) -> str:
         drawn = self.sweep.plan.drawn.values()
-        keys = [s.key for s in drawn if (s.model.cell, s.model.hidden) in self.off]
+        keys = [s.key for s in drawn if (s.model.cell, s.model.hidden) in self.distances]
         return queries.fill(COMPARED, keys=keys, lag=self.lag)
 
     def table(self) -> pl.DataFrame:
@@ -70,12 +71,12 @@ class Comparison:
             pl.Series("state_size", [CELLS[c].state_size(n) for c, n in sizes], dtype=pl.Int64),
             pl.Series("weights", [CELLS[c].kernel(n) for c, n in sizes], dtype=pl.Int64),
             pl.Series("numbers_read", [CELLS[c].dim(s, n) for c, s, n in read], dtype=pl.Int64),
-        ).sort(ACROSS[self.equal])
+        ).sort(ACROSS[self.alignment])
 
     def _name(self, cell: str, hidden: int) -> str:
         """The cell's, with the distance from the LSTM's number where that is large."""
-        off = self.off[cell, hidden]
-        return f"{label(cell)} ({off:+.0%})" if abs(off) > FAR else label(cell)
+        distance = self.distances[cell, hidden]
+        return f"{label(cell)} ({distance:+.0%})" if abs(distance) > FAR else label(cell)
 
 
 def select_alignment() -> str:
@@ -94,40 +95,40 @@ def select_lag(sweep: Sweep) -> int:
     return choices.select("lag", "Lag", range(1, sweep.lags + 1), min(5, sweep.lags), width=80)
 
 
-def compared(sweep: Sweep, equal: str, lag: int) -> Comparison:
+def compared(sweep: Sweep, alignment: str, lag: int) -> Comparison:
     """The networks of a sweep that belong to the alignment."""
     hidden = sweep.choices.hidden or find(sweep.choices.profile).compared
     aligned = networks(hidden).items()
-    off = {network: each[equal] for network, each in aligned if equal in each}
-    return Comparison(sweep, equal, lag, hidden, off)
+    distances = {network: each[alignment] for network, each in aligned if alignment in each}
+    return Comparison(sweep, alignment, lag, hidden, distances)
 
 
 def pictures(comparison: Comparison) -> None:
     """Recall at one lag, added bits and perplexity, each against what differs."""
-    table, lag, equal = comparison.table(), comparison.lag, comparison.equal
-    across = ACROSS[equal]
+    table, lag, alignment = comparison.table(), comparison.lag, comparison.alignment
+    across = ACROSS[alignment]
     shown = {"accuracy": (f"recall, {lag} ago", f"Recall {lag} symbols ago", ".1%")}
     shown |= {name: AGAINST_SIZE[name] for name in ("added", "perplexity")}
     with st.container(key="wraps"):
         places = st.columns(3)
     for place, (column, (axis, title, form)) in zip(places, shown.items(), strict=True):
         with place:
-            title = f"{title}, equal {equal}"
+            title = f"{title}, equal {alignment}"
             export.heading(title, f"cells-{column}", comparison.sql)
             if table[column].count():
                 drawing = (table, across, column, axis, form, export.colors())
                 export.chart(
                     export.drawn(sweeps.of_cells, *drawing),
                     f"cells-{column}",
-                    comparison.sweep.file_name(f"cells-equal-{equal}-{column}"),
+                    comparison.sweep.file_name(f"cells-equal-{alignment}-{column}"),
                     f"{title}, against {sweeps.ACROSS[across]}",
                     on_click=lambda _, signature: opening.select(signature),
                 )
             else:
                 export.empty(sweeps.STATE)
-    number = ALIGNMENTS[equal](REFERENCE, comparison.hidden)
+    number = ALIGNMENTS[alignment](REFERENCE, comparison.hidden)
     st.html(
-        f"<div class='note'>{EQUAL[equal].format(hidden=comparison.hidden, number=number)} "
+        f"<div class='note'>{EQUAL[alignment].format(hidden=comparison.hidden, number=number)} "
         f"Hollow: the same network untrained. All read as much text. {_of_rates(comparison)} "
         "Click a point for its signature.</div>"
     )
@@ -136,7 +137,7 @@ def pictures(comparison: Comparison) -> None:
 def _of_rates(comparison: Comparison) -> str:
     """How the peak rates of the networks came about, in a sentence or two."""
     profile = find(comparison.sweep.choices.profile)
-    rates = {network: profile.chosen_rate(*network) for network in comparison.off}
+    rates = {network: profile.chosen_rate(*network) for network in comparison.distances}
     usual = [network for network, rate in rates.items() if rate is None]
     if len(usual) == len(rates):
         return "The peak rates are the profile's, not chosen by cell."
@@ -155,7 +156,7 @@ def _listed(sizes: list[tuple[str, int]]) -> str:
 
 def numbers(comparison: Comparison) -> None:
     """The numbers of every network."""
-    title = f"Numbers, recall {comparison.lag} symbols ago, equal {comparison.equal}"
+    title = f"Numbers, recall {comparison.lag} symbols ago, equal {comparison.alignment}"
     export.heading(title, "cells-numbers", comparison.sql)
     shown = comparison.table().select(
         pl.col("name").alias("cell"),
@@ -170,6 +171,6 @@ def numbers(comparison: Comparison) -> None:
         "numbers_read",
         "decoder_width",
     )
-    height = export.table_height(len(comparison.off))
-    name = comparison.sweep.file_name(f"cells-equal-{comparison.equal}")
+    height = export.table_height(len(comparison.distances))
+    name = comparison.sweep.file_name(f"cells-equal-{comparison.alignment}")
     export.numbers(shown, "cells-numbers", height, name)

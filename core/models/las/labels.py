@@ -49,10 +49,12 @@ def symbols(utterances: Utterances, moments: np.ndarray) -> Labels:
 
 
 def units(utterances: Utterances, codebook: Codebook, stride: int) -> Labels:
-    """The unit of the newest frame of each step of `stride` frames that is heard to its end.
+    """For each whole step of the last encoder layer, the unit of the step's last frame.
 
-    All encoder layers have a step that ends with that frame: the one whose frames hold the middle
-    of it, which is its moment. The forward half of the layer has read that frame and no later one.
+    stride: the frames of such a step. One that the end of an utterance cuts short has no label. The
+    moment of a label is the middle of its frame. In every encoder layer a step ends with this
+    frame, and it is the step that is read at this moment; so a forward half has read the frame and
+    none after it.
     """
     newest = slice(stride - 1, None, stride)
     labels = [codebook.label(utterances.stored(i)[newest]) for i in range(len(utterances))]

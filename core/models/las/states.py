@@ -67,9 +67,10 @@ class LasStates(Chunked):
 
     @torch.no_grad()
     def _states(self, batch: Minibatch, moments: np.ndarray) -> np.ndarray:
-        spec, batch, when = self.spec, batch.to(self.device), torch.from_numpy(moments)
-        how = spec.layer, spec.state, spec.half
-        return layer_states(self.model, batch, when.to(self.device), *how).cpu().numpy()
+        spec, batch = self.spec, batch.to(self.device)
+        when = torch.from_numpy(moments).to(self.device)
+        states = layer_states(self.model, batch, when, spec.layer, spec.state, spec.half)
+        return states.cpu().numpy()
 
     def milliseconds(self) -> dict[int, float]:
         """Mean time from the label to be recalled to the state, by lag; below zero ahead."""

@@ -76,9 +76,16 @@ def measure_layer(
     started = time.monotonic()
     progress(0.0, "reading the states")
     train, dev, test = _states(spec, inputs, device)
-    states, how = StatesBySplit(train, dev, test), (BASE_WIDTH, device, progress, started)
-    names = test.labels.names
-    bank, tables = measured(spec, spec.encoder_layer, states, *how, names=names)
+    bank, tables = measured(
+        spec,
+        spec.encoder_layer,
+        StatesBySplit(train, dev, test),
+        width=BASE_WIDTH,
+        device=device,
+        progress=progress,
+        started=started,
+        names=test.labels.names,
+    )
     tables["signatures"] = tables["signatures"].with_columns(
         part=pl.lit(spec.layer),
         half=pl.lit(spec.half if spec.encoder_layer else None, dtype=pl.String),

@@ -54,4 +54,5 @@ STUDY = Study(
     {"source": "shakespeare", "target": "wsj"},
     seeds=3,
     address="adaptation?adaptation=Retraining&source={source}&target={target}",
+    options=("fraction",),
 )

@@ -35,17 +35,18 @@ def networks(reference: int) -> dict[tuple[str, int], dict[str, float]]:
     for cell in CELLS.values():
         for alignment, numbers in ALIGNMENTS.items():
             target = numbers(REFERENCE, reference)
-            hidden = nearest(partial(numbers, cell), target)
-            off = numbers(cell, hidden) / target - 1
-            compared.setdefault((cell.name, hidden), {})[alignment] = off
+            hidden = nearest_size(partial(numbers, cell), target)
+            distance = numbers(cell, hidden) / target - 1
+            compared.setdefault((cell.name, hidden), {})[alignment] = distance
     return compared
 
 
-def nearest(numbers: Callable[[int], int], target: int) -> int:
-    """The units with nearly as many numbers as the target, the fewer units of two as near.
+def nearest_size(numbers: Callable[[int], int], target: int) -> int:
+    """The units with which a layer's number is nearest to the target; of two as near, the fewer.
 
-    None beyond the first that reach it are tried: a matrix memory has fewer weights where its units
-    have few divisors, so one far larger could be as near by chance.
+    numbers: from units to the recurrent parameters of a layer, or to the size of its state. Sizes
+    beyond the smallest that reaches the target are not tried: a matrix memory has fewer weights
+    where its units have few divisors, so that a far larger one could be as near by chance.
     """
     sizes = range(1, LARGEST + 1)
     reached = next((hidden for hidden in sizes if numbers(hidden) >= target), LARGEST)
@@ -54,7 +55,7 @@ def nearest(numbers: Callable[[int], int], target: int) -> int:
 
 def label(cell: str, hidden: int, aligned: dict[str, float]) -> str:
     """Such as "GRU [1,18], equal parameters", with the distance where that is large."""
-    far = [f"{name} {off:+.0%}" for name, off in aligned.items() if abs(off) > FAR]
+    far = [f"{name} {distance:+.0%}" for name, distance in aligned.items() if abs(distance) > FAR]
     ending = f" ({', '.join(far)})" if far else ""
     return f"{CELLS[cell].label} [1,{hidden}], equal {' and '.join(aligned)}{ending}"
 

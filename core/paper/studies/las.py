@@ -80,4 +80,5 @@ STUDY = Study(
     {"speech": "wsj-speech"},
     address="las?speech={speech}",
     more=({"units": 50},),
+    options=("target", "units"),
 )

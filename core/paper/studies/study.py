@@ -83,7 +83,8 @@ class Study:
     corpora: the paper's corpus for each choice of a corpus that the study needs; see `installed`.
     seeds: how many networks its claims are measured on, each planned with `Choices.seeds` that
     begin with its seed. more: choices that differ from the figure's, of which `reproduce` computes
-    what they need, too.
+    what they need, too. options: of the command line, those that choose something else than its
+    corpora.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Study:
     seeds: int = 1
     address: str = ""
     more: tuple[Mapping[str, Any], ...] = ()
+    options: tuple[str, ...] = ()
 
 
 def with_controls(signatures: Mapping[str, SignatureSpec]) -> dict[str, SignatureSpec]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import wave
@@ -118,6 +119,17 @@ def test_units_of_sound_are_a_choice_of_what_is_recalled(empty: Path) -> None:
     assert charts(app) == 4 and len(app.dataframe) == 2  # the numbers, and the units
     for part in ("the quietest of 100 first, synthetic speech", "explain 75% of the variance"):
         assert part in said(app)
+    columns = json.loads(app.dataframe[0].proto.columns)
+    assert {name: column["label"] for name, column in columns.items() if "label" in column} == {
+        "unit": "unit",
+        "share": "of all frames",
+        "ms": "ms on the mean",
+        "level": "level (log energy)",
+        "hertz": "loudest at Hz",
+        "n": "frames",
+    }
+    forms = {name: columns[name]["type_config"]["format"] for name in ("share", "n")}
+    assert forms == {"share": "percent", "n": "localized"}
     shown = [code.value for code in app.code]
     for sql, layer in zip(shown, ("encoder 1", "encoder 3", "log-mel"), strict=False):
         assert found.signatures[layer].key in sql

@@ -117,12 +117,13 @@ def test_a_network_far_from_the_reference_says_by_how_much() -> None:
 
 
 def test_the_nearest_size_is_no_larger_than_one_that_reaches_the_target() -> None:
-    assert [cells.nearest(lambda n: n * n, target) for target in (0, 9, 12, 13)] == [1, 3, 3, 4]
-    assert cells.nearest(lambda n: 2 * n, 5) == 2  # 4 and 6 are as near
+    found = [cells.nearest_size(lambda n: n * n, target) for target in (0, 9, 12, 13)]
+    assert found == [1, 3, 3, 4]
+    assert cells.nearest_size(lambda n: 2 * n, 5) == 2  # 4 and 6 are as near
     # 311 units, which have one head instead of 14, would be as near by chance.
     weights, target = CELLS["mlstm"].kernel, CELLS["lstm"].kernel(160)
     assert abs(weights(311) - target) < abs(weights(224) - target)
-    assert cells.nearest(weights, target) == 224
+    assert cells.nearest_size(weights, target) == 224
 
 
 def test_compared_networks_differ_in_cell_size_and_rate_alone() -> None:
@@ -264,8 +265,10 @@ def test_a_study_from_the_command_line(
     source, target = tmp_path / "one.txt", tmp_path / "two.txt"
     source.write_bytes(text)
     target.write_bytes(text.upper().replace(b"THE", b"those").replace(b"AND", b"or"))
-    arguments = ["--source", str(source), "--target", str(target), "--fraction", "0.5"]
-    arguments += ["--corpus", str(target), "--profile", "smoke", "--json"]
+    arguments = ["--corpus", str(target)]
+    if name == "adaptation":
+        arguments = ["--source", str(source), "--target", str(target), "--fraction", "0.5"]
+    arguments += ["--profile", "smoke", "--json"]
     assert main(["study", name, *arguments]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert list(answer) == ["study", "profile", "seconds", "rows", "perplexities"]
@@ -359,6 +362,37 @@ def test_units_of_a_recognizer_are_asked_for_from_the_command_line(
     assert [choices.units for choices in asked] == [None, 50, 100]
     assert main([*command, "--target", "word"]) == 2
     assert "symbol or unit" in capsys.readouterr().err
+    assert main([*command, "--units", "100"]) == 2
+    assert "Give --target unit with --units" in capsys.readouterr().err
+
+
+def test_an_option_that_a_study_does_not_use_is_refused(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for study, option, value, taken in (
+        ("size", "--units", "50", "--corpus"),
+        ("ngram", "--target", "sotu", "--corpus"),
+        ("adaptation", "--corpus", "sotu", "--source, --target, --fraction"),
+        ("factorized", "--fraction", "0.05", "--source, --target"),  # also where it is the default
+        ("las", "--source", "sotu", "--corpus, --target, --units"),
+    ):
+        assert main(["study", study, option, value]) == 2
+        said = f"Leave out {option}: `study {study}` takes {taken} and --profile.\n"
+        assert capsys.readouterr().err == said
+
+
+def test_the_help_says_which_study_takes_which_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["study", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for option, studies in (
+        ("CORPUS", "signature, size, depth, ngram, las, cells, targets"),
+        ("SOURCE", "adaptation, factorized"),
+        ("TARGET", "adaptation, factorized"),
+        ("{50,100}", "las"),
+        ("FRACTION", "adaptation"),
+    ):
+        assert f"{option} {studies}: " in said
 
 
 def test_a_study_of_units_computes_its_codebook_before_anything_reads_it() -> None:
