@@ -37,6 +37,6 @@ def hits(table: pl.DataFrame, alarms: float, lags: int, colors: Theme) -> go.Fig
         annotation={"text": f"false alarms {alarms:.1%}", "font": {"color": colors.faint}},
         annotation_position="bottom left",
     )
-    figure.update_xaxes(title="last read, words ago")
-    figure.update_yaxes(title="hits")
+    figure.update_xaxes(title_text="last read, words ago")
+    figure.update_yaxes(title_text="hits")
     return figure

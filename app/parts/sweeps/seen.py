@@ -35,6 +35,16 @@ HAVING sum(h.n) >= 50
 ORDER BY sum(h.yes - h.guess * h.n) / sum(h.n) DESC"""
 
 
+PERCENT = {"format": "percent"}
+COLUMNS = {
+    "n": st.column_config.NumberColumn("read before", help="Positions that have read the word."),
+    "rate": st.column_config.NumberColumn("hits", **PERCENT),
+    "untrained": st.column_config.NumberColumn("hits, untrained", **PERCENT),
+    "guess": st.column_config.NumberColumn("without a state", **PERCENT),
+    "false_alarms": st.column_config.NumberColumn("false alarms", **PERCENT),
+}
+
+
 def hits(sweep: Sweep) -> None:
     """How often a word that was read some words ago is noticed, of all words together."""
     sql = queries.fill(HITS, key=sweep.plan.others[SEEN].key)
@@ -54,7 +64,8 @@ def hits(sweep: Sweep) -> None:
         f"<div class='note'>Detectors of the {words} most frequent words say at the end of every "
         "word which of them were read earlier in the segment. Each has a threshold that makes "
         "5 % false alarms on dev. Without a state: the same, from how many words were read and "
-        f"the last of them.{rose}</div>"
+        "the last of them; a state that does not tell how many there were may do worse."
+        f"{rose}</div>"
     )
 
 
@@ -62,4 +73,5 @@ def words(sweep: Sweep) -> None:
     """The words one by one, those first that the state holds best."""
     sql = queries.fill(WORDS, key=sweep.plan.others[SEEN].key)
     export.heading("Word by word", "seen-words", sql)
-    export.numbers(queries.table(sql), "seen-words", detected.HEIGHT, sweep.file_name("seen-words"))
+    table, name = queries.table(sql), sweep.file_name("seen-words")
+    export.numbers(table, "seen-words", detected.HEIGHT, name, COLUMNS)
