@@ -32,7 +32,7 @@ from core.models.las.spec import LasSignatureSpec
 from core.paper.reproduce import parts, recorded
 from core.paper.studies import STUDIES
 from core.registry import known
-from core.signatures.spec import SignatureSpec
+from core.signatures.spec import MOST_LONGER, SignatureSpec
 from core.spec import VERSIONS, Spec
 from core.store import Store
 from core.store.files import StoreError, readable_os
@@ -84,11 +84,12 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     if not found:
         raise BadInput(f"Nothing of profile {profile} is computed; run reproduce first.")
     alone = networks(store) if profile == LIVE_PROFILE else []
-    further = parts(profile, store=store, longer=1)
-    wanted = [*(p.spec for p in (*found, *further) if store.has_result(p.spec)), *alone]
+    rounds = range(MOST_LONGER + 1)
+    every = [part.spec for n in rounds for part in parts(profile, store=store, longer=n)]
+    wanted = [*filter(store.has_result, every), *alone]
     steps = {step.key: step for spec in wanted for step in spec.steps()}
     steps = {key: step for key, step in steps.items() if store.has_result(step)}
-    by_symbol = {p.spec.key for n in (0, 1) for p in parts(profile, BY_SYMBOL, None, store, n)}
+    by_symbol = {p.spec.key for n in rounds for p in parts(profile, BY_SYMBOL, None, store, n)}
     frames = _frames(store, steps, by_symbol)
     target = place / profile
     target.mkdir(parents=True, exist_ok=True)
