@@ -75,8 +75,8 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     """Writes what is computed of the paper's studies, and `networks`, to `place`/`profile`.
 
     Previews go without replicates, previews and untrained networks without confusion; replicates
-    by symbol go with the studies that need them, of trained networks. Returns the manifest. Raises
-    BadInput if there is nothing.
+    by symbol and of forward accuracy go with the studies that need them. Returns the manifest.
+    Raises BadInput if there is nothing.
     """
     store = store or Store()
     asked = parts(profile, store=store)
@@ -90,7 +90,9 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     steps = {step.key: step for spec in wanted for step in spec.steps()}
     steps = {key: step for key, step in steps.items() if store.has_result(step)}
     by_symbol = {p.spec.key for n in rounds for p in parts(profile, BY_SYMBOL, None, store, n)}
-    frames = _frames(store, steps, by_symbol)
+    first = [part.spec for part in parts(profile, ["signature"], store=store)]
+    ahead = {spec.model.key for spec in first if isinstance(spec, SignatureSpec)}
+    frames = _frames(store, steps, by_symbol, ahead)
     target = place / profile
     target.mkdir(parents=True, exist_ok=True)
     for name in (*KEYED, *OWNED):
@@ -134,10 +136,13 @@ def _pair(spec: SignatureSpec) -> tuple[str, str]:
     return spec.model.key, spec.key
 
 
-def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[str, pl.DataFrame]:
+def _frames(
+    store: Store, steps: dict[str, Spec], by_symbol: set[str], ahead: set[str]
+) -> dict[str, pl.DataFrame]:
     """The rows of every table that belong to these steps, without what no page shows of them.
 
-    by_symbol: signatures whose replicates are needed for every symbol.
+    by_symbol: signatures whose replicates are needed for every symbol. ahead: models of whose
+    forward accuracy replicates are needed.
     """
     previews = [key for key, step in steps.items() if _preview(step)]
     controls = [key for key, step in steps.items() if _control(step)]
@@ -151,6 +156,9 @@ def _frames(store: Store, steps: dict[str, Spec], by_symbol: set[str]) -> dict[s
         if name == "draws":
             of_symbols = pl.col("signature").is_in([*by_symbol - {*controls}])
             frame = frame.filter(pl.col("symbol").is_null() | of_symbols)
+        if name == "predictions":  # only the claim about Fig. 1 compares them with memory
+            draws = pl.when(pl.col("model").is_in([*ahead])).then("draws")
+            frame = frame.with_columns(draws.alias("draws"))
         for drawn in {"accuracies", "draws"} & {*frame.columns}:
             rounded = pl.col(drawn).list.eval(pl.element().round(DIGITS))
             frame = frame.with_columns(rounded)
