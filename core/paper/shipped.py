@@ -74,9 +74,9 @@ def networks(store: Store | None = None) -> list[SignatureSpec]:
 def export(profile: str, place: Path, command: str, store: Store | None = None) -> dict[str, Any]:
     """Writes what is computed of the paper's studies, and `networks`, to `place`/`profile`.
 
-    Previews go without replicates, previews and untrained networks without confusion; replicates
-    by symbol and of forward accuracy go with the studies that need them. Returns the manifest.
-    Raises BadInput if there is nothing.
+    Previews go without replicates; previews, untrained networks and recognizers without
+    confusion; replicates by symbol and of forward accuracy go with the studies that need them.
+    Returns the manifest. Raises BadInput if there is nothing.
     """
     store = store or Store()
     asked = parts(profile, store=store)
@@ -98,7 +98,7 @@ def export(profile: str, place: Path, command: str, store: Store | None = None) 
     for name in (*KEYED, *OWNED):
         (target / f"{name}.parquet").unlink(missing_ok=True)
     for name, frame in frames.items():
-        frame.write_parquet(target / f"{name}.parquet", compression="zstd", compression_level=15)
+        frame.write_parquet(target / f"{name}.parquet", compression="zstd", compression_level=22)
     _write_artifacts(store, target, alone)
     manifest = {
         "profile": profile,
@@ -146,13 +146,14 @@ def _frames(
     """
     previews = [key for key, step in steps.items() if _preview(step)]
     controls = [key for key, step in steps.items() if _control(step)]
+    heard = [key for key, step in steps.items() if isinstance(step, LasSignatureSpec)]
     keys = [*steps, *_corpora(store, [*steps])]
     frames = {}
     for name, frame in store.rows(keys).items():
         if name in ("confusion", "draws"):
             frame = frame.filter(~pl.col("signature").is_in(previews))
         if name == "confusion":
-            frame = frame.filter(~pl.col("signature").is_in(controls))
+            frame = frame.filter(~pl.col("signature").is_in([*controls, *heard]))
         if name == "draws":
             of_symbols = pl.col("signature").is_in([*by_symbol - {*controls}])
             frame = frame.filter(pl.col("symbol").is_null() | of_symbols)
