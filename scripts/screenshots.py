@@ -35,7 +35,7 @@ PAGES = {
     "signature": ("signature?corpus=shakespeare", 1400),
     "sweeps": (f"sweeps?sweep=Kernel size&corpus={SIZE}", 1130),
     "cells": ("sweeps?sweep=Cells", 900),
-    "targets": ("sweeps?sweep=Targets", 1080),
+    "targets": ("sweeps?sweep=Targets", 1400),
     "depth": (f"sweeps?sweep=Depth&corpus={DEPTH}", 1130),
     "adaptation": ("adaptation?adaptation=Retraining", 1780),
     "ngram": ("adaptation?adaptation=Network against n-gram", 1180),
