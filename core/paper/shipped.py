@@ -207,8 +207,9 @@ def _packages() -> dict[str, str]:
 def update(store: Store | None = None) -> int:
     """Brings the tables to this version of the program; returns how many results were filled in.
 
-    Shipped results that are not there are filled in; those that an earlier version of some stage
-    has made, shipped or not, are listed in the table `earlier`. Quick where nothing is new.
+    Shipped results that are not there are filled in, and replace those that came with an earlier
+    release; those that an earlier version of some stage has made, shipped or not, are listed in the
+    table `earlier`. Quick where nothing is new.
     """
     store = store or Store()
     try:
@@ -241,7 +242,8 @@ def _update(store: Store) -> int:
 def _fill(store: Store, path: Path) -> int:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        missing = set(manifest["keys"]) - _present(store)
+        made, keys = datetime.fromisoformat(manifest["made"]), set(manifest["keys"])
+        missing = keys - _present(store) | keys & _shipped_before(store, made)
         if not missing:
             return 0
         tables = _read(path.parent, missing)
@@ -251,11 +253,11 @@ def _fill(store: Store, path: Path) -> int:
     facts = {
         "command": manifest["command"],
         "machine": manifest["machine"],
-        "made": datetime.fromisoformat(manifest["made"]),
+        "made": made,
         "packages": json.dumps(manifest["packages"]),
     }
     tables["shipped"] = pl.DataFrame([{"key": key} | facts for key in sorted(missing)])
-    store.take_in(tables)
+    store.take_in(tables, replace=True)
     return len(missing)
 
 
@@ -280,6 +282,11 @@ def _fill_artifacts(store: Store, files: dict[str, Path]) -> None:
 def _present(store: Store) -> set[str]:
     union = " UNION ALL ".join(f"SELECT key FROM {name}" for name in KEYED if name != "shipped")
     return set(store.query(union)["key"])
+
+
+def _shipped_before(store: Store, made: datetime) -> set[str]:
+    """What came with an earlier release; what this machine has computed is not among it."""
+    return set(store.query("SELECT key FROM shipped WHERE made < ?", [made])["key"])
 
 
 def _read(place: Path, keys: set[str]) -> dict[str, pl.DataFrame]:

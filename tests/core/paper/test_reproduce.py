@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -133,6 +135,37 @@ def test_shipped_results_fill_an_empty_start(
     assert {*manifest["computed"]} == {*STUDIES}
     made = store.query("SELECT DISTINCT command FROM shipped")["command"].to_list()
     assert made == ["python -m core reproduce --profile smoke"]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_release_replaces_what_came_with_the_one_before(
+    release: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    newer = shutil.copytree(release, tmp_path / "newer")
+    monkeypatch.setenv("MEMSIG_REFERENCE", str(newer))
+    shipped.update(store)
+    key = wanted()["GRU"].key
+    rows = {
+        "signatures": store.query(
+            "SELECT * REPLACE (7 AS width) FROM signatures WHERE key = ?", [key]
+        )
+    }
+    rows["recall"] = store.query(
+        "SELECT * REPLACE (0.5 AS accuracy) FROM recall WHERE signature = ?", [key]
+    )
+    marks = store.query("FROM shipped")
+    store.take_in(rows, replace=True)  # as if this machine had computed it
+    if not own:
+        store.take_in({"shipped": marks}, replace=True)
+    manifest = json.loads((newer / "smoke" / "manifest.json").read_text())
+    later = datetime.fromisoformat(manifest["made"]) + timedelta(days=1)
+    (newer / "smoke" / "manifest.json").write_text(json.dumps(manifest | {"made": str(later)}))
+    assert shipped.update(store) > 0
+    assert shipped.update(store) == 0
+    width = store.query("SELECT width FROM signatures WHERE key = ?", [key]).item()
+    recalls = store.query("SELECT DISTINCT accuracy FROM recall WHERE signature = ?", [key])
+    assert ((width == 7), recalls.height == 1) == (own, own)
+    assert shipped.among([key], store) == (set() if own else {key})
 
 
 def test_a_shipped_result_is_a_table_hit_and_an_artifact_miss(
