@@ -81,9 +81,9 @@ def test_decoders_whose_recall_rises_can_be_trained_longer(
     computed(tmp_path, [later])
     page = opened(corpus=spec.corpus.content)
     assert not page.exception and any(later.key in code.value for code in page.code)
-    longer = "SELECT count(*) FROM claim_signatures WHERE key = "
-    assert core.query(f"{longer}'{spec.key}'").item() == 1
-    assert core.query(f"{longer}'{later.key}'").item() == 0
+    profile = "SELECT profile FROM claim_signatures WHERE key = "
+    assert core.query(f"{profile}'{spec.key}'").item() == "smoke"
+    assert core.query(f"{profile}'{later.key}'").item() == "smoke, 1 more"
 
 
 def test_the_page_says_what_training_has_done(spec: SignatureSpec, tmp_path: Path) -> None:

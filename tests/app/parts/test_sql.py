@@ -14,7 +14,7 @@ from app.parts.sql.history import LINK
 from app.parts.sql.result import guess
 from app.shell import queries
 from app.shell.saving import flat
-from core.signatures.spec import SignatureSpec
+from core.signatures.spec import DetectorSpec, SignatureSpec
 from core.store.sandbox import run_sql
 from tests.app.parts.test_compare import opened, pins
 from tests.app.prepared import computed, prepare
@@ -161,10 +161,11 @@ def test_a_mistake_is_shown_where_it_is(specs: list[SignatureSpec]) -> None:
 
 # Those on speech are asked where there is speech, in test_las.py.
 ADDED = [sql for _, sql in examples.EXAMPLES if "added_bits" in sql]
+SEEN = [sql for _, sql in examples.EXAMPLES if "FROM hits" in sql]
 ON_TEXT = [
     (question, sql)
     for question, sql in examples.EXAMPLES
-    if "recognizer" not in question and sql not in ADDED
+    if "recognizer" not in question and sql not in (*ADDED, *SEEN)
 ]
 
 
@@ -179,6 +180,13 @@ def test_the_examples_on_added_bits_answer(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
     computed(tmp_path, [prepare(tmp_path).added()])
     assert ADDED and all(run_sql(sql).frame.height for sql in ADDED)
+
+
+def test_the_example_on_words_seen_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMSIG_CACHE", str(tmp_path))
+    spec = prepare(tmp_path)
+    computed(tmp_path, [spec, DetectorSpec.beside(spec)])
+    assert SEEN and all(run_sql(sql).frame.height for sql in SEEN)
 
 
 def test_examples_ask_about_the_pins(specs: list[SignatureSpec]) -> None:
