@@ -149,8 +149,7 @@ def study(options: argparse.Namespace) -> None:
     if len(recognizers):
         print_table(recognizers)
     if len(hits):
-        rounded = hits.with_columns(pl.col("rate", "guess").round(3))
-        print_table(rounded.pivot("ago", index="detectors", values="rate"))
+        print_table(hits.with_columns(pl.exclude("detectors", "ago", "n").round(3)))
 
 
 def options_of(study: Study) -> tuple[str, ...]:

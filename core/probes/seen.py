@@ -111,6 +111,7 @@ def fit(
 ) -> Detectors:
     """Trains detectors with one hidden layer for all rounds of the budget; the best on dev win.
 
+    It runs on the CPU whatever the states were computed on, for one network serves all words.
     progress: called with (fraction done, what is being done). The same seed and number of threads
     give the same detectors.
     """
@@ -151,7 +152,7 @@ class _Course:
         self.optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
 
     def round(self, number: int) -> Iterator[float]:
-        """The steps of a round, twice as long as the last one; after each, the share of all."""
+        """Takes the steps of a round, twice as many as in the last; yields the share of all done."""
         budget, n = self.budget, len(self.inputs)
         steps, total = budget.steps << number, budget.steps * (2**budget.rounds - 1)
         for step in range(steps):
