@@ -152,7 +152,7 @@ class _Course:
         self.optimizer = torch.optim.Adam(self.network.parameters(), fused=True)
 
     def round(self, number: int) -> Iterator[float]:
-        """Takes the steps of a round, twice as many as in the last; yields the share of all done."""
+        """Takes the steps of a round, twice as many as the last had; yields the share of all."""
         budget, n = self.budget, len(self.inputs)
         steps, total = budget.steps << number, budget.steps * (2**budget.rounds - 1)
         for step in range(steps):
