@@ -34,7 +34,7 @@ SCIENCE = (
 STARTERS = {
     "core/child.py",
     "core/forks.py",
-    "core/cells/compiled.py",
+    "core/compiled.py",
     "core/jobs/runner.py",
     "core/jobs/queue.py",
     "core/store/sandbox.py",

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from core import machine
+from core import compiled, machine
 from core.bench import here, seconds
-from core.cells import CELLS, compiled
+from core.cells import CELLS
 from core.cells.cell import Cell, first
 from core.models.language.char_lm import CharLM
 from core.models.language.step import NARROW
@@ -43,7 +43,7 @@ def run() -> dict[str, Any]:
     return {
         "ratio": min(size[f"{name}_ratio"] for size in sizes.values() for name in LOOPS),
         **sizes,
-        "loop": compiled.describe("loops"),
+        "loop": compiled.describe("cells/loops"),
         **here(),
     }
 

@@ -4,84 +4,11 @@
 // Arrays are float32 [time, batch, ...]. No sequence of a minibatch reads another's state, so each
 // thread takes some of them through all steps and never waits for the others.
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <cstring>
-#include <thread>
-#include <vector>
+#include "../products.h"
 
 namespace {
 
-#ifdef __AVX512F__
-constexpr int WIDTH = 16;
-#else
-constexpr int WIDTH = 8;  // numbers in a register of AVX2, or in two of a narrower processor
-#endif
-typedef float Vector __attribute__((vector_size(4 * WIDTH)));
-constexpr int PANEL = 2 * WIDTH;
-constexpr int ROWS = 6;  // 6 x 2 sums are as many registers as AVX2 has besides the operands
-
-// A matrix [depth, columns] in panels of PANEL columns, the last one filled up with zeros. A
-// product reads each of them from its first number to its last.
-struct Panels {
-    size_t depth, stride;  // stride: the columns with those that fill up
-    std::vector<float> values;
-
-    // The entry (k, j) is source[k * down + j * right].
-    Panels(const float* source, size_t depth, size_t columns, size_t down, size_t right)
-        : depth(depth), stride((columns + PANEL - 1) / PANEL * PANEL), values(stride * depth) {
-        float* to = values.data();
-        for (size_t from = 0; from < columns; from += PANEL)
-            for (size_t k = 0; k < depth; ++k, to += PANEL)
-                for (size_t j = from; j < std::min(from + PANEL, columns); ++j)
-                    to[j - from] = source[k * down + j * right];
-    }
-};
-
-// out[N, PANEL] = a[N, depth] · one panel, in registers from the first to the last term.
-template <int N>
-void block(const float* a, size_t depth, const float* panel, float* out, size_t stride) {
-    Vector sum[N][2] = {};
-    for (size_t k = 0; k < depth; ++k) {
-        Vector left, right;
-        std::memcpy(&left, panel + k * PANEL, sizeof left);
-        std::memcpy(&right, panel + k * PANEL + WIDTH, sizeof right);
-        for (int i = 0; i < N; ++i) {
-            sum[i][0] += a[i * depth + k] * left;
-            sum[i][1] += a[i * depth + k] * right;
-        }
-    }
-    for (int i = 0; i < N; ++i) std::memcpy(out + i * stride, sum[i], sizeof sum[i]);
-}
-
-constexpr decltype(&block<1>) BLOCKS[ROWS] = {block<1>, block<2>, block<3>,
-                                              block<4>, block<5>, block<6>};
-
-// out[rows, b.stride] = a[rows, b.depth] · b.
-void product(const float* a, size_t rows, const Panels& b, float* out) {
-    const size_t blocks = (rows + ROWS - 1) / ROWS;
-    for (size_t j = 0; j < b.stride; j += PANEL)
-        for (size_t i = 0; i < blocks; ++i) {
-            const size_t from = rows * i / blocks, to = rows * (i + 1) / blocks;
-            BLOCKS[to - from - 1](a + from * b.depth, b.depth, &b.values[j * b.depth],
-                                  out + from * b.stride + j, b.stride);
-        }
-}
-
-// 1 / (1 + e^-x). e^-x = 2^n e^rest, whose second factor is a Taylor polynomial.
-inline float sigmoid(float x) {
-    x = std::min(std::max(-x, -87.0f), 87.0f);
-    const float n = std::floor(x * 1.44269504f + 0.5f), rest = x - n * 0.693147181f;
-    float power = 1.0f / 720;
-    for (float term : {1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
-        power = power * rest + term;
-    const int bits = (static_cast<int>(n) + 127) << 23;
-    float scale;
-    std::memcpy(&scale, &bits, sizeof scale);
-    return 1.0f / (1.0f + power * scale);
-}
-
+inline float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
 inline float hyperbolic(float x) { return 2 * sigmoid(2 * x) - 1; }  // tanh
 
 // One step of a GRU on one sequence, from what its inputs and its state before give the gates.
@@ -151,17 +78,6 @@ void lstm_step_back(size_t size, const float* __restrict of_h, const float* __re
         of_o[j] = of_output * shape[j] * o[j] * (1 - o[j]);
         of_c[j] = of_memory * f[j];
     }
-}
-
-// Calls work(from, to) for all rows, a share of them in each thread.
-template <class Work>
-void share(size_t threads, size_t rows, Work work) {
-    const size_t shares = std::max<size_t>(std::min(threads, rows), 1);
-    std::vector<std::thread> others;
-    for (size_t i = 1; i < shares; ++i)
-        others.emplace_back(work, rows * i / shares, rows * (i + 1) / shares);
-    work(0, rows / shares);
-    for (std::thread& other : others) other.join();
 }
 
 }  // namespace

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from core.cells import compiled
+from core import compiled
 
-NAME = "loops"
+NAME = "cells/loops"
 # Units for which torch's LSTM, one call of a library, is slower (docs/scaling.md).
 LSTM_UNITS = range(81, 640)
 

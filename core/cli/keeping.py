@@ -11,8 +11,7 @@ from typing import IO
 
 import polars as pl
 
-from core import jobs
-from core.cells import compiled
+from core import compiled, jobs
 from core.cli.output import print_json, print_table
 from core.cli.work import obtain
 from core.errors import BadInput
@@ -37,7 +36,7 @@ def status(options: argparse.Namespace) -> None:
     """Prints what the cache holds and which jobs are live."""
     store = Store()
     facts = store.status()
-    facts["recurrences"] = compiled.describe("loops")
+    facts["recurrences"] = compiled.describe("cells/loops")
     shown = ("key", "title", "status", "who", "fraction", "eta")
     live = [job for job in jobs.listing(store) if job.live]
     facts["jobs"] = [{name: getattr(job, name) for name in shown} for job in live]

@@ -1,9 +1,9 @@
 """A bank: decoders of one width that train together on the same states.
 
-Hand-written gradients, in-place buffers, and dropout masks that are slices of a pool of random
-bits generated in advance (new random bits for every mask cost more than the matrix products). On a
-CPU the bank goes through its decoders one at a time, so that the activations of one stay in the
-cache; on a GPU all decoders of one keep probability are stacked.
+Dropout masks are slices of a pool of random bits generated in advance (new random bits for every
+mask cost more than the matrix products). On a CPU the bank goes through its decoders one at a time,
+those with one hidden layer in C++ where there is a compiler (core.probes.fused); on a GPU all
+decoders of one keep probability are stacked.
 
 `keep` is the paper's keep probability of dropout: the share of units that are not dropped.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.probes import fused, operations
 from core.probes.data import Split
+from core.probes.operations import Engine, Masks, Sizes, Views
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a decoder's logits, beside a fixed offset
 POOL = 1 << 22  # mask elements in a pool: 16 MiB
@@ -70,14 +71,11 @@ class MaskPool:
 
 
 class Group(NamedTuple):
-    """Decoders that are computed as one stack; a single one has no stack dimension.
-
-    layers: views of (weight, bias, weight gradient, bias gradient) of each layer.
-    """
+    """Decoders that are computed as one stack; a single one has no stack dimension."""
 
     keep: float
     lags: int | list[int]
-    layers: list[tuple[Tensor, Tensor, Tensor, Tensor]]
+    layers: list[Views]
 
 
 class Bank:
@@ -113,10 +111,6 @@ class Bank:
             initial[-1] = torch.zeros_like(initial[-1][0]), torch.zeros_like(initial[-1][1])
         self.layers = [(weight.to(device), bias.to(device)) for weight, bias in initial]
         self.gradients = [(torch.zeros_like(w), torch.zeros_like(b)) for w, b in self.layers]
-        for values, gradients in zip(self.layers, self.gradients, strict=True):
-            for value, gradient in zip(values, gradients, strict=True):
-                value.grad = gradient
-        self.optimizer = torch.optim.Adam([v for layer in self.layers for v in layer], fused=True)
 
         # One stack is a single decoder on a CPU, and all decoders of one keep on a GPU.
         self.groups: list[Group] = []
@@ -129,20 +123,18 @@ class Bank:
             else:
                 self.groups.append(Group(keep, lags, self._views(slice(start, stop))))
             start = stop
-        stack = 1 if device.type == "cpu" else max(map(len, members.values()))
         padded = self.layers[0][0].shape[1]
-
-        def buffer(columns: int) -> Tensor:
-            return torch.empty(stack, batch, columns, device=device)
-
-        self.ones = torch.ones(stack, 1, batch, device=device)
-        self.input = buffer(dim)
-        self.hidden = [buffer(padded) for _ in range(depth)]
-        self.deltas = [buffer(padded) for _ in range(min(depth, 2))]
+        stack = 1 if device.type == "cpu" else max(map(len, members.values()))
+        sizes = Sizes(stack, batch, dim, padded, n_symbols, depth)
+        fits = device.type == "cpu" and depth == 1 and fused.available()
+        engine = fused.Fused if fits else operations.Operations
+        parameters = [value for layer in self.layers for value in layer]
+        gradients = [gradient for layer in self.gradients for gradient in layer]
+        self.engine: Engine = engine(sizes, parameters, gradients)
         size = max(POOL, 2 * stack * batch * max(padded, dim))
         self.pools = {k: MaskPool(k, size, seed + round(1e6 * k), device) for k in members if k < 1}
 
-    def _views(self, index: int | slice) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def _views(self, index: int | slice) -> list[Views]:
         pairs = zip(self.layers, self.gradients, strict=True)
         return [(w[index], b[index], dw[index], db[index]) for (w, b), (dw, db) in pairs]
 
@@ -154,18 +146,13 @@ class Bank:
         states: standardized [batch, dim]. targets: int64 [batch, lags], −1 = no target. rows:
         int32 [batch, lags], those of `offsets` that hold for the targets.
         """
-        truth = targets.T.contiguous()
-        weights = (truth >= 0).float()
-        weights /= weights.sum(1, keepdim=True).clamp_(min=1)
-        truth.clamp_(min=0)
         for pool in self.pools.values():
             pool.refresh()
-        for group in self.groups:
-            offset = self._offset(rows, group.lags)
-            self._differentiate(group, states, truth[group.lags], weights[group.lags], offset)
-        for settings in self.optimizer.param_groups:
-            settings["lr"] = learning_rate
-        self.optimizer.step()
+        for keep, lags, layers in self.groups:
+            truth, offset = targets.T[lags].contiguous(), self._offset(rows, lags)
+            masks = Masks(keep, self.pools[keep].take) if keep in self.pools else None
+            self.engine.differentiate(layers, states, truth, offset, masks)
+        self.engine.update(learning_rate)
 
     def _offset(self, rows: Tensor | None, lags: int | list[int]) -> Tensor | None:
         """What is added to the logits of these lags: float32 [batch, symbols], of a list of lags
@@ -174,44 +161,6 @@ class Bank:
             return None
         of_lags = rows.T[lags]
         return self.offsets.index_select(0, of_lags.flatten()).view(*of_lags.shape, -1)
-
-    def _differentiate(
-        self, group: Group, states: Tensor, truth: Tensor, weights: Tensor, offset: Tensor | None
-    ) -> None:
-        """Gradients of the mean cross-entropy of one group: forward, then backward, by hand."""
-        product: Callable[..., Tensor] = torch.mm
-        affine: Callable[..., Tensor] = torch.addmm
-        rows: int | slice = 0  # the part of the buffers that the group uses
-        if isinstance(group.lags, list):
-            product, affine, rows = torch.bmm, torch.baddbmm, slice(0, len(group.lags))
-            states = states.expand(len(group.lags), -1, -1)
-        pool = self.pools.get(group.keep)
-        if pool:
-            states = torch.mul(states, pool.take(*states.shape), out=self.input[rows])
-        inputs = [states]
-        for (weight, bias, *_), buffer in zip(group.layers, self.hidden, strict=False):
-            hidden = affine(bias, inputs[-1], weight.mT, out=buffer[rows])
-            if pool:
-                hidden.mul_(pool.take(*hidden.shape))
-            inputs.append(hidden.relu_())
-        weight, bias, *_ = group.layers[-1]
-        logits = affine(bias, inputs[-1], weight.mT)
-        delta = torch.softmax(logits if offset is None else logits.add_(offset), -1)
-        delta.mul_(weights.unsqueeze(-1))
-        delta.scatter_add_(-1, truth.unsqueeze(-1), -weights.unsqueeze(-1))
-        for layer in reversed(range(len(group.layers))):
-            weight, _, weight_gradient, bias_gradient = group.layers[layer]
-            product(delta.mT, inputs[layer], out=weight_gradient)
-            # The sum over the minibatch as a product: three times as fast as torch.sum.
-            product(self.ones[rows], delta, out=bias_gradient)
-            if layer:
-                # Zeros first bring the buffer into the cache: faster than beta=0 without them.
-                below = self.deltas[layer % len(self.deltas)][rows].zero_()
-                affine(below, delta, weight, alpha=1 / group.keep, out=below)
-                # A unit passes no gradient where it was dropped or negative: there it is zero.
-                delta = torch.ops.aten.threshold_backward.grad_input(
-                    below, inputs[layer], 0, grad_input=below
-                )
 
     def measure(self, split: Split) -> tuple[Tensor, Tensor]:
         """Recall and cross-entropy in bits of each decoder on a whole split, each [decoders]."""

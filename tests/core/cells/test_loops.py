@@ -12,11 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.cells import CELLS, compiled, loops
+from core import compiled
+from core.cells import CELLS, loops
 from core.cells.cell import first
 
 needs_compiler = pytest.mark.skipif(
-    compiled.library("loops") is None, reason="no C++ compiler here"
+    compiled.library("cells/loops") is None, reason="no C++ compiler here"
 )
 
 
@@ -159,7 +160,7 @@ def assert_torchs_own() -> None:
         layer, x = CELLS[name].layer(3, 4), torch.randn(5, 2, 3, requires_grad=True)
         found = gradients(CELLS[name].output(layer, x), x, layer)
         expected = gradients(first(layer, x), x, layer)
-        assert compiled.library("loops") is None
+        assert compiled.library("cells/loops") is None
         assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
@@ -168,7 +169,7 @@ def test_torchs_layer_where_there_is_no_compiler(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert_torchs_own()
-    assert "no C++ compiler" in compiled.describe("loops") and not empty.exists()
+    assert "no C++ compiler" in compiled.describe("cells/loops") and not empty.exists()
 
 
 def test_torchs_layer_where_the_compiler_fails(
@@ -179,7 +180,7 @@ def test_torchs_layer_where_the_compiler_fails(
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     assert_torchs_own()
-    assert f"with {broken} or loading it fails" in compiled.describe("loops")
+    assert f"with {broken} or loading it fails" in compiled.describe("cells/loops")
 
 
 @needs_compiler

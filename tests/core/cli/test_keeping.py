@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core import cli
-from core.cells import compiled
+from core import cli, compiled
 from core.store import Store
 
 
@@ -14,5 +13,5 @@ def test_status_says_what_there_is(store: Store, capsys: pytest.CaptureFixture[s
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert lines["cache"].startswith(str(store.root))
     assert [lines[name] for name in ("corpora", "models", "signatures")] == ["0", "0", "0"]
-    assert lines["recurrences"] == compiled.describe("loops")
+    assert lines["recurrences"] == compiled.describe("cells/loops")
     assert lines["jobs"] == "none running"

@@ -101,7 +101,8 @@ def test_bank_equals_separately_trained_decoders(
 
     def recorded(pool: MaskPool, *shape: int) -> torch.Tensor:
         mask = take(pool, *shape)
-        masks.append(mask.clone())
+        # In C++ a panel of states lies along the last dimension: [panels, width, panel].
+        masks.append((mask.mT.flatten(0, 1) if mask.dim() == 3 else mask).clone())
         return mask
 
     monkeypatch.setattr(MaskPool, "take", recorded)

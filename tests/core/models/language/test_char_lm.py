@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.cells import compiled, loops
+from core import compiled
+from core.cells import loops
 from core.corpora import Corpus, Segments, from_text
 from core.models.language import char_lm
 from core.models.language.spec import ModelSpec
@@ -76,7 +77,7 @@ def test_training_learns_and_reports(corpus: Corpus) -> None:
     assert char_lm.evaluate(model, corpus.dev, "cpu") == pytest.approx(facts["perplexity"])
 
 
-@pytest.mark.skipif(compiled.library("loops") is None, reason="no C++ compiler here")
+@pytest.mark.skipif(compiled.library("cells/loops") is None, reason="no C++ compiler here")
 @pytest.mark.parametrize("name", ["gru", "lstm"])
 def test_networks_are_trained_by_the_gradient_by_hand(
     corpus: Corpus, name: str, monkeypatch: pytest.MonkeyPatch

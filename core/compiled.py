@@ -1,4 +1,4 @@
-"""C++ that lies in this folder, compiled for this machine when it is first needed.
+"""C++ that lies beside what uses it, compiled for this machine when it is first needed.
 
 A compiler takes two seconds over a file, once: what it made stays in a folder that belongs to the
 user alone, because loading a library runs what is in it. Where there is no compiler, or one that
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from core import places
 
+HEADER = Path(__file__).with_name("products.h")
 COMPILERS = ("c++", "g++", "clang++")
 _PROCESSOR = "-march=native" if platform.machine() in ("x86_64", "AMD64") else "-mcpu=native"
 # The first lets a product and a sum be one instruction, the others let `floor` be one. None lets
@@ -30,18 +31,18 @@ _SECONDS = 120  # a busy machine may take so long
 
 @lru_cache
 def library(name: str) -> ctypes.CDLL | None:
-    """The functions of core/cells/`name`.cpp, or None where it cannot be compiled or loaded."""
+    """The functions of core/`name`.cpp, or None where it cannot be compiled or loaded."""
     compiler = _compiler()
     if compiler is None:
         return None
     try:
-        return ctypes.CDLL(str(_build(compiler, Path(__file__).with_name(f"{name}.cpp"))))
+        return ctypes.CDLL(str(_build(compiler, HEADER.parent / f"{name}.cpp")))
     except (OSError, RuntimeError, subprocess.SubprocessError):  # RuntimeError: no home folder
         return None
 
 
 def describe(name: str) -> str:
-    """What to tell a user about core/cells/`name`.cpp on this machine; compiles it if need be."""
+    """What to tell a user about core/`name`.cpp on this machine; compiles it if need be."""
     compiler = _compiler()
     if compiler is None:
         return "torch's own layer, as there is no C++ compiler"
@@ -62,7 +63,8 @@ def _build(compiler: str, source: Path) -> Path:
     """
     command = [compiler, *_FLAGS]
     about = _run([*command, "-dM", "-E", "-x", "c++", os.devnull])
-    key = hashlib.sha256(repr(command).encode() + about + source.read_bytes()).hexdigest()
+    text = HEADER.read_bytes() + source.read_bytes()
+    key = hashlib.sha256(repr(command).encode() + about + text).hexdigest()
     folder = places.compiled()
     target = folder / f"{source.stem}-{key[:16]}.so"
     if not target.exists():
