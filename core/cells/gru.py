@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.cells.cell import Cell, fastest, first_alone
+from core.cells.cell import Cell, fastest, fastest_alone
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -25,4 +25,6 @@ def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     return fresh.lerp(states[0], (update + update_h).sigmoid())[None]
 
 
-CELL = Cell("gru", "GRU", ("h",), 3, layer, fastest, first_alone, step, rates={18: 4e-2, 32: 4e-2})
+CELL = Cell(
+    "gru", "GRU", ("h",), 3, layer, fastest, fastest_alone, step, rates={18: 4e-2, 32: 4e-2}
+)

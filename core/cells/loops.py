@@ -1,7 +1,8 @@
-"""The recurrences of a GRU and of an LSTM for training on a processor, in C++.
+"""The recurrences of a GRU and of an LSTM on a processor, in C++.
 
-Torch takes several times as long for a GRU, which it differentiates operation by operation, and
-longer for some LSTMs (`python -m core bench networks`). In loops.cpp a step is
+Torch takes several times as long to train a GRU, which it differentiates operation by operation,
+longer for some LSTMs (`python -m core bench networks`), and several times as long for the states of
+either where it has more than one thread (`python -m core bench states`). In loops.cpp a step is
 one matrix product and one pass over its result, forward and back, and the gradient of the weights
 is one product over all steps. Values and gradients are torch's within rounding.
 """
@@ -19,8 +20,9 @@ from torch.nn import functional
 from core import compiled
 
 NAME = "cells/loops"
-# Units for which torch's LSTM, one call of a library, is slower (docs/scaling.md).
-LSTM_UNITS = range(81, 640)
+# Units for which torch's LSTM, one call of a library, is slower (docs/scaling.md): in training, and
+# where no gradient is asked for.
+LSTM_UNITS = {True: range(81, 640), False: range(640)}
 
 
 def available(layer: nn.GRU | nn.LSTM, x: Tensor) -> bool:
@@ -31,7 +33,7 @@ def available(layer: nn.GRU | nn.LSTM, x: Tensor) -> bool:
 
 def faster(layer: nn.GRU | nn.LSTM) -> bool:
     """Whether torch's layer takes longer."""
-    return isinstance(layer, nn.GRU) or layer.hidden_size in LSTM_UNITS
+    return isinstance(layer, nn.GRU) or layer.hidden_size in LSTM_UNITS[torch.is_grad_enabled()]
 
 
 def run(layer: nn.GRU | nn.LSTM, x: Tensor) -> Tensor:
@@ -58,11 +60,35 @@ def lstm(layer: nn.LSTM, x: Tensor) -> Tensor:
 
     layer: of one direction.
     """
+    h: Tensor = _Lstm.apply(*_lstm_gates(layer, x))
+    return h
+
+
+@torch.no_grad()
+def memories(layer: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
+    """{"c", "h"} of every step of an LSTM from zero, without gradients.
+
+    x: [time, batch, inputs]; each state: [time, batch, hidden]. layer: of one direction.
+    """
+    gates, weight = _lstm_gates(layer, x)
+    h, c, _ = _lstm_forward(gates, weight)
+    return {"c": c[1:], "h": h[1:]}
+
+
+def _lstm_gates(layer: nn.LSTM, x: Tensor) -> tuple[Tensor, Tensor]:
+    """What the inputs give the gates, [time, batch, 4 · hidden], and W_h."""
     weights = dict(layer.named_parameters())
     bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
-    gates = functional.linear(x, weights["weight_ih_l0"], bias)
-    h: Tensor = _Lstm.apply(gates, weights["weight_hh_l0"])
-    return h
+    return functional.linear(x, weights["weight_ih_l0"], bias), weights["weight_hh_l0"]
+
+
+def _lstm_forward(gates: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """h and c, each [time + 1, batch, hidden] from zero, and what backward needs."""
+    steps, batch, width = gates.shape
+    h, c = gates.new_zeros(2, steps + 1, batch, width // 4)
+    saved = gates.new_empty(steps, batch, 5 * (width // 4))
+    _call("lstm_forward", h, gates.contiguous(), weight.contiguous(), h, c, saved)
+    return h, c, saved
 
 
 class _Gru(torch.autograd.Function):
@@ -107,12 +133,8 @@ class _Lstm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gates: Tensor, weight: Tensor) -> Tensor:
         """gates: [time, batch, 4 · hidden]; weight: [4 · hidden, hidden]."""
-        steps, batch, width = gates.shape
-        hidden = width // 4
-        h, c = gates.new_zeros(2, steps + 1, batch, hidden)
-        saved = gates.new_empty(steps, batch, 5 * hidden)
         weight = weight.contiguous()
-        _call("lstm_forward", h, gates.contiguous(), weight, h, c, saved)
+        h, c, saved = _lstm_forward(gates, weight)
         ctx.save_for_backward(weight, h, c, saved)
         return h[1:]
 

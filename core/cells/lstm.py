@@ -22,13 +22,18 @@ def unroll(layer: nn.LSTM, x: Tensor, begin: tuple[Tensor, ...] = ()) -> dict[st
 
     `nn.LSTM` returns c only of the last step. Its h of all steps, though, gives every gate by
     one matrix product, and c follows by the scan c_t = f·c_{t-1} + i·g: the same numbers as
-    `nn.LSTMCell` step by step, without its price.
+    `nn.LSTMCell` step by step, without its price. A loop in C++ has c at hand, where it can be
+    compiled and nothing is to be differentiated.
 
     x: [time, batch, inputs] -> {"c", "h"}: [time, batch, hidden]. begin: (h_0, c_0), each
     [1, batch, hidden]; () is zero.
     """
     import torch
 
+    from core.cells import loops
+
+    if not begin and not torch.is_grad_enabled() and loops.available(layer, x):
+        return loops.memories(layer, x)
     weights = dict(layer.named_parameters())
     h, _ = layer(x, begin or None)
     steps, _, hidden = h.shape

@@ -180,7 +180,7 @@ class Split:
                 first = batch - len(rest[0]) if rest else 0
                 pieces = rows[first:].split(batch)
                 for piece in (rows[:first], *pieces) if rest else pieces:
-                    ready = tuple(each[piece] for each in part)
+                    ready = tuple(each.index_select(0, piece) for each in part)
                     if rest:
                         ready = tuple(map(torch.cat, zip(rest, ready, strict=True)))
                     rest = None if len(ready[0]) == batch else ready
