@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 NAME_BYTES = 15
+NARROW = 80  # numbers of a state: what torch does with so few is not worth a second thread
 
 
 def threads() -> int:
@@ -20,6 +21,15 @@ def threads() -> int:
     # macOS cannot say which cores a process may use.
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def worth(dim: int) -> int | None:
+    """How many threads torch's work on states of `dim` numbers is worth (None: all there are).
+
+    Torch's threads meet after every operation and sleep meanwhile, as spinning would take a busy
+    machine's time from others. C++ of ours meets once a minibatch and takes `threads()`.
+    """
+    return 1 if dim <= NARROW else None
 
 
 def offer_to_end(points: int) -> None:

@@ -18,7 +18,6 @@ from core.bench.networks import TIME, training_step
 from core.cells import CELLS
 from core.models.language.char_lm import CharLM
 from core.models.language.spec import ModelSpec
-from core.models.language.step import NARROW
 from core.paper.reproduce import parts
 from core.probes import rounds
 from core.probes.mlp import width_for
@@ -39,7 +38,7 @@ def run(profile: str = "desk") -> dict[str, Any]:
     studies: a row each: hours of training networks and of training decoders, the untrained
     networks' too. What two studies need counts in the first. hours: all of it.
     """
-    machine.settle()
+    machine.settle(machine.worth(dim))
     counted: set[str] = set()
     rows, hours = [], 0.0
     for study in STUDIES:
@@ -62,7 +61,7 @@ def network(step: Spec) -> float:
 @cache
 def _symbol(cell: str, layers: int, hidden: int, segments: int) -> float:
     """Seconds in which such a network learns from one symbol."""
-    machine.settle(1 if hidden <= NARROW else None)
+    machine.settle(machine.worth(hidden))
     step = training_step(CELLS[cell], layers, hidden, segments)
     return median(seconds(step) for _ in range(ROUNDS)) / (TIME * segments)
 
@@ -87,7 +86,7 @@ def _minibatch(dim: int, width: int, budget: DecoderBudget) -> float:
     The difference of two trainings: what comes before the first minibatch and after the last, which
     thousands share, would else count for a few.
     """
-    machine.settle()
+    machine.settle(machine.worth(dim))
     once = budget.model_copy(update={"rounds": 1, "keeps": (1.0,), "widths": (1.0,)})
     short, long = (once.model_copy(update={"steps": steps}) for steps in (STEPS, 4 * STEPS))
     draws = np.random.default_rng(0)

@@ -19,7 +19,6 @@ from core.bench import here, seconds
 from core.cells import CELLS
 from core.cells.cell import Cell, first
 from core.models.language.char_lm import CharLM
-from core.models.language.step import NARROW
 from core.text import SYMBOLS
 from core.training.loop import next_symbol
 
@@ -49,7 +48,7 @@ def run() -> dict[str, Any]:
 
 
 def _measure(layers: int, hidden: int) -> dict[str, float]:
-    torch.set_num_threads(1 if hidden <= NARROW else machine.threads())
+    machine.settle(machine.worth(hidden))
     steps = {name: training_step(cell, layers, hidden) for name, cell in TRAINED.items()}
     rounds = [{name: seconds(step) for name, step in steps.items()} for _ in range(ROUNDS)]
     speeds = {

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from core import compiled
+from core import compiled, machine
 
 NAME = "cells/loops"
 # Units for which torch's LSTM, one call of a library, is slower (docs/scaling.md): in training, and
@@ -152,6 +152,6 @@ class _Lstm(torch.autograd.Function):
 def _call(function: str, h: Tensor, *arrays: Tensor) -> None:
     """Calls a function of the library on contiguous arrays; h: [time + 1, batch, hidden]."""
     steps, batch, hidden = h.shape
-    sizes = (torch.get_num_threads(), steps - 1, batch, hidden)
+    sizes = (machine.threads(), steps - 1, batch, hidden)
     pointers = (ctypes.c_void_p(array.data_ptr()) for array in arrays)
     getattr(compiled.library(NAME), function)(*map(ctypes.c_size_t, sizes), *pointers)

@@ -13,7 +13,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from core import compiled
+from core import compiled, machine
 from core.probes.operations import Masks, Sizes, Views
 
 NAME = "probes/decoder"
@@ -38,8 +38,12 @@ class Fused:
         library.decoder_panel.restype = library.decoder_work.restype = ctypes.c_size_t
         self.library, self.sizes, self.panel = library, sizes, library.decoder_panel()
         self.workspace = torch.empty(library.decoder_work(*_sizes(*sizes[1:5])))
-        moments = [torch.zeros(2, *each.shape) for each in parameters]
-        self.changed = list(zip(parameters, gradients, moments, strict=True))
+        # The arguments of `adam` for each array: where it lies does not change.
+        self.moments = [torch.zeros(2, *each.shape) for each in parameters]
+        self.changed = [
+            (ctypes.c_size_t(value.numel()), *_pointers(value, gradient, *moments))
+            for value, gradient, moments in zip(parameters, gradients, self.moments, strict=True)
+        ]
         self.steps = 0
 
     def differentiate(
@@ -59,7 +63,7 @@ class Fused:
         (hidden, hidden_bias, *of_hidden), (readout, readout_bias, *of_readout) = layers
         weights = hidden, hidden_bias, readout, readout_bias
         self.library.decoder_gradient(
-            *_sizes(torch.get_num_threads(), *self.sizes[1:5]),
+            *_sizes(machine.threads(), *self.sizes[1:5]),
             ctypes.c_float(masks.keep if masks else 1),
             *_pointers(states, of_states, of_units, truth, offset, *weights),
             *_pointers(*of_hidden, *of_readout, self.workspace),
@@ -70,9 +74,9 @@ class Fused:
         self.steps += 1
         corrections = (1 - beta**self.steps for beta in BETAS)
         settings = [ctypes.c_float(each) for each in (learning_rate, *BETAS, EPSILON, *corrections)]
-        for value, gradient, moments in self.changed:
-            sizes = _sizes(torch.get_num_threads(), value.numel())
-            self.library.adam(*sizes, *settings, *_pointers(value, gradient, *moments))
+        threads = ctypes.c_size_t(machine.threads())
+        for size, *pointers in self.changed:
+            self.library.adam(threads, size, *settings, *pointers)
 
 
 def _sizes(*numbers: int) -> list[ctypes.c_size_t]:

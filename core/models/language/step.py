@@ -15,16 +15,12 @@ from core.step import Inputs, Progress, Result
 from core.training.batches import sample
 from core.training.checkpoints import Checkpoint
 
-# The steps of a recurrence this narrow end before a second thread can help: on two cores one thread
-# trains a GRU of 40 units half as fast again as two do, and one of 80 units no slower.
-NARROW = 80
-
 
 def train_model(
     spec: ModelSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     """Trains a network, or makes it at its initial weights, and measures it on the test split."""
-    device = machine.settle(1 if spec.hidden <= NARROW else None)
+    device = machine.settle(machine.worth(spec.hidden))
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
     if spec.init_from:
         check_alphabet(spec.init_from, spec.corpus)

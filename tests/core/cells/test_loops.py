@@ -57,19 +57,21 @@ def assert_close(found: list[Tensor], expected: list[Tensor]) -> None:
     [(1, 1, 3, 1), (1, 9, 8, 16), (40, 1, 7, 13), (23, 8, 5, 33), (60, 19, 40, 80)],
 )
 def test_values_and_gradients_are_torchs(
-    steps: int, batch: int, inputs: int, hidden: int, threads: int, name: str
+    steps: int,
+    batch: int,
+    inputs: int,
+    hidden: int,
+    threads: int,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     torch.manual_seed(0)
     torchs, loop = LAYERS[name]
     layers = [torchs(inputs, hidden), torchs(hidden, hidden)]
     x = torch.randn(steps, batch, inputs, requires_grad=True)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        found = gradients(loop(layers[1], loop(layers[0], x)), x, *layers)
-        again = gradients(loop(layers[1], loop(layers[0], x)), x, *layers)
-    finally:
-        torch.set_num_threads(before)
+    monkeypatch.setenv("MEMSIG_THREADS", str(threads))
+    found = gradients(loop(layers[1], loop(layers[0], x)), x, *layers)
+    again = gradients(loop(layers[1], loop(layers[0], x)), x, *layers)
     assert_close(found, gradients(first(layers[1], first(layers[0], x)), x, *layers))
     assert all(torch.equal(one, other) for one, other in zip(found, again, strict=True))
 
