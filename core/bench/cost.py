@@ -38,7 +38,7 @@ def run(profile: str = "desk") -> dict[str, Any]:
     studies: a row each: hours of training networks and of training decoders, the untrained
     networks' too. What two studies need counts in the first. hours: all of it.
     """
-    machine.settle(machine.worth(dim))
+    machine.settle()
     counted: set[str] = set()
     rows, hours = [], 0.0
     for study in STUDIES:
