@@ -2,6 +2,7 @@
 
     core.measure(states, symbols)   recall from arrays of one's own
     core.added(states, symbols)     what the states hold beyond what recent symbols tell
+    core.detect(states, symbols, alphabet)   which words the states tell that they have read
     core.probe(module, segments)    recall from a torch module with a recurrence inside
     core.states(module, segments)   every state of every layer of such a module, as arrays
     core.sentence(text, spec)       what a network holds of a sentence, and what it expects next
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from core.probes.module import probe as probe
     from core.probes.module import states as states
     from core.probes.notebook import added as added
+    from core.probes.notebook import detect as detect
     from core.probes.notebook import measure as measure
     from core.reading import sentence as sentence
 
@@ -53,7 +55,7 @@ _HOME = {
         *("find_speech", "query", "signature_spec"),
     ),
     "core.probes.module": ("probe", "states"),
-    "core.probes.notebook": ("added", "measure"),
+    "core.probes.notebook": ("added", "detect", "measure"),
     "core.reading": ("sentence",),
 }
 __all__ = sorted(name for names in _HOME.values() for name in names)

@@ -45,10 +45,10 @@ def describe(name: str) -> str:
     """What to tell a user about core/`name`.cpp on this machine; compiles it if need be."""
     compiler = _compiler()
     if compiler is None:
-        return "torch's own layer, as there is no C++ compiler"
+        return "by torch, as there is no C++ compiler"
     if library(name) is None:
-        return f"torch's own layer, as compiling the faster one with {compiler} or loading it fails"
-    return f"compiled here by {compiler}"
+        return f"by torch, as compiling the faster code with {compiler} or loading it fails"
+    return f"in C++, compiled here by {compiler}"
 
 
 def _compiler() -> str | None:

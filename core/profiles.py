@@ -330,7 +330,14 @@ _LAS_DECODERS: dict[str, Row] = {
     "depth": (1, 1, 1, 1),
 }
 
-TRIED_RATES = (1e-2, 2e-2, 4e-2, 8e-2)  # the peak rates among which a cell's are chosen
+TRIED_RATES = (
+    1e-2,
+    2e-2,
+    4e-2,
+    8e-2,
+    1.6e-1,
+    3.2e-1,
+)  # the peak rates among which a cell's are chosen
 
 
 def at_end(rate: float) -> bool:

@@ -7,6 +7,7 @@ it slows all three alike. Ratios are medians over the turns.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from statistics import median
@@ -22,10 +23,12 @@ from core.bench import here, seconds
 from core.corpora import Segments, build
 from core.models.language.char_lm import CharLM
 from core.models.language.states import ModelStates
-from core.probes import rounds
+from core.probes import fused, rounds
 from core.probes.bank import Bank
 from core.probes.data import Split
+from core.probes.fused import Fused
 from core.probes.mlp import Decoders
+from core.probes.operations import Engine, Operations, Sizes, Views
 from core.text import N_SYMBOLS
 from core.training.batches import PAD, padded, sample
 from core.training.schedule import linear_decay, one_cycle
@@ -37,6 +40,9 @@ LM_STEPS, LM_SEGMENTS = 300, 96
 # The budget of the keep sweep is the one profile's that has one, but shorter and of one width.
 SWEEP = profiles.find("paper").decoders.model_copy(update={"steps": 40, "widths": (1.0,)})
 SWEEP_HIDDEN = 256
+# State and hidden layer by which steps in C++ and in torch's operations are compared.
+SIZES = ((20, 96), (40, 192), (80, 368), (160, 1056), (320, 1200), (640, 2336))
+MINIBATCH, REPEATS = 512, 20
 SWEEPS = {"many_states": 100_000, "few_states": 10_000}  # which want different keeps
 
 
@@ -47,7 +53,7 @@ def run() -> dict[str, Any]:
     gradient of the input, no padding). recall_*: on held-out text, lags 1 to 10. sweep_ratio: the
     time of a sweep, which drops the worse half of its keeps after each round, over that of training
     with one keep, the worse of two amounts of states. sweep_recall_gap: how far the sweep's
-    decoders lie below the best of those of every keep in dev recall, at most.
+    decoders lie below the best of those of every keep in dev recall, at most. engines: see there.
     """
     device = torch.device(machine.settle())
     splits = recurrent_states(device)
@@ -58,6 +64,7 @@ def run() -> dict[str, Any]:
         "sweep_ratio": max(sweep["ratio"] for sweep in sweeps.values()),
         "sweep_recall_gap": max(max(sweep["gap"]) for sweep in sweeps.values()),
         "sweeps": sweeps,
+        "engines": engines() if device.type == "cpu" and fused.available() else [],
         "dim": STATE,
         "hidden": HIDDEN,
         "decoders": LAGS,
@@ -187,6 +194,47 @@ def speed(splits: tuple[ModelStates, ...], device: torch.device) -> dict[str, An
         "recall_loop": recall_loop,
         "recall_deficit": max(b - a for a, b in zip(recall_bank, recall_loop, strict=True)),
     }
+
+
+def engines() -> list[dict[str, float]]:
+    """Steps of single decoders in C++ and in torch's operations, in turns: milliseconds, best of
+    turns, and the rate in C++ as a share of the machine's peak."""
+    peak = machine.matmul_gflops()
+    found = []
+    for dim, width in SIZES:
+        machine.settle(machine.worth(dim))
+        times: dict[type[Engine], float] = {}
+        for _ in range(TURNS // 4):
+            for kind in (Fused, Operations):
+                taken = seconds(_stepper(kind, dim, width)) / REPEATS
+                times[kind] = min(times.get(kind, math.inf), taken)
+        flops = 2 * MINIBATCH * width * (2 * dim + 3 * N_SYMBOLS)
+        gflops = flops / times[Fused] / 1e9
+        ratio = times[Operations] / times[Fused]
+        milliseconds = {"fused_ms": 1e3 * times[Fused], "torch_ms": 1e3 * times[Operations]}
+        rates = {"ratio": ratio, "gflops": gflops, "share_of_peak": gflops / peak}
+        found.append({"dim": dim, "width": width} | milliseconds | rates)
+    return found
+
+
+def _stepper(kind: type[Engine], dim: int, width: int) -> Callable[[], None]:
+    """What takes a few training steps of one decoder, on noise."""
+    torch.manual_seed(0)
+    shapes = (width, dim), (1, width), (N_SYMBOLS, width), (1, N_SYMBOLS)
+    values = [torch.randn(shape) / dim for shape in shapes]
+    gradients = [torch.zeros_like(value) for value in values]
+    engine = kind(Sizes(1, MINIBATCH, dim, width, N_SYMBOLS, 1), values, gradients)
+    layers: list[Views] = [
+        (values[i], values[i + 1], gradients[i], gradients[i + 1]) for i in (0, 2)
+    ]
+    states, truth = torch.randn(MINIBATCH, dim), torch.randint(N_SYMBOLS, (MINIBATCH,))
+
+    def run() -> None:
+        for _ in range(REPEATS):
+            engine.differentiate(layers, states, truth, None, None)
+            engine.update(RATE)
+
+    return run
 
 
 def _sweep(splits: tuple[ModelStates, ...], states: int, device: torch.device) -> dict[str, Any]:

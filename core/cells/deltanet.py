@@ -110,5 +110,5 @@ CELL = Cell(
     unroll,
     memory=lambda hidden: KEYS * hidden,
     weights=matrix.weights,
-    rates={2: 8e-2, 25: 4e-2},
+    rates={2: 1.6e-1, 25: 4e-2},
 )

@@ -32,11 +32,15 @@ def sql(options: argparse.Namespace) -> None:
         print(f"Only the first {len(rows)} rows are shown.", file=sys.stderr)
 
 
+# What a machine computes in C++ where it can, and where that is in `core`.
+COMPILED = {"recurrences": "cells/loops", "decoders": "probes/decoder"}
+
+
 def status(options: argparse.Namespace) -> None:
     """Prints what the cache holds and which jobs are live."""
     store = Store()
     facts = store.status()
-    facts["recurrences"] = compiled.describe("cells/loops")
+    facts |= {name: compiled.describe(source) for name, source in COMPILED.items()}
     shown = ("key", "title", "status", "who", "fraction", "eta")
     live = [job for job in jobs.listing(store) if job.live]
     facts["jobs"] = [{name: getattr(job, name) for name in shown} for job in live]
@@ -47,7 +51,8 @@ def status(options: argparse.Namespace) -> None:
     print(f"cache       {facts['place']} ({size:.1f} MB)")
     for name in ("corpora", "models", "signatures"):
         print(f"{name:11} {facts[name]}")
-    print(f"recurrences {facts['recurrences']}")
+    for name in COMPILED:
+        print(f"{name:11} {facts[name]}")
     for job in facts["jobs"]:
         print(f"{job['status']:11} {job['fraction']:4.0%} {job['title']} (asked by {job['who']})")
     if not facts["jobs"]:

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from core import machine
 from core.errors import BadInput
-from core.probes import linear
+from core.probes import linear, seen
 from core.probes import rounds as rounds_of
 from core.probes.added import Floors
 from core.probes.added import evaluate as evaluate_added
 from core.probes.intervals import SEGMENTS
 from core.probes.measure import check_countable, evaluate
 from core.probes.states import ArrayStates
-from core.probes.targets import target_of
+from core.probes.targets import OTHER, target_of
 from core.profiles import DecoderBudget
 
 MIN_BLOCKS = 60  # segments, below which segments are cut into blocks of time
@@ -157,6 +157,62 @@ def added(
     training = rounds_of.train(train, dev, width, budget, seed, device, floor=floors)
     rows = evaluate_added(training.decoders, floors, test, seed, training.before)
     return _with_ids(rows, ids)
+
+
+def detect(
+    states: np.ndarray | Tensor,
+    symbols: np.ndarray | Tensor,
+    alphabet: Sequence[str],
+    max_age: int = 10,
+    *,
+    width: int | None = None,
+    rounds: int = 4,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Which words the states tell that they have read, whether or not they tell when.
+
+    states, symbols: as `measure` has them, of 60 segments or more. alphabet: the character that
+    each symbol number stands for. The most frequent words, 100 at most and 60 % of all that are
+    read, have a detector each, all with one hidden layer of `width` units (None: 4 × dim, at least
+    128), whose threshold gives 5 % false alarms on dev. max_age: words between reading and asking, at most. rounds: of training, each
+    twice as long as the one before. A tenth of the segments, but at least 20, are measured, as many
+    choose, the others train.
+
+    Returns word (null: all of them), ago (words since it was read last, 0 = just now; null: it was
+    not read, so that these are false alarms), n (positions at the ends of words), yes, rate, low,
+    high (95 %, bootstrap over segments), guess (the rate of detectors that know only the word just
+    read and how many there were).
+
+    Raises BadInput with one sentence if the arrays do not fit together or hold too little.
+    """
+    budget = _budget(max_age, width, (1.0,), rounds, seed)
+    states, symbols = _arrays(states, symbols)
+    if len(symbols) < 3 * SEGMENTS:
+        raise BadInput(f"Give at least {3 * SEGMENTS} segments; these are {len(symbols)}.")
+    states, labels, names = _labelled(states, symbols, "word", alphabet)
+    words = [name for name in names if name != OTHER][: seen.WORDS]
+    order = np.random.default_rng(seed).permutation(len(labels))
+    part = max(SEGMENTS, len(labels) // 10)
+    test, dev, train = (
+        _reading(states[rows], labels[rows], len(words))
+        for rows in np.split(order, [part, 2 * part])
+    )
+    if not words or not min(map(len, (train.states, dev.states, test.states))):
+        raise BadInput("The segments hold too few whole words; give longer ones, or more.")
+    machine.settle()
+    width = width or max(128, 4 * states.shape[2])
+    found, guess = (
+        seen.fit(*parts, width, budget, seed, lambda done, what: None)
+        for parts in ((train, dev), (seen.without_states(train), seen.without_states(dev)))
+    )
+    return seen.evaluate(found, guess, test, words, max_age, seed)
+
+
+def _reading(states: np.ndarray, labels: np.ndarray, words: int) -> seen.WordStates:
+    """The states of some segments that have a label, and how long ago each word was read there."""
+    segments, places = np.nonzero(labels >= 0)
+    ages = seen.ages_of(labels[segments, places], segments, words)
+    return seen.WordStates(states[segments, places].astype(np.float32), ages, segments)
 
 
 def measurement(

@@ -14,4 +14,5 @@ def test_status_says_what_there_is(store: Store, capsys: pytest.CaptureFixture[s
     assert lines["cache"].startswith(str(store.root))
     assert [lines[name] for name in ("corpora", "models", "signatures")] == ["0", "0", "0"]
     assert lines["recurrences"] == compiled.describe("cells/loops")
+    assert lines["decoders"] == compiled.describe("probes/decoder")
     assert lines["jobs"] == "none running"

@@ -124,3 +124,33 @@ def test_a_word_that_every_position_has_read_has_no_false_alarms() -> None:
     detectors = seen.fit(read, read, 4, BUDGET, 0, lambda done, what: None)
     assert detectors.answers(read.states)[:, 0].mean() > 0.9
     assert detectors.rising == pytest.approx(0, abs=0.05)
+
+
+LETTERS = "abcdefghijklmnopqrst"
+
+
+def spelled(segments: int) -> np.ndarray:
+    """Segments of ten words of one letter and a space, none of which occurs twice."""
+    rng = np.random.default_rng(0)
+    letters = np.stack([rng.permutation(len(LETTERS))[:LENGTH] for _ in range(segments)])
+    return np.stack([letters, np.full_like(letters, len(LETTERS))], -1).reshape(segments, -1)
+
+
+def test_arrays_of_a_bag_of_words_have_every_word_at_any_distance() -> None:
+    symbols = spelled(400)
+    states = np.cumsum(np.eye(len(LETTERS) + 1, dtype=np.float32)[symbols], axis=1)
+    states[:, :, -1] = 0  # the spaces, which say how many words there were
+    table = core.detect(states, symbols, [*LETTERS, " "], max_age=LENGTH - 1)
+    *hits, alarms = rates(table)
+    assert min(hits) > 0.99 and alarms < 0.08
+    # Words that cover three fifths of the text have detectors: of twenty equally frequent, twelve.
+    assert table["word"].drop_nulls().n_unique() == 12
+    *guess, _ = rates(table, "guess")
+    assert guess[0] > 0.99 and max(guess[1:]) < 0.3
+
+
+def test_arrays_that_hold_no_words_are_refused() -> None:
+    symbols = np.zeros((80, 20), dtype=np.int64)
+    for alphabet, count, words in ((["a"], 80, "no word"), (["a", " "], 59, "at least 60")):
+        with pytest.raises(core.BadInput, match=words):
+            core.detect(np.ones((count, 20, 3)), symbols[:count], alphabet)
