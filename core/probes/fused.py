@@ -18,6 +18,7 @@ from core.probes.operations import Masks, Sizes, Views
 
 NAME = "probes/decoder"
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam, as torch has them
+SHARE = 2.5e7  # operations of a minibatch that are worth a thread: less ends before it has begun
 
 
 def available() -> bool:
@@ -45,6 +46,9 @@ class Fused:
             for value, gradient, moments in zip(parameters, gradients, self.moments, strict=True)
         ]
         self.steps = 0
+        _, batch, dim, width, n_symbols, _ = sizes
+        operations = 2 * batch * width * (2 * dim + 3 * n_symbols)
+        self.worth = 1 + int(operations / SHARE)
 
     def differentiate(
         self,
@@ -63,7 +67,7 @@ class Fused:
         (hidden, hidden_bias, *of_hidden), (readout, readout_bias, *of_readout) = layers
         weights = hidden, hidden_bias, readout, readout_bias
         self.library.decoder_gradient(
-            *_sizes(machine.threads(), *self.sizes[1:5]),
+            *_sizes(self._threads(), *self.sizes[1:5]),
             ctypes.c_float(masks.keep if masks else 1),
             *_pointers(states, of_states, of_units, truth, offset, *weights),
             *_pointers(*of_hidden, *of_readout, self.workspace),
@@ -74,9 +78,12 @@ class Fused:
         self.steps += 1
         corrections = (1 - beta**self.steps for beta in BETAS)
         settings = [ctypes.c_float(each) for each in (learning_rate, *BETAS, EPSILON, *corrections)]
-        threads = ctypes.c_size_t(machine.threads())
+        threads = ctypes.c_size_t(self._threads())
         for size, *pointers in self.changed:
             self.library.adam(threads, size, *settings, *pointers)
+
+    def _threads(self) -> int:
+        return min(machine.threads(), self.worth)
 
 
 def _sizes(*numbers: int) -> list[ctypes.c_size_t]:
