@@ -17,7 +17,7 @@ import core  # noqa: E402
 DOCUMENT = ROOT / "docs" / "api.md"
 MARK = "<!-- From here on written by scripts/api.py. -->\n"
 SECTIONS = {
-    "Measuring a network of your own": ("measure", "added", "probe", "states"),
+    "Measuring a network of your own": ("measure", "added", "detect", "probe", "states"),
     "Reading what is computed": ("signature_spec", "sentence", "plot", "connect", "query"),
     "Texts, speech and networks": (
         *("find_corpus", "corpus", "add_corpus", "find_speech", "find_model", "add_model"),

@@ -106,7 +106,7 @@ class Bank:
         lags = [lag for _, lag in self.members]
         initial = _initial(dim, [width] * depth, n_symbols, lags, seed)
         if hidden:
-            initial[:-1] = [(weight.clone(), bias.clone()) for weight, bias in hidden]
+            initial[:-1] = [(_copy(weight), _copy(bias)) for weight, bias in hidden]
         if offsets is not None:
             initial[-1] = torch.zeros_like(initial[-1][0]), torch.zeros_like(initial[-1][1])
         self.layers = [(weight.to(device), bias.to(device)) for weight, bias in initial]
@@ -198,6 +198,11 @@ class Bank:
             for i, place in enumerate(nats.argmin(1).tolist()):
                 for values in self.layers[-1]:
                     values[i] *= SHARES[place]
+
+
+def _copy(values: Tensor) -> Tensor:
+    """A copy that lies row by row in memory, whatever lay transposed."""
+    return values.clone(memory_format=torch.contiguous_format)
 
 
 def _initial(dim: int, hidden: list[int], n_symbols: int, lags: list[int], seed: int) -> Layers:

@@ -91,4 +91,5 @@ def _sizes(*numbers: int) -> list[ctypes.c_size_t]:
 
 
 def _pointers(*arrays: Tensor | None) -> list[ctypes.c_void_p]:
+    assert all(each is None or each.is_contiguous() for each in arrays)
     return [ctypes.c_void_p(None if each is None else each.data_ptr()) for each in arrays]

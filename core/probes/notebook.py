@@ -174,9 +174,9 @@ def detect(
     states, symbols: as `measure` has them, of 60 segments or more. alphabet: the character that
     each symbol number stands for. The most frequent words, 100 at most and 60 % of all that are
     read, have a detector each, all with one hidden layer of `width` units (None: 4 × dim, at least
-    128), whose threshold gives 5 % false alarms on dev. max_age: words between reading and asking, at most. rounds: of training, each
-    twice as long as the one before. A tenth of the segments, but at least 20, are measured, as many
-    choose, the others train.
+    128), whose threshold gives 5 % false alarms on dev. max_age: words between reading and asking,
+    at most. rounds: of training, each twice as long as the one before. A tenth of the segments, but
+    at least 20, are measured, as many choose, the others train.
 
     Returns word (null: all of them), ago (words since it was read last, 0 = just now; null: it was
     not read, so that these are false alarms), n (positions at the ends of words), yes, rate, low,

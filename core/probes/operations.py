@@ -85,6 +85,7 @@ class Operations:
         offset: Tensor | None,
         masks: Masks | None,
     ) -> None:
+        """Writes the gradients of the mean cross-entropy on a minibatch (see Engine)."""
         product: Callable[..., Tensor] = torch.mm
         affine: Callable[..., Tensor] = torch.addmm
         rows: int | slice = 0  # the part of the buffers that the group uses

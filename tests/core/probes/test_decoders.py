@@ -212,6 +212,22 @@ def test_width_is_the_smallest_that_has_the_parameters(depth: int, parameters: i
     assert sum(p.numel() for p in layers.parameters()) == decoder_parameters(80, 34, width, depth)
 
 
+def test_a_hidden_layer_that_lies_transposed_is_where_training_begins() -> None:
+    """As `rounds.go_on` hands it over."""
+    source = noise(64, 12, 1, 0)
+    inputs, truth = torch.from_numpy(source.states), torch.from_numpy(source.targets)
+    weight, bias = torch.randn(1, 32, 12), torch.randn(1, 1, 32)
+    transposed = weight.mT.contiguous().mT
+    assert not transposed.is_contiguous()
+    banks = [
+        Bank(12, 5, 32, 1, {1.0: [0]}, 64, 0, CPU, [(each, bias)]) for each in (weight, transposed)
+    ]
+    for bank in banks:
+        bank.step(inputs, truth, 1e-2)
+    for mine, other in zip(*(bank.layers for bank in banks), strict=True):
+        assert all(map(torch.equal, mine, other))
+
+
 def test_missing_targets_do_not_train_their_lag() -> None:
     source = noise(256, 8, 2, 0)
     inputs, truth = torch.from_numpy(source.states), torch.from_numpy(source.targets)
