@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -43,7 +44,7 @@ struct Panels {
 };
 
 // The left matrix of a product. The entry (i, k) is values[k / PANEL * part + i * row + k % PANEL]:
-// of a matrix that lies row by row part is PANEL, of the transpose of one that lies in panels row is.
+// part is PANEL where it lies row by row, row is PANEL where its transpose lies in panels.
 struct Left {
     const float* values;
     size_t depth, row, part;
@@ -51,7 +52,8 @@ struct Left {
 
 inline Left by_rows(const float* values, size_t depth) { return {values, depth, depth, PANEL}; }
 
-// out[N, PANEL] = left rows from `from` on · one panel; each row of sums begins at `first`, if given.
+// out[N, PANEL] = rows of left from `from` on · one panel. first: where the sums of a row begin, if
+// not at zero.
 template <int N>
 void block(const Left& left, size_t from, const float* panel, const float* first, float* out,
            size_t stride) {

@@ -66,12 +66,14 @@ class Fused:
             of_units = masks.draw(-(-batch // self.panel), width, self.panel)
         (hidden, hidden_bias, *of_hidden), (readout, readout_bias, *of_readout) = layers
         weights = hidden, hidden_bias, readout, readout_bias
-        self.library.decoder_gradient(
+        done = self.library.decoder_gradient(
             *_sizes(self._threads(), *self.sizes[1:5]),
             ctypes.c_float(masks.keep if masks else 1),
             *_pointers(states, of_states, of_units, truth, offset, *weights),
             *_pointers(*of_hidden, *of_readout, self.workspace),
         )
+        if not done:
+            raise IndexError("A target is no symbol.")
 
     def update(self, learning_rate: float) -> None:
         """A step of Adam with the gradients that were written last."""

@@ -74,6 +74,19 @@ def test_without_any_target_nothing_is_learned() -> None:
 
 
 @needs_compiler
+def test_what_is_no_symbol_is_refused_and_what_is_no_number_is_passed_on() -> None:
+    layers = views(decoder(4, 16, 5))
+    works, states = engine(Fused, layers, 30), torch.randn(30, 4)
+    truth = torch.zeros(30, dtype=torch.int64)
+    truth[7] = 5
+    with pytest.raises(IndexError):
+        works.differentiate(layers, states, truth, None, None)
+    states[3, 1] = torch.nan
+    works.differentiate(layers, states, truth.clamp(max=4), None, None)
+    assert flat(layers, 2)[2].isnan().any()
+
+
+@needs_compiler
 def test_training_does_not_depend_on_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """To the last bit, with dropout, and however the other engine's rounding goes on to differ."""
     monkeypatch.setattr(fused, "SHARE", 1.0)
