@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <numeric>
 #include <thread>
 #include <vector>
@@ -52,8 +53,8 @@ struct Left {
 
 inline Left by_rows(const float* values, size_t depth) { return {values, depth, depth, PANEL}; }
 
-// out[N, PANEL] = rows of left from `from` on · one panel. first: where the sums of a row begin, if
-// not at zero.
+// out[N, PANEL] = rows of left from `from` on · one panel. first: where the sums of a row begin,
+// unless at zero.
 template <int N>
 void block(const Left& left, size_t from, const float* panel, const float* first, float* out,
            size_t stride) {
@@ -122,21 +123,23 @@ inline float exponential(float x) {
     return power * scale;
 }
 
-// Calls first(from, to) for all rows, a share of them in each thread, and, when all of these are
-// done, second(from, to) for all of others, in the same threads.
+// Calls first(0..ones - 1, thread) and, when all of these are done, second(0..others - 1), in
+// whichever thread is free: beside a busy process one of them may hardly run. Nobody waits for a
+// thread that finds nothing left to do, so such a one touches nothing but the counters.
 template <class First, class Second>
-void share_twice(size_t threads, size_t rows, First first, size_t others, Second second) {
-    const size_t shares = std::max<size_t>(std::min({threads, rows, others}), 1);
-    std::atomic<size_t> done{0};
-    const auto work = [&](size_t i) {
-        first(rows * i / shares, rows * (i + 1) / shares);
-        for (++done; done < shares;) std::this_thread::yield();
-        second(others * i / shares, others * (i + 1) / shares);
+void share_twice(size_t threads, size_t ones, First first, size_t others, Second second) {
+    struct Counters {
+        std::atomic<size_t> first{0}, firsts_done{0}, second{0}, seconds_done{0};
     };
-    std::vector<std::thread> helpers;
-    for (size_t i = 1; i < shares; ++i) helpers.emplace_back(work, i);
+    const auto next = std::make_shared<Counters>();
+    const auto work = [=, &first, &second](size_t thread) {
+        for (size_t i; (i = next->first++) < ones; ++next->firsts_done) first(i, thread);
+        while (next->firsts_done < ones) std::this_thread::yield();
+        for (size_t i; (i = next->second++) < others; ++next->seconds_done) second(i);
+    };
+    for (size_t i = 1; i < threads; ++i) std::thread(work, i).detach();
     work(0);
-    for (std::thread& helper : helpers) helper.join();
+    while (next->seconds_done < others) std::this_thread::yield();
 }
 
 // Calls work(from, to) for all rows, a share of them in each thread.

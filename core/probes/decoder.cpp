@@ -1,9 +1,9 @@
 // A training step of decoders with one hidden layer on a minibatch; see core/probes/fused.py.
 //
 // Examples are the columns of what is computed, PANEL of them at a time: what the hidden layer
-// gives for a few panels stays in the cache until its gradient is there. The gradients of the weights are
-// products over all examples, for some hidden units in each thread, so that they do not depend on
-// how many threads there are.
+// gives for a few panels stays in the cache until its gradient is there. The gradients of the
+// weights are products over all examples, for some hidden units at a time, so that they do not
+// depend on how many threads there are.
 
 #include "../products.h"
 
@@ -38,18 +38,21 @@ struct Step {
     Layer<float> of_hidden_layer, of_readout;
     size_t examples;
     float *hidden, *of_hidden, *inputs, *of_logits;
-    std::vector<float> transposed;  // the readout's weights, [width, symbols]
+    float* own;  // room of each thread, for the columns and logits of a group
+    float* transposed;  // the readout's weights, [width, symbols]
     float share;                    // of an example in the mean
 
     Step(const Minibatch& of, Layer<const float> hidden_layer, Layer<const float> readout,
          Layer<float> of_hidden_layer, Layer<float> of_readout, size_t counted, float* workspace)
         : of(of), hidden_layer(hidden_layer), readout(readout), of_hidden_layer(of_hidden_layer),
-          of_readout(of_readout), examples(padded(of.rows)), transposed(of.width * of.symbols),
+          of_readout(of_readout), examples(padded(of.rows)),
           share(1.0f / std::max<size_t>(counted, 1)) {
         hidden = workspace;
         of_hidden = hidden + examples * of.width;
         inputs = of_hidden + examples * of.width;
         of_logits = inputs + examples * padded(of.dim);
+        transposed = of_logits + examples * padded(of.symbols);
+        own = transposed + of.width * of.symbols;
         for (size_t i = 0; i < of.symbols; ++i)
             for (size_t j = 0; j < of.width; ++j)
                 transposed[j * of.symbols + i] = readout.weight[i * of.width + j];
@@ -78,6 +81,7 @@ struct Step {
     // `of_logits`.
     void softmax_back(size_t first, float* logits) const {
         const size_t count = std::min(PANEL, of.rows - first);
+        const float share = this->share;
         if (of.offset)
             for (size_t j = 0; j < count; ++j)
                 for (size_t i = 0; i < of.symbols; ++i)
@@ -103,61 +107,58 @@ struct Step {
                     logits[i * PANEL + j];
     }
 
-    // The hidden layer and its gradient for the panels from..to.
-    void forth_and_back(size_t from, size_t to) const {
-        const size_t size = of.width * PANEL;
-        std::vector<float> columns(GROUP * of.dim * PANEL), logits(GROUP * of.symbols * PANEL);
-        for (size_t panel = from; panel < to; panel += GROUP) {
-            const size_t count = std::min(GROUP, to - panel);
-            float *units = hidden + panel * size, *of_units = of_hidden + panel * size;
-            for (size_t g = 0; g < count; ++g)
-                take_inputs((panel + g) * PANEL, &columns[g * of.dim * PANEL]);
-            times_panels(by_rows(hidden_layer.weight, of.dim), of.width, columns.data(), count,
-                         hidden_layer.bias, units);
-            if (of.hidden_mask)
-                for (size_t i = 0; i < count * size; ++i)
-                    units[i] *= of.hidden_mask[panel * size + i];
-            for (size_t i = 0; i < count * size; ++i) units[i] = std::max(units[i], 0.0f);
-            times_panels(by_rows(readout.weight, of.width), of.symbols, units, count, readout.bias,
-                         logits.data());
-            for (size_t g = 0; g < count; ++g)
-                softmax_back((panel + g) * PANEL, &logits[g * of.symbols * PANEL]);
-            times_panels(by_rows(transposed.data(), of.symbols), of.width, logits.data(), count,
-                         nullptr, of_units);
-            // A unit passes no gradient where it was dropped or negative: there it is zero.
-            for (size_t i = 0; i < count * size; ++i)
-                of_units[i] = units[i] > 0 ? of_units[i] / of.keep : 0.0f;
-        }
+    // The hidden layer and its gradient for some panels.
+    void forth_and_back(size_t group, size_t thread) const {
+        const size_t size = of.width * PANEL, panel = group * GROUP;
+        const size_t count = std::min(GROUP, examples / PANEL - panel);
+        float* columns = own + thread * GROUP * PANEL * (of.dim + of.symbols);
+        float* logits = columns + GROUP * PANEL * of.dim;
+        float *units = hidden + panel * size, *of_units = of_hidden + panel * size;
+        for (size_t g = 0; g < count; ++g)
+            take_inputs((panel + g) * PANEL, &columns[g * of.dim * PANEL]);
+        times_panels(by_rows(hidden_layer.weight, of.dim), of.width, columns, count,
+                     hidden_layer.bias, units);
+        if (of.hidden_mask)
+            for (size_t i = 0; i < count * size; ++i) units[i] *= of.hidden_mask[panel * size + i];
+        for (size_t i = 0; i < count * size; ++i) units[i] = std::max(units[i], 0.0f);
+        times_panels(by_rows(readout.weight, of.width), of.symbols, units, count, readout.bias,
+                     logits);
+        for (size_t g = 0; g < count; ++g)
+            softmax_back((panel + g) * PANEL, &logits[g * of.symbols * PANEL]);
+        times_panels(by_rows(transposed, of.symbols), of.width, logits, count,
+                     nullptr, of_units);
+        // A unit passes no gradient where it was dropped or negative: there it is zero.
+        const float scale = 1 / of.keep;
+        for (size_t i = 0; i < count * size; ++i)
+            of_units[i] = units[i] > 0 ? of_units[i] * scale : 0.0f;
     }
 
-    // The gradients of all that the hidden units begin..end have.
-    void of_weights(size_t begin, size_t end) const {
+    // The gradients of all that some hidden units have.
+    void of_weights(size_t group) const {
         const Left units{hidden, examples, PANEL, of.width * PANEL};
         const Left of_units{of_hidden, examples, PANEL, of.width * PANEL};
+        const size_t from = group * UNITS, to = std::min(from + UNITS, of.width);
         float sums[UNITS * PANEL];
-        for (size_t from = begin; from < end; from += UNITS) {
-            const size_t to = std::min(from + UNITS, end);
-            for (size_t j = 0; j < of.dim; j += PANEL) {
-                times_panel(of_units, from, to, inputs + j * examples, nullptr, sums, PANEL);
-                for (size_t i = from; i < to; ++i)
-                    std::copy_n(&sums[(i - from) * PANEL], std::min(PANEL, of.dim - j),
-                                of_hidden_layer.weight + i * of.dim + j);
-            }
-            for (size_t j = 0; j < of.symbols; j += PANEL) {
-                times_panel(units, from, to, of_logits + j * examples, nullptr, sums, PANEL);
-                for (size_t symbol = j; symbol < std::min(j + PANEL, of.symbols); ++symbol)
-                    for (size_t i = from; i < to; ++i)
-                        of_readout.weight[symbol * of.width + i] =
-                            sums[(i - from) * PANEL + symbol - j];
-            }
-            std::fill_n(sums, UNITS * PANEL, 0.0f);
-            for (size_t panel = 0; panel < examples / PANEL; ++panel)
-                for (size_t i = 0; i < (to - from) * PANEL; ++i)
-                    sums[i] += of_hidden[(panel * of.width + from) * PANEL + i];
+        for (size_t j = 0; j < of.dim; j += PANEL) {
+            times_panel(of_units, from, to, inputs + j * examples, nullptr, sums, PANEL);
             for (size_t i = from; i < to; ++i)
-                of_hidden_layer.bias[i] =
-                    std::accumulate(&sums[(i - from) * PANEL], &sums[(i - from + 1) * PANEL], 0.0f);
+                std::copy_n(&sums[(i - from) * PANEL], std::min(PANEL, of.dim - j),
+                            of_hidden_layer.weight + i * of.dim + j);
         }
+        for (size_t j = 0; j < of.symbols; j += PANEL) {
+            times_panel(units, from, to, of_logits + j * examples, nullptr, sums, PANEL);
+            for (size_t symbol = j; symbol < std::min(j + PANEL, of.symbols); ++symbol)
+                for (size_t i = from; i < to; ++i)
+                    of_readout.weight[symbol * of.width + i] =
+                        sums[(i - from) * PANEL + symbol - j];
+        }
+        std::fill_n(sums, UNITS * PANEL, 0.0f);
+        for (size_t panel = 0; panel < examples / PANEL; ++panel)
+            for (size_t i = 0; i < (to - from) * PANEL; ++i)
+                sums[i] += of_hidden[(panel * of.width + from) * PANEL + i];
+        for (size_t i = from; i < to; ++i)
+            of_hidden_layer.bias[i] =
+                std::accumulate(&sums[(i - from) * PANEL], &sums[(i - from + 1) * PANEL], 0.0f);
     }
 
     void of_readout_bias() const {
@@ -169,14 +170,18 @@ struct Step {
     }
 };
 
+size_t groups(size_t all, size_t size) { return (all + size - 1) / size; }
+
 }  // namespace
 
 // How many examples there are in a panel.
 extern "C" size_t decoder_panel() { return PANEL; }
 
 // How many numbers `workspace` of the function below holds.
-extern "C" size_t decoder_work(size_t rows, size_t dim, size_t width, size_t symbols) {
-    return padded(rows) * (2 * width + padded(dim) + padded(symbols));
+extern "C" size_t decoder_work(size_t threads, size_t rows, size_t dim, size_t width,
+                               size_t symbols) {
+    return padded(rows) * (2 * width + padded(dim) + padded(symbols)) + width * symbols +
+           threads * GROUP * PANEL * (dim + symbols);
 }
 
 // states [rows, dim]; truth [rows]; offset [rows, symbols]; masks [rows, dim] and [panels, width,
@@ -199,9 +204,9 @@ extern "C" int decoder_gradient(size_t threads, size_t rows, size_t dim, size_t 
     const Step step(of, {weight_1, bias_1}, {weight_2, bias_2}, {of_weight_1, of_bias_1},
                     {of_weight_2, of_bias_2}, counted, workspace);
     share_twice(
-        threads, padded(rows) / PANEL,
-        [&](size_t from, size_t to) { step.forth_and_back(from, to); }, width,
-        [&](size_t from, size_t to) { step.of_weights(from, to); });
+        threads, groups(padded(rows) / PANEL, GROUP),
+        [&](size_t group, size_t thread) { step.forth_and_back(group, thread); },
+        groups(width, UNITS), [&](size_t group) { step.of_weights(group); });
     step.of_readout_bias();
     return 1;
 }

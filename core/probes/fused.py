@@ -38,7 +38,10 @@ class Fused:
         assert library
         library.decoder_panel.restype = library.decoder_work.restype = ctypes.c_size_t
         self.library, self.sizes, self.panel = library, sizes, library.decoder_panel()
-        self.workspace = torch.empty(library.decoder_work(*_sizes(*sizes[1:5])))
+        _, batch, dim, width, n_symbols, _ = sizes
+        operations = 2 * batch * width * (2 * dim + 3 * n_symbols)
+        self.threads = min(machine.threads(), 1 + int(operations / SHARE))
+        self.workspace = torch.empty(library.decoder_work(*_sizes(self.threads, *sizes[1:5])))
         # The arguments of `adam` for each array: where it lies does not change.
         self.moments = [torch.zeros(2, *each.shape) for each in parameters]
         self.changed = [
@@ -46,9 +49,6 @@ class Fused:
             for value, gradient, moments in zip(parameters, gradients, self.moments, strict=True)
         ]
         self.steps = 0
-        _, batch, dim, width, n_symbols, _ = sizes
-        operations = 2 * batch * width * (2 * dim + 3 * n_symbols)
-        self.worth = 1 + int(operations / SHARE)
 
     def differentiate(
         self,
@@ -67,7 +67,7 @@ class Fused:
         (hidden, hidden_bias, *of_hidden), (readout, readout_bias, *of_readout) = layers
         weights = hidden, hidden_bias, readout, readout_bias
         done = self.library.decoder_gradient(
-            *_sizes(self._threads(), *self.sizes[1:5]),
+            *_sizes(self.threads, *self.sizes[1:5]),
             ctypes.c_float(masks.keep if masks else 1),
             *_pointers(states, of_states, of_units, truth, offset, *weights),
             *_pointers(*of_hidden, *of_readout, self.workspace),
@@ -80,12 +80,9 @@ class Fused:
         self.steps += 1
         corrections = (1 - beta**self.steps for beta in BETAS)
         settings = [ctypes.c_float(each) for each in (learning_rate, *BETAS, EPSILON, *corrections)]
-        threads = ctypes.c_size_t(self._threads())
+        threads = ctypes.c_size_t(self.threads)
         for size, *pointers in self.changed:
             self.library.adam(threads, size, *settings, *pointers)
-
-    def _threads(self) -> int:
-        return min(machine.threads(), self.worth)
 
 
 def _sizes(*numbers: int) -> list[ctypes.c_size_t]:
