@@ -22,18 +22,13 @@ def unroll(layer: nn.LSTM, x: Tensor, begin: tuple[Tensor, ...] = ()) -> dict[st
 
     `nn.LSTM` returns c only of the last step. Its h of all steps, though, gives every gate by
     one matrix product, and c follows by the scan c_t = f·c_{t-1} + i·g: the same numbers as
-    `nn.LSTMCell` step by step, without its price. A loop in C++ has c at hand, where it can be
-    compiled and nothing is to be differentiated.
+    `nn.LSTMCell` step by step, without its price.
 
     x: [time, batch, inputs] -> {"c", "h"}: [time, batch, hidden]. begin: (h_0, c_0), each
     [1, batch, hidden]; () is zero.
     """
     import torch
 
-    from core.cells import loops
-
-    if not begin and not torch.is_grad_enabled() and loops.available(layer, x):
-        return loops.memories(layer, x)
     weights = dict(layer.named_parameters())
     h, _ = layer(x, begin or None)
     steps, _, hidden = h.shape
@@ -54,6 +49,18 @@ def unroll(layer: nn.LSTM, x: Tensor, begin: tuple[Tensor, ...] = ()) -> dict[st
     return {"c": c, "h": h}
 
 
+def fastest_states(layer: nn.LSTM, x: Tensor) -> dict[str, Tensor]:
+    """The same by the loop of `core.cells.loops`, which has c at hand, where it can be compiled and
+    nothing is to be differentiated."""
+    import torch
+
+    from core.cells import loops
+
+    if not torch.is_grad_enabled() and loops.available(layer, x):
+        return loops.memories(layer, x)
+    return unroll(layer, x)
+
+
 def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     """One step of c and h, of any number of networks at once; see `Cell.step`."""
     import torch
@@ -64,4 +71,4 @@ def step(from_input: Tensor, from_state: Tensor, states: Tensor) -> Tensor:
     return torch.stack([c, o.sigmoid() * c.tanh()])
 
 
-CELL = Cell("lstm", "LSTM", ("c", "h"), 4, layer, fastest, unroll, step, rates={16: 4e-2})
+CELL = Cell("lstm", "LSTM", ("c", "h"), 4, layer, fastest, fastest_states, step, rates={16: 4e-2})

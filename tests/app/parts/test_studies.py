@@ -159,10 +159,10 @@ def test_a_rate_at_the_end_of_those_tried_is_marked(
     half: dict[str, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PROFILES, "smoke", replace(PROFILES["smoke"], own_rates=True))
-    for cell, rates in (("gru", {28: 8e-2}), ("s6", {36: 2e-2})):
+    for cell, rates in (("gru", {28: 3.2e-1}), ("s6", {36: 2e-2})):
         monkeypatch.setitem(CELLS, cell, replace(CELLS[cell], rates=rates))
     app = opened(SWEEPS, sweep="Cells")
-    assert "the best on dev of 0.01, 0.02, 0.04, 0.08" in said(app)
+    assert "the best on dev of 0.01, 0.02, 0.04, 0.08, 0.16, 0.32" in said(app)
     assert "The best is at the end of these for GRU [1,28]." in said(app)
 
 

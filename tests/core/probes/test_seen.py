@@ -146,7 +146,7 @@ def test_arrays_of_a_bag_of_words_have_every_word_at_any_distance() -> None:
     # Words that cover three fifths of the text have detectors: of twenty equally frequent, twelve.
     assert table["word"].drop_nulls().n_unique() == 12
     *guess, _ = rates(table, "guess")
-    assert guess[0] > 0.99 and max(guess[1:]) < 0.3
+    assert guess[0] > 0.99 and max(guess[1:6]) < 0.3  # of greater distances there are few
 
 
 def test_arrays_that_hold_no_words_are_refused() -> None:
