@@ -2,9 +2,9 @@
 
 Torch takes several times as long to train a GRU, which it differentiates operation by operation,
 longer for some LSTMs (`python -m core bench networks`), and several times as long for the states of
-either where it has more than one thread. In loops.cpp a step is
-one matrix product and one pass over its result, forward and back, and the gradient of the weights
-is one product over all steps. Values and gradients are torch's within rounding.
+either where it has more than one thread. In loops.cpp a step is one matrix product and one pass
+over its result, forward and back, and the gradient of the weights is one product over all steps.
+Values and gradients are torch's within rounding.
 """
 
 from __future__ import annotations
