@@ -27,7 +27,7 @@ def worth(dim: int) -> int | None:
     """How many threads torch's work on states of `dim` numbers is worth (None: all there are).
 
     Torch's threads meet after every operation and sleep meanwhile, as spinning would take a busy
-    machine's time from others. C++ of ours meets once a minibatch and takes `threads()`.
+    machine's time from others. C++ of ours meets twice a minibatch and takes `threads()`.
     """
     return 1 if dim <= NARROW else None
 

@@ -129,17 +129,17 @@ inline float exponential(float x) {
 template <class First, class Second>
 void share_twice(size_t threads, size_t ones, First first, size_t others, Second second) {
     struct Counters {
-        std::atomic<size_t> first{0}, firsts_done{0}, second{0}, seconds_done{0};
+        std::atomic<size_t> first{0}, first_done{0}, second{0}, second_done{0};
     };
     const auto next = std::make_shared<Counters>();
     const auto work = [=, &first, &second](size_t thread) {
-        for (size_t i; (i = next->first++) < ones; ++next->firsts_done) first(i, thread);
-        while (next->firsts_done < ones) std::this_thread::yield();
-        for (size_t i; (i = next->second++) < others; ++next->seconds_done) second(i);
+        for (size_t i; (i = next->first++) < ones; ++next->first_done) first(i, thread);
+        while (next->first_done < ones) std::this_thread::yield();
+        for (size_t i; (i = next->second++) < others; ++next->second_done) second(i);
     };
     for (size_t i = 1; i < threads; ++i) std::thread(work, i).detach();
     work(0);
-    while (next->seconds_done < others) std::this_thread::yield();
+    while (next->second_done < others) std::this_thread::yield();
 }
 
 // Calls work(from, to) for all rows, a share of them in each thread.

@@ -197,7 +197,7 @@ def finish(
         "title_standoff": 6,
         "title_font_size": 12,
         "automargin": False,
-        # Plotly measures every label to hide those that overflow, a tenth of its time.
+        # Plotly would measure every label to hide those that overflow (docs/log.md).
         "ticklabeloverflow": "allow",
     }
     figure.update_xaxes(**axis)

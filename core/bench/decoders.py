@@ -28,7 +28,7 @@ from core.probes.bank import Bank
 from core.probes.data import Split
 from core.probes.fused import Fused
 from core.probes.mlp import Decoders
-from core.probes.operations import Engine, Operations, Sizes, Views
+from core.probes.operations import Engine, Examples, Operations, Sizes, Views
 from core.text import N_SYMBOLS
 from core.training.batches import PAD, padded, sample
 from core.training.schedule import linear_decay, one_cycle
@@ -42,7 +42,7 @@ SWEEP = profiles.find("paper").decoders.model_copy(update={"steps": 40, "widths"
 SWEEP_HIDDEN = 256
 # State and hidden layer by which steps in C++ and in torch's operations are compared.
 SIZES = ((20, 96), (40, 192), (80, 368), (160, 1056), (320, 1200), (640, 2336))
-MINIBATCH, REPEATS = 512, 20
+STATES, REPEATS = 512, 20  # states of a minibatch, and steps at a time
 SWEEPS = {"many_states": 100_000, "few_states": 10_000}  # which want different keeps
 
 
@@ -208,7 +208,7 @@ def engines() -> list[dict[str, float]]:
             for kind in (Fused, Operations):
                 taken = seconds(_stepper(kind, dim, width)) / REPEATS
                 times[kind] = min(times.get(kind, math.inf), taken)
-        flops = 2 * MINIBATCH * width * (2 * dim + 3 * N_SYMBOLS)
+        flops = 2 * STATES * width * (2 * dim + 3 * N_SYMBOLS)
         gflops = flops / times[Fused] / 1e9
         ratio = times[Operations] / times[Fused]
         milliseconds = {"fused_ms": 1e3 * times[Fused], "torch_ms": 1e3 * times[Operations]}
@@ -223,15 +223,16 @@ def _stepper(kind: type[Engine], dim: int, width: int) -> Callable[[], None]:
     shapes = (width, dim), (1, width), (N_SYMBOLS, width), (1, N_SYMBOLS)
     values = [torch.randn(shape) / dim for shape in shapes]
     gradients = [torch.zeros_like(value) for value in values]
-    engine = kind(Sizes(1, MINIBATCH, dim, width, N_SYMBOLS, 1), values, gradients)
+    engine = kind(Sizes(1, STATES, dim, width, N_SYMBOLS, 1), values, gradients)
     layers: list[Views] = [
         (values[i], values[i + 1], gradients[i], gradients[i + 1]) for i in (0, 2)
     ]
-    states, truth = torch.randn(MINIBATCH, dim), torch.randint(N_SYMBOLS, (MINIBATCH,))
+    truth = torch.randint(N_SYMBOLS, (STATES,))
+    minibatch = Examples(torch.randn(STATES, dim), truth, None, None)
 
     def run() -> None:
         for _ in range(REPEATS):
-            engine.differentiate(layers, states, truth, None, None)
+            engine.differentiate(layers, minibatch)
             engine.update(RATE)
 
     return run

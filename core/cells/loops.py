@@ -20,9 +20,8 @@ from torch.nn import functional
 from core import compiled, machine
 
 NAME = "cells/loops"
-# Units for which torch's LSTM, one call of a library, is slower (docs/scaling.md): in training, and
-# where no gradient is asked for.
-LSTM_UNITS = {True: range(81, 640), False: range(640)}
+# Units for which torch's LSTM, one call of a library, is slower (docs/scaling.md).
+LSTM_TRAINING, LSTM_READING = range(81, 640), range(640)  # with gradients, and without
 
 
 def available(layer: nn.GRU | nn.LSTM, x: Tensor) -> bool:
@@ -33,7 +32,8 @@ def available(layer: nn.GRU | nn.LSTM, x: Tensor) -> bool:
 
 def faster(layer: nn.GRU | nn.LSTM) -> bool:
     """Whether torch's layer takes longer."""
-    return isinstance(layer, nn.GRU) or layer.hidden_size in LSTM_UNITS[torch.is_grad_enabled()]
+    of_lstm = LSTM_TRAINING if torch.is_grad_enabled() else LSTM_READING
+    return isinstance(layer, nn.GRU) or layer.hidden_size in of_lstm
 
 
 def run(layer: nn.GRU | nn.LSTM, x: Tensor) -> Tensor:

@@ -132,5 +132,5 @@ CELL = Cell(
     unroll,
     memory=state_size,
     weights=matrix.weights,
-    rates={1: 2e-2, 25: 8e-2},
+    rates={1: 3.2e-1, 25: 8e-2},
 )

@@ -20,6 +20,9 @@ from core.store import Store
 from core.store import backup as archives
 from core.store.sandbox import run_sql
 
+# What a machine computes in C++ where it can, and where that is in `core`.
+COMPILED = {"recurrences": "cells/loops", "decoders": "probes/decoder"}
+
 
 def sql(options: argparse.Namespace) -> None:
     """Prints the rows of a query."""
@@ -30,10 +33,6 @@ def sql(options: argparse.Namespace) -> None:
         print_table(rows)
     if truncated:
         print(f"Only the first {len(rows)} rows are shown.", file=sys.stderr)
-
-
-# What a machine computes in C++ where it can, and where that is in `core`.
-COMPILED = {"recurrences": "cells/loops", "decoders": "probes/decoder"}
 
 
 def status(options: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from core.probes import fused, operations
 from core.probes.data import Split
-from core.probes.operations import Engine, Masks, Sizes, Views
+from core.probes.operations import Engine, Examples, Masks, Sizes, Views
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a decoder's logits, beside a fixed offset
 POOL = 1 << 22  # mask elements in a pool: 16 MiB
@@ -151,7 +151,7 @@ class Bank:
         for keep, lags, layers in self.groups:
             truth, offset = targets.T[lags].contiguous(), self._offset(rows, lags)
             masks = Masks(keep, self.pools[keep].take) if keep in self.pools else None
-            self.engine.differentiate(layers, states, truth, offset, masks)
+            self.engine.differentiate(layers, Examples(states, truth, offset, masks))
         self.engine.update(learning_rate)
 
     def _offset(self, rows: Tensor | None, lags: int | list[int]) -> Tensor | None:

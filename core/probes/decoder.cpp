@@ -40,13 +40,13 @@ struct Step {
     float *hidden, *of_hidden, *inputs, *of_logits;
     float* own;  // room of each thread, for the columns and logits of a group
     float* transposed;  // the readout's weights, [width, symbols]
-    float share;                    // of an example in the mean
+    float example_weight;  // in the mean
 
     Step(const Minibatch& of, Layer<const float> hidden_layer, Layer<const float> readout,
          Layer<float> of_hidden_layer, Layer<float> of_readout, size_t counted, float* workspace)
         : of(of), hidden_layer(hidden_layer), readout(readout), of_hidden_layer(of_hidden_layer),
           of_readout(of_readout), examples(padded(of.rows)),
-          share(1.0f / std::max<size_t>(counted, 1)) {
+          example_weight(1.0f / std::max<size_t>(counted, 1)) {
         hidden = workspace;
         of_hidden = hidden + examples * of.width;
         inputs = of_hidden + examples * of.width;
@@ -81,7 +81,7 @@ struct Step {
     // `of_logits`.
     void softmax_back(size_t first, float* logits) const {
         const size_t count = std::min(PANEL, of.rows - first);
-        const float share = this->share;
+        const float weight = example_weight;
         if (of.offset)
             for (size_t j = 0; j < count; ++j)
                 for (size_t i = 0; i < of.symbols; ++i)
@@ -96,11 +96,11 @@ struct Step {
                 sum[j] += value = exponential(value - most[j]);
             }
         for (size_t j = 0; j < PANEL; ++j)
-            sum[j] = j < count && of.truth[first + j] >= 0 ? share / sum[j] : 0.0f;
+            sum[j] = j < count && of.truth[first + j] >= 0 ? weight / sum[j] : 0.0f;
         for (size_t i = 0; i < of.symbols; ++i)
             for (size_t j = 0; j < PANEL; ++j) logits[i * PANEL + j] *= sum[j];
         for (size_t j = 0; j < count; ++j)
-            if (of.truth[first + j] >= 0) logits[of.truth[first + j] * PANEL + j] -= share;
+            if (of.truth[first + j] >= 0) logits[of.truth[first + j] * PANEL + j] -= weight;
         for (size_t i = 0; i < of.symbols; ++i)
             for (size_t j = 0; j < PANEL; ++j)
                 of_logits[(i / PANEL * examples + first + j) * PANEL + i % PANEL] =

@@ -2,7 +2,7 @@
 
 Each of torch's operations is too little work to be shared among threads, and what one leaves in the
 cache is gone before the next reads it. In decoder.cpp some states at a time go forward and back,
-then some hidden units at a time get their gradients, so threads meet once a minibatch. Values are
+then some hidden units at a time get their gradients, so threads meet twice a minibatch. Values are
 torch's within rounding, whatever the number of threads (`python -m core bench decoders`).
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core import compiled, machine
-from core.probes.operations import Masks, Sizes, Views
+from core.probes.operations import Examples, Sizes, Views
 
 NAME = "probes/decoder"
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam, as torch has them
@@ -50,15 +50,12 @@ class Fused:
         ]
         self.steps = 0
 
-    def differentiate(
-        self,
-        layers: list[Views],
-        states: Tensor,
-        truth: Tensor,
-        offset: Tensor | None,
-        masks: Masks | None,
-    ) -> None:
-        """Writes the gradients of the mean cross-entropy on a minibatch (see Engine)."""
+    def differentiate(self, layers: list[Views], examples: Examples) -> None:
+        """Writes the gradients of the mean cross-entropy on a minibatch (see Engine).
+
+        Raises IndexError, and writes nothing, if a target is no symbol.
+        """
+        states, truth, offset, masks = examples
         _, batch, _, width, *_ = self.sizes
         of_states = of_units = None
         if masks:

@@ -33,6 +33,19 @@ class Masks(NamedTuple):
     draw: Callable[..., Tensor]
 
 
+class Examples(NamedTuple):
+    """What one decoder, or a stack, learns from in a step.
+
+    states: [batch, dim]. truth: int64 [batch], −1 = no target. offset: [batch, symbols], what is
+    added to the logits. Of a stack all but the states have another dimension before these.
+    """
+
+    states: Tensor
+    truth: Tensor
+    offset: Tensor | None
+    masks: Masks | None
+
+
 class Engine(Protocol):
     """What takes training steps.
 
@@ -42,19 +55,11 @@ class Engine(Protocol):
 
     def __init__(self, sizes: Sizes, parameters: list[Tensor], gradients: list[Tensor]) -> None: ...
 
-    def differentiate(
-        self,
-        layers: list[Views],
-        states: Tensor,
-        truth: Tensor,
-        offset: Tensor | None,
-        masks: Masks | None,
-    ) -> None:
-        """Writes the gradients of the mean cross-entropy on a minibatch, of one decoder or stack.
+    def differentiate(self, layers: list[Views], examples: Examples) -> None:
+        """Writes the gradients of the mean cross-entropy on a minibatch.
 
-        layers: of weights [out, in] and biases [1, out], the readout last. states: [batch, dim].
-        truth: int64 [batch], −1 = no target. offset: [batch, symbols], what is added to the
-        logits. Of a stack all but the states have another dimension before these.
+        layers: of weights [out, in] and biases [1, out], the readout last; of a stack with another
+        dimension before these.
         """
 
     def update(self, learning_rate: float) -> None:
@@ -77,15 +82,9 @@ class Operations:
         self.hidden = [buffer(sizes.width) for _ in range(sizes.depth)]
         self.deltas = [buffer(sizes.width) for _ in range(min(sizes.depth, 2))]
 
-    def differentiate(
-        self,
-        layers: list[Views],
-        states: Tensor,
-        truth: Tensor,
-        offset: Tensor | None,
-        masks: Masks | None,
-    ) -> None:
+    def differentiate(self, layers: list[Views], examples: Examples) -> None:
         """Writes the gradients of the mean cross-entropy on a minibatch (see Engine)."""
+        states, truth, offset, masks = examples
         product: Callable[..., Tensor] = torch.mm
         affine: Callable[..., Tensor] = torch.addmm
         rows: int | slice = 0  # the part of the buffers that the group uses

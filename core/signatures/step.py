@@ -39,7 +39,7 @@ def measure_signature(
     spec: SignatureSpec, inputs: Inputs, progress: Progress, checkpoint: Checkpoint | None = None
 ) -> Result:
     """Trains and measures the decoders of one layer of a language model."""
-    device = machine.settle()
+    device = machine.settle(machine.worth(spec.dim))
     started = time.monotonic()
     corpus = Corpus.from_bytes(inputs[spec.corpus.content])
     texts = samples(corpus, spec.budget, spec.seed)
@@ -48,7 +48,6 @@ def measure_signature(
     selection = StateSelection(spec.layer, spec.state, spec.max_lag, exact=spec.decoder == "exact")
     model = load_model(spec.model, inputs[spec.model.key], device)
     states = model.states(corpus, texts, selection)
-    machine.settle(machine.worth(states.train.dim))
     # By the symbols whatever the target: more labels do not make the hidden layer narrower.
     symbols = corpus.alphabet.size
     rule = width_for(states.train.dim, symbols, states.parameters, spec.budget.depth)

@@ -8,8 +8,9 @@ import torch
 from core.probes import fused
 from core.probes.bank import MaskPool
 from core.probes.fused import Fused
-from core.probes.operations import Masks, Operations, Sizes, Views
+from core.probes.operations import Examples, Masks, Operations, Sizes, Views
 from tests.core.cells.test_loops import assert_close, needs_compiler
+from tests.core.probes import test_decoders
 
 Layer = tuple[torch.Tensor, torch.Tensor]
 
@@ -55,7 +56,7 @@ def test_gradients_are_those_of_torch(
     layers = views(decoder(dim, width, n_symbols))
     states, truth = torch.randn(batch, dim), torch.randint(-1, n_symbols, (batch,))
     added = torch.randn(batch, n_symbols) if offset else None
-    engine(Fused, layers, batch).differentiate(layers, states, truth, added, None)
+    engine(Fused, layers, batch).differentiate(layers, Examples(states, truth, added, None))
 
     leaves = [value.clone().requires_grad_() for value in flat(layers, 0)]
     hidden = torch.relu(states @ leaves[0].T + leaves[1])
@@ -69,7 +70,8 @@ def test_gradients_are_those_of_torch(
 def test_without_any_target_nothing_is_learned() -> None:
     layers = views(decoder(4, 16, 5))
     truth = torch.full((30,), -1)
-    engine(Fused, layers, 30).differentiate(layers, torch.randn(30, 4), truth, None, None)
+    minibatch = Examples(torch.randn(30, 4), truth, None, None)
+    engine(Fused, layers, 30).differentiate(layers, minibatch)
     assert not any(gradient.any() for gradient in flat(layers, 2))
 
 
@@ -80,9 +82,9 @@ def test_what_is_no_symbol_is_refused_and_what_is_no_number_is_passed_on() -> No
     truth = torch.zeros(30, dtype=torch.int64)
     truth[7] = 5
     with pytest.raises(IndexError):
-        works.differentiate(layers, states, truth, None, None)
+        works.differentiate(layers, Examples(states, truth, None, None))
     states[3, 1] = torch.nan
-    works.differentiate(layers, states, truth.clamp(max=4), None, None)
+    works.differentiate(layers, Examples(states, truth.clamp(max=4), None, None))
     assert flat(layers, 2)[2].isnan().any()
 
 
@@ -113,14 +115,14 @@ def trained(kind: type[Fused] | type[Operations], keep: float = 0.8) -> list[tor
     masks = Masks(keep, pool.take) if keep < 1 else None
     for step in range(20):
         states, truth = torch.randn(200, 20), torch.randint(-1, 34, (200,))
-        works.differentiate(layers, states, truth, None, masks)
+        works.differentiate(layers, Examples(states, truth, None, masks))
         works.update(1e-2 / (1 + step))
     return flat(layers, 0)
 
 
-def test_without_a_compiler_torchs_operations_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.core.probes import test_decoders
-
+@pytest.mark.parametrize("keep", [1.0, 0.8])
+def test_without_a_compiler_torchs_operations_train(
+    keep: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fused, "available", lambda: False)
-    for keep in (1.0, 0.8):
-        test_decoders.test_bank_equals_separately_trained_decoders(1, keep, monkeypatch)
+    test_decoders.test_bank_equals_separately_trained_decoders(1, keep, monkeypatch)
